@@ -1,0 +1,131 @@
+"""What the environment variables say, checked; :mod:`eda_site.settings` is built from it.
+
+Two modes. *Demo* is what a fresh clone starts in: a generated key, demo accounts, loopback only.
+*Production* begins as soon as ``SECRET_KEY`` or ``ALLOWED_HOSTS`` is given, or ``FLOWDECK_DEMO=0``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import os
+import secrets
+import tempfile
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# The limit of a Unix socket's path is 104 bytes on macOS and 108 on Linux, the final NUL included.
+MAX_SOCKET_PATH = 100
+
+LOOPBACK_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
+_TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
+
+
+def flag(name: str, default: bool) -> bool:
+    """The variable ``name`` as a yes or no."""
+    value = os.environ.get(name)
+    if value is None:
+        return default
+    if value.lower() not in _TRUE | _FALSE:
+        raise ImproperlyConfigured(f"{name}={value!r} is neither yes nor no: use {name}=1 or {name}=0.")
+    return value.lower() in _TRUE
+
+
+def words(name: str) -> list[str]:
+    """The variable ``name`` as a comma-separated list."""
+    return [word.strip() for word in os.environ.get(name, "").split(",") if word.strip()]
+
+
+def home() -> Path:
+    """The folder of everything that a running Flowdeck writes; made, for its owner only."""
+    path = Path(os.environ.get("FLOWDECK_HOME") or BASE_DIR / "var").expanduser().absolute()
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return path
+
+
+def demo() -> bool:
+    """Whether this is the demo: unless told, yes as long as nothing of production is configured."""
+    production = bool(os.environ.get("SECRET_KEY") or os.environ.get("ALLOWED_HOSTS"))
+    return flag("FLOWDECK_DEMO", default=not production)
+
+
+def allowed_hosts(demo: bool) -> list[str]:
+    """The host names that are served; the demo refuses any that others could reach."""
+    hosts = words("ALLOWED_HOSTS")
+    if not demo:
+        return hosts
+    public = [host for host in hosts if not is_loopback(host)]
+    if public:
+        raise ImproperlyConfigured(
+            f"Demo mode has well-known passwords and serves this machine only, but ALLOWED_HOSTS "
+            f"names {', '.join(public)}. Set FLOWDECK_DEMO=0 (make run: DEMO=0) and SECRET_KEY to "
+            "serve others, or unset ALLOWED_HOSTS."
+        )
+    return LOOPBACK_HOSTS
+
+
+def is_loopback(host: str) -> bool:
+    """Whether ``host`` (a name or an address, perhaps in brackets) is this machine only."""
+    host = host.strip("[]").lower()
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def secret_key(demo: bool, home: Path) -> str:
+    """``SECRET_KEY``; in demo mode one is made once and kept in ``home``."""
+    if key := os.environ.get("SECRET_KEY"):
+        return key
+    if demo:
+        return _kept_key(home / "secret_key")
+    raise ImproperlyConfigured(
+        "SECRET_KEY is not set. Outside of demo mode it has to be: a long random text, kept secret "
+        "and the same on every host. Make one with: "
+        "python -c 'import secrets; print(secrets.token_urlsafe(50))'"
+    )
+
+
+def _kept_key(path: Path) -> str:
+    if not path.exists():
+        draft = path.with_name(f"{path.name}.{os.getpid()}")
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_urlsafe(50))
+        try:
+            os.link(draft, path)  # fails if another process was faster, whose key then counts
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return path.read_text().strip()
+
+
+def redis_socket(home: Path) -> Path:
+    """Where the embedded Redis of ``home`` listens; in a short temporary folder if ``home`` is deep."""
+    path = home / "redis.sock"
+    if len(os.fsencode(path)) <= MAX_SOCKET_PATH:
+        return path
+    short = hashlib.sha256(os.fsencode(home)).hexdigest()[:12]
+    return Path(tempfile.gettempdir()) / f"flowdeck-{os.getuid()}-{short}" / "redis.sock"
+
+
+def redis_url(home: Path) -> str:
+    """``REDIS_URL``, else the embedded Redis of ``home``."""
+    return os.environ.get("REDIS_URL") or f"unix://{redis_socket(home)}"
+
+
+def broker_url(redis_url: str) -> str:
+    """``CELERY_BROKER_URL``, else Redis, in Celery's own spelling where that differs."""
+    if url := os.environ.get("CELERY_BROKER_URL"):
+        return url
+    parts = urlsplit(redis_url)
+    if parts.scheme != "unix":
+        return redis_url
+    database = parse_qs(parts.query).get("db", ["0"])[0]
+    return f"redis+socket://{parts.path}?virtual_host={database}"

@@ -1,0 +1,229 @@
+"""Django settings; everything that differs between machines comes from the environment.
+
+==================== ==========================================================================
+FLOWDECK_HOME        folder for all that is written: database, sockets, logs (default ``var/``)
+FLOWDECK_DEMO        1: demo accounts, loopback only; 0: production (default: see environment.py)
+DATABASE_URL         default: SQLite in FLOWDECK_HOME; production: ``postgresql://...``
+REDIS_URL            default: the Redis that ``make run`` starts in FLOWDECK_HOME
+CELERY_BROKER_URL    default: REDIS_URL; any broker that Celery knows
+SECRET_KEY           needed outside of demo mode
+ALLOWED_HOSTS        needed outside of demo mode; comma-separated
+CSRF_TRUSTED_ORIGINS comma-separated, with scheme, if a proxy changes the host name
+HTTPS                0 if production is served over plain HTTP (default 1 outside of demo mode)
+TRUST_PROXY          1 if a proxy in front sets X-Forwarded-Proto (default 0)
+DEBUG                1 for Django's debug pages and reloaded static files (default 0)
+LOG_LEVEL            default INFO
+==================== ==========================================================================
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import dj_database_url
+from csp.constants import NONE, SELF
+
+from eda_site import environment
+
+BASE_DIR = environment.BASE_DIR
+FLOWDECK_HOME = environment.home()
+
+# Mode ------------------------------------------------------------------------
+DEBUG = environment.flag("DEBUG", default=False)
+DEMO = environment.demo()
+DEMO_ACCOUNTS = ("customer", "operator", "teacher") if DEMO else ()
+DEMO_PASSWORD = "demo"  # noqa: S105 - meant to be known; the accounts exist in demo mode only
+SECRET_KEY = environment.secret_key(DEMO, FLOWDECK_HOME)
+ALLOWED_HOSTS = environment.allowed_hosts(DEMO)
+
+# Application -----------------------------------------------------------------
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "channels",
+    "csp",
+    "django_htmx",
+    "events.apps.EventsConfig",
+    "processors.apps.ProcessorsConfig",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+ROOT_URLCONF = "eda_site.urls"
+ASGI_APPLICATION = "eda_site.asgi.application"
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+# Database --------------------------------------------------------------------
+DATABASES: dict[str, Any] = {
+    "default": dj_database_url.config(default=f"sqlite:///{FLOWDECK_HOME / 'flowdeck.sqlite3'}")
+}
+_database = DATABASES["default"]
+if _database["ENGINE"] == "django.db.backends.sqlite3":
+    # A transaction takes the write lock when it begins: a lock upgrade midway can't wait its turn,
+    # it fails at once. WAL lets readers go on meanwhile.
+    _database.setdefault("OPTIONS", {}).update(
+        transaction_mode="IMMEDIATE",
+        timeout=20,
+        init_command="PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL",
+    )
+elif environment.flag("DATABASE_POOL", default=False):
+    # Under ASGI each request has a thread of its own, so connections are shared through a pool.
+    _database["CONN_HEALTH_CHECKS"] = True
+    _database.setdefault("OPTIONS", {})["pool"] = {"min_size": 1, "max_size": 20, "timeout": 10}
+
+# Redis: bells for workers (Celery) and pages (Channels) -----------------------
+# A hung Redis must not hang whoever commits: short timeouts, few retries. Celery waits for messages
+# in commands of one second, so its timeout has to be well over that.
+REDIS_URL = environment.redis_url(FLOWDECK_HOME)
+_REDIS_TIMEOUT = 3
+CHANNEL_LAYERS: dict[str, Any] = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {
+            "hosts": [{"address": REDIS_URL, "socket_timeout": _REDIS_TIMEOUT}],
+            "prefix": "flowdeck",
+        },
+    }
+}
+EVENTS: dict[str, Any] = {"REDIS_URL": REDIS_URL, "PRODUCER": "shop"}
+
+CELERY_BROKER_URL = environment.broker_url(REDIS_URL)
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_BROKER_CONNECTION_TIMEOUT = _REDIS_TIMEOUT
+if CELERY_BROKER_URL.startswith("redis"):
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "socket_timeout": _REDIS_TIMEOUT,
+        "socket_connect_timeout": _REDIS_TIMEOUT,
+    }
+# Messages are bells and carry no state, so they are neither stored, answered nor handed out twice.
+CELERY_TASK_DEFAULT_QUEUE = "flowdeck"
+CELERY_TASK_DEFAULT_DELIVERY_MODE = "transient"
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = False
+CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0.1}
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_REDIRECT_STDOUTS = False
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
+
+# Static files ----------------------------------------------------------------
+STATIC_URL = "static/"
+STATIC_ROOT = FLOWDECK_HOME / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+# The demo serves the files as they lie; production hashed and compressed, after `collectstatic`.
+WHITENOISE_USE_FINDERS = DEMO or DEBUG
+WHITENOISE_AUTOREFRESH = DEBUG
+WHITENOISE_MAX_AGE = 0 if DEMO or DEBUG else 60
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": (
+            "django.contrib.staticfiles.storage.StaticFilesStorage"
+            if DEMO or DEBUG
+            else "eda_site.static_files.HashedStaticFilesStorage"
+        )
+    },
+}
+
+# Sign-in and safety ----------------------------------------------------------
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "login"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+CSRF_TRUSTED_ORIGINS = environment.words("CSRF_TRUSTED_ORIGINS")
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+HTTPS = environment.flag("HTTPS", default=not (DEMO or DEBUG))
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+if HTTPS:
+    SECURE_HSTS_SECONDS = 365 * 24 * 3600
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = True
+if environment.flag("TRUST_PROXY", default=False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+# 'self' in connect-src covers the page's own ws: and wss: address as well (CSP level 3).
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "connect-src": [SELF],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "object-src": [NONE],
+    }
+}
+
+# Logging: one line each, always with the correlation id -----------------------
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"correlation": {"()": "events.logs.CorrelationFilter"}},
+    "formatters": {
+        "line": {
+            "format": "{asctime} {levelname:<7} {name} [{correlation_id}] {message}",
+            "datefmt": "%H:%M:%S",
+            "style": "{",
+        }
+    },
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "filters": ["correlation"],
+            "formatter": "line",
+        }
+    },
+    "root": {"handlers": ["console"], "level": os.environ.get("LOG_LEVEL", "INFO").upper()},
+    "loggers": {
+        "django": {"handlers": [], "propagate": True},
+        "django.server": {"handlers": [], "propagate": True},
+        "celery": {"level": "WARNING"},
+        "kombu": {"level": "WARNING"},
+        "uvicorn": {"level": "WARNING"},
+    },
+}

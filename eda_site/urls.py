@@ -1,0 +1,22 @@
+"""Every address of the site; each app names its own below these."""
+
+from django.conf import settings
+from django.contrib import admin
+from django.contrib.auth import views as auth
+from django.urls import include, path
+
+login = auth.LoginView.as_view(
+    redirect_authenticated_user=True,
+    extra_context={
+        "demo_accounts": settings.DEMO_ACCOUNTS,
+        "demo_password": settings.DEMO_PASSWORD,
+    },
+)
+
+urlpatterns = [
+    path("", include("events.urls")),
+    path("shop/", include("processors.shop.urls")),
+    path("accounts/login/", login, name="login"),
+    path("accounts/logout/", auth.LogoutView.as_view(), name="logout"),
+    path("admin/", admin.site.urls),
+]
