@@ -1,0 +1,34 @@
+"""The events app: discovery of event types and processors at start."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+from django.utils.module_loading import autodiscover_modules
+
+
+class EventsConfig(AppConfig):
+    """Finds ``events.py``/``processors.py`` of installed apps as Django finds ``admin.py``."""
+
+    name = "events"
+    label = "events"
+    default_auto_field = "django.db.models.BigAutoField"
+    verbose_name = "Events"
+
+    def ready(self) -> None:
+        """Load declarations, checks and listeners."""
+        autodiscover_modules("domain_events", "events", "processors")
+        from events import checks, logs, worker  # noqa: F401 (registering is their import's effect)
+
+        post_migrate.connect(_after_migrate, sender=self)
+
+
+def _after_migrate(**_: Any) -> None:
+    """Lanes of declared processors exist from the start; the tables may just have been emptied."""
+    from events import lanes
+    from events.registry import registry
+
+    lanes.forget_created()
+    lanes.create_missing(registry.processors.values())

@@ -1,0 +1,105 @@
+"""Bells: messages over the broker that say "there is work for this processor", and no more.
+
+A lost, late or doubled bell changes nothing but latency: what is to be done is in the database.
+While a bell of a processor is ringing (a key in Redis that expires by itself) it is not rung
+again, so that a burst of commits costs one message.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import Any
+
+import redis
+
+from events import telemetry
+from events.conf import conf
+
+_TIMEOUT = 0.5  # seconds a hung Redis may cost
+_REST = 2.0  # seconds that a bell which failed is left alone
+
+Send = Callable[[str], Any]
+BROKER_ERRORS: tuple[type[Exception], ...] = (redis.RedisError, OSError)
+
+
+class Breaker:
+    """Leaves a faulty bell alone for a while, or a hung Redis would cost every commit a time-out."""
+
+    def __init__(self) -> None:
+        self.failures = 0
+        self._closed_at = 0.0
+
+    @property
+    def resting(self) -> bool:
+        """Whether the last failure is too recent to try again."""
+        return time.monotonic() < self._closed_at
+
+    def failed(self, error: Exception) -> None:
+        """Count a failure and rest."""
+        self.failures += 1
+        self._closed_at = time.monotonic() + _REST
+        telemetry.emit("bell_failed", error=error)
+
+
+breaker = Breaker()
+
+
+@lru_cache(maxsize=4)
+def _redis(url: str) -> redis.Redis:
+    return redis.Redis.from_url(url, socket_timeout=_TIMEOUT, socket_connect_timeout=_TIMEOUT)
+
+
+def _key(processor: str) -> str:
+    return f"flowdeck:bell:{processor}"
+
+
+def ring(processors: Iterable[str]) -> bool:
+    """Ring the bells of ``processors`` that are not ringing yet.
+
+    Returns whether they all ring now. Never raises: a bell that can't be rung is counted, and the
+    sweep finds the work.
+    """
+    names = sorted(set(processors))
+    if not names:
+        return True
+    if breaker.resting:
+        return False
+    try:
+        for name in _silent(names):
+            _send(name)
+    except BROKER_ERRORS as error:
+        breaker.failed(error)
+        return False
+    return True
+
+
+def clear(processor: str) -> None:
+    """Let the next commit ring again. Called by a drain before it looks for work."""
+    if not conf().REDIS_URL or breaker.resting:
+        return
+    try:
+        _redis(conf().REDIS_URL).delete(_key(processor))
+    except BROKER_ERRORS as error:
+        breaker.failed(error)
+
+
+def _silent(names: list[str]) -> list[str]:
+    if not conf().REDIS_URL:
+        return names
+    pipeline = _redis(conf().REDIS_URL).pipeline(transaction=False)
+    for name in names:
+        pipeline.set(_key(name), 1, nx=True, px=int(conf().BELL_SECONDS * 1000))
+    return [name for name, was_set in zip(names, pipeline.execute(), strict=True) if was_set]
+
+
+def _send(processor: str) -> None:
+    from kombu.exceptions import OperationalError
+
+    from events.tasks import drain_processor  # tasks import the drain, which rings
+
+    try:
+        drain_processor.apply_async((processor,), retry=False, ignore_result=True)
+    except OperationalError as error:
+        raise ConnectionError(str(error)) from error

@@ -1,0 +1,54 @@
+"""``manage.py check``: declarations that can't work, and settings that are missing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.checks import CheckMessage, Error, Warning, register
+from django.db import connection
+
+from events.conf import conf
+from events.registry import registry
+from events.upcasting import gaps
+
+
+@register("events")
+def declarations(**_: Any) -> list[CheckMessage]:
+    """Duplicate names, unknown types, gaps in upcaster chains."""
+    found: list[CheckMessage] = [Error(text, id="events.E001") for text in registry.problems]
+    found += [
+        Error(text, hint="Declare it with @upcaster.", id="events.E002") for text in gaps()
+    ]
+    for processor in registry.processors.values():
+        unknown = sorted(set(processor.subscriptions) - set(registry.event_types))
+        if unknown:
+            found.append(
+                Error(
+                    f"Processor {processor.name!r} subscribes to {', '.join(unknown)}, which no "
+                    "installed app declares.",
+                    id="events.E003",
+                )
+            )
+    return found
+
+
+@register("events")
+def surroundings(**_: Any) -> list[CheckMessage]:
+    """Database and Redis settings."""
+    found: list[CheckMessage] = []
+    if connection.vendor not in ("postgresql", "sqlite"):
+        found.append(
+            Error(
+                f"events runs on PostgreSQL and SQLite, not on {connection.vendor}.",
+                id="events.E004",
+            )
+        )
+    if not conf().REDIS_URL:
+        found.append(
+            Warning(
+                "EVENTS['REDIS_URL'] is not set: bells are not de-bounced.",
+                hint="Set it to the URL of a Redis.",
+                id="events.W001",
+            )
+        )
+    return found

@@ -1,0 +1,106 @@
+"""The drain: answer a bell by working on a processor until nothing is due.
+
+Celery tasks, the sweep and ``manage.py drain`` all come here. ``docs/engine.md`` explains why it is
+built on lanes.
+"""
+
+from __future__ import annotations
+
+import time
+
+from django.db import connection
+
+from events import batch, bell, careful, infrastructure, lanes, telemetry
+from events.conf import conf
+from events.errors import LeaseLost
+from events.registry import Processor, registry
+
+_SLOW = 0.05  # seconds per delivery above which a handler gets small claims
+_SLOW_BATCH = 8
+
+
+def answer_bell(name: str) -> None:
+    """Drain the processor ``name`` because its bell was rung. Raises UnknownProcessor."""
+    processor = registry.processor(name)
+    bell.clear(name)  # before the first claim: a commit from now on rings again
+    drain(processor)
+
+
+def drain_all(limit: int = 1_000_000) -> int:
+    """Drain every processor in this process until nothing is due; return how much was settled.
+
+    Stops after about ``limit`` deliveries. For commands and tests; workers answer bells.
+    """
+    settled = 0
+    while settled < limit:
+        before = settled
+        for processor in list(registry.processors.values()):
+            settled += drain(processor)
+        if settled == before:
+            break
+    return settled
+
+
+def drain(processor: Processor, seconds: float | None = None) -> int:
+    """Work on ``processor`` until nothing is due or the time is up; return how much was settled.
+
+    Faults of the infrastructure end it early; the sweep starts it again.
+    """
+    end = time.monotonic() + (conf().DRAIN_SECONDS if seconds is None else seconds)
+    settled, fruitless, pace = 0, set[int](), _Pace(processor)
+    try:
+        while time.monotonic() < end:
+            claim = lanes.claim(processor, pace.lanes, fruitless)
+            if claim is None:
+                return settled
+            began = time.monotonic()
+            if (suspicious := claim.suspicious()) is not None:
+                done = careful.run_one(processor, claim.only(suspicious))
+            else:
+                done = batch.run(processor, claim, pace.batch_size)
+            count = len(done.outcomes)
+            settled += count
+            if count == 0:
+                fruitless.update(claim.ids)
+            elif done.due >= pace.batch_size:
+                bell.ring([processor.name])  # there is more than one worker's fill
+            pace.note(count, time.monotonic() - began)
+    except Exception as error:
+        if not (infrastructure.is_fault(error) or isinstance(error, LeaseLost)):
+            raise
+        telemetry.emit("infrastructure", processor=processor.name, error=error)
+        connection.close_if_unusable_or_obsolete()
+        return settled
+    bell.ring([processor.name])
+    return settled
+
+
+class _Pace:
+    """How much to take at once, remembered per process.
+
+    A slow handler outside of transactions keeps little for itself, so that others find free lanes.
+    """
+
+    _slow: set[str] = set()
+
+    def __init__(self, processor: Processor) -> None:
+        self._processor = processor
+
+    @property
+    def slow(self) -> bool:
+        return self._processor.name in self._slow
+
+    @property
+    def lanes(self) -> int:
+        return 1 if self.slow else conf().LANES_PER_CLAIM
+
+    @property
+    def batch_size(self) -> int:
+        size = self._processor.batch_size
+        return min(size, _SLOW_BATCH) if self.slow else size
+
+    def note(self, count: int, seconds: float) -> None:
+        if not self._processor.atomic and count and seconds / count > _SLOW:
+            self._slow.add(self._processor.name)
+        elif count:
+            self._slow.discard(self._processor.name)

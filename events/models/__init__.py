@@ -1,0 +1,18 @@
+"""The tables of the event runtime."""
+
+from events.models.access import ApiToken
+from events.models.delivery import Attempt, Delivery, DeliveryState
+from events.models.event import Event, Stream
+from events.models.lane import Lane, ProcessorState, Worker
+
+__all__ = [
+    "ApiToken",
+    "Attempt",
+    "Delivery",
+    "DeliveryState",
+    "Event",
+    "Lane",
+    "ProcessorState",
+    "Stream",
+    "Worker",
+]

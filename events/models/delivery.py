@@ -1,0 +1,85 @@
+"""Deliveries: one event for one processor, and the failed attempts at them."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from events.models.event import Event
+
+
+class DeliveryState(models.TextChoices):
+    """Stored states. ``running`` and ``parked`` are derived when read (docs/state_machine.md)."""
+
+    PENDING = "pending"
+    RETRYING = "retrying"
+    DONE = "done"
+    DEAD = "dead"
+    DISCARDED = "discarded"
+
+
+class Delivery(models.Model):
+    """One event for one processor.
+
+    ``due_at`` is set only while retrying; a pending delivery is due at once. ``started_at`` and
+    ``finished_at`` are those of the last attempt. The index of what is due (partial, per database)
+    is in the first migration.
+    """
+
+    event = models.ForeignKey(
+        Event,
+        on_delete=models.DO_NOTHING,
+        db_column="position",
+        db_constraint=False,  # events are never deleted; the check would cost every append
+        db_index=False,
+        related_name="deliveries",
+    )
+    processor = models.CharField(max_length=64)
+    key = models.CharField(max_length=200)
+    slot = models.PositiveSmallIntegerField()
+    state = models.CharField(
+        max_length=10, choices=DeliveryState.choices, default=DeliveryState.PENDING
+    )
+    attempts = models.PositiveSmallIntegerField(default=0)
+    due_at = models.DateTimeField(null=True)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name_plural = "deliveries"
+        constraints = [
+            models.UniqueConstraint(fields=["event", "processor"], name="delivery_once")
+        ]
+
+    def __str__(self) -> str:
+        """Processor, position and state."""
+        return f"{self.processor} on {self.event_id}: {self.state}"
+
+
+class Attempt(models.Model):
+    """One failed try at a delivery, kept with its error and traceback."""
+
+    class Outcome(models.TextChoices):
+        """How the attempt ended."""
+
+        FAILED = "failed"
+        REJECTED = "rejected"
+        DIED = "died"
+
+    delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="failures")
+    number = models.PositiveSmallIntegerField()
+    outcome = models.CharField(max_length=8, choices=Outcome.choices)
+    error = models.CharField(max_length=200)
+    message = models.TextField()
+    traceback = models.TextField()
+    frame = models.CharField(max_length=300)
+    fingerprint = models.CharField(max_length=32)
+    worker = models.CharField(max_length=100)
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["delivery_id", "number"]
+
+    def __str__(self) -> str:
+        """Number and error."""
+        return f"attempt {self.number}: {self.error}"

@@ -1,0 +1,49 @@
+"""The log: streams and their events."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class Stream(models.Model):
+    """The head of one stream: how many events it has. Its row lock serialises appends to it."""
+
+    name = models.CharField(max_length=200, primary_key=True)
+    head = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        """Name and length, as pages write it."""
+        return f"{self.name}#{self.head}"
+
+
+class Event(models.Model):
+    """One immutable record of the log. The database itself refuses UPDATE and DELETE."""
+
+    position = models.BigAutoField(primary_key=True)
+    id = models.UUIDField(unique=True, editable=False)
+    stream = models.CharField(max_length=200)
+    sequence = models.BigIntegerField()
+    type = models.CharField(max_length=100)
+    version = models.PositiveSmallIntegerField()
+    data = models.JSONField()
+    metadata = models.JSONField(default=dict)
+    key = models.CharField(max_length=200)
+    correlation_id = models.UUIDField()
+    causation_id = models.UUIDField(null=True)
+    producer = models.CharField(max_length=64)
+    occurred_at = models.DateTimeField()
+    recorded_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [
+            models.UniqueConstraint(fields=["stream", "sequence"], name="event_stream_sequence")
+        ]
+        indexes = [
+            models.Index(fields=["correlation_id", "position"], name="event_correlation"),
+            models.Index(fields=["type", "position"], name="event_type"),
+        ]
+
+    def __str__(self) -> str:
+        """Type and place in its stream."""
+        return f"{self.type} {self.stream}#{self.sequence}"

@@ -1,0 +1,151 @@
+"""The statements of the hot path, once per database.
+
+Both modules offer the same functions, described in :class:`Dialect`; all of them are set-based
+and cost a constant number of round trips, whatever the number of rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol, cast
+from uuid import UUID
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connection
+
+from events.event import StoredEvent
+
+if TYPE_CHECKING:
+    from django.db.backends.utils import CursorWrapper
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """An event ready for INSERT."""
+
+    id: UUID
+    stream: str
+    sequence: int
+    type: str
+    version: int
+    data: str
+    metadata: str
+    key: str
+    slot: int
+    correlation_id: UUID
+    causation_id: UUID | None
+    producer: str
+    occurred_at: datetime
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LaneRow:
+    """A claimed lane."""
+
+    id: int
+    first_slot: int
+    last_slot: int
+    claims: int
+    suspect: int | None
+
+
+@dataclass(slots=True)
+class DueDelivery:
+    """A delivery that is due, with its event."""
+
+    id: int
+    attempts: int
+    event: StoredEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The new state of a delivery. ``due_in`` is seconds from now; ``attempts`` the new count."""
+
+    id: int
+    state: str
+    attempts: int
+    due_in: float | None
+    started_at: datetime
+    finished_at: datetime
+
+
+class Dialect(Protocol):
+    """What each database module offers. All need an open transaction unless said otherwise."""
+
+    def advance_heads(self, cursor: CursorWrapper, counts: Mapping[str, int]) -> dict[str, int]:
+        """Add each count to the head of its stream, in order of name; return the new heads.
+
+        Locks the heads until the transaction ends, which serialises appends to a stream.
+        """
+
+    def insert_events(
+        self, cursor: CursorWrapper, rows: Sequence[EventRow], fan_out: Sequence[tuple[str, str]]
+    ) -> dict[UUID, int]:
+        """Insert events, and a pending delivery for each (type, processor) of ``fan_out``.
+
+        Returns the position of each event id.
+        """
+
+    def claim_lanes(
+        self, cursor: CursorWrapper, processor: str, limit: int, leave_out: Iterable[int],
+        worker: str, token: UUID | None, lease_seconds: float,
+    ) -> list[LaneRow]:
+        """Choose up to ``limit`` free lanes with due work, and count the claim on them.
+
+        With a ``token`` they are leased for ``lease_seconds``. Runs in autocommit.
+        """  # fmt: skip
+
+    def lock_lanes(
+        self, cursor: CursorWrapper, lane_ids: Sequence[int], token: UUID | None
+    ) -> list[int]:
+        """Lock lanes for this transaction and return those that were had.
+
+        With a ``token``, those still under this lease, which ends at commit; without, those
+        neither locked nor leased by somebody else. Their claim counts as ended well at commit.
+        """
+
+    def fetch_due(
+        self, cursor: CursorWrapper, processor: str, lanes: Sequence[LaneRow], limit: int,
+        window: int, parks: bool,
+    ) -> tuple[list[DueDelivery], bool]:
+        """Up to ``limit`` due deliveries of the lanes by position, without held-back keys.
+
+        Looks at no more than ``window`` rows per lane; the second value says whether there was
+        more to look at. ``parks``: dead letters hold their key back.
+        """  # fmt: skip
+
+    def mark(self, cursor: CursorWrapper, marks: Sequence[Mark]) -> None:
+        """Write the new states."""
+
+    def renew_leases(
+        self, cursor: CursorWrapper, tokens: Sequence[UUID], lease_seconds: float
+    ) -> None:
+        """Extend leases that are still held. Runs in autocommit."""
+
+    def due_processors(self, cursor: CursorWrapper, names: Sequence[str]) -> list[str]:
+        """Which of the processors have due work and are not paused."""
+
+
+def dialect() -> Dialect:
+    """The module for the default database. Raises ImproperlyConfigured for other databases."""
+    if connection.vendor == "postgresql":
+        from events.sql import postgresql as module
+    elif connection.vendor == "sqlite":
+        from events.sql import sqlite as module  # type: ignore[no-redef]
+    else:
+        raise ImproperlyConfigured(
+            f"events runs on PostgreSQL and SQLite, not on {connection.vendor}."
+        )
+    return cast(Dialect, module)
+
+
+EVENT_COLUMNS = (
+    "position, id, stream, sequence, type, version, data, metadata, key, "
+    "correlation_id, causation_id, producer, occurred_at, recorded_at"
+)
+
+__all__ = ["EVENT_COLUMNS", "Dialect", "DueDelivery", "EventRow", "LaneRow", "Mark", "dialect"]

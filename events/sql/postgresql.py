@@ -1,0 +1,223 @@
+"""PostgreSQL: arrays in, row locks with SKIP LOCKED, the database's clock.
+
+Two rules that a prototype paid for: lanes are locked in one statement and deliveries are read in
+the next one, or the read sees a snapshot older than the lock; and under READ COMMITTED only.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from uuid import UUID
+
+from django.db.backends.utils import CursorWrapper
+
+from events.event import StoredEvent
+from events.sql import DueDelivery, EventRow, LaneRow, Mark
+
+# Lanes are ranges of slots; the index of due deliveries is by sixteenth of the slots and position,
+# so that a lane of the default sixteen is read in order of position without a sort.
+BAND_SHIFT = 6
+
+_ADVANCE = """
+INSERT INTO events_stream AS s (name, head)
+SELECT t.name, t.n FROM unnest(%s::text[], %s::bigint[]) AS t(name, n) ORDER BY t.name
+ON CONFLICT (name) DO UPDATE SET head = s.head + excluded.head
+RETURNING name, head
+"""
+
+_INSERT = """
+WITH row AS (
+  SELECT * FROM unnest(
+    %s::uuid[], %s::text[], %s::bigint[], %s::text[], %s::smallint[], %s::text[], %s::text[],
+    %s::text[], %s::smallint[], %s::uuid[], %s::uuid[], %s::text[], %s::timestamptz[],
+    %s::timestamptz[]
+  ) WITH ORDINALITY AS t(id, stream, sequence, type, version, data, metadata, key, slot,
+    correlation_id, causation_id, producer, occurred_at, recorded_at, number)
+), appended AS (
+  INSERT INTO events_event (id, stream, sequence, type, version, data, metadata, key,
+    correlation_id, causation_id, producer, occurred_at, recorded_at)
+  SELECT id, stream, sequence, type, version, data::jsonb, metadata::jsonb, key,
+    correlation_id, causation_id, producer, occurred_at, recorded_at
+  FROM row ORDER BY number
+  RETURNING position, id
+), delivered AS (
+  INSERT INTO events_delivery (position, processor, key, slot, state, attempts)
+  SELECT appended.position, fan_out.processor, row.key, row.slot, 'pending', 0
+  FROM appended JOIN row USING (id)
+  JOIN unnest(%s::text[], %s::text[]) AS fan_out(type, processor) ON fan_out.type = row.type
+)
+SELECT id, position FROM appended
+"""
+
+_CLAIM = """
+UPDATE events_lane SET claims = claims + 1, worker = %(worker)s, claimed_at = clock_timestamp(),
+  token = %(token)s::uuid,
+  lease_expires_at = clock_timestamp() + %(lease)s * interval '1 second'
+WHERE id IN (
+  SELECT l.id FROM events_lane l
+  WHERE l.processor = %(processor)s
+    AND (l.lease_expires_at IS NULL OR l.lease_expires_at < clock_timestamp())
+    AND NOT (l.id = ANY(%(leave_out)s::bigint[]))
+    AND EXISTS (
+      SELECT 1 FROM events_delivery d
+      WHERE d.processor = l.processor AND d.state IN ('pending', 'retrying')
+        AND d.slot >> 6 BETWEEN l.first_slot >> 6 AND l.last_slot >> 6
+        AND d.slot BETWEEN l.first_slot AND l.last_slot
+        AND (d.due_at IS NULL OR d.due_at <= statement_timestamp()))
+    AND NOT EXISTS (
+      SELECT 1 FROM events_processorstate p
+      WHERE p.name = l.processor AND p.paused_at IS NOT NULL)
+  ORDER BY l.claimed_at NULLS FIRST, l.id
+  LIMIT %(limit)s FOR UPDATE OF l SKIP LOCKED)
+RETURNING id, first_slot, last_slot, claims, suspect
+"""
+
+_LOCK = """
+UPDATE events_lane SET claims = 0 WHERE id IN (
+  SELECT id FROM events_lane
+  WHERE id = ANY(%s::bigint[]) AND (lease_expires_at IS NULL OR lease_expires_at < clock_timestamp())
+  ORDER BY id FOR UPDATE SKIP LOCKED)
+RETURNING id
+"""
+
+_LOCK_LEASED = """
+UPDATE events_lane SET claims = 0, token = NULL, lease_expires_at = NULL WHERE id IN (
+  SELECT id FROM events_lane WHERE id = ANY(%s::bigint[]) AND token = %s ORDER BY id FOR UPDATE)
+RETURNING id
+"""
+
+_FETCH = """
+WITH lane AS (
+  SELECT first_slot, last_slot, band
+  FROM unnest(%(first)s::int[], %(last)s::int[]) AS t(first_slot, last_slot),
+    generate_series(t.first_slot >> 6, t.last_slot >> 6) AS band
+), held AS MATERIALIZED (
+  SELECT d.key, min(d.position) AS position
+  FROM lane CROSS JOIN LATERAL (
+    SELECT key, position FROM events_delivery
+    WHERE processor = %(processor)s AND state IN ('retrying', 'dead')
+      AND slot BETWEEN lane.first_slot AND lane.last_slot
+      AND ((%(parks)s AND state = 'dead') OR due_at > statement_timestamp())
+  ) AS d
+  GROUP BY d.key
+), due AS MATERIALIZED (
+  SELECT d.* FROM lane CROSS JOIN LATERAL (
+    SELECT id, position, key, attempts FROM events_delivery
+    WHERE processor = %(processor)s AND state IN ('pending', 'retrying')
+      AND slot >> 6 = lane.band AND slot BETWEEN lane.first_slot AND lane.last_slot
+      AND (due_at IS NULL OR due_at <= statement_timestamp())
+    ORDER BY position LIMIT %(window)s
+  ) AS d
+), ready AS (
+  SELECT due.* FROM due LEFT JOIN held ON held.key = due.key AND held.position < due.position
+  WHERE held.key IS NULL ORDER BY due.position LIMIT %(limit)s
+)
+SELECT seen.n, ready.id, ready.attempts, e.position, e.id, e.stream, e.sequence, e.type, e.version,
+  e.data::text, e.metadata::text, e.key, e.correlation_id, e.causation_id, e.producer,
+  e.occurred_at, e.recorded_at
+FROM (SELECT count(*) AS n FROM due) AS seen
+LEFT JOIN (ready JOIN events_event e ON e.position = ready.position) ON true
+ORDER BY e.position
+"""
+
+_MARK = """
+UPDATE events_delivery d
+SET state = t.state, attempts = t.attempts, started_at = t.started_at, finished_at = t.finished_at,
+  due_at = clock_timestamp() + t.due_in * interval '1 second'
+FROM unnest(%s::bigint[], %s::text[], %s::smallint[], %s::float8[], %s::timestamptz[],
+  %s::timestamptz[]) AS t(id, state, attempts, due_in, started_at, finished_at)
+WHERE d.id = t.id
+"""
+
+_RENEW = """
+UPDATE events_lane SET lease_expires_at = clock_timestamp() + %s * interval '1 second'
+WHERE id IN (SELECT id FROM events_lane WHERE token = ANY(%s::uuid[]) FOR UPDATE SKIP LOCKED)
+"""
+
+_DUE_PROCESSORS = """
+SELECT name FROM unnest(%s::text[]) AS name
+WHERE EXISTS (
+    SELECT 1 FROM events_delivery d
+    WHERE d.processor = name AND d.state IN ('pending', 'retrying')
+      AND (d.due_at IS NULL OR d.due_at <= statement_timestamp()))
+  AND NOT EXISTS (
+    SELECT 1 FROM events_processorstate p WHERE p.name = name.name AND p.paused_at IS NOT NULL)
+"""
+
+
+def advance_heads(cursor: CursorWrapper, counts: Mapping[str, int]) -> dict[str, int]:
+    """See Dialect."""
+    cursor.execute(_ADVANCE, [list(counts), list(counts.values())])
+    return dict(cursor.fetchall())
+
+
+def insert_events(
+    cursor: CursorWrapper, rows: Sequence[EventRow], fan_out: Sequence[tuple[str, str]]
+) -> dict[UUID, int]:
+    """See Dialect."""
+    columns = [
+        [getattr(row, name) for row in rows]
+        for name in EventRow.__slots__
+    ]  # fmt: skip
+    types, processors = [t for t, _ in fan_out], [p for _, p in fan_out]
+    cursor.execute(_INSERT, [*columns, types, processors])
+    return dict(cursor.fetchall())
+
+
+def claim_lanes(
+    cursor: CursorWrapper, processor: str, limit: int, leave_out: Iterable[int],
+    worker: str, token: UUID | None, lease_seconds: float,
+) -> list[LaneRow]:  # fmt: skip
+    """See Dialect."""
+    parameters = {
+        "processor": processor, "limit": limit, "leave_out": list(leave_out), "worker": worker,
+        "token": token, "lease": lease_seconds if token else None,
+    }  # fmt: skip
+    cursor.execute(_CLAIM, parameters)
+    return [LaneRow(*row) for row in cursor.fetchall()]
+
+
+def lock_lanes(cursor: CursorWrapper, lane_ids: Sequence[int], token: UUID | None) -> list[int]:
+    """See Dialect."""
+    if token is None:
+        cursor.execute(_LOCK, [list(lane_ids)])
+    else:
+        cursor.execute(_LOCK_LEASED, [list(lane_ids), token])
+    return [row[0] for row in cursor.fetchall()]
+
+
+def fetch_due(
+    cursor: CursorWrapper, processor: str, lanes: Sequence[LaneRow], limit: int,
+    window: int, parks: bool,
+) -> tuple[list[DueDelivery], bool]:  # fmt: skip
+    """See Dialect."""
+    parameters = {
+        "processor": processor, "limit": limit, "window": window, "parks": parks,
+        "first": [lane.first_slot for lane in lanes], "last": [lane.last_slot for lane in lanes],
+    }  # fmt: skip
+    cursor.execute(_FETCH, parameters)
+    rows = cursor.fetchall()
+    more = rows[0][0] >= window
+    return [_due(row) for row in rows if row[1] is not None], more
+
+
+def _due(row: tuple) -> DueDelivery:  # type: ignore[type-arg]
+    metadata = {} if row[10] == "{}" else json.loads(row[10])
+    return DueDelivery(row[1], row[2], StoredEvent(*row[3:10], metadata, *row[11:]))
+
+
+def mark(cursor: CursorWrapper, marks: Sequence[Mark]) -> None:
+    """See Dialect."""
+    cursor.execute(_MARK, [[getattr(m, name) for m in marks] for name in Mark.__slots__])
+
+
+def renew_leases(cursor: CursorWrapper, tokens: Sequence[UUID], lease_seconds: float) -> None:
+    """See Dialect."""
+    cursor.execute(_RENEW, [lease_seconds, list(tokens)])
+
+
+def due_processors(cursor: CursorWrapper, names: Sequence[str]) -> list[str]:
+    """See Dialect."""
+    cursor.execute(_DUE_PROCESSORS, [list(names)])
+    return [row[0] for row in cursor.fetchall()]

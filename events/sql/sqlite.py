@@ -1,0 +1,229 @@
+"""SQLite: one writer at a time, so BEGIN IMMEDIATE is the lock, and lists go in as JSON.
+
+There is one host and one clock here, so times come from Python. Values are written as Django
+writes them: UUIDs as 32 hex digits, times as text in UTC.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from django.db.backends.utils import CursorWrapper
+
+from events.event import StoredEvent
+from events.sql import DueDelivery, EventRow, LaneRow, Mark
+
+_ADVANCE = """
+INSERT INTO events_stream (name, head)
+SELECT value ->> 0, value ->> 1 FROM json_each(%s) WHERE true ORDER BY 1
+ON CONFLICT (name) DO UPDATE SET head = head + excluded.head
+RETURNING name, head
+"""
+
+_INSERT_EVENT = """
+INSERT INTO events_event (position, id, stream, sequence, type, version, data, metadata, key,
+  correlation_id, causation_id, producer, occurred_at, recorded_at)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+"""
+
+_INSERT_DELIVERY = """
+INSERT INTO events_delivery (position, processor, key, slot, state, attempts)
+VALUES (%s, %s, %s, %s, 'pending', 0)
+"""
+
+_CLAIM = """
+UPDATE events_lane SET claims = claims + 1, worker = %s, claimed_at = %s, token = %s,
+  lease_expires_at = %s
+WHERE id IN (
+  SELECT l.id FROM events_lane l
+  WHERE l.processor = %s AND (l.lease_expires_at IS NULL OR l.lease_expires_at < %s)
+    AND l.id NOT IN (SELECT value FROM json_each(%s))
+    AND EXISTS (
+      SELECT 1 FROM events_delivery d
+      WHERE d.processor = l.processor AND d.state IN ('pending', 'retrying')
+        AND d.slot BETWEEN l.first_slot AND l.last_slot AND (d.due_at IS NULL OR d.due_at <= %s))
+    AND NOT EXISTS (
+      SELECT 1 FROM events_processorstate p
+      WHERE p.name = l.processor AND p.paused_at IS NOT NULL)
+  ORDER BY l.claimed_at, l.id LIMIT %s)
+RETURNING id, first_slot, last_slot, claims, suspect
+"""
+
+_LOCK = """
+UPDATE events_lane SET claims = 0
+WHERE id IN (SELECT value FROM json_each(%s)) AND (lease_expires_at IS NULL OR lease_expires_at < %s)
+RETURNING id
+"""
+
+_LOCK_LEASED = """
+UPDATE events_lane SET claims = 0, token = NULL, lease_expires_at = NULL
+WHERE id IN (SELECT value FROM json_each(%s)) AND token = %s
+RETURNING id
+"""
+
+_FETCH = """
+WITH lane AS (
+  SELECT value ->> 0 AS first_slot, value ->> 1 AS last_slot FROM json_each(%s)
+), held AS MATERIALIZED (
+  SELECT key, min(position) AS position FROM events_delivery
+  WHERE processor = %s AND state IN ('retrying', 'dead')
+    AND ((%s AND state = 'dead') OR due_at > %s)
+  GROUP BY key
+), due AS MATERIALIZED (
+  SELECT id, position, key, attempts FROM events_delivery d
+  WHERE processor = %s AND state IN ('pending', 'retrying') AND (due_at IS NULL OR due_at <= %s)
+    AND EXISTS (SELECT 1 FROM lane WHERE d.slot BETWEEN lane.first_slot AND lane.last_slot)
+  ORDER BY position LIMIT %s
+), ready AS (
+  SELECT due.* FROM due LEFT JOIN held ON held.key = due.key AND held.position < due.position
+  WHERE held.key IS NULL ORDER BY due.position LIMIT %s
+)
+SELECT (SELECT count(*) FROM due), ready.id, ready.attempts, e.position, e.id, e.stream,
+  e.sequence, e.type, e.version, e.data, e.metadata, e.key, e.correlation_id, e.causation_id,
+  e.producer, e.occurred_at, e.recorded_at
+FROM (SELECT 1) LEFT JOIN ready ON true LEFT JOIN events_event e ON e.position = ready.position
+ORDER BY e.position
+"""
+
+_MARK = """
+UPDATE events_delivery
+SET state = %s, attempts = %s, due_at = %s, started_at = %s, finished_at = %s WHERE id = %s
+"""
+
+_RENEW = """
+UPDATE events_lane SET lease_expires_at = %s WHERE token IN (SELECT value FROM json_each(%s))
+"""
+
+_DUE_PROCESSORS = """
+SELECT name.value FROM json_each(%s) AS name
+WHERE EXISTS (
+    SELECT 1 FROM events_delivery d
+    WHERE d.processor = name.value AND d.state IN ('pending', 'retrying')
+      AND (d.due_at IS NULL OR d.due_at <= %s))
+  AND NOT EXISTS (
+    SELECT 1 FROM events_processorstate p WHERE p.name = name.value AND p.paused_at IS NOT NULL)
+"""
+
+
+def _text(moment: datetime) -> str:
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+
+
+def _now(after: float = 0.0) -> str:
+    return _text(datetime.now(UTC) + timedelta(seconds=after))
+
+
+def _moment(naive: datetime) -> datetime:
+    # Django's converter has parsed the text already, without a time zone.
+    return naive.replace(tzinfo=UTC)
+
+
+def advance_heads(cursor: CursorWrapper, counts: Mapping[str, int]) -> dict[str, int]:
+    """See Dialect."""
+    cursor.execute(_ADVANCE, [json.dumps(list(counts.items()))])
+    return dict(cursor.fetchall())
+
+
+def insert_events(
+    cursor: CursorWrapper, rows: Sequence[EventRow], fan_out: Sequence[tuple[str, str]]
+) -> dict[UUID, int]:
+    """See Dialect. The write lock is held (heads come first), so positions can be counted here."""
+    cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = 'events_event'")
+    found = cursor.fetchone()
+    first = (found[0] if found else 0) + 1
+    positions = {row.id: first + number for number, row in enumerate(rows)}
+    cursor.executemany(
+        _INSERT_EVENT,
+        [
+            (
+                positions[row.id], row.id.hex, row.stream, row.sequence, row.type, row.version,
+                row.data, row.metadata, row.key, row.correlation_id.hex,
+                row.causation_id and row.causation_id.hex, row.producer, _text(row.occurred_at),
+                _text(row.recorded_at),
+            )
+            for row in rows
+        ],
+    )  # fmt: skip
+    cursor.executemany(
+        _INSERT_DELIVERY,
+        [
+            (positions[row.id], processor, row.key, row.slot)
+            for row in rows
+            for type_name, processor in fan_out
+            if type_name == row.type
+        ],
+    )
+    return positions
+
+
+def claim_lanes(
+    cursor: CursorWrapper, processor: str, limit: int, leave_out: Iterable[int],
+    worker: str, token: UUID | None, lease_seconds: float,
+) -> list[LaneRow]:  # fmt: skip
+    """See Dialect."""
+    now = _now()
+    lease = (token.hex, _now(lease_seconds)) if token else (None, None)
+    parameters = [worker, now, *lease, processor, now, json.dumps(list(leave_out)), now, limit]
+    cursor.execute(_CLAIM, parameters)
+    return [LaneRow(*row) for row in cursor.fetchall()]
+
+
+def lock_lanes(cursor: CursorWrapper, lane_ids: Sequence[int], token: UUID | None) -> list[int]:
+    """See Dialect."""
+    if token is None:
+        cursor.execute(_LOCK, [json.dumps(list(lane_ids)), _now()])
+    else:
+        cursor.execute(_LOCK_LEASED, [json.dumps(list(lane_ids)), token.hex])
+    return [row[0] for row in cursor.fetchall()]
+
+
+def fetch_due(
+    cursor: CursorWrapper, processor: str, lanes: Sequence[LaneRow], limit: int,
+    window: int, parks: bool,
+) -> tuple[list[DueDelivery], bool]:  # fmt: skip
+    """See Dialect."""
+    slots = json.dumps([(lane.first_slot, lane.last_slot) for lane in lanes])
+    now = _now()
+    examined = window * len(lanes)
+    cursor.execute(_FETCH, [slots, processor, parks, now, processor, now, examined, limit])
+    rows = cursor.fetchall()
+    return [_due(row) for row in rows if row[1] is not None], rows[0][0] >= examined
+
+
+def _due(row: tuple) -> DueDelivery:  # type: ignore[type-arg]
+    position, id_, stream, sequence, type_, version, data, metadata, key = row[3:12]
+    correlation_id, causation_id, producer, occurred_at, recorded_at = row[12:]
+    event = StoredEvent(
+        position, UUID(id_), stream, sequence, type_, version, data, json.loads(metadata), key,
+        UUID(correlation_id), causation_id and UUID(causation_id), producer,
+        _moment(occurred_at), _moment(recorded_at),
+    )  # fmt: skip
+    return DueDelivery(row[1], row[2], event)
+
+
+def mark(cursor: CursorWrapper, marks: Sequence[Mark]) -> None:
+    """See Dialect."""
+    cursor.executemany(
+        _MARK,
+        [
+            (
+                m.state, m.attempts, None if m.due_in is None else _now(m.due_in),
+                _text(m.started_at), _text(m.finished_at), m.id,
+            )
+            for m in marks
+        ],
+    )  # fmt: skip
+
+
+def renew_leases(cursor: CursorWrapper, tokens: Sequence[UUID], lease_seconds: float) -> None:
+    """See Dialect."""
+    cursor.execute(_RENEW, [_now(lease_seconds), json.dumps([token.hex for token in tokens])])
+
+
+def due_processors(cursor: CursorWrapper, names: Sequence[str]) -> list[str]:
+    """See Dialect."""
+    cursor.execute(_DUE_PROCESSORS, [json.dumps(list(names)), _now()])
+    return [row[0] for row in cursor.fetchall()]

@@ -1,0 +1,125 @@
+"""The log itself: append drafts, read streams."""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db import connection
+from uuid_utils.compat import uuid7
+
+from events.conf import conf
+from events.errors import InvalidPayload, InvalidStream, SequenceConflict
+from events.event import Draft, Expectation, StoredEvent
+from events.registry import SLOTS, registry
+from events.schema import dump, load
+from events.sql import EVENT_COLUMNS, EventRow, dialect
+from events.telemetry import AppendedEvent
+
+_STREAM_NAME = re.compile(r"[^\s\x00-\x1f\x7f]{1,200}")
+
+
+def slot_of(key: str) -> int:
+    """The slot (0..1023) that a key always falls into."""
+    return zlib.crc32(key.encode()) % SLOTS
+
+
+def append(
+    drafts: Sequence[Draft], expectations: Iterable[Expectation] = ()
+) -> tuple[AppendedEvent, ...]:
+    """Append events and one pending delivery per subscribed processor, in three round trips.
+
+    Needs an open transaction. Every draft has its stream and correlation id. The heads of the
+    touched streams stay locked until the transaction ends. Raises a PublishError, in which case
+    the caller's transaction (or savepoint) must be rolled back.
+    """
+    payloads = [dump(draft.event) for draft in drafts]  # refuse bad input before any statement
+    counts = Counter(_checked_stream(draft) for draft in drafts)
+    with connection.cursor() as cursor:
+        sql = dialect()
+        heads = sql.advance_heads(cursor, dict(sorted(counts.items())))
+        next_sequence = {stream: heads[stream] - count + 1 for stream, count in counts.items()}
+        for expected in expectations:
+            before = next_sequence[expected.stream] - 1
+            if before != expected.sequence:
+                raise SequenceConflict(expected.stream, expected.sequence, before)
+        now = datetime.now(UTC)
+        rows = []
+        for draft, payload in zip(drafts, payloads, strict=True):
+            assert draft.stream is not None
+            rows.append(_row(draft, payload, next_sequence[draft.stream], now))
+            next_sequence[draft.stream] += 1
+        fan_out = [
+            (type_name, processor.name)
+            for type_name in {row.type for row in rows}
+            for processor in registry.subscribers(type_name)
+        ]
+        positions = sql.insert_events(cursor, rows, fan_out)
+    return tuple(
+        AppendedEvent(positions[row.id], row.type, row.stream, row.correlation_id) for row in rows
+    )
+
+
+def read_stream(name: str, after: int = 0) -> list[StoredEvent]:
+    """The events of one stream with a sequence above ``after``, oldest first."""
+    return _select("WHERE stream = %s AND sequence > %s ORDER BY sequence", [name, after])
+
+
+def read_log(after: int = 0, limit: int = 1000) -> list[StoredEvent]:
+    """Up to ``limit`` events with a position above ``after``, oldest first."""
+    return _select("WHERE position > %s ORDER BY position LIMIT %s", [after, limit])
+
+
+def _checked_stream(draft: Draft) -> str:
+    stream = draft.stream
+    if stream is None or not _STREAM_NAME.fullmatch(stream):
+        raise InvalidStream(
+            f"{type(draft.event).__name__} needs a stream name of 1 to 200 characters without "
+            f"white space (such as 'order-42'), not {stream!r}."
+        )
+    return stream
+
+
+def _row(draft: Draft, payload: str, sequence: int, now: datetime) -> EventRow:
+    declared = draft.event.__event_type__
+    assert draft.stream is not None
+    assert draft.correlation_id is not None
+    key = draft.stream
+    if declared.key_field is not None:
+        key = str(getattr(draft.event, declared.key_field))
+        if not 1 <= len(key) <= 200:
+            raise InvalidPayload(
+                f"{declared.name}.{declared.key_field} is its key, so it needs 1 to 200 "
+                f"characters, not {len(key)}."
+            )
+    metadata = "{}"
+    if draft.also_caused_by:
+        metadata = json.dumps({"also_caused_by": [str(cause) for cause in draft.also_caused_by]})
+    return EventRow(
+        uuid7(), draft.stream, sequence, declared.name, declared.version, payload, metadata, key,
+        slot_of(key), draft.correlation_id, draft.causation_id,
+        draft.producer or conf().PRODUCER, draft.occurred_at or now, now,
+    )  # fmt: skip
+
+
+def _select(where: str, parameters: list[Any]) -> list[StoredEvent]:
+    from events.models import Event  # models need loaded apps, appending does not
+
+    columns = EVENT_COLUMNS.replace(", ", ",").split(",")
+    query = f"SELECT {', '.join(columns)} FROM events_event {where}"  # noqa: S608 (constants only)
+    return [
+        StoredEvent(
+            row.position, row.id, row.stream, row.sequence, row.type, row.version,
+            json.dumps(row.data), row.metadata, row.key, row.correlation_id, row.causation_id,
+            row.producer, row.occurred_at, row.recorded_at,
+        )
+        for row in Event.objects.raw(query, parameters)
+    ]  # fmt: skip
+
+
+__all__ = ["append", "load", "read_log", "read_stream", "slot_of"]

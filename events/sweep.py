@@ -1,0 +1,105 @@
+"""The sweep: every worker process looks for due work by itself, once a second.
+
+Bells may be lost, retries become due, leases run out: no message announces these. So each worker
+process rings for what it finds due. When a bell can't be rung (Redis is away), it works from the
+database alone. There is no beat process whose death stops retries.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+from django.db import connection
+
+from events import bell, drain, infrastructure, lanes, telemetry
+from events.conf import conf
+from events.registry import registry
+from events.sql import dialect
+
+logger = logging.getLogger("events")
+_HEARTBEAT = timedelta(seconds=5)
+_GONE = timedelta(minutes=10)
+
+
+def due_processors() -> list[str]:
+    """Names of declared processors with due work that are not paused."""
+    with connection.cursor() as cursor:
+        return dialect().due_processors(cursor, sorted(registry.processors))
+
+
+def sweep() -> None:
+    """Ring for what is due; if it can't be rung, work on it here."""
+    names = due_processors()
+    if bell.ring(names):
+        return
+    for name in names:
+        drain.drain(registry.processor(name))
+
+
+def run_without_bells(names: Iterable[str]) -> None:
+    """Work off what is due of the named processors until interrupted, without any bell."""
+    chosen, waiting = set(names), threading.Event()
+    while not waiting.wait(conf().SWEEP_SECONDS):
+        for name in chosen & set(due_processors()):
+            drain.drain(registry.processor(name))
+
+
+class Sweeper(threading.Thread):
+    """The timer of one worker process. Faults are told and the next tick tries again."""
+
+    def __init__(self) -> None:
+        super().__init__(name="sweeper", daemon=True)
+        self._stopping = threading.Event()
+        self._beat_at = datetime.min.replace(tzinfo=UTC)
+        self._started_at = datetime.now(UTC)
+
+    def run(self) -> None:
+        """Sweep until stopped."""
+        while not self._stopping.wait(conf().SWEEP_SECONDS):
+            self.tick()
+        connection.close()
+
+    def stop(self) -> None:
+        """End after the current tick."""
+        self._stopping.set()
+
+    def tick(self) -> None:
+        """One sweep and, now and then, a sign of life. Never raises."""
+        try:
+            sweep()
+            self._say_alive()
+        except Exception as error:
+            # This thread is the process's only way back after a fault: it must outlive all of them.
+            if infrastructure.is_fault(error):
+                telemetry.emit("infrastructure", processor="", error=error)
+            else:
+                logger.exception("The sweep failed; it goes on in %s s.", conf().SWEEP_SECONDS)
+            connection.close()
+
+    def _say_alive(self) -> None:
+        from events.models import Worker
+
+        now = datetime.now(UTC)
+        if now - self._beat_at < _HEARTBEAT:
+            return
+        self._beat_at = now
+        Worker.objects.update_or_create(
+            name=lanes.worker_name(), defaults={"started_at": self._started_at, "seen_at": now}
+        )
+        Worker.objects.filter(seen_at__lt=now - _GONE).delete()
+
+
+_sweeper: tuple[int, Sweeper] | None = None
+
+
+def start() -> Sweeper:
+    """Start this process's sweeper, once (again after a fork)."""
+    global _sweeper  # noqa: PLW0603 (one per process is the point)
+    if _sweeper is None or _sweeper[0] != os.getpid():
+        _sweeper = (os.getpid(), Sweeper())
+        _sweeper[1].start()
+    return _sweeper[1]

@@ -1,0 +1,13 @@
+"""Celery tasks: a few lines each, the work is elsewhere."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from events import drain
+
+
+@shared_task(name="events.drain", ignore_result=True)
+def drain_processor(processor: str) -> None:
+    """A bell was rung for ``processor``: work until nothing is due or the time is up."""
+    drain.answer_bell(processor)

@@ -1,0 +1,54 @@
+"""For tests of an app that uses ``events``: work off what is due, in this process."""
+
+from __future__ import annotations
+
+from django.db import connection
+from django.db.backends.sqlite3.base import DatabaseOperations
+
+from events.dead_letters import make_due
+from events.drain import drain_all
+from events.models import Delivery
+
+
+def settle(*, rounds: int = 100) -> int:
+    """Drain everything, ending the waits of retries, until nothing is left to do.
+
+    Returns how many deliveries were settled. Raises AssertionError if work is left after
+    ``rounds`` rounds.
+    """
+    total = 0
+    for _ in range(rounds):
+        settled = drain_all()
+        total += settled
+        if settled == 0 and make_due(Delivery.objects.all()) == 0:
+            return total
+    raise AssertionError(f"Work is left after {rounds} rounds; a handler may snooze for ever.")
+
+
+def let_tests_empty_the_log() -> None:
+    """Let Django's flush empty the log on SQLite; call it once, from ``conftest.py``.
+
+    Flush deletes row by row there, which the append-only rule refuses (PostgreSQL truncates). The
+    rule is lifted for the flush alone and in force in every test.
+    """
+    flush = DatabaseOperations.execute_sql_flush
+    if getattr(flush, "lifts_append_only", False):
+        return
+
+    def lifted(operations: DatabaseOperations, statements: list[str]) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' "
+                "AND tbl_name = 'events_event'"
+            )
+            triggers = cursor.fetchall()
+            for name, _ in triggers:
+                cursor.execute(f"DROP TRIGGER {name}")
+            try:
+                flush(operations, statements)
+            finally:
+                for _, statement in triggers:
+                    cursor.execute(statement)
+
+    lifted.lifts_append_only = True  # type: ignore[attr-defined]
+    DatabaseOperations.execute_sql_flush = lifted  # type: ignore[method-assign]
