@@ -1,0 +1,60 @@
+"""How the API says no: always ``{"detail": "..."}``, with ``fields`` for input that doesn't fit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import RequestDataTooBig
+from django.http import Http404, HttpRequest, HttpResponse
+from ninja import NinjaAPI
+from ninja.errors import AuthenticationError, HttpError, ValidationError
+
+from events.access import Decision
+from events.conf import conf
+from events.errors import PublishError
+
+
+def require(decision: Decision) -> None:
+    """Go on only if allowed. Raises HttpError 403 with the reason."""
+    if not decision:
+        raise HttpError(403, decision.reason)
+
+
+def handle_problems(api: NinjaAPI) -> None:
+    """Give ``api`` one wording for each kind of refusal."""
+
+    def answer(request: HttpRequest, status: int, detail: str, **more: Any) -> HttpResponse:
+        return api.create_response(request, {"detail": detail, **more}, status=status)
+
+    @api.exception_handler(ValidationError)
+    def invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
+        fields = [
+            {"field": _field(fault["loc"]), "message": fault["msg"]} for fault in error.errors
+        ]
+        detail = "; ".join(f"{fault['field']}: {fault['message']}" for fault in fields[:5])
+        return answer(request, 422, detail, fields=fields)
+
+    @api.exception_handler(AuthenticationError)
+    def unknown(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
+        return answer(request, 401, "Sign in, or send a valid bearer token.")
+
+    @api.exception_handler(Http404)
+    def missing(request: HttpRequest, error: Http404) -> HttpResponse:
+        return answer(request, 404, str(error) or "There is nothing here.")
+
+    @api.exception_handler(RequestDataTooBig)
+    def too_big(request: HttpRequest, error: RequestDataTooBig) -> HttpResponse:
+        limit = conf().MAX_PAYLOAD_BYTES
+        return answer(request, 413, f"The request is too large; the limit is {limit:,} bytes.")
+
+    @api.exception_handler(PublishError)
+    def refused(request: HttpRequest, error: PublishError) -> HttpResponse:
+        return answer(request, 422, str(error))
+
+
+def _field(location: Any) -> str:
+    # The first parts say where the parser looked (body, data), which means nothing to the caller.
+    parts = [str(part) for part in location]
+    while len(parts) > 1 and parts[0] in ("body", "query", "path", "header", "data", "payload"):
+        parts.pop(0)
+    return ".".join(parts)
