@@ -1,0 +1,1 @@
+"""The tests mirror the code; ``guarantees/`` has one file per invariant."""

@@ -1,0 +1,198 @@
+"""Invariant 5: one processor sees the events of one key in stream order, come what may."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from typing import Any
+
+import pytest
+from django.db import connection
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+
+from events import SequenceConflict, batch, dead_letters, drain, lanes, publish
+from events.models import Attempt, Delivery, Event, Lane, Stream
+from events.registry import registry
+from events.testing import settle
+from tests.probe.events import Keyed, Probed
+from tests.probe.models import Effect, Tally
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def sequences(processor: str) -> dict[str, list[int]]:
+    """The sequences of each stream in the order the processor handled them."""
+    seen: dict[str, list[int]] = defaultdict(list)
+    for effect in Effect.objects.filter(processor=processor).order_by("id"):
+        seen[effect.stream].append(effect.sequence)
+    return seen
+
+
+def test_a_retrying_event_holds_back_its_own_key_only() -> None:
+    publish(Probed(n=1, fails=1, by="probe.atomic"), stream="held")
+    publish(Probed(n=2), stream="held")
+    publish(Probed(n=3), stream="free")
+    registry_retry = registry.processor("probe.atomic")
+    drain.drain(registry_retry)
+    # base=0 makes the retry due at once, so by now all are done: and in order.
+    settle()
+    assert sequences("probe.atomic") == {"held": [1, 2], "free": [1]}
+
+
+def test_a_dead_letter_parks_what_is_behind_it_until_it_is_retried() -> None:
+    publish(Probed(n=1, rejects="probe.atomic"), stream="held")
+    publish(Probed(n=2), Probed(n=3), stream="held")
+    publish(Probed(n=4), stream="free")
+    settle()
+    assert sequences("probe.atomic") == {"free": [1]}
+    dead = dead_letters.dead().get(processor="probe.atomic")
+    assert dead_letters.discard([dead.pk], by="tester", reason="enough") == 1
+    settle()
+    assert sequences("probe.atomic") == {"free": [1], "held": [2, 3]}
+
+
+def test_on_dead_skip_goes_on() -> None:
+    publish(Probed(n=1, rejects="probe.skipping"), Probed(n=2), stream="held")
+    settle()
+    assert sequences("probe.skipping") == {"held": [2]}
+
+
+def test_order_is_kept_by_the_key_that_the_type_names() -> None:
+    for n in range(4):
+        publish(Keyed(owner="ada", n=n), stream=f"thing-{n}")
+    settle()
+    handled = Effect.objects.filter(processor="probe.snoozing").order_by("id")
+    assert [effect.stream for effect in handled] == [f"thing-{n}" for n in range(4)]
+
+
+def test_two_workers_never_work_on_one_lane() -> None:
+    processor = registry.processor("probe.atomic")
+    publish(Probed(n=1), stream="probe-1")
+    claim = lanes.claim(processor, 16)
+    assert claim is not None
+    inside, both = threading.Event(), threading.Event()
+    overlapping: list[int] = []
+
+    def second() -> None:
+        try:
+            inside.wait(10)
+            overlapping.append(len(batch.run(processor, claim, 10).outcomes))
+        finally:
+            both.set()
+            connection.close()
+
+    thread = threading.Thread(target=second)
+    thread.start()
+    real = batch.fetch
+
+    def slow_fetch(*args: Any) -> Any:
+        if threading.current_thread() is not thread:
+            inside.set()
+            if connection.vendor == "postgresql":  # SQLite's second writer waits for the first
+                both.wait(10)
+        return real(*args)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(batch, "fetch", slow_fetch)
+        done = batch.run(processor, claim, 10)
+    thread.join(20)
+    assert len(done.outcomes) + sum(overlapping) == 1
+    assert sequences("probe.atomic") == {"probe-1": [1]}
+
+
+@pytest.mark.parametrize("expected", [True, False], ids=["expected_sequence", "unconditional"])
+def test_concurrent_appends_to_one_stream_leave_no_gap(expected: bool) -> None:
+    """With a condition exactly one of the racers wins each sequence; without, all get one."""
+    conflicts: list[Exception] = []
+    start = threading.Barrier(4)
+
+    def append(number: int) -> None:
+        try:
+            start.wait(10)
+            for _ in range(10):
+                try:
+                    head = Stream.objects.filter(name="hot").values_list("head", flat=True).first()
+                    at = (head or 0) if expected else None
+                    publish(Probed(n=number), stream="hot", expected_sequence=at)
+                except SequenceConflict as conflict:
+                    conflicts.append(conflict)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=append, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    written = list(Event.objects.order_by("position").values_list("sequence", flat=True))
+    assert written == list(range(1, 41 - len(conflicts)))
+    assert expected or not conflicts
+
+
+class Deliveries(RuleBasedStateMachine):
+    """Publish, drain a little, retry and discard at random: order and effects must hold."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        clear_tables()
+
+    @rule(stream=st.sampled_from("abc"), fails=st.integers(0, 4), rejects=st.booleans())
+    def publish_one(self, stream: str, fails: int, rejects: bool) -> None:
+        publish(
+            Probed(fails=fails, by="probe.atomic", rejects="probe.batch" if rejects else ""),
+            stream=stream,
+        )
+
+    @rule(limit=st.integers(1, 3), name=st.sampled_from(["probe.atomic", "probe.batch"]))
+    def work_a_little(self, limit: int, name: str) -> None:
+        processor = registry.processor(name)
+        claim = lanes.claim(processor, 4)
+        if claim is not None:
+            batch.run(processor, claim, limit)
+
+    @rule(data=st.data())
+    def resolve_a_dead_letter(self, data: st.DataObject) -> None:
+        dead = list(dead_letters.dead().values_list("id", flat=True))
+        if dead:
+            chosen = data.draw(st.sampled_from(dead))
+            if data.draw(st.booleans()):
+                assert dead_letters.retry([chosen], by="tester") == 1
+            else:
+                assert dead_letters.discard([chosen], by="tester", reason="test") == 1
+
+    @invariant()
+    def handled_in_order_and_once(self) -> None:
+        for name in ("probe.atomic", "probe.batch"):
+            for stream, handled in sequences(name).items():
+                assert handled == sorted(set(handled)), (name, stream, handled)
+
+    def teardown(self) -> None:
+        """In the end everything is done, dead, discarded, or waits behind a dead letter."""
+        settle()
+        for delivery in Delivery.objects.filter(state="pending"):
+            assert Delivery.objects.filter(
+                processor=delivery.processor, key=delivery.key, state="dead",
+                event_id__lt=delivery.event_id,
+            ).exists()  # fmt: skip
+        assert not Delivery.objects.filter(state="retrying").exists()
+
+
+def clear_tables() -> None:
+    """Empty the tables between examples (the log itself can only grow)."""
+    Attempt.objects.all().delete()
+    Delivery.objects.all().delete()
+    Effect.objects.all().delete()
+    Tally.objects.all().delete()
+    Lane.objects.update(claims=0, suspect=None)
+
+
+def test_any_history_of_failures_and_repairs_keeps_order() -> None:
+    run_state_machine_as_test(
+        Deliveries,
+        settings=settings(
+            max_examples=25, stateful_step_count=25, deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )  # fmt: skip

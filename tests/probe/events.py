@@ -1,0 +1,41 @@
+"""The probe's events."""
+
+from __future__ import annotations
+
+from events import Event
+
+
+class Probed(Event, version=1):
+    """Tells the handlers what to do.
+
+    ``fails`` attempts of ``by`` fail first ("" for every processor); ``rejects`` and ``dies`` name
+    a processor that rejects it, or whose process it kills; ``echoes`` are emitted by it.
+    """
+
+    n: int = 0
+    fails: int = 0
+    by: str = ""
+    rejects: str = ""
+    dies: str = ""
+    echoes: int = 0
+
+
+class Echoed(Event, version=1):
+    """What a handler emits when it is told to."""
+
+    n: int
+    by: str
+
+
+class Keyed(Event, version=1, key="owner"):
+    """An event whose order is kept by a field instead of the stream."""
+
+    owner: str
+    n: int = 0
+
+
+class Renamed(Event, version=3):
+    """An event with a history of two older versions."""
+
+    name: str
+    size: int

@@ -1,0 +1,108 @@
+"""The probe's processors: one for each way of running a handler."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from events import Delivery, Event, Reject, Retry, Snooze, processor, projection, upcaster
+from tests.probe.events import Echoed, Keyed, Probed, Renamed
+from tests.probe.models import Effect, Tally
+
+AT_ONCE = Retry(max_attempts=3, base=0.0)
+
+
+class ProbeError(Exception):
+    """The failure that an event asked for."""
+
+
+def behave(event: Probed, delivery: Delivery) -> None:
+    """Fail, reject or die as the event says."""
+    if event.dies == delivery.processor:
+        os._exit(9)
+    if event.rejects == delivery.processor:
+        raise Reject("the event says so")
+    if event.fails >= delivery.attempt and event.by in ("", delivery.processor):
+        raise ProbeError(f"attempt {delivery.attempt} of {event.n}")
+
+
+def effect(delivery: Delivery) -> Effect:
+    """The row that a handler writes for a delivery."""
+    envelope = delivery.envelope
+    return Effect(
+        processor=delivery.processor, stream=envelope.stream, sequence=envelope.sequence,
+        position=envelope.position, attempt=delivery.attempt,
+    )  # fmt: skip
+
+
+@processor("probe.atomic", retry=AT_ONCE)
+def atomic(event: Probed, delivery: Delivery) -> Iterator[Event]:
+    """Write first, then behave: what was written must be gone if it fails."""
+    effect(delivery).save()
+    behave(event, delivery)
+    for n in range(event.echoes):
+        yield Echoed(n=n, by=delivery.processor)
+
+
+@processor("probe.leased", retry=AT_ONCE, atomic=False)
+def leased(event: Probed, delivery: Delivery) -> Iterator[Event]:
+    """Call the outside world, as a payment would."""
+    behave(event, delivery)
+    for n in range(event.echoes):
+        yield Echoed(n=n, by=delivery.processor)
+
+
+@processor("probe.batch", retry=AT_ONCE, batch=True)
+def batch(events: list[Probed], deliveries: list[Delivery]) -> None:
+    """Set-based: one INSERT for all."""
+    Effect.objects.bulk_create([effect(delivery) for delivery in deliveries])
+    for event, delivery in zip(events, deliveries, strict=True):
+        behave(event, delivery)
+        for n in range(event.echoes):
+            delivery.emit(Echoed(n=n, by=delivery.processor))
+
+
+@processor("probe.skipping", retry=Retry(max_attempts=1), on_dead="skip")
+def skipping(event: Probed, delivery: Delivery) -> None:
+    """Its dead letters hold nothing back."""
+    effect(delivery).save()
+    behave(event, delivery)
+
+
+snoozed: set[str] = set()
+
+
+@processor("probe.snoozing", retry=Retry(max_attempts=1))
+def snoozing(event: Keyed, delivery: Delivery) -> None:
+    """Keyed by owner; puts off what has an odd number, once per process."""
+    if event.n % 2 and delivery.idempotency_key not in snoozed:
+        snoozed.add(delivery.idempotency_key)
+        raise Snooze(0)
+    effect(delivery).save()
+
+
+@processor("probe.renamed")
+def renamed(event: Renamed, delivery: Delivery) -> None:
+    """Needs the newest version."""
+    effect(delivery).save()
+
+
+@projection("probe.tally", model=Tally, batch=True)
+def tally(events: list[Probed], deliveries: list[Delivery]) -> None:
+    """A read model."""
+    for delivery in deliveries:
+        row, _ = Tally.objects.get_or_create(stream=delivery.envelope.stream)
+        row.count += 1
+        row.save()
+
+
+@upcaster(Renamed, from_version=1)
+def with_size(data: dict) -> dict:
+    """Version 2 knows the size."""
+    return {**data, "size": 0}
+
+
+@upcaster(Renamed, from_version=2)
+def title_to_name(data: dict) -> dict:
+    """Version 3 calls the title name."""
+    return {"name": data["title"], "size": data["size"]}
