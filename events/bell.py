@@ -7,17 +7,24 @@ again, so that a burst of commits costs one message.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any
 
+import kombu.exceptions
+import kombu.pools
 import redis
+from celery import current_app
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from events import telemetry
 from events.conf import conf
 
 _TIMEOUT = 0.5  # seconds a hung Redis may cost
+_CONNECTIONS = 10
 _REST = 2.0  # seconds that a bell which failed is left alone
 
 Send = Callable[[str], Any]
@@ -48,7 +55,12 @@ breaker = Breaker()
 
 @lru_cache(maxsize=4)
 def _redis(url: str) -> redis.Redis:
-    return redis.Redis.from_url(url, socket_timeout=_TIMEOUT, socket_connect_timeout=_TIMEOUT)
+    return redis.Redis.from_url(
+        url,
+        socket_timeout=_TIMEOUT,
+        socket_connect_timeout=_TIMEOUT,
+        retry=Retry(NoBackoff(), 0),  # a commit does not wait for a second try; the sweep is one
+    )
 
 
 def _key(processor: str) -> str:
@@ -95,11 +107,26 @@ def _silent(names: list[str]) -> list[str]:
 
 
 def _send(processor: str) -> None:
-    from kombu.exceptions import OperationalError
-
     from events.tasks import drain_processor  # tasks import the drain, which rings
 
     try:
-        drain_processor.apply_async((processor,), retry=False, ignore_result=True)
-    except OperationalError as error:
+        with _producers(os.getpid()).acquire(block=True, timeout=_TIMEOUT) as producer:
+            drain_processor.apply_async(
+                (processor,), producer=producer, retry=False, ignore_result=True
+            )
+    except kombu.exceptions.KombuError as error:
         raise ConnectionError(str(error)) from error
+
+
+@lru_cache(maxsize=1)
+def _producers(pid: int) -> kombu.pools.ProducerPool:
+    """Producers of this process that give up at once, unlike Celery's own, which wait and retry."""
+    connection = current_app.connection_for_write()
+    connection.transport_options = {
+        **connection.transport_options,
+        "max_retries": 1,
+        "interval_start": 0,
+        "interval_step": 0,
+        "interval_max": 0,
+    }
+    return kombu.pools.ProducerPool(connection.Pool(limit=_CONNECTIONS), limit=_CONNECTIONS)
