@@ -21,5 +21,13 @@ class BearerAuth(HttpBearer):
         return user
 
 
+class BrowserAuth(SessionAuth):
+    """A signed-in session. Who is not signed in hears so before hearing of a CSRF token."""
+
+    def __call__(self, request: HttpRequest) -> Any | None:
+        """The session's user; raises HttpError 403 if the CSRF check fails."""
+        return super().__call__(request) if request.user.is_authenticated else None
+
+
 # A session is asked for last: a request with a token needs no CSRF cookie.
-authentication = [BearerAuth(), SessionAuth()]
+authentication = [BearerAuth(), BrowserAuth()]

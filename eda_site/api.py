@@ -1,0 +1,23 @@
+"""The JSON API of the site: the engine's and the shop's resources under one description."""
+
+from __future__ import annotations
+
+from ninja import NinjaAPI
+
+from events.api import authentication, handle_problems
+from events.api import router as events_router
+from processors.api import router as shop_router
+
+api = NinjaAPI(
+    title="Flowdeck",
+    version="1.0.0",
+    description=(
+        "Sign in with a session, or send `Authorization: Bearer <token>` "
+        "(`manage.py create_token USER`). Refusals are `{\"detail\": \"...\"}`."
+    ),
+    auth=authentication,
+    urls_namespace="api",
+)
+handle_problems(api)
+api.add_router("", shop_router)
+api.add_router("", events_router)
