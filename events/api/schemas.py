@@ -1,0 +1,124 @@
+"""The shapes that the API takes and gives."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from ninja import Field, Schema
+
+from events.models import Attempt, Event
+from events.traces import DeliveryNode, Trace
+
+MOST = 200
+
+
+class EventFilter(Schema):
+    """Which events of the log: those that fit all that is given."""
+
+    type: str | None = Field(None, max_length=100)
+    stream: str | None = Field(None, max_length=200)
+    correlation_id: UUID | None = None
+    producer: str | None = Field(None, max_length=64)
+    after: int | None = Field(None, ge=0, le=2**63 - 1, description="positions above this one")
+    before: int | None = Field(None, ge=0, le=2**63 - 1, description="positions below this one")
+    limit: int = Field(50, ge=1, le=MOST)
+
+
+class EventOut(Schema):
+    """One event: envelope and payload."""
+
+    position: int
+    id: UUID
+    stream: str
+    sequence: int
+    type: str
+    version: int
+    data: Any
+    metadata: dict[str, Any]
+    key: str
+    correlation_id: UUID
+    causation_id: UUID | None
+    producer: str
+    occurred_at: datetime
+    recorded_at: datetime
+
+    @classmethod
+    def of(cls, event: Event) -> EventOut:
+        """From its row."""
+        return cls(**{name: getattr(event, name) for name in cls.model_fields})
+
+
+class EventPage(Schema):
+    """A page of the log. ``next`` is where the following page begins; null on the last one."""
+
+    events: list[EventOut]
+    next: int | None
+
+
+class FailureOut(Schema):
+    """An attempt that failed."""
+
+    number: int
+    outcome: Literal["failed", "rejected", "died"]
+    error: str
+    message: str
+    started_at: datetime
+    finished_at: datetime
+
+    @classmethod
+    def of(cls, attempt: Attempt) -> FailureOut:
+        """From its row."""
+        return cls(**{name: getattr(attempt, name) for name in cls.model_fields})
+
+
+class DeliveryOut(Schema):
+    """One event for one processor."""
+
+    position: int
+    processor: str
+    state: str
+    attempts: int
+    due_at: datetime | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    failures: list[FailureOut]
+
+    @classmethod
+    def of(cls, node: DeliveryNode) -> DeliveryOut:
+        """From its place in a trace."""
+        row = node.row
+        return cls(
+            position=row.event_id,
+            processor=row.processor,
+            state=node.state,
+            attempts=row.attempts,
+            due_at=row.due_at,
+            started_at=row.started_at,
+            finished_at=row.finished_at,
+            failures=[FailureOut.of(one.failure) for one in node.tries if one.failure],
+        )
+
+
+class TraceOut(Schema):
+    """All that one request set off. ``complete`` is false while some delivery will still change."""
+
+    correlation_id: UUID
+    outcome: str
+    complete: bool
+    seconds: float
+    events: list[EventOut]
+    deliveries: list[DeliveryOut]
+
+    @classmethod
+    def of(cls, trace: Trace) -> TraceOut:
+        """From a loaded trace."""
+        return cls(
+            correlation_id=trace.correlation_id,
+            outcome=trace.outcome,
+            complete=not trace.under_way,
+            seconds=trace.seconds,
+            events=[EventOut.of(node.row) for node in trace.events],
+            deliveries=[DeliveryOut.of(node) for node in trace.deliveries],
+        )
