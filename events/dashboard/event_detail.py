@@ -1,0 +1,122 @@
+"""One event whole: envelope, payload, what caused it, what it set off, its deliveries."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q
+
+from events.access import can
+from events.dashboard.records import Record, record_of
+from events.models import Attempt, Delivery, DeliveryState, Event
+from events.states import Derived, derive
+
+_EFFECTS = 50
+_TOKEN = re.compile(r'("(?:\\.|[^"\\])*")(\s*:)?|(-?\d[\d.eE+-]*)|(true|false|null)')
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A piece of a payload's text and the class that colours it."""
+
+    text: str
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryLine:
+    """One delivery: how long it waited and worked, and its last failure."""
+
+    row: Delivery
+    now: Derived
+    event: Event
+    failure: Attempt | None
+
+    @property
+    def waited(self) -> float | None:
+        """Seconds from the event to the last attempt; None before the first."""
+        return _seconds(self.event.recorded_at, self.row.started_at)
+
+    @property
+    def ran(self) -> float | None:
+        """Seconds of the last attempt; None before it ended."""
+        if self.row.state == DeliveryState.PENDING:
+            return None
+        return _seconds(self.row.started_at, self.row.finished_at)
+
+
+@dataclass(frozen=True, slots=True)
+class EventDetail:
+    """All that the drawer shows."""
+
+    event: Event
+    causes: list[Event]
+    effects: list[Event]
+    deliveries: list[DeliveryLine]
+    record: Record
+    data: str
+    tokens: list[Token]
+    may_see_log: bool
+
+
+def detail_of(event: Event, user: Any) -> EventDetail:
+    """Read what belongs to ``event``; five queries at most."""
+    related = _related(event)
+    deliveries = list(Delivery.objects.filter(event_id=event.position).order_by("processor"))
+    for delivery in deliveries:
+        delivery.event = event
+    derived = derive(deliveries)
+    failures = {
+        failure.delivery_id: failure
+        for failure in Attempt.objects.filter(delivery__in=deliveries).defer("traceback")
+    }
+    data = json.dumps(event.data, indent=2, ensure_ascii=False)
+    return EventDetail(
+        event,
+        [row for row in related if row.position < event.position],
+        [row for row in related if row.position > event.position],
+        [DeliveryLine(d, derived[d.pk], event, failures.get(d.pk)) for d in deliveries],
+        record_of(event.stream),
+        data,
+        list(tokens(data)),
+        bool(can(user, "view_log")),
+    )
+
+
+def tokens(text: str) -> Iterator[Token]:
+    """JSON text cut into pieces for colouring. The pieces are untrusted: templates escape them."""
+    end = 0
+    for match in _TOKEN.finditer(text):
+        if match.start() > end:
+            yield Token(text[end : match.start()])
+        string, colon, number, _ = match.groups()
+        if string and colon:
+            yield Token(string, "jk")
+            yield Token(colon)
+        else:
+            yield Token(match.group(), "js" if string else "jn" if number else "jx")
+        end = match.end()
+    if end < len(text):
+        yield Token(text[end:])
+
+
+def _related(event: Event) -> list[Event]:
+    """Causes and direct effects, all of the same trace, by position."""
+    causes = [UUID(text) for text in event.metadata.get("also_caused_by", ())]
+    if event.causation_id is not None:
+        causes.append(event.causation_id)
+    wanted = Q(id__in=causes) | Q(causation_id=event.id)
+    rows = Event.objects.filter(wanted, correlation_id=event.correlation_id)
+    return list(rows.order_by("position")[:_EFFECTS])
+
+
+def _seconds(start: datetime | None, end: datetime | None) -> float | None:
+    if start is None or end is None:
+        return None
+    return max(0.0, (end - start).total_seconds())

@@ -1,0 +1,119 @@
+"""The navigation: entries that apps register, and what of them one person sees.
+
+``navigation`` is a context processor (settings.TEMPLATES). An entry that the person may not open is
+not shown; one whose address does not exist is left out too, so that apps may come and go.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+
+from events import access
+
+logger = logging.getLogger("events.dashboard")
+
+SECTIONS = ("Shop", "Watch", "Operate", "Learn")
+THEMES = ("light", "dark")
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """What stands behind an entry: ``4 open``, or with ``alert`` what needs a person."""
+
+    text: str
+    alert: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry. ``count`` gets the user and answers a Count, or None for nothing to say."""
+
+    section: str
+    label: str
+    url_name: str
+    icon: str
+    order: int
+    permission: str | None = None
+    count: Callable[[Any], Count | None] | None = None
+
+
+_entries: dict[str, Entry] = {}
+
+
+def register(
+    section: str,
+    label: str,
+    url_name: str,
+    icon: str,
+    order: int,
+    permission: str | None = None,
+    count: Callable[[Any], Count | None] | None = None,
+) -> None:
+    """Add an entry (``icon`` names a symbol of templates/shell/icons.html).
+
+    Registering a ``url_name`` again replaces its entry.
+    """
+    _entries[url_name] = Entry(section, label, url_name, icon, order, permission, count)
+
+
+def navigation(request: HttpRequest) -> dict[str, Any]:
+    """Context processor: ``nav_sections``, ``theme`` and ``demo`` for the shell."""
+    theme = request.COOKIES.get("theme", "")
+    return {
+        "nav_sections": _sections(request),
+        "theme": theme if theme in THEMES else "",
+        "demo": getattr(settings, "DEMO", False),
+        "may_watch_log": bool(_user(request) and access.can(request.user, "view_log")),
+    }
+
+
+def _sections(request: HttpRequest) -> list[dict[str, Any]]:
+    user = _user(request)
+    if user is None:
+        return []
+    items = [item for entry in sorted(_entries.values(), key=_rank) if (item := _item(entry, user))]
+    here = max((i["url"] for i in items if request.path.startswith(i["url"])), key=len, default="")
+    sections: dict[str, list[dict[str, Any]]] = {}
+    for place, item in enumerate(items, 1):
+        active = item["url"] == here and (here != "/" or request.path == "/")
+        sections.setdefault(item.pop("section"), []).append(
+            {**item, "place": place, "active": active}
+        )
+    return [{"title": title, "items": shown} for title, shown in sections.items()]
+
+
+def _user(request: HttpRequest) -> Any:
+    user = getattr(request, "user", None)
+    return user if user is not None and user.is_authenticated else None
+
+
+def _item(entry: Entry, user: Any) -> dict[str, Any] | None:
+    if entry.permission is not None and not access.can(user, entry.permission):
+        return None
+    try:
+        url = reverse(entry.url_name)
+    except NoReverseMatch:
+        logger.debug("navigation: no address named %r", entry.url_name)
+        return None
+    count = entry.count(user) if entry.count else None
+    return {
+        "section": entry.section,
+        "label": entry.label,
+        "url": url,
+        "icon": entry.icon,
+        "slug": entry.url_name.replace(":", "-"),
+        "count": count.text if count else "",
+        "alert": bool(count and count.alert),
+    }
+
+
+def _rank(entry: Entry) -> tuple[int, str, int, str]:
+    known = SECTIONS.index(entry.section) if entry.section in SECTIONS else len(SECTIONS)
+    return known, entry.section, entry.order, entry.label

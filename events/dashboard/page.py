@@ -1,0 +1,44 @@
+"""What all pages share: who may open them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponseBase
+
+from events.access import can
+
+Page = Callable[..., HttpResponseBase]
+
+
+def signed_in(page: Page) -> Page:
+    """Send visitors to the sign-in page first."""
+
+    @wraps(page)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not request.user.is_authenticated:
+            return redirect_to_login(request.get_full_path())
+        return page(request, *args, **kwargs)
+
+    return guarded
+
+
+def requires(action: str) -> Callable[[Page], Page]:
+    """Let only those open the page who may do ``action``; tell the others which role it needs."""
+
+    def decorate(page: Page) -> Page:
+        @signed_in
+        @wraps(page)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            decision = can(request.user, action)
+            if not decision:
+                raise PermissionDenied(decision.reason)
+            return page(request, *args, **kwargs)
+
+        return guarded
+
+    return decorate

@@ -1,0 +1,10 @@
+// What every page does. Pages with behaviours of their own load them in their `scripts` block.
+
+import "./theme.js";
+import "./connection.js";
+import "./live.js";
+import "./time.js";
+import "./menu.js";
+import "./search.js";
+import "./toasts.js";
+import "./keys.js";
