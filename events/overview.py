@@ -1,0 +1,215 @@
+"""How the processors are doing: one row each, in a constant number of bounded queries.
+
+What can't be known cheaply is None (pages show a dash), never 0.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from django.db import connection
+
+from events.models import Delivery, DeliveryState, Event, Lane, ProcessorState, Worker
+from events.registry import Processor, registry
+
+COUNTED = 20_000
+"""Rows of a kind counted at most; a count of this many means "at least"."""
+
+_SAMPLE = 5_000  # newest deliveries that tell the rate
+_MINUTE = timedelta(seconds=60)
+_ALIVE = timedelta(seconds=15)  # workers say every 5 s that they are alive
+_PATIENCE = timedelta(seconds=10)  # work may be due that long before anybody is missed
+
+_UNFINISHED = "d.state IN ('pending', 'retrying')"
+_HELD = "d.state IN ('retrying', 'dead')"
+
+# The index of what is due is by sixteenth of the slots on PostgreSQL, so the oldest is the lowest of
+# sixteen; SQLite's is by position.
+_OLDEST = {
+    "postgresql": f"""(SELECT min(first) FROM generate_series(0, 15) AS band, LATERAL (
+      SELECT d.position AS first FROM events_delivery d
+      WHERE d.processor = p.name AND {_UNFINISHED} AND d.slot >> 6 = band
+      ORDER BY d.position LIMIT 1) AS of_band)""",
+    "sqlite": f"""(SELECT min(d.position) FROM events_delivery d
+      WHERE d.processor = p.name AND {_UNFINISHED})""",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessorRow:
+    """One processor. ``declared`` is None for one that only the database still knows.
+
+    ``waiting`` counts what is not settled yet, ``oldest_at`` is when the oldest of it was recorded.
+    ``per_second`` is how many were done per second lately; None if that is not known. Counts stop
+    at ``COUNTED``.
+    """
+
+    name: str
+    declared: Processor | None
+    paused_at: datetime | None
+    paused_by: str
+    pause_reason: str
+    waiting: int
+    retrying: int
+    dead: int
+    oldest_at: datetime | None
+    per_second: float | None
+    lanes: int
+    leased: int
+    workers: tuple[str, ...]
+
+    @property
+    def state(self) -> str:
+        """The word for it: paused, retrying, running or idle."""
+        if self.paused_at is not None:
+            return "paused"
+        if self.retrying:
+            return "retrying"
+        return "running" if self.waiting else "idle"
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """All processors and the workers alive. ``nobody_works`` is a warning that is true."""
+
+    rows: list[ProcessorRow]
+    workers: list[Worker]
+    as_of: datetime
+    idle_since: datetime | None = None
+
+    @property
+    def nobody_works(self) -> bool:
+        """Whether work has been due for long enough that somebody should have taken it."""
+        return self.idle_since is not None
+
+
+def processors() -> list[ProcessorRow]:
+    """One row per declared processor, by name."""
+    return overview().rows
+
+
+def overview() -> Overview:
+    """All of it in six queries, whatever the size of the log."""
+    now = datetime.now(UTC)
+    names = sorted(registry.processors)
+    counts = _counts(names)
+    recorded = dict(
+        Event.objects.filter(position__in=[c[3] for c in counts.values() if c[3]]).values_list(
+            "position", "recorded_at"
+        )
+    )
+    states = {state.name: state for state in ProcessorState.objects.filter(name__in=names)}
+    lanes: dict[str, list[Lane]] = defaultdict(list)
+    for lane in Lane.objects.filter(processor__in=names):
+        lanes[lane.processor].append(lane)
+    sample = _Sample.take(now)
+    workers = list(Worker.objects.filter(seen_at__gt=now - _ALIVE).order_by("name"))
+    rows = [
+        _row(name, counts[name], recorded, states.get(name), lanes[name], sample, now)
+        for name in names
+    ]
+    return Overview(rows, workers, now, None if workers else _idle_since(rows, sample, now))
+
+
+def _counts(names: list[str]) -> dict[str, tuple[int, int, int, int | None]]:
+    """Per processor: unfinished, retrying, dead, position of the oldest unfinished."""
+    if not names:
+        return {}
+    values = ", ".join(["(CAST(%s AS text))"] * len(names))
+    query = f"""
+        WITH p(name) AS (VALUES {values})
+        SELECT p.name, {_count(_UNFINISHED)},
+          {_count(f"{_HELD} AND d.state = 'retrying'")}, {_count(f"{_HELD} AND d.state = 'dead'")},
+          {_OLDEST[connection.vendor]}
+        FROM p
+    """  # noqa: S608 (constants and placeholders only)
+    with connection.cursor() as cursor:
+        cursor.execute(query, names)
+        return {row[0]: row[1:] for row in cursor.fetchall()}
+
+
+def _count(condition: str) -> str:
+    return (
+        "(SELECT count(*) FROM (SELECT 1 FROM events_delivery d "  # noqa: S608 (constants only)
+        f"WHERE d.processor = p.name AND {condition} LIMIT {COUNTED}) AS counted)"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """The newest deliveries: who did how many of them, and since when that is known."""
+
+    done: Counter[str]
+    seconds: float
+    first_position: int
+    last_done_at: datetime | None
+
+    @classmethod
+    def take(cls, now: datetime) -> _Sample:
+        newest = list(
+            Delivery.objects.order_by("-id").values_list(
+                "processor", "state", "finished_at", "event_id"
+            )[:_SAMPLE]
+        )
+        done = [
+            (name, at)
+            for name, state, at, _ in newest
+            if state == DeliveryState.DONE and at is not None and at > now - _MINUTE
+        ]
+        first = newest[-1][3] if newest else 0
+        whole = len(newest) < _SAMPLE
+        earliest = min((at for _, at in done), default=now - _MINUTE)
+        seconds = _MINUTE.total_seconds() if whole else max((now - earliest).total_seconds(), 1.0)
+        return cls(
+            Counter(name for name, _ in done),
+            seconds,
+            0 if whole else first,
+            max((at for _, at in done), default=None),
+        )
+
+    def per_second(self, name: str, oldest_waiting: int | None) -> float | None:
+        if oldest_waiting is not None and oldest_waiting < self.first_position:
+            return None  # it works on what is older than the sample
+        return self.done[name] / self.seconds
+
+
+def _row(
+    name: str,
+    counts: tuple[int, int, int, int | None],
+    recorded: Mapping[int, datetime],
+    state: ProcessorState | None,
+    lanes: list[Lane],
+    sample: _Sample,
+    now: datetime,
+) -> ProcessorRow:
+    waiting, retrying, dead, oldest = counts
+    leased = [lane for lane in lanes if lane.lease_expires_at and lane.lease_expires_at > now]
+    return ProcessorRow(
+        name=name,
+        declared=registry.processors.get(name),
+        paused_at=state.paused_at if state else None,
+        paused_by=state.paused_by if state else "",
+        pause_reason=state.pause_reason if state else "",
+        waiting=waiting,
+        retrying=retrying,
+        dead=dead,
+        oldest_at=recorded.get(oldest) if oldest else None,
+        per_second=sample.per_second(name, oldest),
+        lanes=len(lanes),
+        leased=len(leased),
+        workers=tuple(sorted({lane.worker for lane in leased})),
+    )
+
+
+def _idle_since(
+    rows: Iterable[ProcessorRow], sample: _Sample, now: datetime
+) -> datetime | None:
+    """Since when work is due that nobody takes; None if that is not so."""
+    if sample.last_done_at is not None and sample.last_done_at > now - _PATIENCE:
+        return None  # somebody works who does not say so: `manage.py drain`
+    oldest = [row.oldest_at for row in rows if row.oldest_at and row.paused_at is None]
+    since = min(oldest, default=now)
+    return since if since < now - _PATIENCE else None
