@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import groupby, pairwise
 from uuid import UUID
 
 from django.utils import timezone
@@ -60,7 +61,7 @@ class DeliveryNode:
 
     def gaps(self, now: datetime) -> Iterator[tuple[datetime, datetime]]:
         """The waits after failed tries, the last one open until ``now`` while it is retrying."""
-        for one, following in zip(self.tries, self.tries[1:], strict=False):
+        for one, following in pairwise(self.tries):
             if one.finished_at is not None:
                 yield one.finished_at, max(following.started_at, one.finished_at)
         if self.state == DeliveryState.RETRYING and self.ends_at is not None:
@@ -93,16 +94,6 @@ class EventNode:
         """Events directly caused by it, in order."""
         found = [*self.followed_by, *(e for d in self.deliveries for e in d.emitted)]
         return sorted(found, key=lambda node: node.row.position)
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """Seconds spent along the longest path: waiting, working, failing, waiting to retry."""
-
-    queue: float = 0.0
-    working: float = 0.0
-    failed: float = 0.0
-    retry_wait: float = 0.0
 
 
 @dataclass
@@ -169,31 +160,49 @@ class Trace:
         """Tries beyond the first of each delivery."""
         return sum(max(0, len(delivery.tries) - 1) for delivery in self.deliveries)
 
-    def budget(self) -> Budget:
-        """Where the time of the longest path went."""
-        return _budget(self)
-
 
 def load_trace(correlation_id: UUID) -> Trace | None:
     """The trace as it is now, or None if there is none. At most five queries."""
-    events = list(
-        Event.objects.filter(correlation_id=correlation_id).order_by("position")[: LIMIT + 1]
+    return load_traces([correlation_id]).get(correlation_id)
+
+
+def load_traces(correlation_ids: Iterable[UUID]) -> dict[UUID, Trace]:
+    """The traces that exist, by id, in at most five queries together.
+
+    More than ``LIMIT`` events together are cut.
+    """
+    found = list(
+        Event.objects.filter(correlation_id__in=list(correlation_ids)).order_by(
+            "correlation_id", "position"
+        )[: LIMIT + 1]
     )
-    if not events:
-        return None
-    rows = {event.position: event for event in events[:LIMIT]}
-    deliveries = list(
-        Delivery.objects.filter(event_id__in=list(rows)).order_by("event_id", "processor")
-    )
+    rows = {event.position: event for event in found[:LIMIT]}
+    deliveries = _deliveries(rows)
+    failures = _failures(deliveries)
+    derived = derive(deliveries)
+    cut = found[-1].correlation_id if len(found) > LIMIT else None
+    of_trace: dict[UUID, list[Delivery]] = defaultdict(list)
     for delivery in deliveries:
+        of_trace[delivery.event.correlation_id].append(delivery)
+    return {
+        name: build_trace(list(events), of_trace[name], failures, derived, cut=name == cut)
+        for name, events in groupby(rows.values(), lambda event: event.correlation_id)
+    }
+
+
+def _deliveries(rows: Mapping[int, Event]) -> list[Delivery]:
+    found = list(Delivery.objects.filter(event_id__in=list(rows)).order_by("event_id", "processor"))
+    for delivery in found:
         delivery.event = rows[delivery.event_id]
-    failures = defaultdict(list)
+    return found
+
+
+def _failures(deliveries: list[Delivery]) -> dict[int, list[Attempt]]:
+    found: dict[int, list[Attempt]] = defaultdict(list)
     tried = [delivery.pk for delivery in deliveries if delivery.attempts]
     for failure in Attempt.objects.filter(delivery_id__in=tried).order_by("number", "id"):
-        failures[failure.delivery_id].append(failure)
-    return build_trace(
-        list(rows.values()), deliveries, failures, derive(deliveries), cut=len(events) > LIMIT
-    )
+        found[failure.delivery_id].append(failure)
+    return found
 
 
 def build_trace(
@@ -222,7 +231,7 @@ def build_trace(
         as_of or timezone.now(),
         cut,
     )
-    _mark_longest_path(trace)
+    mark_longest_path(trace.events, trace.deliveries)
     return trace
 
 
@@ -255,54 +264,22 @@ def _also(
             yield other
 
 
-def _mark_longest_path(trace: Trace) -> None:
-    """The chain of causes that ends with what ended last (or is still under way)."""
-    delivery = max(
-        trace.deliveries,
-        key=lambda d: (d.waits, d.ends_at or d.event.row.recorded_at),
-        default=None,
+def mark_longest_path(events: list[EventNode], deliveries: list[DeliveryNode]) -> None:
+    """Mark the chain of causes that ends with what ended last (or is still under way)."""
+    event = max(events, key=lambda e: e.row.recorded_at)
+    last = max(
+        deliveries, key=lambda d: (d.waits, d.ends_at or d.event.row.recorded_at), default=None
     )
-    event = max(trace.events, key=lambda e: e.row.recorded_at)
-    if delivery is not None and (
-        delivery.waits or (delivery.ends_at or event.row.recorded_at) >= event.row.recorded_at
+    if last is not None and (
+        last.waits or (last.ends_at or event.row.recorded_at) >= event.row.recorded_at
     ):
-        delivery.on_longest_path, event = True, delivery.event
+        last.on_longest_path, event = True, last.event
     seen: EventNode | None = event
     while seen is not None and not seen.on_longest_path:
         seen.on_longest_path = True
         if (emitter := seen.emitted_by) is not None:
             emitter.on_longest_path = True
         seen = seen.cause
-
-
-def _budget(trace: Trace) -> Budget:
-    queue = working = failed = gaps = 0.0
-    for event in trace.events:
-        for delivery in event.deliveries if event.on_longest_path else ():
-            if not delivery.on_longest_path:
-                continue
-            end = _handed_on(delivery) or trace.ended_at
-            first = delivery.tries[0].started_at if delivery.tries else end
-            queue += _seconds(event.row.recorded_at, first)
-            gaps += sum(_seconds(*gap) for gap in delivery.gaps(trace.as_of))
-            for one in delivery.tries:
-                if one.failure is not None:
-                    failed += _seconds(one.started_at, one.finished_at or end)
-                else:  # committing belongs to the work
-                    working += _seconds(one.started_at, max(end, one.finished_at or end))
-    return Budget(queue, working, failed, gaps)
-
-
-def _handed_on(delivery: DeliveryNode) -> datetime | None:
-    """When the next event of the longest path was recorded, or the last try ended."""
-    for event in delivery.emitted:
-        if event.on_longest_path:
-            return event.row.recorded_at
-    return None if delivery.waits else delivery.ends_at
-
-
-def _seconds(start: datetime, end: datetime) -> float:
-    return max(0.0, (end - start).total_seconds())  # clocks of two hosts may differ
 
 
 def _is_refusal(event: Event) -> bool:

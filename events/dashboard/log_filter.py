@@ -30,8 +30,8 @@ class LogPage:
     """
 
     rows: list[Event]
-    older: str
-    newer: str
+    older: str | None
+    newer: str | None
     searched_to: int | None = None
 
 
@@ -93,13 +93,15 @@ class LogFilter:
         """The wanted rows and the way to their neighbours; at most two queries."""
         forward = self.after is not None and self.before is None
         chosen, edge = self._chosen(forward)
-        order = ("position" if forward else "-position") if edge is None else "-position"
-        found = list(chosen.order_by("position" if forward else order)[: SIZE + 1])
+        # Within a stream the sequence runs as the position does, and has the index.
+        order = "sequence" if self.stream else "position"
+        found = list(chosen.order_by(order if forward else f"-{order}")[: SIZE + 1])
         more, rows = len(found) > SIZE, found[:SIZE]
         if forward:
             rows.reverse()
-        searched_to = edge if edge and not more and not forward else None
-        return LogPage(rows, *self._neighbours(rows, more, forward, searched_to), searched_to)
+        searched_to = None if more or forward else edge
+        older, newer = self._neighbours(rows, more, forward, searched_to)
+        return LogPage(rows, older, newer, searched_to)
 
     def _chosen(self, forward: bool) -> tuple[QuerySet[Event], int | None]:
         chosen = Event.objects.all()
@@ -129,13 +131,13 @@ class LogFilter:
 
     def _neighbours(
         self, rows: list[Event], more: bool, forward: bool, searched_to: int | None
-    ) -> tuple[str, str]:
-        older = newer = ""
+    ) -> tuple[str | None, str | None]:
+        older = newer = None
         if searched_to is not None:
             older = replace(self.newest, before=searched_to).query
         elif rows and (more or forward):
             older = replace(self.newest, before=rows[-1].position).query
-        if rows and ((forward and more) or (not forward and self.before is not None)):
+        if rows and (more if forward else self.before is not None):
             newer = replace(self.newest, after=rows[0].position).query
         return older, newer
 

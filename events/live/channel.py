@@ -34,6 +34,8 @@ class Channel:
         self.sockets: set[Socket] = set()
         self.joining: set[Socket] = set()
         self.failed = False
+        self._held = Changes()
+        self._rendered_at = 0.0
         self._sent: dict[str, str] = {}
         self._history: deque[tuple[int, str]] = deque(maxlen=_HISTORY)
         self._complete_after: int | None = None
@@ -42,6 +44,23 @@ class Channel:
     def watched(self) -> bool:
         """Whether anybody still watches."""
         return bool(self.sockets or self.joining)
+
+    def take(self, changes: Changes, now: float, look: bool) -> Changes:
+        """What to render now of ``changes`` and those held back; nothing if it is too soon.
+
+        ``look``: this frame is one of the feed's own looks, which ends all holding back.
+        """
+        if look and self.view.beats:
+            changes = Changes(unknown=True)
+        if not look and now - self._rendered_at < self.view.interval:
+            self._held.merge(changes)
+            return Changes()
+        if self._held:
+            self._held.merge(changes)
+            changes, self._held = self._held, Changes()
+        if changes:
+            self._rendered_at = now
+        return changes
 
     def render(self, changes: Changes, joining: bool) -> tuple[str, str]:
         """The html for those who have everything, and for those who join; either may be empty.

@@ -188,7 +188,7 @@ class Feed:
         for channel in self._channels.values():
             joining, channel.joining = channel.joining, set()
             frames.append(Frame(channel, joining))
-        return Plan(changes, self._pulse, frames, look, list(self._watched) if check else [])
+        return Plan(changes, self._pulse, frames, look, list(self._watched) if check else [], now)
 
     async def _check_rights(self, sockets: Iterable[Socket]) -> None:
         for socket in sockets:

@@ -38,6 +38,7 @@ class Plan:
     frames: list[Frame]
     look: bool
     sockets: Collection[Socket]
+    now: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,8 @@ def read(plan: Plan) -> Done:
     unannounced = Changes(unknown=True)
     unannounced.merge(plan.changes)
     for frame in plan.frames:
-        changes = unannounced if frame.channel in stale else plan.changes
+        noticed = unannounced if frame.channel in stale else plan.changes
+        changes = frame.channel.take(noticed, plan.now, plan.look)
         if changes or frame.joining or frame.channel.failed:
             update, fresh = frame.channel.render(changes, bool(frame.joining))
             done.rendered.append(Rendered(frame, update, fresh))

@@ -43,9 +43,15 @@ class LiveView:
     ``per_user = True``, one for each user (``self.user``; None otherwise). It lives while somebody
     watches and may remember what it last rendered. All methods run in a thread and may query; no
     two at the same time on one instance.
+
+    ``beats``: it changes by time alone (rates, ages), so it is rendered once a second. ``interval``
+    (seconds, at most 1): it is rendered no more often than that, for figures that nobody could read
+    faster.
     """
 
     per_user: ClassVar[bool] = False
+    beats: ClassVar[bool] = False
+    interval: ClassVar[float] = 0.0
 
     def __init__(self, user: Any, argument: str) -> None:
         """``argument`` is what follows the colon in the watched name, or empty."""

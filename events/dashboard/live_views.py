@@ -1,0 +1,12 @@
+"""The dashboard's live views by name. Importing this registers them."""
+
+from events import live
+from events.dashboard.live_log import LogView
+from events.dashboard.live_processors import ProcessorsView, RateView
+from events.dashboard.live_traces import TracesView, TraceView
+
+live.register("log", LogView)
+live.register("trace", TraceView)
+live.register("traces", TracesView)
+live.register("processors", ProcessorsView)
+live.register("rate", RateView)

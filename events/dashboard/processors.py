@@ -1,0 +1,63 @@
+"""The processors: how they are doing, and the switch of each."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST
+
+from events import pause as switch
+from events.access import can
+from events.dashboard.page import requires
+from events.errors import UnknownProcessor
+from events.overview import overview
+
+_LONGEST_REASON = 300
+
+
+@requires("view_processors")
+def processors(request: HttpRequest) -> HttpResponse:
+    """The table of all processors. ``?pause=<name>`` asks for the reason first."""
+    context = {
+        "overview": overview(),
+        "may_pause": can(request.user, "pause_processor"),
+        "asked": request.GET.get("pause", ""),
+    }
+    return render(request, "events/processors/page.html", context)
+
+
+@require_POST
+@requires("pause_processor")
+def pause(request: HttpRequest, name: str) -> HttpResponse:
+    """Let a processor's deliveries wait, with a reason for the others."""
+    reason = request.POST.get("reason", "").strip()
+    if not 1 <= len(reason) <= _LONGEST_REASON:
+        context = {
+            "overview": overview(),
+            "may_pause": can(request.user, "pause_processor"),
+            "asked": name,
+            "reason": reason,
+            "problem": "Say why, in at most 300 characters: whoever finds it paused will ask.",
+        }
+        return render(request, "events/processors/page.html", context, status=422)
+    try:
+        changed = switch.pause(name, by=request.user.get_username(), reason=reason)
+    except UnknownProcessor as error:
+        raise Http404(str(error)) from error
+    if not changed:
+        messages.info(request, f"{name} was paused already; the first reason stands.")
+    return redirect("events:processors")
+
+
+@require_POST
+@requires("pause_processor")
+def resume(request: HttpRequest, name: str) -> HttpResponse:
+    """Let a processor work again."""
+    try:
+        changed = switch.resume(name, by=request.user.get_username())
+    except UnknownProcessor as error:
+        raise Http404(str(error)) from error
+    if not changed:
+        messages.info(request, f"{name} was not paused.")
+    return redirect("events:processors")

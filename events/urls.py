@@ -1,0 +1,18 @@
+"""Addresses of the dashboard."""
+
+from django.urls import path
+
+from events.dashboard import home, log, processors, traces
+
+app_name = "events"
+
+urlpatterns = [
+    path("", home.home, name="home"),
+    path("events/", log.log, name="log"),
+    path("events/<int:position>/", log.event, name="event"),
+    path("traces/", traces.traces, name="traces"),
+    path("traces/<uuid:correlation_id>/", traces.trace, name="trace"),
+    path("processors/", processors.processors, name="processors"),
+    path("processors/<str:name>/pause/", processors.pause, name="pause"),
+    path("processors/<str:name>/resume/", processors.resume, name="resume"),
+]
