@@ -1,0 +1,16 @@
+// Minus and plus beside a quantity. Without JS the number field stands alone.
+
+import { named } from "../behaviour.js";
+
+named("quantity", (group) => {
+  const input = group.querySelector("input");
+  const step = (event) => {
+    const button = event.target.closest("[data-step]");
+    if (!button) return;
+    const least = Number(input.min), most = Number(input.max);
+    input.value = Math.min(most, Math.max(least, (Number(input.value) || 0) + Number(button.dataset.step)));
+  };
+  for (const button of group.querySelectorAll("[data-step]")) button.hidden = false;
+  group.addEventListener("click", step);
+  return () => group.removeEventListener("click", step);
+});
