@@ -5,6 +5,8 @@ from django.contrib import admin
 from django.contrib.auth import views as auth
 from django.urls import include, path
 
+from eda_site.api import api
+
 login = auth.LoginView.as_view(
     redirect_authenticated_user=True,
     extra_context={
@@ -16,6 +18,7 @@ login = auth.LoginView.as_view(
 urlpatterns = [
     path("", include("events.urls")),
     path("shop/", include("processors.shop.urls")),
+    path("api/v1/", api.urls),
     path("accounts/login/", login, name="login"),
     path("accounts/logout/", auth.LogoutView.as_view(), name="logout"),
     path("admin/", admin.site.urls),

@@ -1,0 +1,1 @@
+"""The shop: a domain built on ``events``, with one module per processor."""

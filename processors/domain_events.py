@@ -1,0 +1,107 @@
+"""What happens in the shop. All events of one order are in the stream ``order-<order_id>``."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from events import Event
+
+
+class Item(BaseModel):
+    """So many of one product, at the price of the moment of ordering."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    sku: str
+    quantity: int
+    price: Decimal
+
+
+class OrderCreated(Event, version=1):
+    """Somebody placed an order. ``reference`` is the idempotency key of the request."""
+
+    order_id: int
+    user_id: int
+    total: Decimal
+    items: list[Item]
+    reference: str = ""
+    scenario: str = ""
+
+
+class PaymentProcessed(Event, version=1, refusal={"status": "failed"}):
+    """The payment provider gave its answer; ``reason`` says why not."""
+
+    order_id: int
+    amount: Decimal
+    status: Literal["success", "failed"]
+    reason: str = ""
+    provider_ref: str = ""
+
+
+class PaymentRefunded(Event, version=1):
+    """Money taken for a cancelled order was given back."""
+
+    order_id: int
+    amount: Decimal
+    provider_ref: str
+
+
+class InventoryReplenished(Event, version=1):
+    """Pieces of a product came into the warehouse (stream ``product-<sku>``)."""
+
+    sku: str
+    quantity: int
+
+
+class InventoryReserved(Event, version=1):
+    """All items of an order were set aside."""
+
+    order_id: int
+    items: list[Item]
+
+
+class InventoryRejected(Event, version=1, refusal=True):
+    """An order could not be set aside: of ``sku`` there is not enough. Nothing was reserved."""
+
+    order_id: int
+    sku: str
+    reason: str
+
+
+class InventoryReleased(Event, version=1):
+    """Items set aside for a cancelled order are for sale again."""
+
+    order_id: int
+    items: list[Item]
+
+
+class OrderConfirmed(Event, version=1):
+    """An order is paid and reserved."""
+
+    order_id: int
+    user_id: int
+    total: Decimal
+    items: list[Item]
+
+
+class OrderCancelled(Event, version=1, refusal=True):
+    """An order will not be fulfilled; ``reason`` is meant for the customer."""
+
+    order_id: int
+    user_id: int
+    reason: str
+
+
+class NotificationSent(Event, version=1):
+    """The customer was told how the order went."""
+
+    order_id: int
+    user_id: int
+    subject: str
+
+
+def stream_of(order_id: int) -> str:
+    """The stream of an order."""
+    return f"order-{order_id}"

@@ -1,0 +1,69 @@
+"""Scenarios: faults that one order brings along, for teaching. Possible in demo mode only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.conf import settings
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """What goes wrong with one order.
+
+    ``stages`` are the expected states of placed, paid, reserved, confirmed and notified, which the
+    pages show before the order is placed. ``outage`` is how many calls the provider leaves
+    unanswered first; ``latency`` how many seconds it takes.
+    """
+
+    slug: str
+    title: str
+    blurb: str
+    stages: tuple[str, str, str, str, str]
+    latency: float = 0.0
+    declines: bool = False
+    outage: int = 0
+    out_of_stock: bool = False
+    poison: bool = False
+
+
+SCENARIOS = {
+    scenario.slug: scenario
+    for scenario in (
+        Scenario(
+            "all_well", "All goes well", "confirmed in a moment",
+            ("done", "done", "done", "done", "done"), latency=0.3,
+        ),
+        Scenario(
+            "card_declined", "Card declined", "placed, then corrected",
+            ("done", "refused", "done", "refused", "done"), latency=0.6, declines=True,
+        ),
+        Scenario(
+            "out_of_stock", "Out of stock", "refunded, cancelled",
+            ("done", "done", "refused", "refused", "done"), latency=0.3, out_of_stock=True,
+        ),
+        Scenario(
+            "provider_down", "Provider down", "retried until it is back",
+            ("done", "retrying", "done", "done", "done"), outage=3,
+        ),
+        Scenario(
+            "slow", "Slow payment", "you see it waiting",
+            ("done", "running", "done", "pending", "pending"), latency=3.0,
+        ),
+        Scenario(
+            "poison", "Poison message", "a dead letter; others go on",
+            ("done", "dead", "done", "pending", "pending"), poison=True,
+        ),
+    )
+}  # fmt: skip
+_NONE = Scenario("", "", "", ("done", "done", "done", "done", "done"))
+
+
+def allowed() -> bool:
+    """Whether faults can be set at all: in demo mode only."""
+    return bool(getattr(settings, "DEMO", False))
+
+
+def scenario(slug: str) -> Scenario:
+    """The scenario of this name; the one without faults for none, or outside of demo mode."""
+    return SCENARIOS.get(slug, _NONE) if allowed() else _NONE

@@ -1,0 +1,217 @@
+"""The shop's tables: what it sells, what its processors keep, and its read models.
+
+Read models are written by projections only, and can be rebuilt from the log.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Value
+from django.db.models.functions import Coalesce
+
+
+class Product(models.Model):
+    """Something to buy."""
+
+    sku = models.SlugField(max_length=40, primary_key=True)
+    name = models.CharField(max_length=80)
+    price = models.DecimalField(max_digits=8, decimal_places=2)
+    order = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        ordering = ["order", "sku"]
+
+    def __str__(self) -> str:
+        """Name."""
+        return self.name
+
+    @classmethod
+    def on_sale(cls) -> models.QuerySet[Any, Any]:
+        """All products with ``stock``, the pieces available according to the read model."""
+        level = StockLevel.objects.filter(sku=models.OuterRef("sku")).values("available")
+        return cls.objects.annotate(stock=Coalesce(models.Subquery(level), Value(0)))
+
+
+class Checkout(models.Model):
+    """One accepted request to order: its id is the order's, its key makes it count once."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT)
+    idempotency_key = models.CharField(max_length=100)
+    digest = models.CharField(max_length=64)
+    correlation_id = models.UUIDField(unique=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["user", "idempotency_key"], name="checkout_once")
+        ]
+
+    def __str__(self) -> str:
+        """The order it became."""
+        return f"checkout of order {self.pk}"
+
+
+# What the processors keep -----------------------------------------------------
+
+
+class Charge(models.Model):
+    """The payment provider's own ledger: it is outside of the shop, and commits by itself."""
+
+    idempotency_key = models.CharField(max_length=120, primary_key=True)
+    order_id = models.BigIntegerField(db_index=True)
+    amount = models.DecimalField(max_digits=10, decimal_places=2)
+    declined = models.CharField(max_length=200, default="", help_text="why, if it was declined")
+    reference = models.CharField(max_length=40)
+    refunded = models.BooleanField(default=False)
+
+    def __str__(self) -> str:
+        """Reference and amount."""
+        return f"{self.reference}: {self.amount}"
+
+
+class ProviderCall(models.Model):
+    """How often the provider was called with a key while an outage was simulated for it."""
+
+    idempotency_key = models.CharField(max_length=120, primary_key=True)
+    count = models.PositiveIntegerField(default=0)
+
+    def __str__(self) -> str:
+        """Key and count."""
+        return f"{self.idempotency_key}: {self.count}"
+
+
+class Stock(models.Model):
+    """What the warehouse can still give away. The database itself refuses to go below zero."""
+
+    sku = models.CharField(max_length=40, primary_key=True)
+    available = models.IntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(available__gte=0), name="stock_not_oversold")
+        ]
+
+    def __str__(self) -> str:
+        """Product and pieces."""
+        return f"{self.sku}: {self.available}"
+
+
+class Reservation(models.Model):
+    """Items set aside for an order."""
+
+    order_id = models.BigIntegerField(primary_key=True)
+    items = models.JSONField()
+    released = models.BooleanField(default=False)
+
+    def __str__(self) -> str:
+        """The order."""
+        return f"reservation for order {self.order_id}"
+
+
+class Fulfilment(models.Model):
+    """What ``confirmation`` knows of an order until it has heard of both payment and stock."""
+
+    order_id = models.BigIntegerField(primary_key=True)
+    user_id = models.BigIntegerField()
+    total = models.DecimalField(max_digits=10, decimal_places=2)
+    items = models.JSONField()
+    payment = models.CharField(max_length=10, default="")
+    payment_event = models.UUIDField(null=True)
+    stock = models.CharField(max_length=10, default="")
+    stock_event = models.UUIDField(null=True)
+    reason = models.CharField(max_length=300, default="")
+    decided = models.BooleanField(default=False)
+
+    def __str__(self) -> str:
+        """The order and what is known."""
+        return f"order {self.order_id}: payment {self.payment or '?'}, stock {self.stock or '?'}"
+
+
+class Notification(models.Model):
+    """The outbox: a message to a customer, as it was sent."""
+
+    order_id = models.BigIntegerField()
+    user_id = models.BigIntegerField(db_index=True)
+    subject = models.CharField(max_length=200)
+    body = models.TextField()
+    sent_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["order_id", "subject"], name="notified_once")
+        ]
+
+    def __str__(self) -> str:
+        """Subject."""
+        return self.subject
+
+
+# Read models --------------------------------------------------------------------
+
+
+class OrderSummary(models.Model):
+    """An order as the pages show it, from the events of its stream alone."""
+
+    class Status(models.TextChoices):
+        """Where an order stands."""
+
+        OPEN = "open"
+        CONFIRMED = "confirmed"
+        CANCELLED = "cancelled"
+
+    order_id = models.BigIntegerField(primary_key=True)
+    user_id = models.BigIntegerField()
+    correlation_id = models.UUIDField()
+    reference = models.CharField(max_length=100)
+    scenario = models.CharField(max_length=40, default="")
+    items = models.JSONField()
+    total = models.DecimalField(max_digits=10, decimal_places=2)
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.OPEN)
+    reason = models.CharField(max_length=300, default="")
+    payment = models.CharField(max_length=10, default="")
+    stock = models.CharField(max_length=10, default="")
+    placed_at = models.DateTimeField()
+    paid_at = models.DateTimeField(null=True)
+    reserved_at = models.DateTimeField(null=True)
+    decided_at = models.DateTimeField(null=True)
+    refunded_at = models.DateTimeField(null=True)
+    released_at = models.DateTimeField(null=True)
+    notified_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(F("user_id"), F("order_id").desc(), name="orders_of_user")]
+
+    def __str__(self) -> str:
+        """Stream and status."""
+        return f"order-{self.order_id}: {self.status}"
+
+
+class StockLevel(models.Model):
+    """How many pieces of a product are for sale."""
+
+    sku = models.CharField(max_length=40, primary_key=True)
+    available = models.IntegerField(default=0)
+
+    def __str__(self) -> str:
+        """Product and pieces."""
+        return f"{self.sku}: {self.available}"
+
+
+class Sales(models.Model):
+    """What was sold on a day."""
+
+    day = models.DateField()
+    sku = models.CharField(max_length=40)
+    quantity = models.BigIntegerField(default=0)
+    revenue = models.DecimalField(max_digits=14, decimal_places=2, default=0)
+
+    class Meta:
+        verbose_name_plural = "sales"
+        constraints = [models.UniqueConstraint(fields=["day", "sku"], name="sales_of_day")]
+
+    def __str__(self) -> str:
+        """Day, product and pieces."""
+        return f"{self.day} {self.sku}: {self.quantity}"

@@ -1,0 +1,182 @@
+"""Placing orders: the shop's only command."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from uuid_utils.compat import uuid7
+
+from events import Draft, publish
+from processors import faults
+from processors.domain_events import Item, OrderCreated, stream_of
+from processors.models import Checkout, Product
+
+MOST_LINES = 50
+MOST_PIECES = 99
+
+
+class OrderRefused(Exception):
+    """The order was not placed. The message is for the customer; ``field`` names what is wrong."""
+
+    def __init__(self, message: str, field: str = "items") -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class KeyReused(OrderRefused):
+    """The idempotency key belongs to another order."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedOrder:
+    """An order that stands. ``created`` is false if this very request had been made before."""
+
+    order_id: int
+    correlation_id: UUID
+    created: bool
+
+
+def place_order(
+    user: Any,
+    items: Sequence[Mapping[str, Any]],
+    idempotency_key: str,
+    scenario: str | None = None,
+) -> PlacedOrder:
+    """Place an order of ``items`` (``sku`` and ``quantity``) for ``user``, once per key.
+
+    Prices are the shop's. Raises OrderRefused, or KeyReused if the key came with another order;
+    then nothing was written.
+    """
+    _check_key(idempotency_key)
+    _check_scenario(scenario)
+    priced = _priced(items)
+    digest = _digest(items, scenario)
+    try:
+        with transaction.atomic():
+            found = _placed_before(user, idempotency_key, digest)
+            return found or _place(user, priced, idempotency_key, digest, scenario)
+    except IntegrityError:
+        # The same request at the same moment was faster by a hair.
+        found = _placed_before(user, idempotency_key, digest)
+        if found is None:
+            raise
+        return found
+
+
+def place_many(user: Any, orders: Iterable[tuple[Sequence[Mapping[str, Any]], str]]) -> list[int]:
+    """Place many orders, each of its own trace, in one transaction; return their ids.
+
+    ``orders`` are items and scenario. For load and demos.
+    """
+    wanted = [(_priced(items), items, scenario) for items, scenario in orders]
+    with transaction.atomic():
+        checkouts = Checkout.objects.bulk_create(
+            Checkout(
+                user=user, idempotency_key=str(uuid7()), digest=_digest(items, scenario),
+                correlation_id=uuid7(),
+            )
+            for _, items, scenario in wanted
+        )  # fmt: skip
+        publish(
+            *[
+                _draft(checkout, priced, scenario)
+                for checkout, (priced, _, scenario) in zip(checkouts, wanted, strict=True)
+            ]
+        )
+    return [checkout.pk for checkout in checkouts]
+
+
+def _place(
+    user: Any, items: list[Item], key: str, digest: str, scenario: str | None
+) -> PlacedOrder:
+    checkout = Checkout.objects.create(
+        user=user, idempotency_key=key, digest=digest, correlation_id=uuid7()
+    )
+    publish(_draft(checkout, items, scenario), expected_sequence=0)
+    return PlacedOrder(checkout.pk, checkout.correlation_id, created=True)
+
+
+def _draft(checkout: Checkout, items: list[Item], scenario: str | None) -> Draft:
+    created = OrderCreated(
+        order_id=checkout.pk,
+        user_id=checkout.user_id,
+        total=sum((item.price * item.quantity for item in items), Decimal(0)),
+        items=items,
+        reference=checkout.idempotency_key,
+        scenario=scenario or "",
+    )
+    return Draft(
+        created, stream=stream_of(checkout.pk), correlation_id=checkout.correlation_id
+    )
+
+
+def _placed_before(user: Any, key: str, digest: str) -> PlacedOrder | None:
+    found = Checkout.objects.filter(user=user, idempotency_key=key).first()
+    if found is None:
+        return None
+    if found.digest != digest:
+        raise KeyReused(
+            f"This Idempotency-Key was used for order {found.pk}, which differs. "
+            "Use a new key for a new order.",
+            "idempotency_key",
+        )
+    return PlacedOrder(found.pk, found.correlation_id, created=False)
+
+
+def _priced(items: Sequence[Mapping[str, Any]]) -> list[Item]:
+    if not items:
+        raise OrderRefused("Your cart is empty: add at least one product.")
+    if len(items) > MOST_LINES:
+        raise OrderRefused(f"An order has at most {MOST_LINES} lines, not {len(items)}.")
+    for item in items:
+        _check_quantity(item.get("quantity"), str(item.get("sku")))
+    prices = dict(
+        Product.objects.filter(sku__in=[str(item.get("sku")) for item in items]).values_list(
+            "sku", "price"
+        )
+    )
+    unknown = sorted({str(item.get("sku"))[:40] for item in items} - prices.keys())
+    if unknown:
+        raise OrderRefused(f"There is no product {unknown[0]!r} in this shop.")
+    return [
+        Item(sku=item["sku"], quantity=item["quantity"], price=prices[item["sku"]])
+        for item in items
+    ]
+
+
+def _check_quantity(quantity: Any, sku: str) -> None:
+    if isinstance(quantity, bool) or not isinstance(quantity, int):
+        raise OrderRefused(f"The quantity of {sku[:40]} must be a whole number.")
+    if not 1 <= quantity <= MOST_PIECES:
+        raise OrderRefused(
+            f"The quantity of {sku[:40]} must be 1 to {MOST_PIECES}, not {quantity}."
+        )
+
+
+def _check_key(key: str) -> None:
+    if not isinstance(key, str) or not 1 <= len(key) <= 100 or not key.isprintable():
+        raise OrderRefused(
+            "The idempotency key must have 1 to 100 printable characters.", "idempotency_key"
+        )
+
+
+def _check_scenario(scenario: str | None) -> None:
+    if not scenario:
+        return
+    if not faults.allowed():
+        raise OrderRefused("Scenarios exist in demo mode only.", "scenario")
+    if scenario not in faults.SCENARIOS:
+        known = ", ".join(faults.SCENARIOS)
+        raise OrderRefused(f"There is no scenario {scenario[:40]!r}; known are {known}.", "scenario")
+
+
+def _digest(items: Sequence[Mapping[str, Any]], scenario: str | None) -> str:
+    lines = [(item["sku"], item["quantity"]) for item in items]
+    return hashlib.sha256(json.dumps([lines, scenario or ""]).encode()).hexdigest()

@@ -1,0 +1,46 @@
+"""``payment``: takes the money for an order, and gives it back if the order is cancelled."""
+
+from __future__ import annotations
+
+from events import Delivery, Retry, processor
+from processors import faults, gateway
+from processors.domain_events import (
+    OrderCancelled,
+    OrderCreated,
+    PaymentProcessed,
+    PaymentRefunded,
+)
+
+
+class MalformedPayment(Exception):
+    """The provider's answer makes no sense, and never will."""
+
+
+@processor("payment", retry=Retry(max_attempts=5, base=0.5, cap=30.0), atomic=False)
+def payment(
+    event: OrderCreated | OrderCancelled, delivery: Delivery
+) -> PaymentProcessed | PaymentRefunded | None:
+    """Charge the customer through the payment provider; refund cancelled orders."""
+    if isinstance(event, OrderCreated):
+        return _charge(event, delivery)
+    refunded = gateway.refund(event.order_id)
+    if refunded is None:
+        return None
+    amount, reference = refunded
+    return PaymentRefunded(order_id=event.order_id, amount=amount, provider_ref=reference)
+
+
+def _charge(event: OrderCreated, delivery: Delivery) -> PaymentProcessed:
+    fault = faults.scenario(event.scenario)
+    if fault.poison:
+        raise MalformedPayment(f"can't read the card of order {event.order_id}: not a number")
+    answer = gateway.charge(
+        event.order_id, event.total, key=delivery.idempotency_key, fault=fault
+    )
+    return PaymentProcessed(
+        order_id=event.order_id,
+        amount=event.total,
+        status="failed" if answer.declined else "success",
+        reason=answer.declined,
+        provider_ref=answer.reference,
+    )
