@@ -22,6 +22,11 @@ class EventsConfig(AppConfig):
         autodiscover_modules("domain_events", "events", "processors")
         from events import checks, logs, worker  # noqa: F401 (registering is their import's effect)
 
+        # The pages' listeners and views: a socket may come back before the first page is asked for.
+        from events.dashboard import live_views  # noqa: F401
+        from events.live import announce
+
+        announce.listen()
         post_migrate.connect(_after_migrate, sender=self)
 
 

@@ -62,6 +62,11 @@ class ProcessorRow:
     workers: tuple[str, ...]
 
     @property
+    def at_least(self) -> bool:
+        """Whether ``waiting`` is only the lower bound."""
+        return self.waiting >= COUNTED
+
+    @property
     def state(self) -> str:
         """The word for it: paused, retrying, running or idle."""
         if self.paused_at is not None:

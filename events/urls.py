@@ -2,7 +2,14 @@
 
 from django.urls import path
 
-from events.dashboard import home, log, processors, traces
+from events.dashboard import (
+    entries,  # noqa: F401 (importing it registers them)
+    home,
+    live_views,  # noqa: F401 (likewise)
+    log,
+    processors,
+    traces,
+)
 
 app_name = "events"
 

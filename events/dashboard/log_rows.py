@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.urls import reverse
+
 from events.models import Delivery, Event
 from events.states import derive
 
@@ -29,6 +31,16 @@ class LogRow:
 
     event: Event
     dots: tuple[Dot, ...]
+
+    @property
+    def url(self) -> str:
+        """Where the event is whole."""
+        return reverse("events:event", args=[self.event.position])
+
+    @property
+    def trace_url(self) -> str:
+        """Where its trace is."""
+        return reverse("events:trace", args=[self.event.correlation_id])
 
     @property
     def look(self) -> tuple[tuple[str, str], ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -12,19 +14,18 @@ from events.access import can
 from events.dashboard.page import requires
 from events.errors import UnknownProcessor
 from events.overview import overview
+from events.registry import registry
 
 _LONGEST_REASON = 300
 
 
 @requires("view_processors")
 def processors(request: HttpRequest) -> HttpResponse:
-    """The table of all processors. ``?pause=<name>`` asks for the reason first."""
-    context = {
-        "overview": overview(),
-        "may_pause": can(request.user, "pause_processor"),
-        "asked": request.GET.get("pause", ""),
-    }
-    return render(request, "events/processors/page.html", context)
+    """The table of all processors. ``?pause=<name>`` and ``?resume=<name>`` ask first."""
+    for verb in ("Pause", "Resume"):
+        if name := request.GET.get(verb.lower(), ""):
+            return _page(request, asked=name, verb=verb)
+    return _page(request)
 
 
 @require_POST
@@ -32,15 +33,11 @@ def processors(request: HttpRequest) -> HttpResponse:
 def pause(request: HttpRequest, name: str) -> HttpResponse:
     """Let a processor's deliveries wait, with a reason for the others."""
     reason = request.POST.get("reason", "").strip()
-    if not 1 <= len(reason) <= _LONGEST_REASON:
-        context = {
-            "overview": overview(),
-            "may_pause": can(request.user, "pause_processor"),
-            "asked": name,
-            "reason": reason,
-            "problem": "Say why, in at most 300 characters: whoever finds it paused will ask.",
-        }
-        return render(request, "events/processors/page.html", context, status=422)
+    if not 1 <= len(reason) <= _LONGEST_REASON or "\x00" in reason:
+        problem = "Say why, in at most 300 characters: whoever finds it paused will ask."
+        return _page(
+            request, asked=name, verb="Pause", reason=reason, problem=problem, status=422
+        )
     try:
         changed = switch.pause(name, by=request.user.get_username(), reason=reason)
     except UnknownProcessor as error:
@@ -61,3 +58,14 @@ def resume(request: HttpRequest, name: str) -> HttpResponse:
     if not changed:
         messages.info(request, f"{name} was not paused.")
     return redirect("events:processors")
+
+
+def _page(
+    request: HttpRequest, *, asked: str = "", status: int = 200, **context: Any
+) -> HttpResponse:
+    context |= {
+        "overview": overview(),
+        "may_pause": can(request.user, "pause_processor"),
+        "asked": asked if asked in registry.processors else "",
+    }
+    return render(request, "events/processors/page.html", context, status=status)

@@ -1,0 +1,7 @@
+"""The dashboard's own entries of the navigation. Importing this registers them."""
+
+from events.dashboard.navigation import register
+
+register("Watch", "Event log", "events:log", "log", 10, "view_log")
+register("Watch", "Traces", "events:traces", "trace", 20, "view_log")
+register("Operate", "Processors", "events:processors", "processors", 10, "view_processors")

@@ -1,0 +1,102 @@
+// The event log: new rows enter only when the reader is at the top and holds nothing; otherwise they
+// wait behind the "n new" pill. Rows are kept in order of position, each once, at most `data-most`.
+
+import { named } from "./behaviour.js";
+import "./drawer.js";
+
+const SLACK = 24; // px from the top that still count as the top
+
+const position = (row) => Number(row.dataset.position);
+
+named("newest", (list) => {
+  const most = Number(list.dataset.most);
+  const scroller = list.closest(".logscroll");
+  const pill = document.getElementById(list.dataset.pill);
+  const pause = document.querySelector('[data-behaviour~="pause"]');
+  const held = new Map(); // id -> row
+
+  const paused = () => pause?.getAttribute("aria-pressed") === "true";
+  const holding = () =>
+    paused() || scroller.scrollTop > SLACK || list.matches(":hover") ||
+    list.contains(document.activeElement) || list.querySelector('[aria-selected="true"]') !== null;
+
+  /** Put a row where its position belongs; one that is there already is replaced. */
+  const place = (row, isNew) => {
+    const old = document.getElementById(row.id);
+    if (old) return old.replaceWith(row);
+    if (isNew) row.classList.add("enter");
+    const next = [...list.children].find((other) => position(other) < position(row));
+    list.insertBefore(row, next ?? null);
+    htmx.process(row);
+  };
+
+  const trim = () => {
+    while (list.children.length > most) list.lastElementChild.remove();
+  };
+
+  const count = () => {
+    pill.hidden = held.size === 0;
+    pill.querySelector("[data-count]").textContent = held.size.toLocaleString("en");
+  };
+
+  const keep = (row) => {
+    held.set(row.id, row);
+    if (held.size > 1000) held.delete(held.keys().next().value); // far more than is ever shown
+  };
+
+  const show = () => {
+    for (const row of [...held.values()].sort((a, b) => position(a) - position(b)).slice(-most)) place(row, true);
+    held.clear();
+    trim();
+    count();
+    scroller.scrollTop = 0;
+  };
+
+  // Fragments for this list are taken out of the swap: order, holding and bounds are its own.
+  const incoming = ({ detail: { tasks } }) => {
+    for (const task of tasks.filter((one) => one.target === list)) {
+      const rows = [...task.fragment.querySelectorAll("tr")];
+      tasks.splice(tasks.indexOf(task), 1);
+      const fresh = rows.filter((row) => !document.getElementById(row.id));
+      if (task.swapSpec.style === "innerMorph") forget(rows);
+      for (const row of rows) if (!fresh.includes(row)) place(row, false);
+      for (const row of fresh) holding() && list.children.length ? keep(row) : place(row, true);
+    }
+    // A row behind the pill changes too.
+    for (const task of tasks) {
+      const row = task.fragment?.querySelector?.("tr[id]");
+      if (row && held.has(row.id)) held.set(row.id, row);
+    }
+    trim();
+    count();
+  };
+
+  /** A whole region came: newer rows that it does not have are not true any more. */
+  const forget = (rows) => {
+    const ids = new Set(rows.map((row) => row.id));
+    const oldest = Math.min(...rows.map(position));
+    for (const row of [...list.children]) if (position(row) >= oldest && !ids.has(row.id)) row.remove();
+    for (const [id, row] of held) if (position(row) >= oldest && !ids.has(id)) held.delete(id);
+  };
+
+  const keys = (event) => {
+    if (event.target.matches("input, textarea, select") || event.metaKey || event.ctrlKey || event.altKey) return;
+    if (event.key === "n") show();
+    if (event.key === ".") pause?.click();
+  };
+
+  pill.addEventListener("click", show);
+  document.addEventListener("htmx:before:swap", incoming);
+  document.addEventListener("keydown", keys);
+  return () => {
+    pill.removeEventListener("click", show);
+    document.removeEventListener("htmx:before:swap", incoming);
+    document.removeEventListener("keydown", keys);
+  };
+});
+
+named("pause", (button) => {
+  button.addEventListener("click", () => {
+    button.setAttribute("aria-pressed", button.getAttribute("aria-pressed") !== "true");
+  });
+});
