@@ -1,0 +1,45 @@
+"""Read models are functions of the log alone."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import models
+
+from events import load, read_log
+from events.event import Delivery
+from events.registry import registry
+from events.testing import settle
+from processors import orders
+from processors.models import OrderSummary, Sales, StockLevel
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("shelf")]
+
+
+def rows(model: type[models.Model]) -> list[dict[str, Any]]:
+    names = [field.name for field in model._meta.fields if field.name != "id"]
+    return sorted(model._default_manager.values(*names), key=str)
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 500])
+def test_a_replay_into_empty_tables_gives_the_live_ones(customer: User, batch_size: int) -> None:
+    for number in range(12):
+        scenario = ["", "card_declined", "out_of_stock"][number % 3]
+        sku = "lamp" if number % 4 == 0 else "mug"
+        orders.place_order(
+            customer, [{"sku": sku, "quantity": 1}], str(uuid4()), scenario=scenario
+        )
+    settle()
+    for name, model in {"orders": OrderSummary, "stock": StockLevel, "sales": Sales}.items():
+        live = rows(model)
+        model._default_manager.all().delete()
+        projection = registry.processor(name)
+        log = [event for event in read_log(limit=10_000) if event.type in projection.subscriptions]
+        for start in range(0, len(log), batch_size):
+            part = log[start : start + batch_size]
+            deliveries = [Delivery(0, name, 1, event, replaying=True) for event in part]
+            projection.handler([load(event) for event in part], deliveries)
+        assert rows(model) == live, name
