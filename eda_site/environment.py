@@ -31,7 +31,9 @@ def flag(name: str, default: bool) -> bool:
     if value is None:
         return default
     if value.lower() not in _TRUE | _FALSE:
-        raise ImproperlyConfigured(f"{name}={value!r} is neither yes nor no: use {name}=1 or {name}=0.")
+        raise ImproperlyConfigured(
+            f"{name}={value!r} is neither yes nor no: use {name}=1 or {name}=0."
+        )
     return value.lower() in _TRUE
 
 

@@ -1,0 +1,57 @@
+# Everything a developer types. `make run` needs Python 3.11 or newer and nothing else.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+INSTALLED_DEV := $(VENV)/.installed-dev
+
+.PHONY: help run test lint format traffic bench drill screenshots clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(INSTALLED) ## start Flowdeck at http://127.0.0.1:8000 (PORT, FLOWDECK_HOME, WORKERS)
+	@exec $(BIN)/python -m eda_site.run
+
+test: $(INSTALLED_DEV) ## every test, on SQLite and PostgreSQL (ARGS for pytest)
+	@exec $(BIN)/python -m tests.run $(ARGS)
+
+lint: $(INSTALLED_DEV) ## style, types, import contracts, templates
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/djlint --quiet --lint templates
+
+format: $(INSTALLED_DEV) ## put code into the common style
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+traffic: $(INSTALLED) ## 20 orders a second for a minute, into a running Flowdeck (ARGS)
+	$(BIN)/python manage.py traffic $(ARGS)
+
+bench: $(INSTALLED_DEV) ## measure beside the peers (ARGS)
+	$(BIN)/python -m benchmarks $(ARGS)
+
+drill: $(INSTALLED_DEV) ## break a running system on purpose (MINUTES, SEED, DATABASE)
+	$(BIN)/python -m drill
+
+screenshots: $(INSTALLED_DEV) ## take the pictures of the docs anew
+	$(BIN)/python -m docs.screenshots
+
+clean: ## remove what was installed and written
+	rm -rf $(VENV) var
+
+$(VENV):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Flowdeck needs Python 3.11 or newer; set PYTHON=python3.11 or so."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(INSTALLED): requirements.txt | $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(INSTALLED_DEV): requirements-dev.txt $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
