@@ -9,6 +9,7 @@ from uuid import UUID
 from ninja import Field, Schema
 
 from events.models import Attempt, Event
+from events.overview import ProcessorRow
 from events.traces import DeliveryNode, Trace
 
 MOST = 200
@@ -122,3 +123,41 @@ class TraceOut(Schema):
             events=[EventOut.of(node.row) for node in trace.events],
             deliveries=[DeliveryOut.of(node) for node in trace.deliveries],
         )
+
+
+class ProcessorOut(Schema):
+    """One processor. What is not known is null, never 0."""
+
+    name: str
+    state: Literal["idle", "running", "retrying", "paused"]
+    description: str
+    subscriptions: list[str]
+    atomic: bool
+    batch: bool
+    replayable: bool
+    on_dead: Literal["park", "skip"]
+    max_attempts: int
+    lanes: int
+    waiting: int = Field(description="deliveries not settled yet")
+    retrying: int
+    dead: int
+    oldest_at: datetime | None = Field(description="when the oldest waiting event was recorded")
+    per_second: float | None = Field(description="deliveries done per second lately")
+    paused_at: datetime | None
+    paused_by: str
+    pause_reason: str
+
+    @classmethod
+    def of(cls, row: ProcessorRow) -> ProcessorOut:
+        """From the overview."""
+        declared = row.declared
+        assert declared is not None  # the overview asked for declared ones
+        return cls(
+            name=row.name, state=row.state, description=declared.description,
+            subscriptions=list(declared.subscriptions), atomic=declared.atomic,
+            batch=declared.batch, replayable=declared.replayable, on_dead=declared.on_dead,
+            max_attempts=declared.retry.max_attempts, lanes=row.lanes, waiting=row.waiting,
+            retrying=row.retrying, dead=row.dead, oldest_at=row.oldest_at,
+            per_second=row.per_second, paused_at=row.paused_at, paused_by=row.paused_by,
+            pause_reason=row.pause_reason,
+        )  # fmt: skip
