@@ -75,16 +75,24 @@ class Axis:
         """Stretches that are folded together."""
         return [stretch for stretch in self.stretches if stretch.folded]
 
+    def skipped(self) -> list[Tick]:
+        """The times skipped, each in the middle of its stretch, where labels do not meet."""
+        labels: list[Tick] = []
+        for stretch in self.folded:
+            if not labels or stretch.middle - labels[-1].x >= _LABEL_ROOM + 1:
+                labels.append(Tick(round(stretch.middle, 3), _length(stretch.seconds)))
+        return labels
+
     def ticks(self) -> list[Tick]:
         """Lines at round times, labelled where labels do not meet each other."""
         step = _round_up(sum(s.seconds for s in self.stretches if not s.folded) / _TICKS)
-        labels = [(stretch.middle, _LABEL_ROOM) for stretch in self.folded]
+        labels = [skipped.x for skipped in self.skipped()]
         ticks = []
         for moment in self._moments(step):
             x = self.x(moment)
-            room = all(abs(x - other) >= _LABEL_ROOM for other, _ in labels)
+            room = all(abs(x - other) >= _LABEL_ROOM for other in labels)
             if room:
-                labels.append((x, _LABEL_ROOM))
+                labels.append(x)
             anchor = "start" if moment == 0 else "middle"
             ticks.append(Tick(x, _label(moment, step) if room else "", anchor))
         return ticks
@@ -136,6 +144,10 @@ def _stretches(seconds: float, idle: list[tuple[float, float]]) -> Iterator[Stre
 def _round_up(raw: float) -> float:
     magnitude = 10.0 ** floor(log10(raw)) if raw > 0 else 0.001
     return next(m * magnitude for m in (1, 2, 2.5, 5, 10) if m * magnitude >= raw * 0.999)
+
+
+def _length(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
 def _label(moment: float, step: float) -> str:

@@ -93,6 +93,7 @@ class Waterfall:
     rows: list[Row]
     ticks: list[Tick]
     folded: list[Stretch]
+    skipped: list[Tick]
     drops: list[Line]
     height: int
     left_out: int
@@ -120,7 +121,7 @@ def lay_out(trace: Trace, choice: Choice | None = None) -> Waterfall:
         rows.append(row)
     shown = rows[:MOST_ROWS]
     return Waterfall(
-        shown, pen.axis.ticks(), pen.axis.folded, list(pen.drops(shown)), len(shown) * ROW,
+        shown, pen.axis.ticks(), pen.axis.folded, pen.axis.skipped(), list(pen.drops(shown)), len(shown) * ROW,
         len(rows) - len(shown),
     )  # fmt: skip
 
@@ -229,7 +230,7 @@ class _Pen:
         for start, end in delivery.gaps(self._trace.as_of):
             row.bars.append(self._rect(start, end, 11.5, 8, "b-gap", radius=0))
         if len(delivery.tries) == 1:
-            row.words = self._beside(delivery.tries[0])
+            row.words = self._beside(delivery.tries[0], left=came)
         elif not delivery.tries:
             waited = self._now - self._at(delivery.event.row.recorded_at)
             row.words = self._words(came, row.wait[1], seconds=waited if delivery.waits else None)
@@ -260,13 +261,18 @@ class _Pen:
         shortest = 0.0 if kind == "b-gap" else _SHORTEST
         return Rect(left, round(max(right - left, shortest), 3), y, height, kind, radius)
 
-    def _beside(self, one: Try, waits: float | None = None) -> Words:
+    def _beside(
+        self, one: Try, waits: float | None = None, left: float | None = None
+    ) -> Words:
         end = one.finished_at or max(self._trace.as_of, one.started_at)
         seconds = max(0.0, (end - one.started_at).total_seconds())
-        left, right = self.axis.x(self._at(one.started_at)), self.axis.x(self._at(end))
+        begun, right = self.axis.x(self._at(one.started_at)), self.axis.x(self._at(end))
         if waits is not None:
             right = self.axis.x(self._at(end) + waits)
-        return self._words(left, max(right, left + _SHORTEST), seconds=seconds, waits=waits)
+        return self._words(
+            begun if left is None else left, max(right, begun + _SHORTEST), seconds=seconds,
+            waits=waits,
+        )  # fmt: skip
 
     def _words(
         self, left: float, right: float, *, seconds: float | None = None,
