@@ -117,3 +117,8 @@ def _item(entry: Entry, user: Any) -> dict[str, Any] | None:
 def _rank(entry: Entry) -> tuple[int, str, int, str]:
     known = SECTIONS.index(entry.section) if entry.section in SECTIONS else len(SECTIONS)
     return known, entry.section, entry.order, entry.label
+
+
+register("Watch", "Event log", "events:log", "log", 10, "view_log")
+register("Watch", "Traces", "events:traces", "trace", 20, "view_log")
+register("Operate", "Processors", "events:processors", "processors", 10, "view_processors")

@@ -1,0 +1,1 @@
+"""The shop's pages: products, my orders, the outbox."""

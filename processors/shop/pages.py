@@ -1,0 +1,34 @@
+"""What the shop adds to the dashboard: entries, live views, hues and names of its records."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.urls import reverse
+
+from events import live
+from events.dashboard import hues, navigation, records
+from processors.shop.live import OrdersView, OutboxView, StockView
+from processors.shop.summaries import count_open
+
+
+def _open_orders(user: Any) -> navigation.Count | None:
+    count = count_open(user)
+    return navigation.Count(f"{count} open") if count else None
+
+
+def _record(stream: str) -> records.Record | None:
+    number = stream.removeprefix("order-")
+    return records.Record(f"Order {number}", reverse("shop:shop")) if number.isdigit() else None
+
+
+navigation.register("Shop", "Shop", "shop:shop", "shop", 10, count=_open_orders)
+navigation.register("Shop", "Outbox", "shop:outbox", "outbox", 20)
+live.register("orders", OrdersView)
+live.register("stock", StockView)
+live.register("outbox", OutboxView)
+records.register("order-", _record)
+hues.assign(
+    shop="indigo", payment="teal", inventory="clay", confirmation="leaf",
+    notification="magenta", analytics="slate", sales="slate", orders="slate", stock="slate",
+)  # fmt: skip

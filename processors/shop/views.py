@@ -1,0 +1,125 @@
+"""The shop page, and taking an order from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_POST
+
+from events.access import can
+from events.dashboard.page import signed_in
+from processors import orders
+from processors.shop.forms import OrderForm
+from processors.shop.products import cards
+from processors.shop.rows import orders_of, rows_of
+from processors.shop.stories import stories
+from processors.shop.story import story_of
+from processors.shop.summaries import summary_of
+from processors.shop.track import ghost_track
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An order that was refused: what was typed, and why it is given back."""
+
+    sku: str
+    quantity: str
+    message: str
+    from_scenarios: bool = False
+
+
+@require_GET
+@signed_in
+def shop(request: HttpRequest) -> HttpResponse:
+    """Products, one-click stories and my orders."""
+    return _page(request)
+
+
+@require_POST
+def place(request: HttpRequest) -> HttpResponse:
+    """Place an order; answers with its row (htmx) or goes back to the page.
+
+    A key sent twice places one order. A refusal is 422 and gives back what was typed.
+    """
+    if not request.user.is_authenticated:
+        return _signed_out(request)
+    if not (decision := can(request.user, "place_orders")):
+        raise PermissionDenied(decision.reason)
+    form = OrderForm(request.POST)
+    fits = form.is_valid()
+    key = str(form.key_value)
+    if not fits:
+        return _refused(request, key, form.refusal())
+    try:
+        placed = orders.place_order(
+            request.user,
+            [{"sku": form.cleaned_data["sku"], "quantity": form.cleaned_data["quantity"]}],
+            key,
+            scenario=form.cleaned_data["scenario"] or None,
+        )
+    except orders.OrderRefused as error:
+        return _refused(request, key, str(error))
+    return _placed(request, key, placed)
+
+
+def _placed(request: HttpRequest, key: str, placed: Any) -> HttpResponse:
+    if not _by_htmx(request):
+        word = "placed" if placed.created else "was placed already; it counts once"
+        messages.success(request, f"order-{placed.order_id} {word}.")
+        return redirect(f"{reverse('shop:shop')}#order-{key}")
+    context = {
+        "row": rows_of([summary_of(placed, key)])[0],
+        "product": _card(request.POST.get("sku", "")),
+        "scenario": request.POST.get("scenario") is not None,
+    }
+    return render(request, "shop/placed.html", context, status=201 if placed.created else 200)
+
+
+def _refused(request: HttpRequest, key: str, message: str) -> HttpResponse:
+    refused = Refused(
+        sku=request.POST.get("sku", ""),
+        quantity=request.POST.get("quantity", ""),
+        message=message,
+        from_scenarios="scenario" in request.POST,
+    )
+    if not _by_htmx(request):
+        return _page(request, refused, status=422)
+    context = {"key": key, "product": _card(refused.sku, refused), "refused": refused}
+    return render(request, "shop/refused.html", context, status=422)
+
+
+def _signed_out(request: HttpRequest) -> HttpResponse:
+    if _by_htmx(request):
+        return HttpResponse("Sign in first.", status=401, content_type="text/plain")
+    return redirect(f"{reverse('login')}?next={reverse('shop:shop')}")
+
+
+def _page(request: HttpRequest, refused: Refused | None = None, status: int = 200) -> HttpResponse:
+    products, mine = cards(refused), orders_of(request.user)
+    context = {
+        "products": products,
+        "orders": mine,
+        "story": story_of(mine),
+        "scenarios": stories() if products else (),
+        "scenario_product": products[0] if products else None,
+        "scenarios_key": uuid4(),
+        "ghost_track": ghost_track(),
+        "refused": refused,
+        "may_order": can(request.user, "place_orders"),
+    }
+    return render(request, "shop/shop.html", context, status=status)
+
+
+def _card(sku: str, refused: Refused | None = None) -> Any:
+    return next((card for card in cards(refused) if card.sku == sku), None)
+
+
+def _by_htmx(request: HttpRequest) -> bool:
+    return bool(request.htmx)  # type: ignore[attr-defined] (HtmxMiddleware)
