@@ -24,3 +24,4 @@ class ProcessorsConfig(AppConfig):
             payment,
             projections,
         )
+        from processors.shop import pages  # noqa: F401 (so do the shop's pages)
