@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
+from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.safestring import SafeString
 
 from events.models import Delivery, Event
 from events.states import derive
+
+_KEPT = 4_000  # rows whose fixed cells are kept, about 3 MB
+_cells: dict[UUID, SafeString] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +39,19 @@ class LogRow:
     dots: tuple[Dot, ...]
 
     @property
-    def url(self) -> str:
-        """Where the event is whole."""
-        return reverse("events:event", args=[self.event.position])
-
-    @property
-    def trace_url(self) -> str:
-        """Where its trace is."""
-        return reverse("events:trace", args=[self.event.correlation_id])
+    def cells(self) -> SafeString:
+        """The cells that never change, rendered once: rows come again for every dot that does."""
+        found = _cells.get(self.event.id)
+        if found is None:
+            if len(_cells) >= _KEPT:
+                _cells.clear()
+            context = {
+                "event": self.event,
+                "url": reverse("events:event", args=[self.event.position]),
+                "trace_url": reverse("events:trace", args=[self.event.correlation_id]),
+            }
+            found = _cells[self.event.id] = render_to_string("events/log/_cells.html", context)
+        return found
 
     @property
     def look(self) -> tuple[tuple[str, str], ...]:
