@@ -148,6 +148,7 @@ CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 # Static files ----------------------------------------------------------------
 STATIC_URL = "static/"
 STATIC_ROOT = FLOWDECK_HOME / "static"
+STATIC_ROOT.mkdir(exist_ok=True)  # whitenoise warns of a missing one; the demo leaves it empty
 STATICFILES_DIRS = [BASE_DIR / "static"]
 # The demo serves the files as they lie; production hashed and compressed, after `collectstatic`.
 WHITENOISE_USE_FINDERS = DEMO or DEBUG

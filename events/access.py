@@ -48,8 +48,8 @@ def can(user: Any, action: str) -> Decision:
         return Decision(False, "Sign in first.")
     if user.is_superuser or any(action in _granted[role] for role in roles_of(user)):
         return Decision(True)
-    holders = sorted(role for role, actions in _granted.items() if action in actions)
-    needed = " or ".join([*holders, ADMIN])
+    holders = {role for role, actions in _granted.items() if action in actions}
+    needed = " or ".join([*sorted(holders - {ADMIN}), ADMIN])
     label = _labels.get(action, action)
     return Decision(False, f"To {label} you need the role {needed}.")
 

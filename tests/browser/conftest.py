@@ -1,0 +1,68 @@
+"""People in front of a real Chromium."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.site import Site
+
+# Without these Chromium looks for servers of its maker at every start.
+_FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+SignIn = Callable[..., Page]
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        # Playwright's loop must not make Django believe that tests run inside of an event loop.
+        os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+        running = playwright.chromium.launch(executable_path=chromium, args=_FLAGS)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def sign_in(browser: Browser, site: Site) -> Iterator[SignIn]:
+    """Opens a page as a demo user: ``sign_in("customer", "/shop/")``.
+
+    What the page logs as an error, and what its CSP refuses, fails the test.
+    """
+    pages: list[Page] = []
+    faults: list[str] = []
+
+    def open_page(user: str, path: str = "/", **options: object) -> Page:
+        context = browser.new_context(viewport={"width": 1440, "height": 900}, **options)
+        page = context.new_page()
+        page.set_default_timeout(15_000)
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on(
+            "console",
+            lambda said: faults.append(said.text) if "Content Security" in said.text else None,
+        )
+        page.goto(f"{site.url}/accounts/login/?next={path}")
+        page.get_by_role("button", name=user).click()
+        page.wait_for_url(f"{site.url}{path}**")
+        pages.append(page)
+        return page
+
+    yield open_page
+    for page in pages:
+        page.context.close()
+    assert faults == []
+
+
+@pytest.fixture
+def shots(request: pytest.FixtureRequest) -> Path:
+    """Where screenshots of a test go."""
+    folder = Path(os.environ["FLOWDECK_HOME"]) / "shots"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

@@ -1,0 +1,133 @@
+"""Somebody places orders and watches what becomes of them, without ever reloading."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.conftest import SignIn
+
+pytestmark = pytest.mark.browser
+
+
+def story(page: Page, title: str) -> Locator:
+    """Press a scenario; the row that is new because of it."""
+    before = page.locator("#orders > li[id^=order-]").evaluate_all("rows => rows.map(r => r.id)")
+    page.get_by_role("button", name=title).click()
+    found = page.wait_for_function(
+        "known => [...document.querySelectorAll('#orders > li[id^=order-]')]"
+        ".map(row => row.id).find(id => !known.includes(id))",
+        arg=before,
+    )
+    return page.locator(f"#{found.json_value()}")
+
+
+def test_an_order_is_there_at_once_and_confirmed_without_a_reload(sign_in: SignIn) -> None:
+    page = sign_in("customer", "/shop/")
+    page.evaluate("window.neverReloaded = true")
+    # The server is held up for a while, so that the claim can be looked at.
+    page.route("**/shop/orders/", lambda route: held.append(route))
+    held: list[Any] = []
+    milliseconds = page.evaluate(
+        """() => new Promise(resolve => {
+          const orders = document.querySelector('#orders'), start = performance.now()
+          new MutationObserver((_, watching) => {
+            const row = orders.querySelector('li[data-group=ghost], li.ghost')
+            if (row) { watching.disconnect(); resolve(performance.now() - start) }
+          }).observe(orders, {childList: true, subtree: true})
+          document.querySelector('#product-mug button.btn').click()
+        })"""
+    )
+    assert milliseconds < 100
+    row = page.locator("#orders > li[id^=order-]").first
+    row_id = row.get_attribute("id")
+    expect(row).to_contain_text("not yet confirmed")
+    page.wait_for_timeout(0)
+    held[0].continue_()
+    row = page.locator(f"#{row_id}")
+    expect(row).to_contain_text("confirmed", timeout=10_000)
+    expect(row).to_have_attribute("data-group", "confirmed", timeout=10_000)
+    expect(row).to_contain_text("notified")
+    assert page.evaluate("window.neverReloaded") is True
+
+
+def test_a_double_click_is_one_order(sign_in: SignIn) -> None:
+    page = sign_in("customer", "/shop/")
+    total = re.compile(r"\d+")
+    before = int(total.findall(page.locator("#order-counts").inner_text())[0])
+    page.locator("#product-notebook button.btn").dblclick()
+    expect(page.locator("#order-counts")).to_contain_text(str(before + 1))
+    page.reload()
+    assert int(total.findall(page.locator("#order-counts").inner_text())[0]) == before + 1
+
+
+def test_a_declined_card_corrects_the_order(sign_in: SignIn) -> None:
+    page = sign_in("customer", "/shop/")
+    row = story(page, "Card declined")
+    expect(row).to_have_attribute("data-group", "corrected", timeout=15_000)
+    expect(row).to_contain_text("declined")
+    expect(row).to_contain_text("released")
+
+
+def test_out_of_stock_is_refunded(sign_in: SignIn) -> None:
+    page = sign_in("customer", "/shop/")
+    row = story(page, "Out of stock")
+    expect(row).to_have_attribute("data-group", "corrected", timeout=15_000)
+    expect(row).to_contain_text("refunded")
+
+
+def test_a_provider_that_is_down_is_retried_and_then_confirmed(sign_in: SignIn) -> None:
+    page = sign_in("customer", "/shop/")
+    row = story(page, "Provider down")
+    expect(row).to_contain_text("retrying", timeout=10_000)
+    expect(row).to_have_attribute("data-group", "confirmed", timeout=30_000)
+    expect(row).to_contain_text("3 retries")
+
+
+def test_a_poison_message_needs_a_person_and_holds_nobody_up(sign_in: SignIn) -> None:
+    page = sign_in("customer", "/shop/")
+    stuck = story(page, "Poison message")
+    well = story(page, "All goes well")
+    expect(well).to_have_attribute("data-group", "confirmed", timeout=15_000)
+    expect(stuck).to_contain_text("needs a person", timeout=40_000)
+
+
+def test_a_refused_order_gives_back_what_was_typed(sign_in: SignIn) -> None:
+    page = sign_in("customer", "/shop/")
+    quantity = page.locator("#product-mug input[name=quantity]")
+    quantity.fill("0")
+    page.locator("#product-mug button.btn").click()
+    expect(page.locator("#product-mug")).to_contain_text("1 to 99")
+    expect(page.locator("#product-mug input[name=quantity]")).to_have_value("0")
+    expect(page.locator("#orders li.ghost")).to_have_count(0)
+
+
+def test_it_works_without_javascript(sign_in: SignIn) -> None:
+    page = sign_in("customer", "/shop/", java_script_enabled=False)
+    page.locator("#product-mug button.btn").click()
+    expect(page.get_by_text(re.compile("order-[0-9]+ placed"))).to_be_visible()
+
+
+def test_its_trace_shows_the_whole_story(sign_in: SignIn) -> None:
+    page = sign_in("customer", "/shop/")
+    row = story(page, "All goes well")
+    expect(row).to_have_attribute("data-group", "confirmed", timeout=15_000)
+    row.get_by_role("link").first.click()
+    page.wait_for_url("**/traces/**")
+    for name in (
+        "OrderCreated", "PaymentProcessed", "InventoryReserved", "OrderConfirmed",
+        "NotificationSent",
+    ):  # fmt: skip
+        expect(page.get_by_text(name).first).to_be_visible()
+
+
+@pytest.mark.parametrize("path", ["/events/", "/processors/", "/traces/"])
+def test_a_customer_is_told_why_a_page_is_not_theirs(sign_in: SignIn, path: str) -> None:
+    page = sign_in("customer", "/shop/")
+    answer = page.goto(page.url.replace("/shop/", path))
+    assert answer is not None
+    assert answer.status == 403
+    expect(page.locator("body")).to_contain_text("role")

@@ -1,0 +1,59 @@
+"""What all tests share: the log that may be emptied, Redis, and a whole site in real processes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from tests.site import Site, free_port
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome", "chrome"])),
+    None,
+)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _log_may_be_emptied() -> None:
+    from events.testing import let_tests_empty_the_log
+
+    let_tests_empty_the_log()
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> str:
+    """The Redis of this run."""
+    return os.environ["REDIS_URL"]
+
+
+@pytest.fixture
+def empty_redis(redis_url: str) -> redis.Redis:
+    """The Redis of this run, emptied."""
+    client = redis.Redis.from_url(redis_url)
+    client.flushall()
+    return client
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A whole Flowdeck as ``make run`` starts it, on a database of its own of this run's kind."""
+    home = Path(os.environ["FLOWDECK_HOME"]) / "site"
+    with Site.started(home, free_port()) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The program. CI fails without one; elsewhere its tests are reported as not run."""
+    if CHROMIUM is None and os.environ.get("CI"):
+        pytest.fail("There is no Chromium on PATH.")
+    if CHROMIUM is None:
+        pytest.skip("not run: there is no Chromium on PATH")
+    return CHROMIUM
+
+

@@ -1,0 +1,15 @@
+"""Settings of the tests: the site's, with the probe app and a database file that others can open."""
+
+from eda_site.settings import *  # noqa: F403
+from eda_site.settings import DATABASES, FLOWDECK_HOME, INSTALLED_APPS
+
+INSTALLED_APPS = [*INSTALLED_APPS, "tests.probe.apps.ProbeConfig"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    # Worker processes and threads have to see it, so not in memory.
+    DATABASES["default"]["TEST"] = {"NAME": FLOWDECK_HOME / "test.sqlite3"}
+    DATABASES["default"]["NAME"] = FLOWDECK_HOME / "unused.sqlite3"
+else:
+    DATABASES["default"].pop("CONN_HEALTH_CHECKS", None)
+    DATABASES["default"].get("OPTIONS", {}).pop("pool", None)

@@ -1,0 +1,109 @@
+"""A whole Flowdeck in real processes, started as users start it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from tests.polling import eventually
+
+_ROOT = Path(__file__).resolve().parent.parent
+_START_SECONDS = 60
+_STOP_SECONDS = 10
+
+
+@dataclass
+class Site:
+    """A running Flowdeck. ``environment`` is what its processes see."""
+
+    url: str
+    home: Path
+    environment: dict[str, str]
+    process: subprocess.Popen[bytes]
+    log: Path
+    tokens: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    @contextmanager
+    def started(cls, home: Path, port: int, **variables: str) -> Iterator[Site]:
+        """Start it in ``home`` on ``port``, with a new database of the kind DATABASE_URL names."""
+        home.mkdir(parents=True, exist_ok=True)
+        environment = {**os.environ, "FLOWDECK_HOME": str(home), "PORT": str(port), **variables}
+        environment.pop("DJANGO_SETTINGS_MODULE", None)
+        environment["DATABASE_URL"] = _new_database(os.environ["DATABASE_URL"], home)
+        environment["REDIS_URL"] = variables.get("REDIS_URL", "")
+        log = home / "output.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "eda_site.run"], cwd=_ROOT, env=environment,
+                stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
+            )  # fmt: skip
+        site = cls(f"http://127.0.0.1:{port}", home, environment, process, log)
+        try:
+            eventually(lambda: site.ready or process.poll() is not None, within=_START_SECONDS)
+            assert site.ready, site.output
+            yield site
+        finally:
+            site.stop()
+
+    @property
+    def output(self) -> str:
+        """What it has printed."""
+        return self.log.read_text(errors="replace")
+
+    @property
+    def ready(self) -> bool:
+        """Whether it has said so."""
+        return "Flowdeck is ready at" in self.output
+
+    def stop(self) -> int:
+        """Ask it to stop; return its exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            raise
+
+    def manage(self, *arguments: str) -> str:
+        """Run ``manage.py`` in its environment and return what it printed."""
+        return subprocess.run(
+            [sys.executable, "manage.py", *arguments], cwd=_ROOT, env=self.environment,
+            check=True, capture_output=True, text=True,
+        ).stdout  # fmt: skip
+
+    def token(self, user: str) -> str:
+        """A bearer token of ``user``."""
+        if user not in self.tokens:
+            self.tokens[user] = self.manage("create_token", user).splitlines()[-1]
+        return self.tokens[user]
+
+
+def free_port() -> int:
+    """A port that nobody listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _new_database(url: str, home: Path) -> str:
+    if not url.startswith("postgres"):
+        return f"sqlite:///{home / 'flowdeck.sqlite3'}"
+    name = f"site_{os.getpid()}_{abs(hash(home)) % 10_000}"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    head, _, rest = url.partition("//")
+    authority, _, path = rest.partition("/")
+    _, question, query = path.partition("?")
+    return f"{head}//{authority}/{name}{question}{query}"
