@@ -92,13 +92,14 @@ def timeline_art() -> dict[str, art.Picture]:
 
 @register.filter
 def role(event: Any) -> str:
-    """The role of an event of the log: refusal, start, end (nobody listens) or event."""
+    """The role of an event of the log: refusal, start, event, or end (read models aside, none listens)."""
     declared = registry.event_types.get(event.type)
     if declared is not None and declared.is_refusal(event.data):
         return "refusal"
     if event.causation_id is None:
         return "start"
-    return "event" if registry.subscribers(event.type) else "end"
+    listeners = registry.subscribers(event.type)
+    return "end" if all(processor.replayable for processor in listeners) else "event"
 
 
 @register.filter

@@ -126,10 +126,9 @@ def _kind(one: Any, delivery: DeliveryNode) -> str:
 
 
 def _lanes(trace: Trace) -> Iterator[str]:
-    """Producers first, processors as they come into play, read models last as one."""
-    names = [_lane_of(node.row.producer) for node in trace.roots]
+    """Producers as they speak, then processors that only listen, read models last as one."""
+    names = [_lane_of(node.row.producer) for node in trace.events]
     names += [_lane_of(delivery.processor) for delivery in trace.deliveries]
-    names += [_lane_of(node.row.producer) for node in trace.events]
     own = dict.fromkeys(name for name in names if name != READ_MODELS)
     yield from own
     if READ_MODELS in names:

@@ -11,7 +11,6 @@ named("opens-search", (button) => {
     box.classList.remove("open");
     if (event.type === "keydown") input.blur();
   };
-  button.hidden = false;
   button.addEventListener("click", open);
   input.addEventListener("blur", close);
   input.addEventListener("keydown", close);

@@ -14,7 +14,6 @@ export function flipTheme() {
 }
 
 named("theme", (button) => {
-  button.hidden = false;
   button.addEventListener("click", flipTheme);
   return () => button.removeEventListener("click", flipTheme);
 });

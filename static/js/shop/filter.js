@@ -19,8 +19,7 @@ named("order-filter", (group) => {
     chosen = button.dataset.show;
     show();
   };
-  const stop = on("frame", () => { group.hidden = false; show(); });
-  group.hidden = false;
+  const stop = on("frame", show);
   group.addEventListener("click", choose);
   return () => { stop(); group.removeEventListener("click", choose); };
 });

@@ -5,7 +5,6 @@
 import { behaviour, named } from "../behaviour.js";
 import { on } from "../signal.js";
 
-const DOUBLE_CLICK = 500; // ms
 const ghosts = new Map(); // row id -> row that the server has not confirmed
 
 const rowOf = (key) => `order-${key}`;
@@ -36,8 +35,7 @@ function claim(form, body) {
 
 function place(row) {
   const list = document.getElementById("orders");
-  document.getElementById("no-orders")?.remove();
-  list.prepend(row);
+  list.prepend(row); // what stands for an empty list hides itself by CSS
   htmx.process(row);
   list.closest(".scroll").scrollTo({ top: 0 });
 }
@@ -73,12 +71,22 @@ named("places-order", (form) => {
   const answered = (event) => {
     if (event.target !== form) return;
     settle(rowOf(key), event.detail.ctx);
-    setTimeout(() => { key = null; }, DOUBLE_CLICK);
+    key = null;
   };
+  // The second click of a double click, and a key held down, are no second order, however fast the
+  // first was answered.
+  const twice = (event) => {
+    const again = event.type === "click" ? event.detail > 1 : event.repeat && event.key === "Enter";
+    if (again && event.target.closest("button:not([type=button]), input")) event.preventDefault();
+  };
+  form.addEventListener("click", twice);
+  form.addEventListener("keydown", twice);
   form.addEventListener("htmx:config:request", configure);
   form.addEventListener("htmx:before:request", send);
   form.addEventListener("htmx:finally:request", answered);
   return () => {
+    form.removeEventListener("click", twice);
+    form.removeEventListener("keydown", twice);
     form.removeEventListener("htmx:config:request", configure);
     form.removeEventListener("htmx:before:request", send);
     form.removeEventListener("htmx:finally:request", answered);
@@ -88,8 +96,8 @@ named("places-order", (form) => {
 /** A row that is a claim still, though its request is over, was not answered for. */
 function settle(id, ctx) {
   const row = document.getElementById(id);
-  ghosts.delete(id);
   if (row?.classList.contains("ghost")) say(row, whatFailed(ctx));
+  else ghosts.delete(id);
 }
 
 // The same order once more, out of its own row.
@@ -97,10 +105,19 @@ behaviour("#orders [data-again]", (form) => {
   const row = form.closest(".order");
   const send = () => say(row, "sent");
   const answered = (event) => settle(row.id, event.detail.ctx);
-  const drop = (event) => event.target.closest("[data-drop]") && row.remove();
+  const drop = (event) => {
+    if (!event.target.closest("[data-drop]")) return;
+    ghosts.delete(row.id);
+    row.remove();
+  };
   form.addEventListener("htmx:before:request", send);
   form.addEventListener("htmx:finally:request", answered);
   form.addEventListener("click", drop);
+  return () => {
+    form.removeEventListener("htmx:before:request", send);
+    form.removeEventListener("htmx:finally:request", answered);
+    form.removeEventListener("click", drop);
+  };
 });
 
 // A frame that holds the whole list does not know of claims: they go back on top.

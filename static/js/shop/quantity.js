@@ -10,7 +10,6 @@ named("quantity", (group) => {
     const least = Number(input.min), most = Number(input.max);
     input.value = Math.min(most, Math.max(least, (Number(input.value) || 0) + Number(button.dataset.step)));
   };
-  for (const button of group.querySelectorAll("[data-step]")) button.hidden = false;
   group.addEventListener("click", step);
   return () => group.removeEventListener("click", step);
 });
