@@ -114,7 +114,10 @@ class Feed:
 
     def _start(self) -> None:
         if not self._tasks:
-            self._tasks = [asyncio.create_task(self._run()), asyncio.create_task(self._listen())]
+            self._tasks = [
+                asyncio.create_task(self._run(), name="live-feed"),
+                asyncio.create_task(self._listen(), name="live-feed-listen"),
+            ]
 
     def _stop(self) -> None:
         for task in self._tasks:
