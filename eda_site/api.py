@@ -13,7 +13,7 @@ api = NinjaAPI(
     version="1.0.0",
     description=(
         "Sign in with a session, or send `Authorization: Bearer <token>` "
-        "(`manage.py create_token USER`). Refusals are `{\"detail\": \"...\"}`."
+        '(`manage.py create_token USER`). Refusals are `{"detail": "..."}`.'
     ),
     auth=authentication,
     urls_namespace="api",

@@ -109,7 +109,7 @@ def _kept_key(path: Path) -> str:
 
 
 def redis_socket(home: Path) -> Path:
-    """Where the embedded Redis of ``home`` listens; in a short temporary folder if ``home`` is deep."""
+    """Where the embedded Redis of ``home`` listens: in a temporary folder if ``home`` is deep."""
     path = home / "redis.sock"
     if len(os.fsencode(path)) <= MAX_SOCKET_PATH:
         return path

@@ -57,7 +57,9 @@ class Outcome:
 
 def attempt(processor: Processor, due: DueDelivery) -> Outcome:
     """Run the handler for one delivery. Raises what it raises; see :func:`failed`."""
-    return attempt_together(processor, [due])[0] if processor.batch else _attempt_one(processor, due)
+    return (
+        attempt_together(processor, [due])[0] if processor.batch else _attempt_one(processor, due)
+    )
 
 
 def attempt_together(processor: Processor, dues: list[DueDelivery]) -> list[Outcome]:
@@ -111,11 +113,11 @@ def died(processor: Processor, due: DueDelivery) -> Outcome:
 
 
 def describe(error: Exception) -> Failure:
-    """``error`` as kept for the operator. The fingerprint is its type and the frame it came from."""
+    """``error`` as kept for the operator. Its fingerprint is its type and where it came from."""
     name = type(error).__qualname__
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if _is_application(frame.filename)]
-    frame = (own or frames or [None])[-1]
+    frame = next(reversed(own or frames), None)
     where = f"{_short(frame.filename)}:{frame.lineno} in {frame.name}" if frame else "unknown"
     place = f"{_short(frame.filename)}:{frame.name}" if frame else "unknown"
     text = "".join(traceback.format_exception(error))[-_LONGEST_TRACEBACK:]
@@ -160,7 +162,7 @@ def _events_of(processor: Processor, result: Any) -> Iterable[Event]:
 
 def _iterated(processor: Processor, result: Any) -> Iterable[Any]:
     try:
-        return iter(result)
+        return list(result)
     except TypeError:
         return [result]
 
@@ -170,7 +172,11 @@ def _delivery(processor: Processor, due: DueDelivery) -> Delivery:
 
 
 def _done(
-    processor: Processor, due: DueDelivery, delivery: Delivery, started: datetime, finished: datetime
+    processor: Processor,
+    due: DueDelivery,
+    delivery: Delivery,
+    started: datetime,
+    finished: datetime,
 ) -> Outcome:
     if processor.replayable and delivery.emitted:
         raise HandlerContractError(

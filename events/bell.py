@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any
 
 import kombu.exceptions
 import kombu.pools
@@ -27,12 +26,12 @@ _TIMEOUT = 0.5  # seconds a hung Redis may cost
 _CONNECTIONS = 10
 _REST = 2.0  # seconds that a bell which failed is left alone
 
-Send = Callable[[str], Any]
+DRAIN_TASK = "events.drain"
 BROKER_ERRORS: tuple[type[Exception], ...] = (redis.RedisError, OSError)
 
 
 class Breaker:
-    """Leaves a faulty bell alone for a while, or a hung Redis would cost every commit a time-out."""
+    """Leaves a faulty bell alone for a while: a hung Redis would cost every commit a time-out."""
 
     def __init__(self) -> None:
         self.failures = 0
@@ -107,12 +106,10 @@ def _silent(names: list[str]) -> list[str]:
 
 
 def _send(processor: str) -> None:
-    from events.tasks import drain_processor  # tasks import the drain, which rings
-
     try:
         with _producers(os.getpid()).acquire(block=True, timeout=_TIMEOUT) as producer:
-            drain_processor.apply_async(
-                (processor,), producer=producer, retry=False, ignore_result=True
+            current_app.send_task(
+                DRAIN_TASK, (processor,), producer=producer, retry=False, ignore_result=True
             )
     except kombu.exceptions.KombuError as error:
         raise ConnectionError(str(error)) from error

@@ -19,6 +19,7 @@ from events.conf import conf
 from events.lanes import Claim
 from events.models import Lane
 from events.registry import Processor
+from events.sql import DueDelivery
 
 # Between noting a delivery and locking the lane for it, another worker may look at the note.
 _SURELY_DEAD = timedelta(seconds=3)
@@ -46,7 +47,7 @@ def run_one(processor: Processor, claim: Claim) -> Batch:
     return done
 
 
-def _bury_if_dead(processor: Processor, lane: Lane, due: batch.DueDelivery) -> Batch:
+def _bury_if_dead(processor: Processor, lane: Lane, due: DueDelivery) -> Batch:
     if lane.suspected_at and datetime.now(UTC) - lane.suspected_at < _SURELY_DEAD:
         return Batch()
     outcome = died(processor, due)

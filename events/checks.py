@@ -16,9 +16,7 @@ from events.upcasting import gaps
 def declarations(**_: Any) -> list[CheckMessage]:
     """Duplicate names, unknown types, gaps in upcaster chains."""
     found: list[CheckMessage] = [Error(text, id="events.E001") for text in registry.problems]
-    found += [
-        Error(text, hint="Declare it with @upcaster.", id="events.E002") for text in gaps()
-    ]
+    found += [Error(text, hint="Declare it with @upcaster.", id="events.E002") for text in gaps()]
     for processor in registry.processors.values():
         unknown = sorted(set(processor.subscriptions) - set(registry.event_types))
         if unknown:

@@ -38,9 +38,7 @@ def make_due(deliveries: QuerySet[Delivery]) -> int:
     return count
 
 
-def _resolve(
-    ids: Iterable[int], action: str, state: DeliveryState, by: str, reason: str
-) -> int:
+def _resolve(ids: Iterable[int], action: str, state: DeliveryState, by: str, reason: str) -> int:
     with transaction.atomic():
         chosen = Delivery.objects.filter(pk__in=list(ids), state=DeliveryState.DEAD)
         _lock_lanes(chosen)

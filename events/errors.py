@@ -31,7 +31,7 @@ class InvalidPayload(PublishError):
 
 
 class PayloadTooLarge(PublishError):
-    """The payload is larger than the limit (``EVENTS["MAX_PAYLOAD_BYTES"]``, 256 KiB by default)."""
+    """The payload is larger than ``EVENTS["MAX_PAYLOAD_BYTES"]`` (256 KiB by default)."""
 
 
 class InvalidStream(PublishError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -35,6 +35,10 @@ class EventType:
         if isinstance(self.refusal, bool):
             return self.refusal
         return all(data.get(name) == value for name, value in self.refusal.items())
+
+
+on_declared: list[Callable[[EventType], None]] = []
+"""Who is told of each declared event type: the registry puts itself here."""
 
 
 class Event(BaseModel):
@@ -75,9 +79,8 @@ class Event(BaseModel):
         if key is not None and key not in cls.model_fields:
             raise RegistrationError(f"{cls.__name__}: key={key!r} is not one of its fields.")
         cls.__event_type__ = EventType(cls.__name__, version, cls, key, refusal)
-        from events.registry import registry  # the registry knows EventType, not the reverse
-
-        registry.add_event_type(cls.__event_type__)
+        for note in on_declared:
+            note(cls.__event_type__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,7 +130,7 @@ def _counts(names: list[str]) -> dict[str, tuple[int, int, int, int | None]]:
           {_count(f"{_HELD} AND d.state = 'retrying'")}, {_count(f"{_HELD} AND d.state = 'dead'")},
           {_OLDEST[connection.vendor]}
         FROM p
-    """  # noqa: S608 (constants and placeholders only)
+    """
     with connection.cursor() as cursor:
         cursor.execute(query, names)
         return {row[0]: row[1:] for row in cursor.fetchall()}
@@ -138,7 +138,7 @@ def _counts(names: list[str]) -> dict[str, tuple[int, int, int, int | None]]:
 
 def _count(condition: str) -> str:
     return (
-        "(SELECT count(*) FROM (SELECT 1 FROM events_delivery d "  # noqa: S608 (constants only)
+        "(SELECT count(*) FROM (SELECT 1 FROM events_delivery d "
         f"WHERE d.processor = p.name AND {condition} LIMIT {COUNTED}) AS counted)"
     )
 
@@ -209,9 +209,7 @@ def _row(
     )
 
 
-def _idle_since(
-    rows: Iterable[ProcessorRow], sample: _Sample, now: datetime
-) -> datetime | None:
+def _idle_since(rows: Iterable[ProcessorRow], sample: _Sample, now: datetime) -> datetime | None:
     """Since when work is due that nobody takes; None if that is not so."""
     if sample.last_done_at is not None and sample.last_done_at > now - _PATIENCE:
         return None  # somebody works who does not say so: `manage.py drain`

@@ -58,8 +58,7 @@ def publish(
     expectations = _expectations(drafts, stream, expected_sequence)
     if around is not None and around.delivery is not None:
         around.delivery.emitted.extend(
-            replace(draft, producer=draft.producer or around.delivery.processor)
-            for draft in drafts
+            replace(draft, producer=draft.producer or around.delivery.processor) for draft in drafts
         )
         around.delivery.expectations.extend(expectations)
         return Receipt(shared, ())

@@ -6,11 +6,11 @@ import inspect
 import types
 import typing
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 from events.errors import RegistrationError, UnknownEventType, UnknownProcessor
-from events.event import Event, EventType
+from events.event import Event, EventType, on_declared
 from events.retry import Retry
 
 SLOTS = 1024
@@ -30,7 +30,7 @@ class Processor:
     name: str
     handler: Callable[..., Any]
     subscriptions: tuple[str, ...]
-    retry: Retry = Retry()
+    retry: Retry = field(default_factory=Retry)
     atomic: bool = True
     batch: bool = False
     on_dead: OnDead = "park"
@@ -122,6 +122,7 @@ class Registry:
 
 
 registry = Registry()
+on_declared.append(registry.add_event_type)
 
 
 def processor(
@@ -197,9 +198,7 @@ def declare(name: str, handler: Callable[..., Any], **options: Any) -> Processor
     if not 1 <= len(parameters) <= 2:
         raise RegistrationError(f"{where}: takes (event) or (event, delivery).")
     subscribed = tuple(_annotated_events(handler, parameters[0].name, where))
-    return Processor(
-        name, handler, subscribed, wants_delivery=len(parameters) == 2, **options
-    )
+    return Processor(name, handler, subscribed, wants_delivery=len(parameters) == 2, **options)
 
 
 def _annotated_events(handler: Callable[..., Any], parameter: str, where: str) -> Iterable[str]:

@@ -47,7 +47,7 @@ def parse(type_name: str, data: Mapping[str, Any], version: int | None = None) -
 
 def dump(event: Event) -> str:
     """The JSON text to store. Raises UnknownEventType, InvalidPayload or PayloadTooLarge."""
-    declared = getattr(type(event), "__event_type__", None)
+    declared: EventType | None = getattr(type(event), "__event_type__", None)
     if declared is None or registry.event_types.get(declared.name) is not declared:
         raise UnknownEventType(
             f"{type(event).__name__} is not a declared event type: subclass events.Event in a "

@@ -111,7 +111,7 @@ def _select(where: str, parameters: list[Any]) -> list[StoredEvent]:
     from events.models import Event  # models need loaded apps, appending does not
 
     columns = EVENT_COLUMNS.replace(", ", ",").split(",")
-    query = f"SELECT {', '.join(columns)} FROM events_event {where}"  # noqa: S608 (constants only)
+    query = f"SELECT {', '.join(columns)} FROM events_event {where}"
     return [
         StoredEvent(
             row.position, row.id, row.stream, row.sequence, row.type, row.version,

@@ -98,7 +98,7 @@ _sweeper: tuple[int, Sweeper] | None = None
 
 def start() -> Sweeper:
     """Start this process's sweeper, once (again after a fork)."""
-    global _sweeper  # noqa: PLW0603 (one per process is the point)
+    global _sweeper
     if _sweeper is None or _sweeper[0] != os.getpid():
         _sweeper = (os.getpid(), Sweeper())
         _sweeper[1].start()

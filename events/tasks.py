@@ -5,9 +5,10 @@ from __future__ import annotations
 from celery import shared_task
 
 from events import drain
+from events.bell import DRAIN_TASK
 
 
-@shared_task(name="events.drain", ignore_result=True)
+@shared_task(name=DRAIN_TASK, ignore_result=True)  # type: ignore[untyped-decorator]
 def drain_processor(processor: str) -> None:
     """A bell was rung for ``processor``: work until nothing is due or the time is up."""
     drain.answer_bell(processor)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from django.db import connection
-from django.db.backends.sqlite3.base import DatabaseOperations
+from django.db.backends.sqlite3.base import (  # type: ignore[attr-defined]
+    DatabaseOperations,
+)
 
 from events.dead_letters import make_due
 from events.drain import drain_all
@@ -51,4 +53,4 @@ def let_tests_empty_the_log() -> None:
                     cursor.execute(statement)
 
     lifted.lifts_append_only = True  # type: ignore[attr-defined]
-    DatabaseOperations.execute_sql_flush = lifted  # type: ignore[method-assign]
+    DatabaseOperations.execute_sql_flush = lifted  # type: ignore[method-assign,assignment]

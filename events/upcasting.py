@@ -18,8 +18,8 @@ _chain: dict[tuple[str, int], Upcaster] = {}
 def upcaster(event: type[Event], *, from_version: int) -> Callable[[Upcaster], Upcaster]:
     """Declare the decorated pure function as the step from ``from_version`` to the next one::
 
-        @upcaster(OrderCreated, from_version=1)
-        def with_currency(data): return {**data, "currency": "EUR"}
+    @upcaster(OrderCreated, from_version=1)
+    def with_currency(data): return {**data, "currency": "EUR"}
     """
 
     def register(function: Upcaster) -> Upcaster:

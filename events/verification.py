@@ -67,7 +67,8 @@ def verify(progress: Callable[[str], None] = lambda name: None) -> Iterator[Viol
 def _rows(statement: str, parameters: list[Any] | None = None) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters or [])
-        return cursor.fetchall()
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
 
 
 @check("sequences without gaps")

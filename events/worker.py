@@ -9,18 +9,18 @@ from celery.signals import worker_process_init, worker_process_shutdown, worker_
 from events import sweep
 
 
-@worker_process_init.connect(weak=False)
+@worker_process_init.connect(weak=False)  # type: ignore[untyped-decorator]
 def _start_in_pool_process(**_: Any) -> None:
     sweep.start()
 
 
-@worker_ready.connect(weak=False)
+@worker_ready.connect(weak=False)  # type: ignore[untyped-decorator]
 def _start_without_pool_processes(sender: Any = None, **_: Any) -> None:
     pool = getattr(sender, "pool", None)
     if type(pool).__module__.endswith(("threads", "gevent", "eventlet")):
         sweep.start()
 
 
-@worker_process_shutdown.connect(weak=False)
+@worker_process_shutdown.connect(weak=False)  # type: ignore[untyped-decorator]
 def _stop(**_: Any) -> None:
     sweep.start().stop()

@@ -102,7 +102,9 @@ def place_order(
     return Status(201 if placed.created else 200, placed)
 
 
-@router.get("/orders/{int:order_id}", response={200: OrderOut, 404: Problem}, summary="Read one order")
+@router.get(
+    "/orders/{int:order_id}", response={200: OrderOut, 404: Problem}, summary="Read one order"
+)
 def get_order(request: HttpRequest, order_id: int) -> Any:
     """One of your own orders; those who may see the log may see all."""
     found = OrderSummary.objects.filter(order_id=order_id)

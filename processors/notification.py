@@ -8,9 +8,7 @@ from processors.models import Notification
 
 
 @processor("notification", batch=True)
-def notification(
-    events: list[OrderConfirmed | OrderCancelled], deliveries: list[Delivery]
-) -> None:
+def notification(events: list[OrderConfirmed | OrderCancelled], deliveries: list[Delivery]) -> None:
     """Put a message into the outbox for each order that was decided."""
     messages = []
     for event, delivery in zip(events, deliveries, strict=True):
@@ -32,6 +30,4 @@ def _message(event: OrderConfirmed | OrderCancelled) -> Notification:
     else:
         subject = f"Order {event.order_id} was cancelled"
         body = f"{event.reason} You have not been charged, or the money is on its way back."
-    return Notification(
-        order_id=event.order_id, user_id=event.user_id, subject=subject, body=body
-    )
+    return Notification(order_id=event.order_id, user_id=event.user_id, subject=subject, body=body)

@@ -112,9 +112,7 @@ def _draft(checkout: Checkout, items: list[Item], scenario: str | None) -> Draft
         reference=checkout.idempotency_key,
         scenario=scenario or "",
     )
-    return Draft(
-        created, stream=stream_of(checkout.pk), correlation_id=checkout.correlation_id
-    )
+    return Draft(created, stream=stream_of(checkout.pk), correlation_id=checkout.correlation_id)
 
 
 def _placed_before(user: Any, key: str, digest: str) -> PlacedOrder | None:
@@ -174,7 +172,9 @@ def _check_scenario(scenario: str | None) -> None:
         raise OrderRefused("Scenarios exist in demo mode only.", "scenario")
     if scenario not in faults.SCENARIOS:
         known = ", ".join(faults.SCENARIOS)
-        raise OrderRefused(f"There is no scenario {scenario[:40]!r}; known are {known}.", "scenario")
+        raise OrderRefused(
+            f"There is no scenario {scenario[:40]!r}; known are {known}.", "scenario"
+        )
 
 
 def _digest(items: Sequence[Mapping[str, Any]], scenario: str | None) -> str:

@@ -34,9 +34,7 @@ def _charge(event: OrderCreated, delivery: Delivery) -> PaymentProcessed:
     fault = faults.scenario(event.scenario)
     if fault.poison:
         raise MalformedPayment(f"can't read the card of order {event.order_id}: not a number")
-    answer = gateway.charge(
-        event.order_id, event.total, key=delivery.idempotency_key, fault=fault
-    )
+    answer = gateway.charge(event.order_id, event.total, key=delivery.idempotency_key, fault=fault)
     return PaymentProcessed(
         order_id=event.order_id,
         amount=event.total,

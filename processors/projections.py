@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 from django.db import connection
@@ -70,6 +70,12 @@ def _advance(row: OrderSummary, event: OrderEvent, delivery: Delivery) -> None:
             row.stock, row.reserved_at = "reserved", at
         case InventoryRejected():
             row.stock, row.reserved_at = "rejected", at
+        case _:
+            _end(row, event, at)
+
+
+def _end(row: OrderSummary, event: OrderEvent, at: datetime) -> None:
+    match event:
         case OrderConfirmed():
             row.status, row.decided_at = OrderSummary.Status.CONFIRMED, at
         case OrderCancelled():

@@ -55,5 +55,3 @@ def chromium() -> str:
     if CHROMIUM is None:
         pytest.skip("not run: there is no Chromium on PATH")
     return CHROMIUM
-
-

@@ -1,4 +1,4 @@
-"""Settings of the tests: the site's, with the probe app and a database file that others can open."""
+"""Settings of the tests: the site's, with the probe app and a database file others can open."""
 
 from eda_site.settings import *  # noqa: F403
 from eda_site.settings import DATABASES, FLOWDECK_HOME, INSTALLED_APPS

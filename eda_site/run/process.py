@@ -1,4 +1,4 @@
-"""One child process: started, followed, started again when it dies, and ended with its own children."""
+"""One child process: started, followed, started again when it dies, ended with its own children."""
 
 from __future__ import annotations
 

@@ -80,7 +80,8 @@ class Supervisor:
         except OSError as error:
             listener.close()
             raise CannotRun(
-                f"Port {self.options.port} of {self.options.host} can't be used: {error.strerror}.\n"
+                f"Port {self.options.port} of {self.options.host} can't be used: "
+                f"{error.strerror}.\n"
                 "Stop the program that has it, or choose another: "
                 f"PORT={self.options.port + 1} make run"
             ) from error

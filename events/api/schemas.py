@@ -129,7 +129,7 @@ class ProcessorOut(Schema):
     """One processor. What is not known is null, never 0."""
 
     name: str
-    state: Literal["idle", "running", "retrying", "paused"]
+    state: str = Field(description="idle, running, retrying or paused")
     description: str
     subscriptions: list[str]
     atomic: bool

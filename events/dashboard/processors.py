@@ -35,9 +35,7 @@ def pause(request: HttpRequest, name: str) -> HttpResponse:
     reason = request.POST.get("reason", "").strip()
     if not 1 <= len(reason) <= _LONGEST_REASON or "\x00" in reason:
         problem = "Say why, in at most 300 characters: whoever finds it paused will ask."
-        return _page(
-            request, asked=name, verb="Pause", reason=reason, problem=problem, status=422
-        )
+        return _page(request, asked=name, verb="Pause", reason=reason, problem=problem, status=422)
     try:
         changed = switch.pause(name, by=request.user.get_username(), reason=reason)
     except UnknownProcessor as error:

@@ -261,9 +261,7 @@ class _Pen:
         shortest = 0.0 if kind == "b-gap" else _SHORTEST
         return Rect(left, round(max(right - left, shortest), 3), y, height, kind, radius)
 
-    def _beside(
-        self, one: Try, waits: float | None = None, left: float | None = None
-    ) -> Words:
+    def _beside(self, one: Try, waits: float | None = None, left: float | None = None) -> Words:
         end = one.finished_at or max(self._trace.as_of, one.started_at)
         seconds = max(0.0, (end - one.started_at).total_seconds())
         begun, right = self.axis.x(self._at(one.started_at)), self.axis.x(self._at(end))

@@ -128,7 +128,7 @@ announcer = Announcer()
 
 def _after_fork() -> None:
     """Locks may have been held by threads that the child does not have."""
-    global _starting  # noqa: PLW0603 (one per process)
+    global _starting
     _starting = threading.Lock()
     announcer._lock = threading.Lock()
 

@@ -107,9 +107,7 @@ class Channel:
         return "".join(fragment.html for fragment in fragments)
 
     def _changed(self, fragments: Iterable[Fragment]) -> str:
-        return "".join(
-            fragment.html for fragment in fragments if self._is_news(fragment)
-        )
+        return "".join(fragment.html for fragment in fragments if self._is_news(fragment))
 
     def _is_news(self, fragment: Fragment) -> bool:
         if not fragment.keep:

@@ -168,9 +168,9 @@ class Feed:
     async def _send_frame(self) -> None:
         began = time.monotonic()
         plan = self._plan(began)
-        done = await database_sync_to_async(
-            read, thread_sensitive=False, executor=self._thread
-        )(plan)
+        done = await database_sync_to_async(read, thread_sensitive=False, executor=self._thread)(
+            plan
+        )
         if plan.look:
             self._pulse = done.pulse
         for socket in done.signed_out:
@@ -221,9 +221,7 @@ class Feed:
                 texts[key] = self._text([c for c, _ in key], "".join(html[p] for p in key))
             socket.offer(texts[key])
 
-    def _let_in(
-        self, result: Rendered, pieces: dict[Socket, list[tuple[Channel, bool]]]
-    ) -> None:
+    def _let_in(self, result: Rendered, pieces: dict[Socket, list[tuple[Channel, bool]]]) -> None:
         channel = result.frame.channel
         for socket in result.frame.joining:
             if self._watched.get(socket, {}).get(channel.name) is not channel:

@@ -89,7 +89,5 @@ def _stale(channels: Iterable[Channel]) -> set[Channel]:
     for channel in channels:
         by_view.setdefault(type(channel.view), {})[channel.view] = channel
     return {
-        of_view[view]
-        for kind, of_view in by_view.items()
-        for view in kind.stale(list(of_view))
+        of_view[view] for kind, of_view in by_view.items() for view in kind.stale(list(of_view))
     }

@@ -24,7 +24,7 @@ SELECT
   (SELECT count(paused_at) FROM events_processorstate),
   (SELECT max(paused_at) FROM events_processorstate),
   (SELECT max(claimed_at) FROM events_lane WHERE token IS NOT NULL)
-"""  # noqa: S608 (constants only)
+"""
 
 
 def take() -> Pulse:

@@ -25,9 +25,9 @@ def refresh(sockets: Collection[Socket]) -> tuple[list[Socket], list[Socket]]:
     kept = dict(_sessions({socket.session_key for socket in sockets if socket.session_key}))
     users = {
         user.pk: user
-        for user in get_user_model().objects.filter(
-            pk__in={socket.user.pk for socket in sockets}, is_active=True
-        ).prefetch_related("groups")
+        for user in get_user_model()
+        .objects.filter(pk__in={socket.user.pk for socket in sockets}, is_active=True)
+        .prefetch_related("groups")
     }
     ended, changed = [], []
     for socket in sockets:

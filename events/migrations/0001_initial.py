@@ -6,7 +6,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -15,127 +14,198 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Delivery',
+            name="Delivery",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('processor', models.CharField(max_length=64)),
-                ('key', models.CharField(max_length=200)),
-                ('slot', models.PositiveSmallIntegerField()),
-                ('state', models.CharField(choices=[('pending', 'Pending'), ('retrying', 'Retrying'), ('done', 'Done'), ('dead', 'Dead'), ('discarded', 'Discarded')], default='pending', max_length=10)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('due_at', models.DateTimeField(null=True)),
-                ('started_at', models.DateTimeField(null=True)),
-                ('finished_at', models.DateTimeField(null=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("processor", models.CharField(max_length=64)),
+                ("key", models.CharField(max_length=200)),
+                ("slot", models.PositiveSmallIntegerField()),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("pending", "Pending"),
+                            ("retrying", "Retrying"),
+                            ("done", "Done"),
+                            ("dead", "Dead"),
+                            ("discarded", "Discarded"),
+                        ],
+                        default="pending",
+                        max_length=10,
+                    ),
+                ),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                ("due_at", models.DateTimeField(null=True)),
+                ("started_at", models.DateTimeField(null=True)),
+                ("finished_at", models.DateTimeField(null=True)),
             ],
             options={
-                'verbose_name_plural': 'deliveries',
+                "verbose_name_plural": "deliveries",
             },
         ),
         migrations.CreateModel(
-            name='ProcessorState',
+            name="ProcessorState",
             fields=[
-                ('name', models.CharField(max_length=64, primary_key=True, serialize=False)),
-                ('paused_at', models.DateTimeField(null=True)),
-                ('paused_by', models.CharField(default='', max_length=150)),
-                ('pause_reason', models.CharField(default='', max_length=300)),
+                ("name", models.CharField(max_length=64, primary_key=True, serialize=False)),
+                ("paused_at", models.DateTimeField(null=True)),
+                ("paused_by", models.CharField(default="", max_length=150)),
+                ("pause_reason", models.CharField(default="", max_length=300)),
             ],
         ),
         migrations.CreateModel(
-            name='Stream',
+            name="Stream",
             fields=[
-                ('name', models.CharField(max_length=200, primary_key=True, serialize=False)),
-                ('head', models.BigIntegerField()),
+                ("name", models.CharField(max_length=200, primary_key=True, serialize=False)),
+                ("head", models.BigIntegerField()),
             ],
         ),
         migrations.CreateModel(
-            name='Worker',
+            name="Worker",
             fields=[
-                ('name', models.CharField(max_length=100, primary_key=True, serialize=False)),
-                ('started_at', models.DateTimeField()),
-                ('seen_at', models.DateTimeField()),
+                ("name", models.CharField(max_length=100, primary_key=True, serialize=False)),
+                ("started_at", models.DateTimeField()),
+                ("seen_at", models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
-            name='ApiToken',
+            name="ApiToken",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('digest', models.CharField(max_length=64, unique=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('last_used_at', models.DateTimeField(null=True)),
-                ('revoked_at', models.DateTimeField(null=True)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='api_tokens', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("digest", models.CharField(max_length=64, unique=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("last_used_at", models.DateTimeField(null=True)),
+                ("revoked_at", models.DateTimeField(null=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="api_tokens",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Attempt',
+            name="Attempt",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveSmallIntegerField()),
-                ('outcome', models.CharField(choices=[('failed', 'Failed'), ('rejected', 'Rejected'), ('died', 'Died')], max_length=8)),
-                ('error', models.CharField(max_length=200)),
-                ('message', models.TextField()),
-                ('traceback', models.TextField()),
-                ('frame', models.CharField(max_length=300)),
-                ('fingerprint', models.CharField(max_length=32)),
-                ('worker', models.CharField(max_length=100)),
-                ('started_at', models.DateTimeField()),
-                ('finished_at', models.DateTimeField()),
-                ('delivery', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='failures', to='events.delivery')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("number", models.PositiveSmallIntegerField()),
+                (
+                    "outcome",
+                    models.CharField(
+                        choices=[("failed", "Failed"), ("rejected", "Rejected"), ("died", "Died")],
+                        max_length=8,
+                    ),
+                ),
+                ("error", models.CharField(max_length=200)),
+                ("message", models.TextField()),
+                ("traceback", models.TextField()),
+                ("frame", models.CharField(max_length=300)),
+                ("fingerprint", models.CharField(max_length=32)),
+                ("worker", models.CharField(max_length=100)),
+                ("started_at", models.DateTimeField()),
+                ("finished_at", models.DateTimeField()),
+                (
+                    "delivery",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="failures",
+                        to="events.delivery",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['delivery_id', 'number'],
+                "ordering": ["delivery_id", "number"],
             },
         ),
         migrations.CreateModel(
-            name='Event',
+            name="Event",
             fields=[
-                ('position', models.BigAutoField(primary_key=True, serialize=False)),
-                ('id', models.UUIDField(editable=False, unique=True)),
-                ('stream', models.CharField(max_length=200)),
-                ('sequence', models.BigIntegerField()),
-                ('type', models.CharField(max_length=100)),
-                ('version', models.PositiveSmallIntegerField()),
-                ('data', models.JSONField()),
-                ('metadata', models.JSONField(default=dict)),
-                ('key', models.CharField(max_length=200)),
-                ('correlation_id', models.UUIDField()),
-                ('causation_id', models.UUIDField(null=True)),
-                ('producer', models.CharField(max_length=64)),
-                ('occurred_at', models.DateTimeField()),
-                ('recorded_at', models.DateTimeField()),
+                ("position", models.BigAutoField(primary_key=True, serialize=False)),
+                ("id", models.UUIDField(editable=False, unique=True)),
+                ("stream", models.CharField(max_length=200)),
+                ("sequence", models.BigIntegerField()),
+                ("type", models.CharField(max_length=100)),
+                ("version", models.PositiveSmallIntegerField()),
+                ("data", models.JSONField()),
+                ("metadata", models.JSONField(default=dict)),
+                ("key", models.CharField(max_length=200)),
+                ("correlation_id", models.UUIDField()),
+                ("causation_id", models.UUIDField(null=True)),
+                ("producer", models.CharField(max_length=64)),
+                ("occurred_at", models.DateTimeField()),
+                ("recorded_at", models.DateTimeField()),
             ],
             options={
-                'ordering': ['position'],
-                'indexes': [models.Index(fields=['correlation_id', 'position'], name='event_correlation'), models.Index(fields=['type', 'position'], name='event_type')],
-                'constraints': [models.UniqueConstraint(fields=('stream', 'sequence'), name='event_stream_sequence')],
+                "ordering": ["position"],
+                "indexes": [
+                    models.Index(fields=["correlation_id", "position"], name="event_correlation"),
+                    models.Index(fields=["type", "position"], name="event_type"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("stream", "sequence"), name="event_stream_sequence"
+                    )
+                ],
             },
         ),
         migrations.AddField(
-            model_name='delivery',
-            name='event',
-            field=models.ForeignKey(db_column='position', db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='deliveries', to='events.event'),
+            model_name="delivery",
+            name="event",
+            field=models.ForeignKey(
+                db_column="position",
+                db_constraint=False,
+                db_index=False,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="deliveries",
+                to="events.event",
+            ),
         ),
         migrations.CreateModel(
-            name='Lane',
+            name="Lane",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('processor', models.CharField(max_length=64)),
-                ('first_slot', models.PositiveSmallIntegerField()),
-                ('last_slot', models.PositiveSmallIntegerField()),
-                ('token', models.UUIDField(null=True)),
-                ('lease_expires_at', models.DateTimeField(null=True)),
-                ('worker', models.CharField(default='', max_length=100)),
-                ('claimed_at', models.DateTimeField(null=True)),
-                ('claims', models.PositiveIntegerField(default=0)),
-                ('suspect', models.BigIntegerField(null=True)),
-                ('suspected_at', models.DateTimeField(null=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("processor", models.CharField(max_length=64)),
+                ("first_slot", models.PositiveSmallIntegerField()),
+                ("last_slot", models.PositiveSmallIntegerField()),
+                ("token", models.UUIDField(null=True)),
+                ("lease_expires_at", models.DateTimeField(null=True)),
+                ("worker", models.CharField(default="", max_length=100)),
+                ("claimed_at", models.DateTimeField(null=True)),
+                ("claims", models.PositiveIntegerField(default=0)),
+                ("suspect", models.BigIntegerField(null=True)),
+                ("suspected_at", models.DateTimeField(null=True)),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('processor', 'first_slot'), name='lane_of_processor')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("processor", "first_slot"), name="lane_of_processor"
+                    )
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='delivery',
-            constraint=models.UniqueConstraint(fields=('event', 'processor'), name='delivery_once'),
+            model_name="delivery",
+            constraint=models.UniqueConstraint(fields=("event", "processor"), name="delivery_once"),
         ),
     ]

@@ -46,9 +46,7 @@ class Delivery(models.Model):
 
     class Meta:
         verbose_name_plural = "deliveries"
-        constraints = [
-            models.UniqueConstraint(fields=["event", "processor"], name="delivery_once")
-        ]
+        constraints = [models.UniqueConstraint(fields=["event", "processor"], name="delivery_once")]
 
     def __str__(self) -> str:
         """Processor, position and state."""

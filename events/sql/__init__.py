@@ -91,8 +91,14 @@ class Dialect(Protocol):
         """
 
     def claim_lanes(
-        self, cursor: CursorWrapper, processor: str, limit: int, leave_out: Iterable[int],
-        worker: str, token: UUID | None, lease_seconds: float,
+        self,
+        cursor: CursorWrapper,
+        processor: str,
+        limit: int,
+        leave_out: Iterable[int],
+        worker: str,
+        token: UUID | None,
+        lease_seconds: float,
     ) -> list[LaneRow]:
         """Choose up to ``limit`` free lanes with due work, and count the claim on them.
 
@@ -109,8 +115,13 @@ class Dialect(Protocol):
         """
 
     def fetch_due(
-        self, cursor: CursorWrapper, processor: str, lanes: Sequence[LaneRow], limit: int,
-        window: int, parks: bool,
+        self,
+        cursor: CursorWrapper,
+        processor: str,
+        lanes: Sequence[LaneRow],
+        limit: int,
+        window: int,
+        parks: bool,
     ) -> tuple[list[DueDelivery], bool]:
         """Up to ``limit`` due deliveries of the lanes by position, without held-back keys.
 

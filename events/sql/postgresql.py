@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 import orjson
@@ -54,7 +55,7 @@ WITH row AS (
 SELECT id, position FROM appended
 """
 
-# A scalar subquery with LIMIT, not EXISTS: the planner turns EXISTS into a join over all that is due.
+# A scalar subquery with LIMIT, not EXISTS: the planner makes that a join over all that is due.
 _CLAIM = """
 UPDATE events_lane SET claims = claims + 1, worker = %(worker)s, claimed_at = clock_timestamp(),
   token = %(token)s::uuid,
@@ -82,7 +83,8 @@ RETURNING id, first_slot, last_slot, claims, suspect
 _LOCK = """
 UPDATE events_lane SET claims = 0 WHERE id IN (
   SELECT id FROM events_lane
-  WHERE id = ANY(%s::bigint[]) AND (lease_expires_at IS NULL OR lease_expires_at < clock_timestamp())
+  WHERE id = ANY(%s::bigint[])
+    AND (lease_expires_at IS NULL OR lease_expires_at < clock_timestamp())
   ORDER BY id FOR UPDATE SKIP LOCKED)
 RETURNING id
 """
@@ -193,7 +195,7 @@ def claim_lanes(
     worker: str, token: UUID | None, lease_seconds: float,
 ) -> list[LaneRow]:  # fmt: skip
     """See Dialect."""
-    parameters = {
+    parameters: dict[str, Any] = {
         "processor": processor, "limit": limit, "leave_out": list(leave_out), "worker": worker,
         "token": token, "lease": lease_seconds if token else None,
     }  # fmt: skip
@@ -215,7 +217,7 @@ def fetch_due(
     window: int, parks: bool,
 ) -> tuple[list[DueDelivery], bool]:  # fmt: skip
     """See Dialect."""
-    parameters = {
+    parameters: dict[str, Any] = {
         "processor": processor, "limit": limit, "window": window, "parks": parks,
         "first": [lane.first_slot for lane in lanes], "last": [lane.last_slot for lane in lanes],
     }  # fmt: skip
@@ -225,10 +227,11 @@ def fetch_due(
     return [_due(row) for row in rows if row[1] is not None], more
 
 
-def _due(row: tuple) -> DueDelivery:  # type: ignore[type-arg]
+def _due(row: Any) -> DueDelivery:
     metadata = {} if row[10] == "{}" else json.loads(row[10])
     times = datetime.fromtimestamp(row[15], UTC), datetime.fromtimestamp(row[16], UTC)
-    return DueDelivery(row[1], row[2], StoredEvent(*row[3:10], metadata, *row[11:15], *times))
+    envelope: tuple[Any, ...] = (*row[3:10], metadata, *row[11:15], *times)
+    return DueDelivery(row[1], row[2], StoredEvent(*envelope))
 
 
 def mark(cursor: CursorWrapper, marks: Sequence[Mark]) -> None:

@@ -54,7 +54,8 @@ RETURNING id, first_slot, last_slot, claims, suspect
 
 _LOCK = """
 UPDATE events_lane SET claims = 0
-WHERE id IN (SELECT value FROM json_each(%s)) AND (lease_expires_at IS NULL OR lease_expires_at < %s)
+WHERE id IN (SELECT value FROM json_each(%s))
+  AND (lease_expires_at IS NULL OR lease_expires_at < %s)
 RETURNING id
 """
 

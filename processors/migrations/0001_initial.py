@@ -6,7 +6,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -15,141 +14,201 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Charge',
+            name="Charge",
             fields=[
-                ('idempotency_key', models.CharField(max_length=120, primary_key=True, serialize=False)),
-                ('order_id', models.BigIntegerField(db_index=True)),
-                ('amount', models.DecimalField(decimal_places=2, max_digits=10)),
-                ('declined', models.CharField(default='', help_text='why, if it was declined', max_length=200)),
-                ('reference', models.CharField(max_length=40)),
-                ('refunded', models.BooleanField(default=False)),
+                (
+                    "idempotency_key",
+                    models.CharField(max_length=120, primary_key=True, serialize=False),
+                ),
+                ("order_id", models.BigIntegerField(db_index=True)),
+                ("amount", models.DecimalField(decimal_places=2, max_digits=10)),
+                (
+                    "declined",
+                    models.CharField(
+                        default="", help_text="why, if it was declined", max_length=200
+                    ),
+                ),
+                ("reference", models.CharField(max_length=40)),
+                ("refunded", models.BooleanField(default=False)),
             ],
         ),
         migrations.CreateModel(
-            name='Fulfilment',
+            name="Fulfilment",
             fields=[
-                ('order_id', models.BigIntegerField(primary_key=True, serialize=False)),
-                ('user_id', models.BigIntegerField()),
-                ('total', models.DecimalField(decimal_places=2, max_digits=10)),
-                ('items', models.JSONField()),
-                ('payment', models.CharField(default='', max_length=10)),
-                ('payment_event', models.UUIDField(null=True)),
-                ('stock', models.CharField(default='', max_length=10)),
-                ('stock_event', models.UUIDField(null=True)),
-                ('reason', models.CharField(default='', max_length=300)),
-                ('decided', models.BooleanField(default=False)),
+                ("order_id", models.BigIntegerField(primary_key=True, serialize=False)),
+                ("user_id", models.BigIntegerField()),
+                ("total", models.DecimalField(decimal_places=2, max_digits=10)),
+                ("items", models.JSONField()),
+                ("payment", models.CharField(default="", max_length=10)),
+                ("payment_event", models.UUIDField(null=True)),
+                ("stock", models.CharField(default="", max_length=10)),
+                ("stock_event", models.UUIDField(null=True)),
+                ("reason", models.CharField(default="", max_length=300)),
+                ("decided", models.BooleanField(default=False)),
             ],
         ),
         migrations.CreateModel(
-            name='Product',
+            name="Product",
             fields=[
-                ('sku', models.SlugField(max_length=40, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=80)),
-                ('price', models.DecimalField(decimal_places=2, max_digits=8)),
-                ('order', models.PositiveSmallIntegerField(default=0)),
+                ("sku", models.SlugField(max_length=40, primary_key=True, serialize=False)),
+                ("name", models.CharField(max_length=80)),
+                ("price", models.DecimalField(decimal_places=2, max_digits=8)),
+                ("order", models.PositiveSmallIntegerField(default=0)),
             ],
             options={
-                'ordering': ['order', 'sku'],
+                "ordering": ["order", "sku"],
             },
         ),
         migrations.CreateModel(
-            name='ProviderCall',
+            name="ProviderCall",
             fields=[
-                ('idempotency_key', models.CharField(max_length=120, primary_key=True, serialize=False)),
-                ('count', models.PositiveIntegerField(default=0)),
+                (
+                    "idempotency_key",
+                    models.CharField(max_length=120, primary_key=True, serialize=False),
+                ),
+                ("count", models.PositiveIntegerField(default=0)),
             ],
         ),
         migrations.CreateModel(
-            name='Reservation',
+            name="Reservation",
             fields=[
-                ('order_id', models.BigIntegerField(primary_key=True, serialize=False)),
-                ('items', models.JSONField()),
-                ('released', models.BooleanField(default=False)),
+                ("order_id", models.BigIntegerField(primary_key=True, serialize=False)),
+                ("items", models.JSONField()),
+                ("released", models.BooleanField(default=False)),
             ],
         ),
         migrations.CreateModel(
-            name='StockLevel',
+            name="StockLevel",
             fields=[
-                ('sku', models.CharField(max_length=40, primary_key=True, serialize=False)),
-                ('available', models.IntegerField(default=0)),
+                ("sku", models.CharField(max_length=40, primary_key=True, serialize=False)),
+                ("available", models.IntegerField(default=0)),
             ],
         ),
         migrations.CreateModel(
-            name='Notification',
+            name="Notification",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('order_id', models.BigIntegerField()),
-                ('user_id', models.BigIntegerField(db_index=True)),
-                ('subject', models.CharField(max_length=200)),
-                ('body', models.TextField()),
-                ('sent_at', models.DateTimeField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("order_id", models.BigIntegerField()),
+                ("user_id", models.BigIntegerField(db_index=True)),
+                ("subject", models.CharField(max_length=200)),
+                ("body", models.TextField()),
+                ("sent_at", models.DateTimeField()),
             ],
             options={
-                'ordering': ['-id'],
-                'constraints': [models.UniqueConstraint(fields=('order_id', 'subject'), name='notified_once')],
+                "ordering": ["-id"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("order_id", "subject"), name="notified_once")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='OrderSummary',
+            name="OrderSummary",
             fields=[
-                ('order_id', models.BigIntegerField(primary_key=True, serialize=False)),
-                ('user_id', models.BigIntegerField()),
-                ('correlation_id', models.UUIDField()),
-                ('reference', models.CharField(max_length=100)),
-                ('scenario', models.CharField(default='', max_length=40)),
-                ('items', models.JSONField()),
-                ('total', models.DecimalField(decimal_places=2, max_digits=10)),
-                ('status', models.CharField(choices=[('open', 'Open'), ('confirmed', 'Confirmed'), ('cancelled', 'Cancelled')], default='open', max_length=10)),
-                ('reason', models.CharField(default='', max_length=300)),
-                ('payment', models.CharField(default='', max_length=10)),
-                ('stock', models.CharField(default='', max_length=10)),
-                ('placed_at', models.DateTimeField()),
-                ('paid_at', models.DateTimeField(null=True)),
-                ('reserved_at', models.DateTimeField(null=True)),
-                ('decided_at', models.DateTimeField(null=True)),
-                ('refunded_at', models.DateTimeField(null=True)),
-                ('released_at', models.DateTimeField(null=True)),
-                ('notified_at', models.DateTimeField(null=True)),
+                ("order_id", models.BigIntegerField(primary_key=True, serialize=False)),
+                ("user_id", models.BigIntegerField()),
+                ("correlation_id", models.UUIDField()),
+                ("reference", models.CharField(max_length=100)),
+                ("scenario", models.CharField(default="", max_length=40)),
+                ("items", models.JSONField()),
+                ("total", models.DecimalField(decimal_places=2, max_digits=10)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("open", "Open"),
+                            ("confirmed", "Confirmed"),
+                            ("cancelled", "Cancelled"),
+                        ],
+                        default="open",
+                        max_length=10,
+                    ),
+                ),
+                ("reason", models.CharField(default="", max_length=300)),
+                ("payment", models.CharField(default="", max_length=10)),
+                ("stock", models.CharField(default="", max_length=10)),
+                ("placed_at", models.DateTimeField()),
+                ("paid_at", models.DateTimeField(null=True)),
+                ("reserved_at", models.DateTimeField(null=True)),
+                ("decided_at", models.DateTimeField(null=True)),
+                ("refunded_at", models.DateTimeField(null=True)),
+                ("released_at", models.DateTimeField(null=True)),
+                ("notified_at", models.DateTimeField(null=True)),
             ],
             options={
-                'indexes': [models.Index(models.F('user_id'), models.OrderBy(models.F('order_id'), descending=True), name='orders_of_user')],
+                "indexes": [
+                    models.Index(
+                        models.F("user_id"),
+                        models.OrderBy(models.F("order_id"), descending=True),
+                        name="orders_of_user",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Sales',
+            name="Sales",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('day', models.DateField()),
-                ('sku', models.CharField(max_length=40)),
-                ('quantity', models.BigIntegerField(default=0)),
-                ('revenue', models.DecimalField(decimal_places=2, default=0, max_digits=14)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("day", models.DateField()),
+                ("sku", models.CharField(max_length=40)),
+                ("quantity", models.BigIntegerField(default=0)),
+                ("revenue", models.DecimalField(decimal_places=2, default=0, max_digits=14)),
             ],
             options={
-                'verbose_name_plural': 'sales',
-                'constraints': [models.UniqueConstraint(fields=('day', 'sku'), name='sales_of_day')],
+                "verbose_name_plural": "sales",
+                "constraints": [
+                    models.UniqueConstraint(fields=("day", "sku"), name="sales_of_day")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Stock',
+            name="Stock",
             fields=[
-                ('sku', models.CharField(max_length=40, primary_key=True, serialize=False)),
-                ('available', models.IntegerField(default=0)),
+                ("sku", models.CharField(max_length=40, primary_key=True, serialize=False)),
+                ("available", models.IntegerField(default=0)),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('available__gte', 0)), name='stock_not_oversold')],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("available__gte", 0)), name="stock_not_oversold"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Checkout',
+            name="Checkout",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('idempotency_key', models.CharField(max_length=100)),
-                ('digest', models.CharField(max_length=64)),
-                ('correlation_id', models.UUIDField(unique=True)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("idempotency_key", models.CharField(max_length=100)),
+                ("digest", models.CharField(max_length=64)),
+                ("correlation_id", models.UUIDField(unique=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('user', 'idempotency_key'), name='checkout_once')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("user", "idempotency_key"), name="checkout_once"
+                    )
+                ],
             },
         ),
     ]

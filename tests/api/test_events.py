@@ -60,9 +60,7 @@ def test_filters_narrow_it_down(operator: Caller) -> None:
     "query",
     [{"limit": 0}, {"limit": 201}, {"after": "x"}, {"before": -1}, {"correlation_id": "x"}],
 )
-def test_nonsense_is_refused_with_the_field_named(
-    operator: Caller, query: dict[str, Any]
-) -> None:
+def test_nonsense_is_refused_with_the_field_named(operator: Caller, query: dict[str, Any]) -> None:
     answer = operator.get("/events", **query)
     assert answer.status_code == 422
     assert next(iter(query)) in answer.json()["detail"]

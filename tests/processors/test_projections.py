@@ -29,9 +29,7 @@ def test_a_replay_into_empty_tables_gives_the_live_ones(customer: User, batch_si
     for number in range(12):
         scenario = ["", "card_declined", "out_of_stock"][number % 3]
         sku = "lamp" if number % 4 == 0 else "mug"
-        orders.place_order(
-            customer, [{"sku": sku, "quantity": 1}], str(uuid4()), scenario=scenario
-        )
+        orders.place_order(customer, [{"sku": sku, "quantity": 1}], str(uuid4()), scenario=scenario)
     settle()
     for name, model in {"orders": OrderSummary, "stock": StockLevel, "sales": Sales}.items():
         live = rows(model)

@@ -45,9 +45,7 @@ def available(sku: str = "mug") -> int:
 
 
 def money() -> Decimal:
-    return sum(
-        (c.amount for c in Charge.objects.filter(declined="", refunded=False)), Decimal(0)
-    )
+    return sum((c.amount for c in Charge.objects.filter(declined="", refunded=False)), Decimal(0))
 
 
 def test_a_good_order_is_paid_reserved_confirmed_and_notified(customer: User) -> None:
@@ -154,9 +152,7 @@ def test_whatever_comes_first_the_decision_is_the_same(
         else InventoryRejected(order_id=7, sku="mug", reason="none left")
     )
     told = [answer, stock] if payment_first else [stock, answer]
-    created = OrderCreated(
-        order_id=7, user_id=customer.pk, total=Decimal("14.00"), items=items
-    )
+    created = OrderCreated(order_id=7, user_id=customer.pk, total=Decimal("14.00"), items=items)
     publish(created, *told, *told, stream="order-7")
     settle()
     # The shop's own payment and inventory answer too: whatever they say comes later.
