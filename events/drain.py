@@ -78,17 +78,18 @@ def drain(processor: Processor, seconds: float | None = None) -> int:
 class _Pace:
     """How much to take at once, remembered per process.
 
-    A slow handler outside of transactions keeps little for itself, so that others find free lanes.
+    A handler outside of transactions holds all lanes of its claim while it waits for the world, so
+    it gets more than one only once it has shown to be fast.
     """
 
-    _slow: set[str] = set()
+    _fast: set[str] = set()
 
     def __init__(self, processor: Processor) -> None:
         self._processor = processor
 
     @property
     def slow(self) -> bool:
-        return self._processor.name in self._slow
+        return not self._processor.atomic and self._processor.name not in self._fast
 
     @property
     def lanes(self) -> int:
@@ -100,7 +101,7 @@ class _Pace:
         return min(size, _SLOW_BATCH) if self.slow else size
 
     def note(self, count: int, seconds: float) -> None:
-        if not self._processor.atomic and count and seconds / count > _SLOW:
-            self._slow.add(self._processor.name)
+        if count and seconds / count > _SLOW:
+            self._fast.discard(self._processor.name)
         elif count:
-            self._slow.discard(self._processor.name)
+            self._fast.add(self._processor.name)

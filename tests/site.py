@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
+import psutil
 import psycopg
 from psycopg import sql
 
@@ -89,6 +95,45 @@ class Site:
             self.tokens[user] = self.manage("create_token", user).splitlines()[-1]
         return self.tokens[user]
 
+    def api(self, path: str, body: Any = None, *, user: str = "customer") -> Any:
+        """Ask the JSON API as ``user``: GET, or POST of ``body`` with a new idempotency key."""
+        request = urllib.request.Request(
+            f"{self.url}/api/v1{path}",
+            data=None if body is None else json.dumps(body).encode(),
+            headers={
+                "Authorization": f"Bearer {self.token(user)}",
+                "Content-Type": "application/json",
+                "Idempotency-Key": str(uuid4()),
+            },
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.load(answer)
+
+    def order(self, sku: str = "mug", **more: Any) -> int:
+        """Place an order as the customer; return its id."""
+        placed = self.api("/orders", {"items": [{"sku": sku, "quantity": 1}], **more})
+        return int(placed["order_id"])
+
+    def status(self, order_id: int) -> str:
+        """Where an order stands; "" if the site can't say just now."""
+        try:
+            return str(self.api(f"/orders/{order_id}")["status"])
+        except OSError:
+            return ""
+
+    def processes(self) -> list[psutil.Process]:
+        """All processes that belong to it, whoever their parents are by now."""
+        home = f"FLOWDECK_HOME={self.home}"
+        found = []
+        for process in psutil.process_iter():
+            try:
+                environment = process.environ()
+            except psutil.Error:
+                continue
+            if f"FLOWDECK_HOME={environment.get('FLOWDECK_HOME')}" == home:
+                found.append(process)
+        return found
+
 
 def free_port() -> int:
     """A port that nobody listens on just now."""
@@ -101,7 +146,10 @@ def _new_database(url: str, home: Path) -> str:
     if not url.startswith("postgres"):
         return f"sqlite:///{home / 'flowdeck.sqlite3'}"
     name = f"site_{os.getpid()}_{abs(hash(home)) % 10_000}"
-    with psycopg.connect(url, autocommit=True) as connection:
+    with (
+        psycopg.connect(url, autocommit=True) as connection,
+        contextlib.suppress(psycopg.errors.DuplicateDatabase),  # started a second time
+    ):
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     head, _, rest = url.partition("//")
     authority, _, path = rest.partition("/")

@@ -1,0 +1,88 @@
+"""``make run``: what it starts comes up, is kept up, and is gone when it stops."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+
+from tests.polling import eventually
+from tests.site import Site, free_port
+
+
+def workers_of(site: Site) -> list[psutil.Process]:
+    """Worker processes: the parent first."""
+    found = [p for p in site.processes() if "celery" in " ".join(p.cmdline())]
+    return sorted(found, key=lambda process: process.create_time())
+
+
+def another(home: Path, port: int) -> subprocess.CompletedProcess[str]:
+    """Try to start a second one."""
+    environment = {**os.environ, "FLOWDECK_HOME": str(home), "PORT": str(port), "REDIS_URL": ""}
+    environment["DATABASE_URL"] = ""
+    environment.pop("DJANGO_SETTINGS_MODULE", None)
+    return subprocess.run(
+        [sys.executable, "-m", "eda_site.run"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+def test_a_second_one_beside_it_says_what_is_wrong(site: Site, tmp_path: Path) -> None:
+    same_home = another(site.home, free_port())
+    assert same_home.returncode == 1
+    assert str(site.process.pid) in same_home.stderr
+    same_port = another(tmp_path, int(site.url.rpartition(":")[2]))
+    assert same_port.returncode == 1
+    assert "PORT=" in same_port.stderr
+
+
+def test_a_port_taken_by_something_else_is_named(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        refused = another(tmp_path, port)
+    assert refused.returncode == 1
+    assert str(port) in refused.stderr
+
+
+def test_it_stops_within_five_seconds_and_leaves_nothing(tmp_path: Path) -> None:
+    with Site.started(tmp_path / "home", free_port()) as site:
+        order = site.order()
+        eventually(lambda: site.status(order) == "confirmed")
+        began = time.monotonic()
+        assert site.stop() == 0
+        assert time.monotonic() - began < 5
+        assert site.processes() == []
+        # The next start is clean, and what was there is still there.
+        with Site.started(tmp_path / "home", free_port()) as again:
+            assert again.status(order) == "confirmed"
+
+
+def test_if_it_is_killed_its_children_go_too(tmp_path: Path) -> None:
+    with Site.started(tmp_path / "home", free_port()) as site:
+        os.kill(site.process.pid, signal.SIGKILL)
+        site.process.wait()
+        eventually(lambda: site.processes() == [], within=15)
+
+
+def test_killed_workers_come_back_and_nothing_is_lost(tmp_path: Path) -> None:
+    with Site.started(tmp_path / "home", free_port()) as site:
+        site.order()  # makes the token, too
+        before = {process.pid for process in workers_of(site)}
+        for process in workers_of(site):
+            process.kill()
+        order = site.order()
+        eventually(lambda: site.status(order) == "confirmed", within=30)
+        assert {process.pid for process in workers_of(site)}.isdisjoint(before)
+        assert "ok" in site.manage("verify")
