@@ -92,7 +92,7 @@ def timeline_art() -> dict[str, art.Picture]:
 
 @register.filter
 def role(event: Any) -> str:
-    """The role of an event of the log: refusal, start, event, or end (read models aside, none listens)."""
+    """The role of an event: refusal, start, event, or end (at most read models listen)."""
     declared = registry.event_types.get(event.type)
     if declared is not None and declared.is_refusal(event.data):
         return "refusal"
