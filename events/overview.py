@@ -26,8 +26,8 @@ _PATIENCE = timedelta(seconds=10)  # work may be due that long before anybody is
 _UNFINISHED = "d.state IN ('pending', 'retrying')"
 _HELD = "d.state IN ('retrying', 'dead')"
 
-# The index of what is due is by sixteenth of the slots on PostgreSQL, so the oldest is the lowest of
-# sixteen; SQLite's is by position.
+# On PostgreSQL the index of what is due is by sixteenth of the slots, so the oldest is the lowest
+# of sixteen; SQLite's is by position.
 _OLDEST = {
     "postgresql": f"""(SELECT min(first) FROM generate_series(0, 15) AS band, LATERAL (
       SELECT d.position AS first FROM events_delivery d

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from math import floor, log10
+from math import ceil, floor, log10
 
 LEFT, RIGHT = 0.6, 98.0  # percent; marks at the ends stay inside
 _IDLE = 0.5  # seconds without work from which on a stretch is folded
@@ -98,11 +98,15 @@ class Axis:
         return ticks
 
     def _moments(self, step: float) -> Iterator[float]:
-        for number in range(int(self.seconds / step) + 1):
-            moment = number * step
-            stretch = next(s for s in self.stretches if moment <= s.end)
-            if not stretch.folded:
-                yield moment
+        # Stretch by stretch: what is folded may be days, and the step a millisecond.
+        last = -1
+        for stretch in self.stretches:
+            if stretch.folded:
+                continue
+            for number in range(ceil(stretch.start / step), floor(stretch.end / step) + 1):
+                if number > last:
+                    last = number
+                    yield number * step
 
 
 def _idle(seconds: float, busy: Iterable[tuple[float, float]]) -> Iterator[tuple[float, float]]:

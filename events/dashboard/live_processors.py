@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from django.db.models import Max
@@ -74,7 +75,7 @@ class RateView(LiveView):
         seen = list(self._seen)
         rates = [
             (later - earlier) / (then - before)
-            for (before, earlier), (then, later) in zip(seen, seen[1:], strict=False)
+            for (before, earlier), (then, later) in pairwise(seen)
         ]
         recent = rates[-10:]
         return {
@@ -88,9 +89,9 @@ class RateView(LiveView):
 def _line(rates: list[float]) -> str:
     """Points of the sparkline, newest at the right end."""
     most = max(rates, default=0) or 1.0
-    step = _WIDTH / (_SECONDS - 1)
+    step, first = _WIDTH / (_SECONDS - 1), _SECONDS - len(rates)
     return " ".join(
-        f"{_WIDTH - (len(rates) - 1 - n) * step:.1f},{_HEIGHT - 2 - rate / most * (_HEIGHT - 4):.1f}"
+        f"{(first + n) * step:.1f},{_HEIGHT - 2 - rate / most * (_HEIGHT - 4):.1f}"
         for n, rate in enumerate(rates)
     )
 

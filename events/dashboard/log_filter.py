@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -73,10 +74,14 @@ class LogFilter:
     def chips(self) -> list[tuple[str, str, str]]:
         """Name and value of each filter set, and the query without it."""
         return [
-            (name, str(value), replace(self, **{name: _EMPTY[name]}).newest.query)
+            (name, str(value), self._without(name).query)
             for name in FIELDS
             if (value := getattr(self, name))
         ]
+
+    def _without(self, name: str) -> LogFilter:
+        changes: dict[str, Any] = {name: None if name == "correlation" else ""}
+        return replace(self.newest, **changes)
 
     @property
     def newest(self) -> LogFilter:
@@ -140,9 +145,6 @@ class LogFilter:
         if rows and (more if forward else self.before is not None):
             newer = replace(self.newest, after=rows[0].position).query
         return older, newer
-
-
-_EMPTY: dict[str, object] = {"type": "", "stream": "", "correlation": None, "producer": ""}
 
 
 def _text(

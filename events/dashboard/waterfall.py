@@ -121,8 +121,8 @@ def lay_out(trace: Trace, choice: Choice | None = None) -> Waterfall:
         rows.append(row)
     shown = rows[:MOST_ROWS]
     return Waterfall(
-        shown, pen.axis.ticks(), pen.axis.folded, pen.axis.skipped(), list(pen.drops(shown)), len(shown) * ROW,
-        len(rows) - len(shown),
+        shown, pen.axis.ticks(), pen.axis.folded, pen.axis.skipped(), list(pen.drops(shown)),
+        len(shown) * ROW, len(rows) - len(shown),
     )  # fmt: skip
 
 
@@ -158,7 +158,7 @@ def _delivery_rows(
     )  # fmt: skip
     if not several or hidden:
         return
-    through = tuple("" if last else "v" for last in lasts) + ("v" if node.emitted else "", "")
+    through = (*("" if last else "v" for last in lasts), "v" if node.emitted else "", "")
     for one in node.tries:
         yield Row(
             "attempt", f"d{node.row.pk}-{one.number}", len(lasts) + 1, _clamped(through), 0,

@@ -1,8 +1,8 @@
 """Tell the pages' feeds that something changed: ids only, after the commit, off the hot path.
 
-Listeners only note ids and return. One daemon thread per process gathers them for a moment and sends
-one message through the channel layer. When Redis fails or hangs, messages are dropped and counted:
-a page that missed one finds out by itself within a second (:mod:`events.live.pulse`).
+Listeners only note ids and return. One daemon thread per process gathers them for a moment and
+sends one message through the channel layer. When Redis fails or hangs, messages are dropped and
+counted: a page that missed one finds out by itself within a second (:mod:`events.live.pulse`).
 """
 
 from __future__ import annotations

@@ -103,7 +103,7 @@ class Changes:
     def to_message(self) -> dict[str, Any]:
         """Small and plain, for the channel layer. More than ``LIMIT`` ids become a range."""
         return {
-            "positions": None if self.positions.many else sorted(self.positions.known),  # type: ignore[type-var]
+            "positions": None if self.positions.many else sorted(self.positions.known),
             "correlations": _out(self.correlations),
             "streams": _out(self.streams),
             "processors": _out(self.processors),

@@ -62,4 +62,4 @@ def _rights(user: Any) -> tuple[bool, frozenset[str]]:
     if known is None:
         known = (user.is_superuser, frozenset(group.name for group in user.groups.all()))
         user._live_rights = known
-    return known  # type: ignore[no-any-return]
+    return known

@@ -50,7 +50,7 @@ class Socket:
         self._wake.set()
 
     def answer(self, message: dict[str, Any]) -> None:
-        """Queue an answer to this socket alone; answers are never dropped (questions are limited)."""
+        """Queue an answer to this socket alone. Never dropped, since questions are limited."""
         self._queue.append((False, json.dumps(message)))
         self._wake.set()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -25,14 +24,13 @@ ROW = re.compile(r'<tr id="event-(\d+)".*?</tr>', re.DOTALL)
 
 
 @pytest.fixture
-def no_bells(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def no_bells(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every bell gets lost."""
 
     async def lost(self: Any, changes: Any) -> bool:
         return True
 
     monkeypatch.setattr(announce.Announcer, "_send", lost)
-    yield
 
 
 async def operator() -> User:
@@ -58,7 +56,9 @@ def reloaded() -> dict[int, str]:
 async def settles_as_reload(browser: Tab, within: float = 5.0) -> None:
     """The browser comes to show what a reload shows."""
     wanted = await in_thread(reloaded)()
-    await browser.until(lambda: all(rows(browser).get(p) == html for p, html in wanted.items()), within)
+    await browser.until(
+        lambda: all(rows(browser).get(p) == html for p, html in wanted.items()), within
+    )
 
 
 def burst(events: int = 30) -> None:

@@ -1,0 +1,148 @@
+"""The event log: rows, filters, pages both ways, the drawer."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+
+from events import publish
+from events.dashboard import log_filter
+from events.dashboard.log_filter import LogFilter
+from events.models import Event
+from events.testing import settle
+from tests.probe.events import Probed
+
+ROW = re.compile(r'<tr id="event-(\d+)"')
+
+
+def positions(html: str) -> list[int]:
+    """Positions of the rows shown, in order."""
+    return [int(match) for match in ROW.findall(html)]
+
+
+def text(client: Client, url: str) -> str:
+    """The page, which must be there."""
+    response = client.get(url)
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def fill(count: int, **names: Any) -> None:
+    publish(*[Probed(n=n) for n in range(count)], stream=names.get("stream", "probe-1"))
+
+
+def test_rows_say_what_happened_and_how_far_it_is(operator: Client) -> None:
+    publish(Probed(n=1, rejects="probe.batch"), stream="probe-1")
+    settle()
+    page = text(operator, "/events/")
+    assert "Probed" in page
+    assert "probe-1" in page
+    assert 'aria-label="probe.batch: dead"' in page
+    assert 'aria-label="probe.atomic: done"' in page
+    labels = re.findall(r'aria-label="(probe\.\w+): ', page)
+    assert labels == sorted(labels), "dots are in fixed order of processors"
+
+
+def test_an_empty_log_says_what_would_be_here(operator: Client) -> None:
+    assert "No events yet" in text(operator, "/events/")
+
+
+def test_pages_lead_through_the_whole_log_and_back(operator: Client) -> None:
+    fill(250)
+    everything = list(Event.objects.order_by("-position").values_list("position", flat=True))
+    url, seen, last = "/events/", [], ""
+    while url:
+        page, last = text(operator, url), url
+        seen += positions(page)
+        older = re.search(r'rel="next" href="([^"]+)"', page)
+        url = older[1].replace("&amp;", "&") if older else ""
+    assert seen == everything
+    newer = re.search(r'rel="prev" href="([^"]+)"', text(operator, last))
+    assert newer is not None
+    assert positions(text(operator, newer[1])) == everything[100:200]
+
+
+@pytest.mark.parametrize("name", ["type", "stream", "correlation", "producer"])
+def test_filters_show_what_fits_and_nothing_else(operator: Client, name: str) -> None:
+    fill(3, stream="probe-other")
+    receipt = publish(Probed(n=1), stream="probe-wanted", producer="wanted")
+    settle()
+    value = {
+        "type": "Probed", "stream": "probe-wanted",
+        "correlation": str(receipt.correlation_id), "producer": "wanted",
+    }[name]  # fmt: skip
+    column = "correlation_id" if name == "correlation" else name
+    wanted = Event.objects.filter(**{column: value}).order_by("-position")
+    page = text(operator, f"/events/?{name}={value}")
+    assert positions(page) == list(wanted.values_list("position", flat=True))
+    assert f'data-live-view="log:{name}=' in page
+
+
+def test_a_filter_that_makes_no_sense_says_so(operator: Client) -> None:
+    for query in ("correlation=x", "before=x", "after=-1", "stream=" + "x" * 300, "before=9" * 1):
+        assert operator.get(f"/events/?{query}").status_code == 200
+    assert "is not a correlation id" in text(operator, "/events/?correlation=x")
+    assert "is not a position" in text(operator, "/events/?before=99999999999999999999")
+    assert "is longer than" in text(operator, "/events/?stream=" + "x" * 300)
+
+
+def test_an_unindexed_filter_looks_at_a_bounded_stretch(
+    operator: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_filter, "_STRETCH", 10)
+    publish(Probed(n=0), stream="probe-1", producer="rare")
+    fill(30)
+    page, found = LogFilter(producer="rare").page(), []
+    for _ in range(10):
+        found += page.rows
+        if page.older is None:
+            break
+        assert page.searched_to is not None
+        from django.http import QueryDict
+
+        page = LogFilter.parse(QueryDict(page.older)).page()
+    assert [event.producer for event in found] == ["rare"]
+
+
+def test_the_drawer_shows_envelope_payload_causes_and_effects(operator: Client) -> None:
+    publish(Probed(n=7, echoes=1, fails=1, by="probe.batch"), stream="probe-1")
+    settle()
+    event = Event.objects.get(type="Probed")
+    page = text(operator, f"/events/{event.position}/")
+    for part in (str(event.id), "probe-1", "&quot;n&quot;", "Echoed", "probe.batch"):
+        assert part in page
+    echo = Event.objects.filter(type="Echoed").first()
+    assert echo is not None
+    assert "Probed" in text(operator, f"/events/{echo.position}/")
+
+
+def test_htmx_gets_the_drawer_alone(operator: Client) -> None:
+    fill(1)
+    position = Event.objects.get().position
+    response = operator.get(f"/events/{position}/", headers={"HX-Request": "true"})
+    assert b"<html" not in response.content
+    assert b"Envelope" in response.content
+
+
+def test_an_event_that_is_not_there_is_not_found(operator: Client) -> None:
+    assert operator.get("/events/999999/").status_code == 404
+    assert operator.get("/events/99999999999999999999/").status_code == 404
+
+
+def test_the_number_of_queries_is_constant(
+    operator: Client, django_assert_num_queries: Any
+) -> None:
+    publish(Probed(n=0), stream="probe-1", producer="me")
+    with django_assert_num_queries(9):  # shell 4, max, rows, deliveries, held, lanes
+        operator.get("/events/?producer=me")
+    publish(*[Probed(n=n) for n in range(150)], stream="probe-1", producer="me")
+    with django_assert_num_queries(9):
+        operator.get("/events/?producer=me")
+
+
+def test_a_correlation_nobody_knows_is_an_empty_page(operator: Client) -> None:
+    assert "No event fits" in text(operator, f"/events/?correlation={uuid4()}")

@@ -1,0 +1,141 @@
+"""The processors: figures that are true, and the switch of each."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from events import overview as overview_module
+from events import pause, publish
+from events.models import Delivery, ProcessorState, Worker
+from events.overview import overview
+from events.testing import settle
+from tests.probe.events import Probed
+
+
+def row(name: str = "probe.batch") -> Any:
+    return next(row for row in overview().rows if row.name == name)
+
+
+def later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """Let the overview look at the same rows some time later."""
+
+    class Later(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:
+            return datetime.now(tz) + timedelta(seconds=seconds)
+
+    monkeypatch.setattr(overview_module, "datetime", Later)
+
+
+def test_lag_is_what_is_not_settled(operator: Client) -> None:
+    publish(Probed(n=1), Probed(n=2, rejects="probe.batch"), stream="probe-1")
+    waiting = row()
+    assert (waiting.waiting, waiting.dead, waiting.state) == (2, 0, "running")
+    assert waiting.oldest_at is not None
+    settle()
+    settled = row()
+    assert (settled.waiting, settled.dead, settled.state) == (0, 1, "idle")
+    assert settled.oldest_at is None
+    assert settled.per_second == pytest.approx(1 / 60)
+
+
+def test_a_rate_that_can_not_be_known_is_not_zero(
+    operator: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(Probed(n=1), stream="probe-1")
+    monkeypatch.setattr(overview_module, "_SAMPLE", 3)
+    publish(Probed(n=2), stream="probe-2")
+    assert row().per_second is None
+    assert "–" in operator.get("/processors/").content.decode()
+
+
+def test_counts_stop_somewhere_and_say_so(
+    monkeypatch: pytest.MonkeyPatch, operator: Client
+) -> None:
+    monkeypatch.setattr(overview_module, "COUNTED", 3)
+    publish(*[Probed(n=n) for n in range(9)], stream="probe-1")
+    assert (row().waiting, row().at_least) == (3, True)
+    assert "3+" in operator.get("/processors/").content.decode()
+
+
+def test_nobody_works_is_said_only_when_it_is_true(
+    operator: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not overview().nobody_works, "nothing is due"
+    publish(Probed(n=1), stream="probe-1")
+    assert not overview().nobody_works, "it is due for a moment only"
+    later(monkeypatch, 30)
+    assert overview().nobody_works
+    assert "Nobody works" in operator.get("/processors/").content.decode()
+    now = datetime.now(UTC) + timedelta(seconds=30)
+    Worker.objects.create(name="host:1", started_at=now, seen_at=now)
+    assert not overview().nobody_works, "a worker is alive"
+    Worker.objects.all().delete()
+    for name in {d.processor for d in Delivery.objects.all()}:
+        pause.pause(name, by="mara", reason="x")
+    assert not overview().nobody_works, "all that is due is paused"
+
+
+def test_an_operator_pauses_with_a_reason_and_resumes(operator: Client) -> None:
+    response = operator.post("/processors/probe.batch/pause/", {"reason": "a look <b>at</b> it"})
+    assert response.status_code == 302
+    state = ProcessorState.objects.get(name="probe.batch")
+    assert (state.paused_by, state.pause_reason) == ("operator", "a look <b>at</b> it")
+    page = operator.get("/processors/").content.decode()
+    assert "paused by operator" in page
+    assert "a look &lt;b&gt;at&lt;/b&gt; it" in page
+    assert operator.post("/processors/probe.batch/resume/").status_code == 302
+    state.refresh_from_db()
+    assert state.paused_at is None
+
+
+@pytest.mark.parametrize("reason", ["", "   ", "x" * 301, "a\x00b"])
+def test_a_reason_is_needed_and_what_was_typed_stays(operator: Client, reason: str) -> None:
+    response = operator.post("/processors/probe.batch/pause/", {"reason": reason})
+    assert response.status_code == 422
+    assert "Say why" in response.content.decode()
+    assert not ProcessorState.objects.filter(paused_at__isnull=False).exists()
+
+
+def test_a_viewer_may_look_but_not_switch(viewer: Client) -> None:
+    assert viewer.get("/processors/").status_code == 200
+    asked = viewer.get("/processors/?pause=probe.batch").content.decode()
+    assert "To pause and resume processors you need the role" in asked
+    assert "<form" not in asked.split("<main")[1]
+    assert viewer.post("/processors/probe.batch/pause/", {"reason": "x"}).status_code == 403
+    assert viewer.post("/processors/probe.batch/resume/").status_code == 403
+
+
+def test_switches_are_post_only_and_csrf_checked(operator: Client) -> None:
+    for url in ("/processors/probe.batch/pause/", "/processors/probe.batch/resume/"):
+        assert operator.get(url).status_code == 405
+    strict = Client(enforce_csrf_checks=True)
+    strict.cookies = operator.cookies
+    response = strict.post("/processors/probe.batch/pause/", {"reason": "x"})
+    assert response.status_code == 403
+
+
+def test_a_processor_nobody_declared_is_not_found(operator: Client) -> None:
+    assert operator.post("/processors/nonsense/pause/", {"reason": "x"}).status_code == 404
+    assert operator.post("/processors/nonsense/resume/").status_code == 404
+
+
+def test_pausing_twice_keeps_the_first_reason(operator: Client) -> None:
+    for reason in ("first", "second"):
+        operator.post("/processors/probe.batch/pause/", {"reason": reason})
+    assert ProcessorState.objects.get(name="probe.batch").pause_reason == "first"
+
+
+def test_the_number_of_queries_is_constant(
+    operator: Client, django_assert_num_queries: Any
+) -> None:
+    publish(Probed(n=1), stream="probe-1")
+    with django_assert_num_queries(10):  # shell 4, overview 6
+        operator.get("/processors/")
+    publish(*[Probed(n=n) for n in range(50)], stream="probe-1")
+    with django_assert_num_queries(10):
+        operator.get("/processors/")
