@@ -16,7 +16,7 @@ from tests.probe.events import Echoed, Probed
 
 SCRIPT = '<script>alert("x")</script>'
 HOSTILE = [
-    SCRIPT, "'\"><img src=x onerror=alert(1)>", "</template></hx-partial><b>", "{{ 7|add:7 }}",
+    SCRIPT, "'\"><img src=x onerror=alert(1)>", "</template></hx-partial><b>", "{{ 77777|add:1 }}",
     "{% load x %}", "\u202egnp.exe", "x" * 5000, "<hx-partial hx-target='body'>",
     "\N{ROCKET}" * 60,
 ]  # fmt: skip
@@ -108,4 +108,4 @@ def assert_harmless(html: str) -> None:
     assert "</hx-partial><b>" not in html
     assert "<hx-partial hx-target='body'" not in html
     assert "onerror=alert" not in html.replace("onerror=alert(1)&gt;", "")
-    assert ">14<" not in html
+    assert "77778" not in html

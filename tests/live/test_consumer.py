@@ -154,8 +154,9 @@ async def test_unsubscribing_ends_the_view() -> None:
 async def test_closing_ends_the_feed() -> None:
     async with tab(await operator()) as browser:
         await browser.watch("log")
-    names = {task.get_name() for task in asyncio.all_tasks()}
-    assert not any(name.startswith("live-feed") for name in names)
+    async with asyncio.timeout(5):
+        while any(task.get_name().startswith("live-feed") for task in asyncio.all_tasks()):
+            await asyncio.sleep(0.01)
 
 
 def sign_out(session: str) -> None:
