@@ -53,8 +53,8 @@ def handle_problems(api: NinjaAPI) -> None:
 
 
 def _field(location: Any) -> str:
-    # The first parts say where the parser looked (body, data), which means nothing to the caller.
+    # The first part says where the parser looked (body, query), and for a body the second one is
+    # the name of our parameter: neither means anything to the caller.
     parts = [str(part) for part in location]
-    while len(parts) > 1 and parts[0] in ("body", "query", "path", "header", "data", "payload"):
-        parts.pop(0)
-    return ".".join(parts)
+    skipped = 2 if parts[0] == "body" else 1
+    return ".".join(parts[skipped:] or parts[-1:])

@@ -1,0 +1,106 @@
+"""Placing orders over the API: what is taken, and how the rest is refused."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from events import publish
+from events.models import Event
+from events.testing import settle
+from processors.domain_events import InventoryReplenished
+from processors.models import Checkout, Product
+from tests.api.conftest import Caller
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("shelf")]
+
+
+@pytest.fixture
+def shelf(settings: Any) -> None:
+    settings.DEMO = True
+    Product.objects.create(sku="mug", name="Mug", price=Decimal("14.00"))
+    publish(InventoryReplenished(sku="mug", quantity=10), stream="product-mug")
+    settle()
+
+
+def nothing_was_placed() -> bool:
+    return not Checkout.objects.exists() and not Event.objects.filter(type="OrderCreated").exists()
+
+
+def test_products_have_price_and_stock(customer: Caller) -> None:
+    (mug,) = customer.get("/products").json()
+    assert mug == {"sku": "mug", "name": "Mug", "price": "14.00", "stock": 10}
+
+
+def test_an_order_goes_its_way(customer: Caller) -> None:
+    answer = customer.order(("mug", 2))
+    assert answer.status_code == 201
+    placed = answer.json()
+    assert set(placed) == {"order_id", "correlation_id"}
+    settle()
+    order = customer.get(f"/orders/{placed['order_id']}").json()
+    assert (order["status"], order["total"]) == ("confirmed", "28.00")
+    trace = customer.get(f"/traces/{placed['correlation_id']}").json()
+    assert {"OrderCreated", "OrderConfirmed"} <= {event["type"] for event in trace["events"]}
+    assert customer.get("/products").json()[0]["stock"] == 8
+
+
+def test_a_resend_gets_the_first_answer(customer: Caller) -> None:
+    first, second = customer.order(("mug", 1)), customer.order(("mug", 1))
+    assert (first.status_code, second.status_code) == (201, 200)
+    assert first.json() == second.json()
+    assert customer.order(("mug", 2)).status_code == 409
+    assert Checkout.objects.count() == 1
+
+
+BODIES: dict[str, tuple[Any, int, str]] = {
+    "empty cart": ({"items": []}, 422, "cart is empty"),
+    "unknown product": ({"items": [{"sku": "yacht", "quantity": 1}]}, 422, "no product 'yacht'"),
+    "zero": ({"items": [{"sku": "mug", "quantity": 0}]}, 422, "1 to 99, not 0"),
+    "negative": ({"items": [{"sku": "mug", "quantity": -1}]}, 422, "1 to 99, not -1"),
+    "huge": ({"items": [{"sku": "mug", "quantity": 10**9}]}, 422, "1 to 99"),
+    "a word": ({"items": [{"sku": "mug", "quantity": "two"}]}, 422, "quantity"),
+    "a fraction": ({"items": [{"sku": "mug", "quantity": 1.5}]}, 422, "quantity"),
+    "null": ({"items": None}, 422, "items"),
+    "no items": ({}, 422, "items"),
+    "a list": ([], 422, "order"),
+    "more fields": ({"items": [], "price": 0}, 422, "price"),
+    "unknown scenario": (
+        {"items": [{"sku": "mug", "quantity": 1}], "scenario": "quake"}, 422, "no scenario"
+    ),
+    "not JSON": ("{", 400, "Cannot parse"),
+    "1 MB": ({"items": [{"sku": "x" * 1_000_000, "quantity": 1}]}, 413, "too large"),
+    "a NUL": ({"items": [{"sku": "mug\x00", "quantity": 1}]}, 422, "no product"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("body", "status", "message"), BODIES.values(), ids=BODIES.keys())
+def test_bad_input_is_refused_with_a_message_and_nothing_written(
+    customer: Caller, body: Any, status: int, message: str
+) -> None:
+    answer = customer.post("/orders", body, Idempotency_Key="key-1")
+    assert answer.status_code == status, answer.content
+    assert message in answer.json()["detail"]
+    assert nothing_was_placed()
+
+
+def test_an_order_needs_an_idempotency_key(customer: Caller) -> None:
+    answer = customer.post("/orders", {"items": [{"sku": "mug", "quantity": 1}]})
+    assert answer.status_code == 400
+    assert "Idempotency-Key" in answer.json()["detail"]
+    assert nothing_was_placed()
+
+
+def test_others_orders_do_not_exist(customer: Caller, other: Caller, operator: Caller) -> None:
+    order_id = customer.order(("mug", 1)).json()["order_id"]
+    settle()
+    assert other.get(f"/orders/{order_id}").status_code == 404
+    assert other.get("/orders/999999999").status_code == 404
+    assert operator.get(f"/orders/{order_id}").status_code == 200
+    assert customer.get(f"/orders/{order_id}").status_code == 200
+
+
+def test_the_wrong_method_is_named(customer: Caller) -> None:
+    assert customer.get("/orders").status_code == 405
