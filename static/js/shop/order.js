@@ -55,23 +55,22 @@ function whatFailed({ response }) {
 }
 
 named("places-order", (form) => {
-  let key = null; // of the order under way
-  const configure = (event) => {
+  const busy = new Set(); // buttons whose order is under way; another story may be ordered meanwhile
+  const claimed = (event) => {
     if (event.target !== form) return;
-    if (key) return event.preventDefault();
-    key = newKey();
-    event.detail.ctx.request.body.set("key", key);
-  };
-  const send = (event) => {
-    if (event.target !== form) return;
-    const row = claim(form, event.detail.ctx.request.body);
+    const { body, submitter } = event.detail.ctx.request;
+    if (busy.has(submitter)) return event.preventDefault();
+    busy.add(submitter);
+    body.set("key", newKey());
+    const row = claim(form, body);
     ghosts.set(row.id, row);
     place(row);
   };
   const answered = (event) => {
     if (event.target !== form) return;
-    settle(rowOf(key), event.detail.ctx);
-    key = null;
+    const { body, submitter } = event.detail.ctx.request;
+    busy.delete(submitter);
+    settle(rowOf(body.get("key")), event.detail.ctx);
   };
   // The second click of a double click, and a key held down, are no second order, however fast the
   // first was answered.
@@ -81,14 +80,12 @@ named("places-order", (form) => {
   };
   form.addEventListener("click", twice);
   form.addEventListener("keydown", twice);
-  form.addEventListener("htmx:config:request", configure);
-  form.addEventListener("htmx:before:request", send);
+  form.addEventListener("htmx:config:request", claimed);
   form.addEventListener("htmx:finally:request", answered);
   return () => {
     form.removeEventListener("click", twice);
     form.removeEventListener("keydown", twice);
-    form.removeEventListener("htmx:config:request", configure);
-    form.removeEventListener("htmx:before:request", send);
+    form.removeEventListener("htmx:config:request", claimed);
     form.removeEventListener("htmx:finally:request", answered);
   };
 });
