@@ -18,7 +18,7 @@ from events.registry import Processor, registry
 COUNTED = 20_000
 """Rows of a kind counted at most; a count of this many means "at least"."""
 
-_SAMPLE = 5_000  # newest deliveries that tell the rate
+_SAMPLE = 2_000  # newest deliveries that tell the rate
 _MINUTE = timedelta(seconds=60)
 _ALIVE = timedelta(seconds=15)  # workers say every 5 s that they are alive
 _PATIENCE = timedelta(seconds=10)  # work may be due that long before anybody is missed

@@ -119,7 +119,7 @@ class LogFilter:
             chosen = chosen.filter(position__lt=self.before)
         if self.after is not None:
             chosen = chosen.filter(position__gt=self.after)
-        if not self.producer or self.type or self.stream or self.correlation:
+        if not self.producer or self.stream or self.correlation:
             return chosen, None
         return self._stretch(chosen, forward)
 
