@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.conf import settings
 
@@ -56,6 +56,12 @@ SCENARIOS = {
         ),
     )
 }  # fmt: skip
+# The same without the waiting, for orders by the thousand (``manage.py traffic``).
+AT_ONCE = {
+    "declined_at_once": replace(SCENARIOS["card_declined"], slug="declined_at_once", latency=0),
+    "sold_out_at_once": replace(SCENARIOS["out_of_stock"], slug="sold_out_at_once", latency=0),
+}
+_ALL = SCENARIOS | AT_ONCE
 _NONE = Scenario("", "", "", ("done", "done", "done", "done", "done"))
 
 
@@ -66,4 +72,4 @@ def allowed() -> bool:
 
 def scenario(slug: str) -> Scenario:
     """The scenario of this name; the one without faults for none, or outside of demo mode."""
-    return SCENARIOS.get(slug, _NONE) if allowed() else _NONE
+    return _ALL.get(slug, _NONE) if allowed() else _NONE

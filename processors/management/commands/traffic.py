@@ -17,7 +17,7 @@ from processors.models import Product
 
 # Weights of scenarios; "" is an order without any fault.
 MIXES = {
-    "default": {"": 88, "card_declined": 6, "out_of_stock": 3, "provider_down": 3},
+    "default": {"": 88, "declined_at_once": 6, "sold_out_at_once": 3, "provider_down": 3},
     "happy": {"": 100},
     "faulty": {
         "": 50, "card_declined": 20, "out_of_stock": 10, "provider_down": 14, "slow": 3, "poison": 3
