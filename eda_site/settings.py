@@ -152,7 +152,7 @@ STATIC_ROOT.mkdir(exist_ok=True)  # whitenoise warns of a missing one; the demo 
 STATICFILES_DIRS = [BASE_DIR / "static"]
 # The demo serves the files as they lie; production hashed and compressed, after `collectstatic`.
 WHITENOISE_USE_FINDERS = DEMO or DEBUG
-WHITENOISE_AUTOREFRESH = DEBUG
+WHITENOISE_AUTOREFRESH = DEMO or DEBUG  # or an edited file is sent with its former length
 WHITENOISE_MAX_AGE = 0 if DEMO or DEBUG else 60
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
