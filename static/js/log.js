@@ -20,10 +20,10 @@ named("newest", (list) => {
     paused() || scroller.scrollTop > SLACK || list.matches(":hover") ||
     list.contains(document.activeElement) || list.querySelector('[aria-selected="true"]') !== null;
 
-  /** Put a row where its position belongs; one that is there already is replaced. */
+  /** Put a row where its position belongs. Of one that is there already only the dots can differ. */
   const place = (row, isNew) => {
     const old = document.getElementById(row.id);
-    if (old) return old.replaceWith(row);
+    if (old) return old.lastElementChild.isEqualNode(row.lastElementChild) || old.lastElementChild.replaceWith(row.lastElementChild);
     if (isNew) row.classList.add("enter");
     const next = [...list.children].find((other) => position(other) < position(row));
     list.insertBefore(row, next ?? null);
