@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from events.dashboard.axis import Axis, Stretch, Tick
+from events.dashboard.shapes import Line, Rect, Words
 from events.models import DeliveryState
 from events.traces import DeliveryNode, EventNode, Trace, Try
 
@@ -18,41 +19,6 @@ MOST_ROWS = 500
 _DEEPEST = 12  # levels drawn; deeper ones stand at this one
 _SHORTEST = 0.35  # percent, so that the shortest bar can be seen
 _FAR = 82.0  # percent from which on words stand left of a bar
-
-
-@dataclass(frozen=True, slots=True)
-class Rect:
-    """A bar; ``y`` from the top of its row."""
-
-    x: float
-    width: float
-    y: float
-    height: float
-    kind: str
-    radius: float = 2.5
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A line, horizontal in a row or down to other rows; ``y`` from the top of the drawing."""
-
-    x1: float
-    x2: float
-    y1: float
-    y2: float
-    kind: str
-
-
-@dataclass(frozen=True, slots=True)
-class Words:
-    """A duration or time beside a bar. ``seconds`` or ``at`` says which."""
-
-    x: float
-    dx: int
-    anchor: str
-    seconds: float | None = None
-    at: datetime | None = None
-    waits: float | None = None
 
 
 @dataclass(slots=True)

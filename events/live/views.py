@@ -28,7 +28,8 @@ class Fragment:
     ``html`` is one element with its ``id`` and ``hx-swap-oob``, or an ``<hx-partial>`` (which table
     rows need: the HTML parser drops a bare ``<tr>`` between other elements). The feed does not send
     a fragment again whose html is as it was sent last; with ``keep=False`` it does not remember it
-    (a new row of a list, which comes once).
+    (a new row of a list, which comes once; a list whose rows are
+    fragments of their own, since what was sent of the list is then no longer what the page has).
     """
 
     id: str
