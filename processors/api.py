@@ -12,6 +12,7 @@ from ninja.errors import HttpError
 from pydantic import ConfigDict
 
 from events.access import can
+from events.api.problems import require
 from processors import orders
 from processors.models import OrderSummary, Product
 
@@ -75,7 +76,7 @@ def list_products(request: HttpRequest) -> Any:
 
 @router.post(
     "/orders",
-    response={201: PlacedOut, 200: PlacedOut, 400: Problem, 409: Problem, 422: Problem},
+    response={201: PlacedOut, 200: PlacedOut, 400: Problem, 409: Problem, 422: Problem, 403: Problem},
     summary="Place an order",
 )
 def place_order(
@@ -84,6 +85,7 @@ def place_order(
     idempotency_key: str = Header("", alias="Idempotency-Key", max_length=100),
 ) -> Any:
     """201 with a new order; 200 with the first one if the same request was sent before."""
+    require(can(request.user, "place_orders"))
     if not idempotency_key:
         raise HttpError(
             400, "Send an Idempotency-Key header, such as a new UUID, with each new order."

@@ -1,0 +1,168 @@
+"""Invariant 9: nobody sees or does what their permissions don't give.
+
+Every address of the site is in the table below with what each kind of person gets. An address that
+is not in it fails the test, so nobody can add one without saying who may use it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth.models import Group, User
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from events import access, publish
+from events.models import Event
+from events.testing import settle
+from processors import orders
+from processors.domain_events import InventoryReplenished
+from processors.models import Product
+from tests.probe.events import Probed
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PEOPLE = ("nobody", "customer", "other", "viewer", "operator", "teacher", "admin")
+ALL, SIGN_IN = (200,) * 7, 302
+# What each of PEOPLE gets. "trace" and "order" are the customer's own; "log" is for who may watch.
+WATCHERS = (SIGN_IN, 403, 403, 200, 200, 200, 200)
+API_WATCHERS = (401, 403, 403, 200, 200, 200, 200)
+PAUSERS = (SIGN_IN, 403, 403, 403, 302, 403, 302)
+TABLE: dict[str, tuple[str, tuple[int, ...]]] = {
+    "events:home": ("GET", (SIGN_IN,) * 7),
+    "events:log": ("GET", WATCHERS),
+    "events:event": ("GET", WATCHERS),
+    "events:traces": ("GET", WATCHERS),
+    "events:trace": ("GET", (SIGN_IN, 200, 404, 200, 200, 200, 200)),
+    "events:processors": ("GET", WATCHERS),
+    "events:pause": ("POST", PAUSERS),
+    "events:resume": ("POST", PAUSERS),
+    "shop:shop": ("GET", (SIGN_IN, 200, 200, 200, 200, 200, 200)),
+    "shop:orders": ("POST", (SIGN_IN, 422, 422, 403, 422, 422, 422)),
+    "shop:outbox": ("GET", (SIGN_IN, 200, 200, 200, 200, 200, 200)),
+    "api:openapi-json": ("GET", ALL),
+    "api:api-root": ("GET", (404,) * 7),
+    "api:list_products": ("GET", (401, 200, 200, 200, 200, 200, 200)),
+    "api:place_order": ("POST", (401, 400, 400, 403, 400, 400, 400)),
+    "api:get_order": ("GET", (401, 200, 404, 200, 200, 200, 200)),
+    "api:list_events": ("GET", API_WATCHERS),
+    "api:get_trace": ("GET", (401, 200, 404, 200, 200, 200, 200)),
+    "api:list_processors": ("GET", API_WATCHERS),
+    "login": ("GET", (200, *(SIGN_IN,) * 6)),
+    "logout": ("POST", (SIGN_IN,) * 7),
+}
+
+
+@pytest.fixture
+def people() -> dict[str, User | None]:
+    found: dict[str, User | None] = {"nobody": None}
+    for name in PEOPLE[1:]:
+        user = User.objects.create_user(name, is_superuser=name == "admin")
+        role = "customer" if name == "other" else name
+        user.groups.add(Group.objects.get_or_create(name=role)[0])
+        found[name] = user
+    return found
+
+
+def addresses(
+    patterns: list[Any], before: str = "", namespace: str = ""
+) -> Iterator[tuple[str, str]]:
+    """Name and pattern of each address, without Django's admin (it has its own test)."""
+    for pattern in patterns:
+        path = before + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            if pattern.namespace != "admin":
+                inside = pattern.namespace or namespace
+                yield from addresses(pattern.url_patterns, path, inside)
+        elif isinstance(pattern, URLPattern):
+            yield f"{namespace}:{pattern.name}" if namespace else str(pattern.name), path
+
+
+@pytest.fixture
+def filled(people: dict[str, User | None], settings: Any) -> dict[str, str]:
+    """A log with an order of the customer; what to put into the addresses."""
+    settings.DEMO = True
+    Product.objects.create(sku="mug", name="Mug", price="14.00")
+    publish(InventoryReplenished(sku="mug", quantity=10), stream="product-mug")
+    placed = orders.place_order(people["customer"], [{"sku": "mug", "quantity": 1}], str(uuid4()))
+    publish(Probed(n=1), stream="probe-1")
+    settle()
+    position = Event.objects.get(type="OrderCreated").position
+    return {
+        "<int:position>": str(position),
+        "<uuid:correlation_id>": str(placed.correlation_id),
+        "<uuidstr:correlation_id>": str(placed.correlation_id),
+        "<int:order_id>": str(placed.order_id),
+        "<str:name>": "probe.atomic",
+    }
+
+
+def test_every_address_is_in_the_table() -> None:
+    assert {name for name, _ in addresses(get_resolver().url_patterns)} == set(TABLE)
+
+
+@pytest.mark.parametrize("number", range(len(PEOPLE)), ids=PEOPLE)
+def test_everybody_gets_what_the_table_says(
+    number: int, people: dict[str, User | None], filled: dict[str, str]
+) -> None:
+    wrong = {}
+    for name, path in addresses(get_resolver().url_patterns):
+        method, statuses = TABLE[name]
+        for placeholder, value in filled.items():
+            path = path.replace(placeholder, value)
+        client = Client(raise_request_exception=False)
+        user = people[PEOPLE[number]]
+        if user is not None:
+            client.force_login(user)
+        body = {"reason": "test"} if name.startswith("events:") else {}
+        if name.startswith("api:") and method == "POST":
+            answer = client.post(f"/{path}", json.dumps({"items": []}), "application/json")
+        else:
+            answer = client.generic(
+                method, f"/{path}",
+                "&".join(f"{key}={value}" for key, value in body.items()),
+                content_type="application/x-www-form-urlencoded",
+            )  # fmt: skip
+        if answer.status_code != statuses[number]:
+            wrong[name] = (answer.status_code, statuses[number])
+    assert wrong == {}
+
+
+@pytest.mark.parametrize("path", ["/shop/orders/", "/processors/probe.atomic/pause/"])
+def test_a_form_without_its_csrf_token_is_refused(path: str, people: dict[str, Any]) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(people["admin"])
+    assert client.post(path, {}).status_code == 403
+
+
+@pytest.mark.parametrize("path", ["/shop/orders/", "/processors/probe.atomic/pause/"])
+def test_looking_changes_nothing(path: str, people: dict[str, Any]) -> None:
+    client = Client()
+    client.force_login(people["admin"])
+    assert client.get(path).status_code == 405
+
+
+def test_the_admin_is_for_staff(people: dict[str, Any]) -> None:
+    for name in ("customer", "viewer", "operator", "teacher"):
+        client = Client()
+        client.force_login(people[name])
+        assert client.get("/admin/").status_code == 302
+
+
+def test_the_admin_changes_no_event() -> None:
+    """Not registered, or read-only: there is no way to the log through it."""
+    assert Event not in admin.site._registry or not admin.site._registry[
+        Event
+    ].has_change_permission(None)  # type: ignore[arg-type]
+
+
+def test_an_action_that_nobody_granted_is_denied(people: dict[str, Any]) -> None:
+    assert not access.can(people["operator"], "launch_rockets")
+    assert "need the role" in access.can(people["operator"], "launch_rockets").reason
+    people["admin"].is_active = False
+    assert not access.can(people["admin"], "view_log")
