@@ -1,0 +1,42 @@
+"""Invariant 7: what a page shows is within two seconds what a reload of it would show.
+
+Whole pages in a real Chromium, beside real traffic and real faults; the feed alone is tested in
+``tests/live``.
+"""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.browser.conftest import SignIn, browser, sign_in  # noqa: F401 (fixtures)
+from tests.polling import eventually
+from tests.site import Site
+
+pytestmark = pytest.mark.browser
+
+
+def log_rows(page: Page) -> list[str]:
+    """Position and states of the deliveries of each row of the log, from the top."""
+    return page.locator("#log-rows > *").evaluate_all(
+        "rows => rows.map(row => row.id + ' ' +"
+        " [...row.querySelectorAll('[aria-label]')].map(m => m.ariaLabel).join(','))"
+    )
+
+
+def settled(site: Site) -> bool:
+    return all(row["waiting"] == 0 for row in site.api("/processors", user="operator"))
+
+
+def test_after_a_burst_the_log_equals_its_reload(
+    sign_in: SignIn,  # noqa: F811
+    site: Site,
+) -> None:
+    page = sign_in("operator", "/events/")
+    site.manage("traffic", "--orders", "60", "--rate", "0", "--mix", "happy")
+    eventually(lambda: settled(site), within=60)
+    fresh = sign_in("operator", "/events/")
+    wanted = log_rows(fresh)
+    assert wanted
+    # The page that was open keeps more rows than a fresh one begins with.
+    eventually(lambda: log_rows(page)[: len(wanted)] == wanted, within=2)
