@@ -76,7 +76,14 @@ def list_products(request: HttpRequest) -> Any:
 
 @router.post(
     "/orders",
-    response={201: PlacedOut, 200: PlacedOut, 400: Problem, 409: Problem, 422: Problem, 403: Problem},
+    response={
+        201: PlacedOut,
+        200: PlacedOut,
+        400: Problem,
+        409: Problem,
+        422: Problem,
+        403: Problem,
+    },
     summary="Place an order",
 )
 def place_order(
