@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import redis
 
+from tests.people import browser, shots, sign_in  # noqa: F401 (fixtures)
 from tests.site import Site, free_port
 
 CHROMIUM = next(

@@ -19,6 +19,8 @@ from pathlib import Path
 from eda_site.run import redis_server
 
 _START_SECONDS = 20
+# Whole sites in real processes are slow to start: each kind of their tests runs on one database.
+_ELSEWHERE = {"sqlite": "--ignore=tests/browser", "postgresql": "--ignore=tests/infra"}
 
 
 def main(arguments: list[str]) -> int:
@@ -46,7 +48,9 @@ def _pytest(database: str, url: str, redis_url: str, home: Path, arguments: list
         "REDIS_URL": redis_url,
         "DJANGO_SETTINGS_MODULE": "tests.settings",  # importing eda_site has chosen the site's
     }
-    return subprocess.call([sys.executable, "-m", "pytest", *arguments], env=environment)
+    chosen = any(argument.startswith("tests") for argument in arguments)
+    split = [] if chosen else [_ELSEWHERE[database]]
+    return subprocess.call([sys.executable, "-m", "pytest", *split, *arguments], env=environment)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page
 
-from tests.browser.conftest import SignIn, browser, sign_in  # noqa: F401 (fixtures)
+from tests.people import SignIn
 from tests.polling import eventually
 from tests.site import Site
 
@@ -28,10 +28,7 @@ def settled(site: Site) -> bool:
     return all(row["waiting"] == 0 for row in site.api("/processors", user="operator"))
 
 
-def test_after_a_burst_the_log_equals_its_reload(
-    sign_in: SignIn,  # noqa: F811
-    site: Site,
-) -> None:
+def test_after_a_burst_the_log_equals_its_reload(sign_in: SignIn, site: Site) -> None:
     page = sign_in("operator", "/events/")
     site.manage("traffic", "--orders", "60", "--rate", "0", "--mix", "happy")
     eventually(lambda: settled(site), within=60)
