@@ -44,8 +44,10 @@ def rabbitmq(tmp_path: Path) -> Iterator[str]:
     )  # fmt: skip
     try:
         eventually(
-            lambda: "completed with" in (tmp_path / "output.log").read_text(errors="replace")
-            or server.poll() is not None,
+            lambda: (
+                "completed with" in (tmp_path / "output.log").read_text(errors="replace")
+                or server.poll() is not None
+            ),
             within=60,
         )
         assert server.poll() is None, (tmp_path / "output.log").read_text(errors="replace")
