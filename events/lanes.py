@@ -12,10 +12,12 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from uuid import UUID, uuid4
 
 from django.db import connection, transaction
+from django.db.models.functions import Now
 
 from events.conf import conf
 from events.registry import SLOTS, Processor
@@ -99,6 +101,15 @@ def claim(processor: Processor, limit: int, leave_out: Iterable[int] = ()) -> Cl
             cursor, processor.name, limit, leave_out, worker_name(), token, conf().LEASE_SECONDS
         )
     return Claim(lanes, token) if lanes else None
+
+
+def claimed_within(names: Iterable[str], seconds: float) -> set[str]:
+    """Which of the processors had a lane claimed in the last ``seconds``."""
+    from events.models import Lane
+
+    since = Now() - timedelta(seconds=seconds)
+    recent = Lane.objects.filter(processor__in=list(names), claimed_at__gt=since)
+    return set(recent.values_list("processor", flat=True))
 
 
 class _Keeper:

@@ -1,8 +1,9 @@
 """The sweep: every worker process looks for due work by itself, once a second.
 
 Bells may be lost, retries become due, leases run out: no message announces these. So each worker
-process rings for what it finds due. When a bell can't be rung (Redis is away), it works from the
-database alone. There is no beat process whose death stops retries.
+process rings for what it finds due. When a bell can't be rung (Redis is away), or is rung and
+nobody comes (the broker lost it, or consumers are deaf), it works from the database alone. There is
+no beat process whose death stops retries.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
@@ -23,6 +25,7 @@ from events.sql import dialect
 logger = logging.getLogger("events")
 _HEARTBEAT = timedelta(seconds=5)
 _GONE = timedelta(minutes=10)
+_PATIENCE = 3.0  # seconds: a bell may be de-bounced for two
 
 
 def due_processors() -> list[str]:
@@ -32,12 +35,28 @@ def due_processors() -> list[str]:
 
 
 def sweep() -> None:
-    """Ring for what is due; if it can't be rung, work on it here."""
+    """Ring for what is due; work here on what can't be rung for, or was and nobody came."""
     names = due_processors()
-    if bell.ring(names):
-        return
-    for name in names:
+    for name in _unheard.among(names) if bell.ring(names) else names:
         drain.drain(registry.processor(name))
+
+
+class _Unheard:
+    """Which processors have been due for a while without anybody claiming one of their lanes."""
+
+    def __init__(self) -> None:
+        self._due_since: dict[str, float] = {}
+
+    def among(self, names: Iterable[str]) -> list[str]:
+        """Those of the ``names`` due now whose bells nobody has answered for some seconds."""
+        now = time.monotonic()
+        self._due_since = {name: self._due_since.get(name, now) for name in names}
+        waiting = [name for name, since in self._due_since.items() if now - since >= _PATIENCE]
+        answered = lanes.claimed_within(waiting, _PATIENCE) if waiting else ()
+        return [name for name in waiting if name not in answered]
+
+
+_unheard = _Unheard()
 
 
 def run_without_bells(names: Iterable[str]) -> None:

@@ -4,9 +4,33 @@ from __future__ import annotations
 
 from typing import Any
 
-from celery.signals import worker_process_init, worker_process_shutdown, worker_ready
+import kombu.transport.redis
+import kombu.transport.virtual
+from celery.signals import worker_init, worker_process_init, worker_process_shutdown, worker_ready
 
 from events import sweep
+
+
+class _ForgivingQoS(kombu.transport.redis.QoS):
+    """Frees the place of a message even when Redis can't be told that it was taken.
+
+    Kombu's own keeps it taken (celery/celery#10205). When that happens to all places at once, which
+    is the rule when Redis vanishes under load, the worker waits for no message any more, so it does
+    not notice that the connection is gone either, and stays deaf for ever.
+    """
+
+    def ack(self, delivery_tag: str) -> None:
+        """Take back the message's place, whatever Redis says."""
+        try:
+            super().ack(delivery_tag)  # type: ignore[no-untyped-call]
+        except Exception:
+            kombu.transport.virtual.QoS.ack(self, delivery_tag)
+            raise
+
+
+@worker_init.connect(weak=False)  # type: ignore[untyped-decorator]
+def _stay_able_to_hear(**_: Any) -> None:
+    kombu.transport.redis.Channel.QoS = _ForgivingQoS
 
 
 @worker_process_init.connect(weak=False)  # type: ignore[untyped-decorator]

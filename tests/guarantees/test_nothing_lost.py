@@ -16,6 +16,7 @@ from events import batch, bell, drain, publish, sweep
 from events.models import Attempt, Delivery, Lane
 from events.registry import registry
 from events.testing import settle
+from tests.polling import eventually
 from tests.probe.events import Probed
 from tests.probe.models import Effect
 
@@ -103,3 +104,20 @@ def test_the_sweep_rings_for_what_is_due(monkeypatch: pytest.MonkeyPatch) -> Non
     sweep.sweep()
     assert "probe.atomic" in rung
     assert Delivery.objects.filter(state="pending").exists()  # ringing is all it does
+
+
+def test_the_sweep_works_itself_when_bells_ring_and_nobody_comes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The broker took the bell and lost it, or its consumers are deaf."""
+    monkeypatch.setattr(bell, "ring", lambda names: True)
+    publish(Probed(n=1), stream="probe-1")
+
+    def swept() -> bool:
+        sweep.sweep()
+        return set(Delivery.objects.values_list("state", flat=True)) == {"done"}
+
+    assert not swept()  # at first others get the time to answer
+    eventually(swept, within=15)
+    sweep.sweep()
+    assert sweep.due_processors() == []
