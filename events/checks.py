@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from channels.layers import get_channel_layer
 from django.core.checks import CheckMessage, Error, Warning, register
 from django.db import connection
 
@@ -47,6 +48,14 @@ def surroundings(**_: Any) -> list[CheckMessage]:
                 "EVENTS['REDIS_URL'] is not set: bells are not de-bounced.",
                 hint="Set it to the URL of a Redis.",
                 id="events.W001",
+            )
+        )
+    if get_channel_layer() is None:
+        found.append(
+            Warning(
+                "CHANNEL_LAYERS has no default layer: open pages are told of changes late.",
+                hint="Set it, for instance to channels_redis.pubsub.RedisPubSubChannelLayer.",
+                id="events.W002",
             )
         )
     return found

@@ -137,7 +137,13 @@ os.register_at_fork(after_in_child=_after_fork)
 
 
 def listen() -> None:
-    """Announce what the engine tells from now on. Calling it twice counts once."""
+    """Announce what the engine tells from now on. Calling it twice counts once.
+
+    Without a channel layer (see ``manage.py check``) there is nothing to announce over; the pages
+    look for themselves.
+    """
+    if get_channel_layer() is None:
+        return
     telemetry.subscribe("appended", announcer.appended)
     telemetry.subscribe("settled", announcer.settled)
     telemetry.subscribe("resolved", announcer.resolved)
