@@ -135,14 +135,13 @@ def _priced(items: Sequence[Mapping[str, Any]]) -> list[Item]:
         raise OrderRefused(f"An order has at most {MOST_LINES} lines, not {len(items)}.")
     for item in items:
         _check_quantity(item.get("quantity"), str(item.get("sku")))
-    prices = dict(
-        Product.objects.filter(sku__in=[str(item.get("sku")) for item in items]).values_list(
-            "sku", "price"
-        )
-    )
-    unknown = sorted({str(item.get("sku"))[:40] for item in items} - prices.keys())
+    wanted = {str(item.get("sku"))[:41] for item in items}
+    # What can't be printed names nothing, and PostgreSQL would choke on it.
+    products = Product.objects.filter(sku__in=filter(str.isprintable, wanted))
+    prices = dict(products.values_list("sku", "price"))
+    unknown = sorted(wanted - prices.keys())
     if unknown:
-        raise OrderRefused(f"There is no product {unknown[0]!r} in this shop.")
+        raise OrderRefused(f"There is no product {unknown[0][:40]!r} in this shop.")
     return [
         Item(sku=item["sku"], quantity=item["quantity"], price=prices[item["sku"]])
         for item in items

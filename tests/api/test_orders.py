@@ -73,6 +73,7 @@ BODIES: dict[str, tuple[Any, int, str]] = {
     "not JSON": ("{", 400, "Cannot parse"),
     "1 MB": ({"items": [{"sku": "x" * 1_000_000, "quantity": 1}]}, 413, "too large"),
     "a NUL": ({"items": [{"sku": "mug\x00", "quantity": 1}]}, 422, "no product"),
+    "half a character": ({"items": [{"sku": "mug\ud800", "quantity": 1}]}, 422, "valid string"),
 }  # fmt: skip
 
 
