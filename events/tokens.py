@@ -7,8 +7,11 @@ import secrets
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from django.db.models import QuerySet
+
 from events.models import ApiToken
 
+MOST = 20  # tokens that one person may have at a time
 _PREFIX = "fd_"  # lets secret scanners recognise a leaked token
 _USE_NOTED_EVERY = timedelta(minutes=1)
 
@@ -18,6 +21,16 @@ def issue(user: Any) -> str:
     token = _PREFIX + secrets.token_urlsafe(32)
     ApiToken.objects.create(user=user, digest=_digest(token))
     return token
+
+
+def of(user: Any) -> QuerySet[ApiToken]:
+    """The unrevoked tokens of ``user``, newest first."""
+    return ApiToken.objects.filter(user=user, revoked_at=None).order_by("-pk")
+
+
+def revoke(user: Any, number: int) -> bool:
+    """Revoke the token ``number`` of ``user``; whether there was one to revoke."""
+    return bool(of(user).filter(pk=number).update(revoked_at=datetime.now(UTC)))
 
 
 def user_of(token: str) -> Any | None:

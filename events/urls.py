@@ -3,6 +3,7 @@
 from django.urls import path
 
 from events.dashboard import (
+    account,
     entries,  # noqa: F401 (importing it registers them)
     home,
     live_views,  # noqa: F401 (likewise)
@@ -22,4 +23,7 @@ urlpatterns = [
     path("processors/", processors.processors, name="processors"),
     path("processors/<str:name>/pause/", processors.pause, name="pause"),
     path("processors/<str:name>/resume/", processors.resume, name="resume"),
+    path("account/", account.account, name="account"),
+    path("account/tokens/", account.create_token, name="create_token"),
+    path("account/tokens/<int:number>/revoke/", account.revoke_token, name="revoke_token"),
 ]

@@ -42,6 +42,9 @@ TABLE: dict[str, tuple[str, tuple[int, ...]]] = {
     "events:processors": ("GET", WATCHERS),
     "events:pause": ("POST", PAUSERS),
     "events:resume": ("POST", PAUSERS),
+    "events:account": ("GET", (SIGN_IN, *(200,) * 6)),
+    "events:create_token": ("POST", (SIGN_IN, *(201,) * 6)),
+    "events:revoke_token": ("POST", (SIGN_IN, *(404,) * 6)),  # it is nobody's
     "shop:shop": ("GET", (SIGN_IN, 200, 200, 200, 200, 200, 200)),
     "shop:orders": ("POST", (SIGN_IN, 422, 422, 403, 422, 422, 422)),
     "shop:outbox": ("GET", (SIGN_IN, 200, 200, 200, 200, 200, 200)),
@@ -98,6 +101,7 @@ def filled(people: dict[str, User | None], settings: Any) -> dict[str, str]:
         "<uuid:correlation_id>": str(placed.correlation_id),
         "<uuidstr:correlation_id>": str(placed.correlation_id),
         "<int:order_id>": str(placed.order_id),
+        "<int:number>": "999999",
         "<str:name>": "probe.atomic",
     }
 
