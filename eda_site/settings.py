@@ -40,7 +40,7 @@ ALLOWED_HOSTS = environment.allowed_hosts(DEMO)
 
 # Application -----------------------------------------------------------------
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "eda_site.apps.SiteAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -83,3 +83,5 @@ grant("view_processors", "viewer", "operator", "teacher", ADMIN, label="see the 
 grant("pause_processor", "operator", ADMIN, label="pause and resume processors")
 grant("view_dead_letters", "viewer", "operator", "teacher", ADMIN, label="see dead letters")
 grant("resolve_dead_letters", "operator", ADMIN, label="retry and discard dead letters")
+grant("open_admin", "operator", ADMIN, label="open the admin")
+grant("manage_tokens", ADMIN, label="see and revoke everybody's API tokens")

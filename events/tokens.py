@@ -30,7 +30,12 @@ def of(user: Any) -> QuerySet[ApiToken]:
 
 def revoke(user: Any, number: int) -> bool:
     """Revoke the token ``number`` of ``user``; whether there was one to revoke."""
-    return bool(of(user).filter(pk=number).update(revoked_at=datetime.now(UTC)))
+    return bool(revoke_all(of(user).filter(pk=number)))
+
+
+def revoke_all(chosen: QuerySet[ApiToken]) -> int:
+    """Revoke those of the tokens that are not yet; return how many there were."""
+    return chosen.filter(revoked_at=None).update(revoked_at=datetime.now(UTC))
 
 
 def user_of(token: str) -> Any | None:

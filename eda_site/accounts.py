@@ -1,0 +1,59 @@
+"""Accounts and their roles, in the admin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.models import Group, User
+from django.http import HttpRequest
+
+from events import access
+
+access.grant("manage_accounts", access.ADMIN, label="create accounts and give roles")
+
+
+class _Accounts(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Allowed to whoever manages accounts. Superusers are changed by superusers only."""
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return bool(access.can(request.user, "manage_accounts"))
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_module_permission(request)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return self.has_module_permission(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        above = getattr(obj, "is_superuser", False) and not request.user.is_superuser
+        return self.has_module_permission(request) and not above
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_change_permission(request, obj)
+
+
+class AccountAdmin(_Accounts, UserAdmin):  # type: ignore[type-arg]
+    """Users with their roles. Django's own permissions are not used, so they are not shown."""
+
+    list_display = ("username", "email", "is_active", "last_login")
+    list_filter = ("is_active", "groups")
+    filter_horizontal = ("groups",)
+    fieldsets = (
+        (None, {"fields": ("username", "password")}),
+        ("Person", {"fields": ("first_name", "last_name", "email")}),
+        ("Roles", {"fields": ("is_active", "groups")}),
+    )
+
+
+class RoleAdmin(_Accounts):
+    """Roles are groups; what a role may do is declared in code (``events.access.grant``)."""
+
+    fields = list_display = ("name",)
+    search_fields = ("name",)
+
+
+admin.site.unregister([User, Group])
+admin.site.register(User, AccountAdmin)
+admin.site.register(Group, RoleAdmin)

@@ -1,0 +1,31 @@
+"""Django's admin with the access rule of the rest of the site."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+
+from events import access
+
+
+class SiteAdmin(admin.AdminSite):
+    """The admin for whoever may open it; sign-in is the site's own."""
+
+    site_header = site_title = "Flowdeck admin"
+    index_title = "Look things up"
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        """What :mod:`events.access` says, instead of ``is_staff``."""
+        return bool(access.can(request.user, "open_admin"))
+
+    def login(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Strangers go to the sign-in page; whoever is signed in is told which role it needs."""
+        if request.user.is_authenticated:
+            raise PermissionDenied(access.can(request.user, "open_admin").reason)
+        return redirect_to_login(request.GET.get("next") or request.path)

@@ -1,0 +1,18 @@
+"""The admin of this site: who may open it is decided where everything else is."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from django.contrib.admin.apps import AdminConfig
+
+
+class SiteAdminConfig(AdminConfig):
+    """Puts :class:`eda_site.admin_site.SiteAdmin` in the place of Django's own."""
+
+    default_site = "eda_site.admin_site.SiteAdmin"
+
+    def ready(self) -> None:
+        """Find what the apps registered, then put our accounts in the place of Django's."""
+        super().ready()
+        import_module("eda_site.accounts")

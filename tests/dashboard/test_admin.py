@@ -1,0 +1,81 @@
+"""The admin: rows to look up, dead letters to mend, by the engine's own actions; nothing to edit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from events import publish
+from events.models import Delivery, Event
+from events.testing import settle
+from tests.accounts import person, signed_in
+from tests.probe.events import Probed
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def operator() -> Client:
+    return signed_in(person("operator"))
+
+
+@pytest.fixture
+def dead() -> Delivery:
+    publish(Probed(n=1, fails=9, by="probe.atomic"), stream="<b>probe</b>")
+    settle()
+    return Delivery.objects.get(state="dead")
+
+
+def act(client: Client, action: str, delivery: Delivery, reason: str = "") -> str:
+    form = {"action": action, "_selected_action": [delivery.pk], "reason": reason}
+    return client.post("/admin/events/delivery/", form, follow=True).content.decode()
+
+
+@pytest.mark.parametrize("by", ["position", "id", "correlation_id", "stream"])
+def test_an_event_is_found_by_what_names_it(operator: Client, dead: Delivery, by: str) -> None:
+    event = Event.objects.get(pk=dead.event_id)
+    page = operator.get("/admin/events/event/", {"q": str(getattr(event, by))}).content.decode()
+    assert f"/admin/events/event/{event.pk}/change/" in page
+    assert "<b>probe</b>" not in page
+
+
+@pytest.mark.parametrize("what", ["event", "delivery", "processorstate"])
+@pytest.mark.parametrize("term", ["nothing", "1' OR '1", "x" * 5000, "9" * 30, "a\x00b"])
+def test_a_search_for_nonsense_finds_nothing(operator: Client, what: str, term: str) -> None:
+    assert operator.get(f"/admin/events/{what}/", {"q": term}).status_code == 200
+
+
+def test_lists_cost_the_same_however_long(
+    operator: Client, django_assert_max_num_queries: Any
+) -> None:
+    publish(*[Probed(n=n) for n in range(150)], stream="probe-1")
+    with django_assert_max_num_queries(8):
+        operator.get("/admin/events/event/")
+    with django_assert_max_num_queries(8):
+        operator.get("/admin/events/delivery/")
+
+
+def test_a_dead_letter_is_retried_by_the_engine(operator: Client, dead: Delivery) -> None:
+    assert "1 dead letter made due again" in act(operator, "retry_dead", dead, "mended")
+    dead.refresh_from_db()
+    assert dead.state == "pending"
+    assert "None of them is dead" in act(operator, "retry_dead", dead)
+
+
+def test_a_discard_needs_a_reason(operator: Client, dead: Delivery) -> None:
+    assert "needs a reason" in act(operator, "discard_dead", dead)
+    dead.refresh_from_db()
+    assert dead.state == "dead"
+    assert "1 dead letter discarded" in act(operator, "discard_dead", dead, "a test order")
+    dead.refresh_from_db()
+    assert dead.state == "discarded"
+
+
+def test_nothing_can_be_changed_or_deleted(operator: Client, dead: Delivery) -> None:
+    for what, key in (("delivery", dead.pk), ("event", dead.event_id)):
+        for verb in ("change", "delete"):
+            answer = operator.post(f"/admin/events/{what}/{key}/{verb}/", {"post": "yes"})
+            assert answer.status_code == 403, (what, verb)
+        assert operator.get(f"/admin/events/{what}/add/").status_code == 403
