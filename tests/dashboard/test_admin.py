@@ -1,4 +1,4 @@
-"""The admin: rows to look up, dead letters to mend, by the engine's own actions; nothing to edit."""
+"""The admin: rows to look up, dead letters to mend by the engine's own actions, nothing to edit."""
 
 from __future__ import annotations
 
