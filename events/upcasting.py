@@ -55,6 +55,12 @@ def upcast(declared: EventType, version: int, data: Payload) -> Payload:
     return data
 
 
+def readable(declared: EventType, version: int) -> bool:
+    """Whether a payload stored with ``version`` can be brought to the declared version."""
+    steps = range(version, declared.version)
+    return version <= declared.version and all((declared.name, step) in _chain for step in steps)
+
+
 def gaps() -> list[str]:
     """What is missing in the chains of the declared types, one message each."""
     return [

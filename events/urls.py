@@ -4,6 +4,7 @@ from django.urls import path
 
 from events.dashboard import (
     account,
+    catalog,
     entries,  # noqa: F401 (importing it registers them)
     home,
     live_views,  # noqa: F401 (likewise)
@@ -20,6 +21,8 @@ urlpatterns = [
     path("events/<int:position>/", log.event, name="event"),
     path("traces/", traces.traces, name="traces"),
     path("traces/<uuid:correlation_id>/", traces.trace, name="trace"),
+    path("catalog/", catalog.catalog, name="catalog"),
+    path("catalog/<path:name>/", catalog.event_type, name="event_type"),
     path("processors/", processors.processors, name="processors"),
     path("processors/<str:name>/pause/", processors.pause, name="pause"),
     path("processors/<str:name>/resume/", processors.resume, name="resume"),

@@ -5,3 +5,4 @@ from events.dashboard.navigation import register
 register("Watch", "Event log", "events:log", "log", 10, "view_log")
 register("Watch", "Traces", "events:traces", "trace", 20, "view_log")
 register("Operate", "Processors", "events:processors", "processors", 10, "view_processors")
+register("Learn", "Catalog", "events:catalog", "catalog", 20, "view_log")

@@ -40,6 +40,8 @@ TABLE: dict[str, tuple[str, tuple[int, ...]]] = {
     "events:event": ("GET", WATCHERS),
     "events:traces": ("GET", WATCHERS),
     "events:trace": ("GET", (SIGN_IN, 200, 404, 200, 200, 200, 200)),
+    "events:catalog": ("GET", WATCHERS),
+    "events:event_type": ("GET", WATCHERS),
     "events:processors": ("GET", WATCHERS),
     "events:pause": ("POST", PAUSERS),
     "events:resume": ("POST", PAUSERS),
@@ -103,6 +105,7 @@ def filled(people: dict[str, User | None], settings: Any) -> dict[str, str]:
         "<uuidstr:correlation_id>": str(placed.correlation_id),
         "<int:order_id>": str(placed.order_id),
         "<int:number>": "999999",
+        "<path:name>": "Probed",
         "<str:name>": "probe.atomic",
     }
 

@@ -1,0 +1,131 @@
+"""The catalog: what each event is, who produces it and who listens."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Count
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from events.dashboard.event_detail import Token, tokens
+from events.dashboard.observed import TypeStatus, type_statuses
+from events.dashboard.page import requires
+from events.dashboard.schema_fields import SchemaField, example_of, fields_of
+from events.event import EventType
+from events.models import Event
+from events.registry import Processor, registry
+from events.upcasting import readable
+
+_COUNTED = 2_000  # newest events of a type that tell its stored versions
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogRow:
+    """One type. ``declared`` is None for one that only the log still knows."""
+
+    status: TypeStatus
+    declared: EventType | None
+    consumers: tuple[Processor, ...]
+
+    @property
+    def name(self) -> str:
+        """Name of the type."""
+        return self.status.name
+
+    @property
+    def role(self) -> str:
+        """Shape of its glyph: refusal, end (nobody but read models listens) or event."""
+        if self.declared is not None and self.declared.refusal is True:
+            return "refusal"
+        return "end" if all(listener.replayable for listener in self.consumers) else "event"
+
+    @property
+    def producer(self) -> str:
+        """Who wrote the newest one: gives the glyph its hue."""
+        return self.status.last_producer
+
+    @property
+    def description(self) -> str:
+        """What the class says of itself."""
+        return " ".join((self.declared.cls.__doc__ or "").split()) if self.declared else ""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVersion:
+    """How many of the newest events of a type have this version."""
+
+    version: int
+    count: int
+    current: bool
+    readable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogDetail:
+    """One type whole. ``example`` is the newest event, None if the payload is made up."""
+
+    row: CatalogRow
+    fields: list[SchemaField]
+    schema: list[Token]
+    example: Event | None
+    data: list[Token]
+    versions: list[StoredVersion]
+
+
+@requires("view_log")
+def catalog(request: HttpRequest) -> HttpResponse:
+    """All event types."""
+    return render(request, "events/catalog/page.html", {"rows": _rows()})
+
+
+@requires("view_log")
+def event_type(request: HttpRequest, name: str) -> HttpResponse:
+    """One event type, beside the list of all."""
+    rows = _rows()
+    row = next((row for row in rows if row.name == name), None)
+    if row is None:
+        raise Http404(f"No event type {name!r} is declared or was seen lately.")
+    context = {"rows": rows, "detail": _detail(row), "counted": _COUNTED}
+    return render(request, "events/catalog/type.html", context)
+
+
+def _rows() -> list[CatalogRow]:
+    return [
+        CatalogRow(status, registry.event_types.get(status.name), registry.subscribers(status.name))
+        for status in type_statuses()
+    ]
+
+
+def _detail(row: CatalogRow) -> CatalogDetail:
+    schema = row.declared.cls.model_json_schema() if row.declared else {}
+    position = row.status.last_position
+    example = Event.objects.filter(position=position).first() if position else None
+    data = example.data if example else example_of(schema)
+    return CatalogDetail(
+        row, fields_of(schema), _coloured(schema), example, _coloured(data), _versions(row)
+    )
+
+
+def _coloured(value: Any) -> list[Token]:
+    return list(tokens(json.dumps(value, indent=2, ensure_ascii=False)))
+
+
+def _versions(row: CatalogRow) -> list[StoredVersion]:
+    newest = Event.objects.filter(type=row.name).order_by("-position").values("position")
+    counts = dict(
+        Event.objects.filter(position__in=newest[:_COUNTED])
+        .order_by()
+        .values_list("version")
+        .annotate(Count("position"))
+    )
+    current = row.declared.version if row.declared else None
+    return [
+        StoredVersion(
+            version, counts.get(version, 0), version == current,
+            row.declared is not None and readable(row.declared, version),
+        )
+        for version in sorted({*counts, *([current] if current else [])}, reverse=True)
+    ]  # fmt: skip

@@ -1,0 +1,130 @@
+"""What the newest stretch of the log and of the deliveries shows: who produced and who got what.
+
+Both queries look at a fixed number of the newest rows, whatever the size of the tables.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.db import connection
+from django.db.models import Count, Min, Q, QuerySet
+
+from events.models import Delivery, Event
+from events.registry import registry
+
+SAMPLE = 5_000
+"""Newest rows looked at."""
+
+_MINUTE = timedelta(seconds=60)
+Row = tuple[str, str, int, int, datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Produced:
+    """How often ``producer`` wrote ``type`` in the sample, and per second in the last minute."""
+
+    type: str
+    producer: str
+    count: int
+    per_second: float
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """How many of the sampled deliveries of ``type`` were for ``processor``, and their rate."""
+
+    type: str
+    processor: str
+    count: int
+    per_second: float
+
+
+@dataclass(frozen=True, slots=True)
+class TypeStatus:
+    """One event type: how often lately (events per second), and its newest event if any."""
+
+    name: str
+    per_second: float
+    last_position: int | None
+    last_at: datetime | None
+    last_producer: str
+    producers: tuple[str, ...]
+
+
+def produced(now: datetime | None = None) -> list[Produced]:
+    """Who wrote what, in one query."""
+    now = now or datetime.now(UTC)
+    newest = Event.objects.order_by("-position").values("position")[:SAMPLE]
+    rows = _grouped(
+        Event.objects.filter(position__in=newest), "recorded_at", now, "type", "producer"
+    )
+    seconds = _window(rows, now)
+    return [Produced(a, b, count, recent / seconds) for a, b, count, recent, _ in rows]
+
+
+def received(now: datetime | None = None) -> list[Received]:
+    """Who got what, in one query."""
+    now = now or datetime.now(UTC)
+    newest = Delivery.objects.order_by("-id").values("id")[:SAMPLE]
+    rows = _grouped(
+        Delivery.objects.filter(id__in=newest), "event__recorded_at", now,
+        "event__type", "processor",
+    )  # fmt: skip
+    seconds = _window(rows, now)
+    return [Received(a, b, count, recent / seconds) for a, b, count, recent, _ in rows]
+
+
+def type_statuses() -> list[TypeStatus]:
+    """Every type declared or sampled, by name; three queries."""
+    wrote: dict[str, list[Produced]] = defaultdict(list)
+    for row in produced():
+        wrote[row.type].append(row)
+    names = sorted({*registry.event_types, *wrote})
+    last = _last_positions(names)
+    events = Event.objects.filter(position__in=[p for p in last.values() if p])
+    newest = {e.type: e for e in events.only("position", "type", "producer", "recorded_at")}
+    return [_status(name, wrote[name], newest.get(name)) for name in names]
+
+
+def _status(name: str, wrote: list[Produced], newest: Event | None) -> TypeStatus:
+    producers = {row.producer for row in wrote} | ({newest.producer} if newest else set())
+    return TypeStatus(
+        name,
+        sum(row.per_second for row in wrote),
+        newest.position if newest else None,
+        newest.recorded_at if newest else None,
+        newest.producer if newest else "",
+        tuple(sorted(producers)),
+    )
+
+
+def _grouped(rows: QuerySet[Any], time: str, now: datetime, *keys: str) -> list[Row]:
+    recent = Count("pk", filter=Q(**{f"{time}__gt": now - _MINUTE}))
+    chosen = rows.values_list(*keys).order_by(*keys)
+    return list(chosen.annotate(Count("pk"), recent=recent, first=Min(time)))
+
+
+def _window(rows: list[Row], now: datetime) -> float:
+    """Seconds that the sample tells of: a minute, less if it does not reach back so far."""
+    if sum(row[2] for row in rows) < SAMPLE:
+        return _MINUTE.total_seconds()
+    reach = (now - min(row[4] for row in rows)).total_seconds()
+    return max(1.0, min(reach, _MINUTE.total_seconds()))
+
+
+def _last_positions(names: list[str]) -> dict[str, int | None]:
+    """Position of the newest event of each type: one look into the index for each."""
+    if not names:
+        return {}
+    values = ", ".join(["(CAST(%s AS text))"] * len(names))
+    query = f"""
+        WITH t(name) AS (VALUES {values})
+        SELECT t.name, (SELECT max(e.position) FROM events_event e WHERE e.type = t.name) FROM t
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(query, names)
+        return dict(cursor.fetchall())
