@@ -20,7 +20,7 @@ class Item(BaseModel):
 
 
 class OrderCreated(Event, version=1):
-    """Somebody placed an order. ``reference`` is the idempotency key of the request."""
+    """Somebody placed an order; its reference is the idempotency key of the request."""
 
     order_id: int
     user_id: int
