@@ -10,6 +10,7 @@ from events.dashboard import (
     live_views,  # noqa: F401 (likewise)
     log,
     processors,
+    timeline,
     traces,
 )
 
@@ -17,6 +18,7 @@ app_name = "events"
 
 urlpatterns = [
     path("", home.home, name="home"),
+    path("timeline/", timeline.timeline, name="timeline"),
     path("events/", log.log, name="log"),
     path("events/<int:position>/", log.event, name="event"),
     path("traces/", traces.traces, name="traces"),

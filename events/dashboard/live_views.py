@@ -3,6 +3,7 @@
 from events import live
 from events.dashboard.live_log import LogView
 from events.dashboard.live_processors import ProcessorsView, RateView
+from events.dashboard.live_timeline import TimelineView
 from events.dashboard.live_traces import TracesView, TraceView
 
 live.register("log", LogView)
@@ -10,3 +11,4 @@ live.register("trace", TraceView)
 live.register("traces", TracesView)
 live.register("processors", ProcessorsView)
 live.register("rate", RateView)
+live.register("timeline", TimelineView)

@@ -40,6 +40,7 @@ TABLE: dict[str, tuple[str, tuple[int, ...]]] = {
     "events:event": ("GET", WATCHERS),
     "events:traces": ("GET", WATCHERS),
     "events:trace": ("GET", (SIGN_IN, 200, 404, 200, 200, 200, 200)),
+    "events:timeline": ("GET", WATCHERS),
     "events:catalog": ("GET", WATCHERS),
     "events:event_type": ("GET", WATCHERS),
     "events:processors": ("GET", WATCHERS),

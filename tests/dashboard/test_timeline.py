@@ -1,0 +1,96 @@
+"""The timeline: what is drawn of the newest events, and that it costs the same at any size."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from events import pause, publish
+from events.dashboard import timeline_data
+from events.models import Event
+from events.testing import settle
+from tests.dashboard.test_hostile_text import HOSTILE, assert_harmless, hostile_event
+from tests.probe.events import Probed
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def drawn(page: str) -> list[str]:
+    """Positions of the marks."""
+    return re.findall(r'id="tl-(\d+)"', page)
+
+
+def shown(client: Client, query: str = "") -> str:
+    answer = client.get(f"/timeline/{query}")
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def test_nothing_happened(viewer: Client) -> None:
+    page = shown(viewer)
+    assert "Nothing was recorded in the last 15 s" in page
+    assert "p50 –" in page, "unknown is a dash, not 0"
+
+
+def test_each_event_is_a_mark_and_each_processor_has_its_lane(viewer: Client) -> None:
+    publish(Probed(n=1), Probed(n=2, echoes=1), stream="probe-1")
+    settle()
+    page = shown(viewer)
+    assert sorted(drawn(page)) == sorted(map(str, Event.objects.values_list("position", flat=True)))
+    assert 'title="probe.atomic"' in page
+    assert 'class="b-' in page
+
+
+def test_what_belongs_to_the_selected_event_is_told_apart(viewer: Client) -> None:
+    publish(Probed(n=1, echoes=1), stream="probe-1")
+    settle()
+    page = shown(viewer, f"?selected={Event.objects.first().position}")
+    assert "picked" in page
+    assert 'class="arc"' in page
+    assert "Causes and effects" in page
+
+
+def test_a_full_window_is_drawn_as_counts(viewer: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timeline_data, "MOST", 20)
+    publish(*[Probed(n=n) for n in range(30)], stream="probe-1")
+    page = shown(viewer)
+    assert drawn(page) == []
+    assert "drawn as counts" in page
+    assert "<b>30</b> in 5 min" in page
+
+
+def test_a_processor_that_needs_a_person_says_so(viewer: Client) -> None:
+    publish(Probed(n=1, fails=9, by="probe.atomic"), stream="probe-1")
+    settle()
+    pause.pause("probe.batch", by="operator", reason="test")
+    page = shown(viewer)
+    assert "1 dead" in page
+    assert "paused" in page
+
+
+@pytest.mark.parametrize("query", ["?window=7", "?window=x&selected=y", "?selected=" + "9" * 18])
+def test_a_query_that_makes_no_sense_is_left_out(viewer: Client, query: str) -> None:
+    assert 'aria-current="true">15 s' in shown(viewer, query)
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_it_is_shown_as_text(viewer: Client, text: str) -> None:
+    event = hostile_event(text)
+    assert_harmless(shown(viewer, f"?selected={event.position}"))
+
+
+def test_the_number_of_queries_is_constant(
+    viewer: Client, django_assert_max_num_queries: Any
+) -> None:
+    counts = set()
+    for count in (1, 60):
+        publish(*[Probed(n=n, echoes=1) for n in range(count)], stream="probe-1")
+        settle()
+        for query in ("", "?window=3600"):
+            with django_assert_max_num_queries(22) as asked:
+                shown(viewer, query)
+            counts.add((query, len(asked)))
+    assert len(counts) == 2, counts
