@@ -83,5 +83,6 @@ grant("view_processors", "viewer", "operator", "teacher", ADMIN, label="see the 
 grant("pause_processor", "operator", ADMIN, label="pause and resume processors")
 grant("view_dead_letters", "viewer", "operator", "teacher", ADMIN, label="see dead letters")
 grant("resolve_dead_letters", "operator", ADMIN, label="retry and discard dead letters")
+grant("view_audit", "operator", ADMIN, label="see the audit")
 grant("open_admin", "operator", ADMIN, label="open the admin")
 grant("manage_tokens", ADMIN, label="see and revoke everybody's API tokens")

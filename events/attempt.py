@@ -95,9 +95,12 @@ def failed(processor: Processor, due: DueDelivery, started: datetime, error: Exc
         return Outcome(due, mark)
     number = due.attempts + 1
     delay = None if isinstance(error, Reject) else processor.retry.delay(number)
-    state = "dead" if delay is None else "retrying"
-    mark = Mark(due.id, state, number, delay, started, finished)
-    return Outcome(due, mark, failure=describe(error))
+    failure = describe(error)
+    if delay is None:
+        mark = Mark(due.id, "dead", number, None, started, finished, failure.fingerprint)
+    else:
+        mark = Mark(due.id, "retrying", number, delay, started, finished)
+    return Outcome(due, mark, failure=failure)
 
 
 def died(processor: Processor, due: DueDelivery) -> Outcome:
@@ -109,7 +112,8 @@ def died(processor: Processor, due: DueDelivery) -> Outcome:
         "memory, a crash in native code, os._exit().",
         "", processor.where, _fingerprint("WorkerDied", processor.where),
     )  # fmt: skip
-    return Outcome(due, Mark(due.id, "dead", due.attempts + 1, None, now, now), failure=failure)
+    mark = Mark(due.id, "dead", due.attempts + 1, None, now, now, failure.fingerprint)
+    return Outcome(due, mark, failure=failure)
 
 
 def describe(error: Exception) -> Failure:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
-from events import bell, telemetry
+from events import audit, bell, telemetry
 from events.models import Delivery, DeliveryState, Lane
 
 
@@ -16,17 +18,89 @@ def dead() -> QuerySet[Delivery]:
     return Delivery.objects.filter(state=DeliveryState.DEAD).order_by("id")
 
 
+@dataclass(frozen=True, slots=True)
+class Criteria:
+    """Which dead letters: those that fit all that is given. ``ids`` chooses them one by one."""
+
+    fingerprint: str = ""
+    processor: str = ""
+    type: str = ""
+    stream: str = ""
+    ids: tuple[int, ...] = ()
+
+    @classmethod
+    def parse(cls, query: Mapping[str, Any]) -> Criteria:
+        """From untrusted parameters; what can't name anything is dropped."""
+        names = ("fingerprint", "processor", "type", "stream")
+        found = {name: _named(query.get(name)) for name in names}
+        return cls(**found, ids=tuple(int(one) for one in query.get("ids") or ()))
+
+    def __bool__(self) -> bool:
+        """Whether anything is asked for; nothing means all letters."""
+        return self != Criteria()
+
+    def as_dict(self) -> dict[str, Any]:
+        """What is given, as :meth:`parse` takes it."""
+        return {name: value for name, value in asdict(self).items() if value}
+
+    def __str__(self) -> str:
+        """For people: ``processor payment, stream order-42``."""
+        given = {**self.as_dict(), "ids": ", ".join(map(str, self.ids[:20]))}
+        words = [f"{name} {value}" for name, value in given.items() if value]
+        return ", ".join(words) or "all dead letters"
+
+    def letters(self) -> QuerySet[Delivery]:
+        """The dead letters, oldest first."""
+        chosen = dead()
+        if self.ids:
+            chosen = chosen.filter(pk__in=self.ids)
+        if self.fingerprint:
+            chosen = chosen.filter(fingerprint=self.fingerprint)
+        if self.processor:
+            chosen = chosen.filter(processor=self.processor)
+        if self.type:
+            chosen = chosen.filter(event__type=self.type)
+        return chosen.filter(event__stream=self.stream) if self.stream else chosen
+
+
 def retry(ids: Iterable[int], *, by: str, reason: str = "") -> int:
     """Make dead letters due again, in order of their keys; return how many still were dead.
 
     The attempts so far are kept, so each gets one more. What waited behind them goes on after.
     """
-    return _resolve(ids, "retry", DeliveryState.PENDING, by, reason)
+    return _by_hand(list(ids), "retry", by, reason)
 
 
 def discard(ids: Iterable[int], *, by: str, reason: str) -> int:
     """Give dead letters up for good; return how many still were dead. What waited goes on."""
-    return _resolve(ids, "discard", DeliveryState.DISCARDED, by, reason)
+    return _by_hand(list(ids), "discard", by, reason)
+
+
+def resolve(ids: Iterable[int], action: str, *, by: str, reason: str) -> int:
+    """``retry`` or ``discard`` without an entry in the audit: a part of a bulk action."""
+    retrying = action == "retry"
+    with transaction.atomic():
+        chosen = Delivery.objects.filter(pk__in=list(ids), state=DeliveryState.DEAD)
+        _lock_lanes(chosen)
+        # Whoever came first has it: only what is still dead under the lock is touched.
+        rows = list(chosen.values_list("id", "processor", "event_id"))
+        count = Delivery.objects.filter(pk__in=[row[0] for row in rows]).update(
+            state=DeliveryState.PENDING if retrying else DeliveryState.DISCARDED,
+            due_at=None,
+            retried=F("retried") + int(retrying),
+        )
+        if count:
+            transaction.on_commit(lambda: _resolved(action, rows, by, reason))
+    return count
+
+
+def _by_hand(ids: list[int], action: str, by: str, reason: str) -> int:
+    with transaction.atomic():
+        count = resolve(ids, action, by=by, reason=reason)
+        letters = ", ".join(map(str, ids[:20])) + (", …" if len(ids) > 20 else "")
+        target = f"dead letter{'' if len(ids) == 1 else 's'} {letters}"
+        audit.record(action, by=by, target=target, count=count, reason=reason)
+    return count
 
 
 def make_due(deliveries: QuerySet[Delivery]) -> int:
@@ -35,20 +109,6 @@ def make_due(deliveries: QuerySet[Delivery]) -> int:
         chosen = deliveries.filter(state=DeliveryState.RETRYING)
         _lock_lanes(chosen)
         count = chosen.update(state=DeliveryState.PENDING, due_at=None)
-    return count
-
-
-def _resolve(ids: Iterable[int], action: str, state: DeliveryState, by: str, reason: str) -> int:
-    with transaction.atomic():
-        chosen = Delivery.objects.filter(pk__in=list(ids), state=DeliveryState.DEAD)
-        _lock_lanes(chosen)
-        # Whoever came first has it: only what is still dead under the lock is touched.
-        rows = list(chosen.values_list("id", "processor", "event_id"))
-        count = Delivery.objects.filter(pk__in=[row[0] for row in rows]).update(
-            state=state, due_at=None
-        )
-        if count:
-            transaction.on_commit(lambda: _resolved(action, rows, by, reason))
     return count
 
 
@@ -69,3 +129,8 @@ def _lock_lanes(deliveries: QuerySet[Delivery]) -> None:
     for processor, slot in slots:
         wanted |= Q(processor=processor, first_slot__lte=slot, last_slot__gte=slot)
     list(Lane.objects.select_for_update().filter(wanted).order_by("id"))
+
+
+def _named(value: Any) -> str:
+    text = value if isinstance(value, str) else ""
+    return text if text.isprintable() and len(text) <= 200 else ""

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from django.db import transaction
 
-from events import bell, telemetry
+from events import audit, bell, telemetry
 from events.models import ProcessorState
 from events.registry import registry
 
@@ -23,6 +23,7 @@ def pause(name: str, *, by: str, reason: str) -> bool:
             paused_at=datetime.now(UTC), paused_by=by, pause_reason=reason
         )
         if changed:
+            audit.record("pause", by=by, target=f"processor {name}", count=1, reason=reason)
             transaction.on_commit(
                 lambda: telemetry.emit("paused", processor=name, by=by, reason=reason)
             )
@@ -37,6 +38,7 @@ def resume(name: str, *, by: str, reason: str = "") -> bool:
             paused_at=None, paused_by="", pause_reason=""
         )
         if changed:
+            audit.record("resume", by=by, target=f"processor {name}", count=1, reason=reason)
             transaction.on_commit(lambda: _resumed(name, by, reason))
     return bool(changed)
 

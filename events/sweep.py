@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.db import connection
 
-from events import bell, drain, infrastructure, lanes, telemetry
+from events import bell, bulk, drain, infrastructure, lanes, telemetry
 from events.conf import conf
 from events.registry import registry
 from events.sql import dialect
@@ -90,6 +90,7 @@ class Sweeper(threading.Thread):
         """One sweep and, now and then, a sign of life. Never raises."""
         try:
             sweep()
+            bulk.advance_all()
             self._say_alive()
         except Exception as error:
             # This thread is the process's only way back after a fault: it must outlive all of them.

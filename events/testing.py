@@ -41,7 +41,7 @@ def let_tests_empty_the_log() -> None:
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' "
-                "AND tbl_name = 'events_event'"
+                "AND tbl_name IN ('events_event', 'events_auditentry')"
             )
             triggers = cursor.fetchall()
             for name, _ in triggers:

@@ -4,7 +4,9 @@ from django.urls import path
 
 from events.dashboard import (
     account,
+    audit_page,
     catalog,
+    dead_letters,
     entries,  # noqa: F401 (importing it registers them)
     home,
     live_views,  # noqa: F401 (likewise)
@@ -28,6 +30,13 @@ urlpatterns = [
     path("processors/", processors.processors, name="processors"),
     path("processors/<str:name>/pause/", processors.pause, name="pause"),
     path("processors/<str:name>/resume/", processors.resume, name="resume"),
+    path("dead-letters/", dead_letters.console, name="dead_letters"),
+    path("dead-letters/<int:number>/", dead_letters.letter, name="letter"),
+    path("dead-letters/resolve/", dead_letters.resolve, name="resolve"),
+    path("dead-letters/bulk/<int:number>/cancel/", dead_letters.cancel, name="cancel_bulk"),
+    path("dead-letters/groups/<str:fingerprint>/", dead_letters.status, name="group_status"),
+    path("audit/", audit_page.audit, name="audit"),
+    path("audit/export/", audit_page.export, name="audit_export"),
     path("account/", account.account, name="account"),
     path("account/tokens/", account.create_token, name="create_token"),
     path("account/tokens/<int:number>/revoke/", account.revoke_token, name="revoke_token"),

@@ -114,6 +114,11 @@ class Site:
         placed = self.api("/orders", {"items": [{"sku": sku, "quantity": 1}], **more})
         return int(placed["order_id"])
 
+    def processor(self, name: str) -> dict[str, Any]:
+        """How a processor is doing, as the API tells it."""
+        rows = self.api("/processors", user="operator")
+        return next(row for row in rows if row["name"] == name)
+
     def status(self, order_id: int) -> str:
         """Where an order stands; "" if the site can't say just now."""
         try:

@@ -10,8 +10,10 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
 
+from events import audit
 from events.access import can
 
+_LOOKING = ("GET", "HEAD", "OPTIONS")
 Page = Callable[..., HttpResponseBase]
 
 
@@ -28,7 +30,10 @@ def signed_in(page: Page) -> Page:
 
 
 def requires(action: str) -> Callable[[Page], Page]:
-    """Let only those open the page who may do ``action``; tell the others which role it needs."""
+    """Let only those open the page who may do ``action``; tell the others which role it needs.
+
+    What was not only looked at but tried to be done is noted in the audit.
+    """
 
     def decorate(page: Page) -> Page:
         @signed_in
@@ -36,6 +41,11 @@ def requires(action: str) -> Callable[[Page], Page]:
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             decision = can(request.user, action)
             if not decision:
+                if request.method not in _LOOKING:
+                    audit.record(
+                        action, by=request.user.get_username(), target=request.path,
+                        reason=decision.reason, allowed=False,
+                    )  # fmt: skip
                 raise PermissionDenied(decision.reason)
             return page(request, *args, **kwargs)
 

@@ -4,10 +4,14 @@ from events.models.access import ApiToken
 from events.models.delivery import Attempt, Delivery, DeliveryState
 from events.models.event import Event, Stream
 from events.models.lane import Lane, ProcessorState, Worker
+from events.models.resolution import AuditEntry, BulkAction, DeadLetterGroup
 
 __all__ = [
     "ApiToken",
     "Attempt",
+    "AuditEntry",
+    "BulkAction",
+    "DeadLetterGroup",
     "Delivery",
     "DeliveryState",
     "Event",

@@ -21,8 +21,9 @@ class Delivery(models.Model):
     """One event for one processor.
 
     ``due_at`` is set only while retrying; a pending delivery is due at once. ``started_at`` and
-    ``finished_at`` are those of the last attempt. The index of what is due (partial, per database)
-    is in the first migration.
+    ``finished_at`` are those of the last attempt. ``fingerprint`` is that of the failure that made
+    it a dead letter last, ``retried`` how often people retried it since. The index of what is due
+    (partial, per database) is in the second migration.
     """
 
     event = models.ForeignKey(
@@ -43,10 +44,19 @@ class Delivery(models.Model):
     due_at = models.DateTimeField(null=True)
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
+    fingerprint = models.CharField(max_length=32, db_default="")
+    retried = models.PositiveSmallIntegerField(db_default=0)
 
     class Meta:
         verbose_name_plural = "deliveries"
         constraints = [models.UniqueConstraint(fields=["event", "processor"], name="delivery_once")]
+        indexes = [
+            models.Index(
+                fields=["fingerprint", "processor", "id", "finished_at", "retried"],
+                condition=models.Q(state="dead"),
+                name="delivery_dead_group",
+            )
+        ]
 
     def __str__(self) -> str:
         """Processor, position and state."""

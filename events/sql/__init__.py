@@ -63,7 +63,10 @@ class DueDelivery:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """The new state of a delivery. ``due_in`` is seconds from now; ``attempts`` the new count."""
+    """The new state of a delivery. ``due_in`` is seconds from now; ``attempts`` the new count.
+
+    ``fingerprint`` is given when it becomes a dead letter; else the one it has stays.
+    """
 
     id: int
     state: str
@@ -71,6 +74,7 @@ class Mark:
     due_in: float | None
     started_at: datetime
     finished_at: datetime
+    fingerprint: str | None = None
 
 
 class Dialect(Protocol):

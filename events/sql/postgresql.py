@@ -135,9 +135,10 @@ ORDER BY e.position
 _MARK = """
 UPDATE events_delivery d
 SET state = t.state, attempts = t.attempts, started_at = t.started_at, finished_at = t.finished_at,
-  due_at = clock_timestamp() + t.due_in * interval '1 second'
+  due_at = clock_timestamp() + t.due_in * interval '1 second',
+  fingerprint = coalesce(t.fingerprint, d.fingerprint)
 FROM json_to_recordset(%s::json) AS t(id bigint, state text, attempts smallint, due_in float8,
-  started_at timestamptz, finished_at timestamptz)
+  started_at timestamptz, finished_at timestamptz, fingerprint text)
 WHERE d.id = t.id AND d.id = ANY(%s::bigint[])
 """
 
@@ -241,7 +242,7 @@ def mark(cursor: CursorWrapper, marks: Sequence[Mark]) -> None:
     ids = f"{{{','.join(str(m.id) for m in marks)}}}"
     first = marks[0]
     alike = (first.state, first.attempts, first.started_at, first.finished_at)
-    if first.due_in is None and all(
+    if first.state == "done" and all(
         m.finished_at is first.finished_at and (m.state, m.attempts) == alike[:2] for m in marks
     ):
         cursor.execute(_MARK_ALIKE, [*alike, ids])  # a batch handler: twice as fast

@@ -91,7 +91,8 @@ ORDER BY e.position
 
 _MARK = """
 UPDATE events_delivery
-SET state = %s, attempts = %s, due_at = %s, started_at = %s, finished_at = %s WHERE id = %s
+SET state = %s, attempts = %s, due_at = %s, started_at = %s, finished_at = %s,
+  fingerprint = coalesce(%s, fingerprint) WHERE id = %s
 """
 
 _RENEW = """
@@ -212,7 +213,7 @@ def mark(cursor: CursorWrapper, marks: Sequence[Mark]) -> None:
         [
             (
                 m.state, m.attempts, None if m.due_in is None else _now(m.due_in),
-                _text(m.started_at), _text(m.finished_at), m.id,
+                _text(m.started_at), _text(m.finished_at), m.fingerprint, m.id,
             )
             for m in marks
         ],

@@ -46,6 +46,13 @@ TABLE: dict[str, tuple[str, tuple[int, ...]]] = {
     "events:processors": ("GET", WATCHERS),
     "events:pause": ("POST", PAUSERS),
     "events:resume": ("POST", PAUSERS),
+    "events:dead_letters": ("GET", WATCHERS),
+    "events:letter": ("GET", (SIGN_IN, 403, 403, 404, 404, 404, 404)),  # there is none
+    "events:resolve": ("POST", PAUSERS),
+    "events:cancel_bulk": ("POST", PAUSERS),
+    "events:group_status": ("POST", (SIGN_IN, 403, 403, 403, 404, 403, 404)),  # no such status
+    "events:audit": ("GET", (SIGN_IN, 403, 403, 403, 200, 403, 200)),
+    "events:audit_export": ("GET", (SIGN_IN, 403, 403, 403, 200, 403, 200)),
     "events:account": ("GET", (SIGN_IN, *(200,) * 6)),
     "events:create_token": ("POST", (SIGN_IN, *(201,) * 6)),
     "events:revoke_token": ("POST", (SIGN_IN, *(404,) * 6)),  # it is nobody's
@@ -106,6 +113,7 @@ def filled(people: dict[str, User | None], settings: Any) -> dict[str, str]:
         "<uuidstr:correlation_id>": str(placed.correlation_id),
         "<int:order_id>": str(placed.order_id),
         "<int:number>": "999999",
+        "<str:fingerprint>": "0123456789abcdef",
         "<path:name>": "Probed",
         "<str:name>": "probe.atomic",
     }

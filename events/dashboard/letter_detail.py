@@ -1,0 +1,45 @@
+"""One dead letter whole: its event, every attempt with its traceback, and what people did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from events.access import can
+from events.dashboard.event_detail import Token, detail_of
+from events.dashboard.records import Record
+from events.dashboard.stack import Group, groups_of
+from events.dead_letter_groups import behind
+from events.models import Attempt, AuditEntry, Delivery
+
+_ATTEMPTS = 20
+_ENTRIES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class LetterDetail:
+    """All that the drawer shows. ``last`` is the newest attempt, ``stack`` its traceback."""
+
+    delivery: Delivery
+    attempts: list[Attempt]
+    last: Attempt | None
+    stack: list[Group]
+    waiting: int
+    record: Record
+    tokens: list[Token]
+    history: list[AuditEntry]
+    may_see_log: bool
+
+
+def letter_of(delivery: Delivery, user: Any) -> LetterDetail:
+    """Read what belongs to a delivery; a constant number of queries."""
+    newest = delivery.failures.order_by("-number", "-id").defer("traceback")
+    attempts = list(newest[:_ATTEMPTS])[::-1]
+    last = delivery.failures.order_by("-number", "-id").first()
+    event = detail_of(delivery.event, user)
+    named = AuditEntry.objects.filter(target=f"dead letter {delivery.pk}")
+    return LetterDetail(
+        delivery, attempts, last, groups_of(last.traceback) if last else [],
+        behind([delivery]).get(delivery.pk, 0), event.record, event.tokens,
+        list(named.order_by("-id")[:_ENTRIES]), bool(can(user, "view_log")),
+    )  # fmt: skip

@@ -1,0 +1,159 @@
+"""Bulk actions: exact, resumable, graduated, cancellable."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from events import bulk, dead_letters, publish
+from events.dead_letter_groups import groups, set_status, totals
+from events.dead_letters import Criteria
+from events.event import Draft
+from events.models import AuditEntry, BulkAction, Delivery
+from events.testing import settle
+from tests.probe import processors
+from tests.probe.events import Probed
+
+pytestmark = pytest.mark.django_db(transaction=True)
+LETTERS = 30
+
+
+@pytest.fixture
+def letters() -> list[int]:
+    """Dead letters of probe.atomic, each with one delivery parked behind it."""
+    dying = Probed(n=1, fails=99, by="probe.atomic")
+    publish(*[Draft(dying, stream=f"held-{n}") for n in range(LETTERS)])
+    publish(*[Draft(Probed(n=2), stream=f"held-{n}") for n in range(LETTERS)])
+    settle()
+    return list(dead_letters.dead().values_list("id", flat=True))
+
+
+@pytest.fixture
+def mended(letters: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processors, "behave", lambda event, delivery: None)
+
+
+def work_off(row: BulkAction, rounds: int = 20) -> BulkAction:
+    for _ in range(rounds):
+        bulk.advance_all()
+        settle()
+        row.refresh_from_db()
+        if row.state != "running":
+            return row
+    raise AssertionError(f"It is still running: {row}")
+
+
+def states() -> set[str]:
+    return set(Delivery.objects.filter(processor="probe.atomic").values_list("state", flat=True))
+
+
+def test_all_that_fit_are_retried_and_what_waited_goes_on(mended: None) -> None:
+    row = work_off(bulk.ask("retry", Criteria(processor="probe.atomic"), by="operator"))
+    assert (row.state, row.asked, row.total) == ("finished", LETTERS, LETTERS)
+    assert states() == {"done"}
+    entry = AuditEntry.objects.get(action="retry")
+    assert (entry.who, entry.count) == ("operator", LETTERS)
+
+
+def test_chunks_go_on_where_the_last_one_ended(
+    mended: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "_CHUNK", 7)
+    row = bulk.ask("retry", Criteria(processor="probe.atomic"), by="operator")
+    bulk.advance_all(seconds=0)
+    row.refresh_from_db()
+    assert row.asked == 7
+    assert work_off(row).asked == LETTERS
+
+
+def test_a_graduated_retry_stops_at_the_first_that_comes_back(letters: list[int]) -> None:
+    row = work_off(
+        bulk.ask("retry", Criteria(processor="probe.atomic"), by="operator", graduated=True)
+    )
+    assert (row.state, row.asked) == ("stopped", 1)
+    assert bulk.came_back(row) == 1
+    assert groups()[0].came_back == 1
+    assert dead_letters.dead().count() == LETTERS
+
+
+def test_a_graduated_retry_goes_on_while_all_succeed(mended: None) -> None:
+    row = bulk.ask("retry", Criteria(processor="probe.atomic"), by="operator", graduated=True)
+    seen = []
+    while row.state == "running":
+        bulk.advance_all()
+        row.refresh_from_db()
+        seen.append(row.asked)
+        settle()
+    assert seen[:3] == [1, 11, LETTERS]
+    assert states() == {"done"}
+
+
+def test_cancelled_means_exactly_so_many(mended: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bulk, "_CHUNK", 10)
+    row = bulk.ask("retry", Criteria(processor="probe.atomic"), by="operator")
+    bulk.advance_all(seconds=0)
+    assert bulk.cancel(row.pk, by="other")
+    assert not bulk.cancel(row.pk, by="other")
+    bulk.advance_all()
+    settle()
+    row.refresh_from_db()
+    assert (row.state, row.asked) == ("cancelled", 10)
+    assert dead_letters.dead().count() == LETTERS - 10
+
+
+def test_a_discard_can_be_undone_before_it_begins(letters: list[int]) -> None:
+    criteria = Criteria(ids=tuple(letters[:3]))
+    row = bulk.ask("discard", criteria, by="operator", reason="test", delay=bulk.UNDO_SECONDS)
+    bulk.advance_all()
+    assert dead_letters.dead().count() == LETTERS
+    assert bulk.cancel(row.pk, by="operator")
+    again = bulk.ask("discard", criteria, by="operator", reason="test", delay=60)
+    BulkAction.objects.filter(pk=again.pk).update(begins_at=datetime.now(UTC))  # time passes
+    assert work_off(again).asked == 3
+    assert Delivery.objects.filter(state="discarded").count() == 3
+
+
+def test_a_rate_is_kept(mended: None) -> None:
+    row = bulk.ask("retry", Criteria(processor="probe.atomic"), by="operator", per_second=5)
+    begun = datetime.now(UTC) - timedelta(seconds=2)
+    BulkAction.objects.filter(pk=row.pk).update(begins_at=begun)
+    bulk.advance_all()
+    row.refresh_from_db()
+    assert 10 <= row.asked <= 15
+
+
+def test_letters_that_others_took_are_not_counted(mended: None, letters: list[int]) -> None:
+    row = bulk.ask("retry", Criteria(processor="probe.atomic"), by="operator")
+    assert dead_letters.retry(letters[:4], by="second") == 4
+    assert work_off(row).asked == LETTERS - 4
+
+
+def test_letters_that_die_later_are_left_alone(letters: list[int]) -> None:
+    row = bulk.ask("discard", Criteria(processor="probe.atomic"), by="operator", reason="test")
+    publish(Probed(n=1, fails=99, by="probe.atomic"), stream="later")
+    settle()
+    assert work_off(row).asked == LETTERS
+    assert dead_letters.dead().count() == 1
+
+
+def test_groups_say_how_many_why_and_what_waits(letters: list[int]) -> None:
+    [group] = groups()
+    assert (group.count, group.title, group.processor) == (LETTERS, "ProbeError", "probe.atomic")
+    assert sum(group.per_hour) == LETTERS
+    assert group.sample is not None
+    assert "in behave" in group.sample.frame
+    figures = totals()
+    assert (figures.letters, figures.waiting, figures.keys) == (LETTERS, LETTERS, LETTERS)
+    assert [g.count for g in groups("stream")] == [1] * LETTERS
+    assert [g.title for g in groups("type")] == ["Probed"]
+
+
+def test_what_is_being_done_about_a_group_is_kept(letters: list[int]) -> None:
+    fingerprint = groups()[0].value
+    set_status(fingerprint, "on hold", by="operator", note="waits for the bank", hours=1)
+    assert groups()[0].on_hold
+    set_status(fingerprint, "open", by="operator")
+    assert not groups()[0].on_hold
+    with pytest.raises(ValueError, match="forgotten"):
+        set_status(fingerprint, "forgotten", by="operator")
