@@ -1,7 +1,8 @@
 """``make bench ARGS="..."``: measure all sides in turn, print ratios, write RESULTS.md.
 
 ``--only NAME`` takes a side, a number or a ratio (again for more); ``--quick`` does a quarter of
-the work, once; ``--json`` prints results.json; ``--profile`` records where the workers' time goes.
+the work, once; ``--memory`` measures a worker over a million deliveries; ``--json`` prints
+results.json; ``--profile`` records where the workers' time goes.
 """
 
 from __future__ import annotations
@@ -13,19 +14,23 @@ import sys
 from benchmarks import peer, report, servers
 from benchmarks.ratios import RATIOS
 from benchmarks.rounds import measure
-from benchmarks.sides import SIDES, Stand
+from benchmarks.sides import SIDES
+from benchmarks.stand import Stand
+
+WHOLE = [name for name in SIDES if name != "memory"]
 
 
 def main(arguments: list[str]) -> int:
     """Measure what was asked for."""
     options = _parser().parse_args(arguments)
-    sides = _chosen(options.only)
+    sides = _chosen(options.only) if options.only or not options.memory else []
+    sides += ["memory"] if options.memory else []
     peer.install()
     with servers.started() as running:
         stand = Stand(running, quick=options.quick, profiled=options.profile)
         rounds = 1 if options.quick or options.profile else options.rounds
-        results = report.gather(running, measure(stand, sides, rounds))
-    report.write(results, whole=not (options.only or options.quick))
+        results = report.gather(running, *measure(stand, sides, rounds))
+    report.write(results, whole=sides == WHOLE and rounds >= 3)
     if options.json:
         print(json.dumps(results, indent=1))
     return 0
@@ -37,13 +42,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--profile", action="store_true")
+    parser.add_argument("--memory", action="store_true")
     parser.add_argument("--rounds", type=int, default=3)
     return parser
 
 
 def _chosen(names: list[str]) -> list[str]:
     if not names:
-        return list(SIDES)
+        return list(WHOLE)
     wanted: list[str] = []
     for name in names:
         for part in RATIOS.get(name, (name,)):

@@ -10,7 +10,7 @@ from benchmarks.flowdeck import Database
 
 _STREAMS = """
 INSERT INTO events_stream (name, head)
-SELECT '{prefix}-' || n, 0 FROM generate_series(0, {streams} - 1) AS n
+SELECT '{prefix}-' || n % {streams}, count(*) FROM generate_series(0, {count} - 1) AS n GROUP BY 1
 """
 _EVENTS = """
 INSERT INTO events_event (id, stream, sequence, type, version, data, metadata, key,
@@ -23,7 +23,8 @@ FROM generate_series(0, {count} - 1) AS n
 _DELIVERIES = """
 INSERT INTO events_delivery (position, processor, key, slot, state, attempts, started_at,
   finished_at)
-SELECT e.position, p.name, e.key, crc32(convert_to(e.key, 'UTF8')) %% 1024, p.state,
+SELECT e.position, p.name, e.key, crc32(convert_to(e.key, 'UTF8')) %% 1024,
+  CASE WHEN {dead_first} AND e.sequence = 1 THEN 'dead' ELSE p.state END,
   CASE p.state WHEN 'pending' THEN 0 ELSE 1 END,
   CASE p.state WHEN 'done' THEN e.recorded_at END, CASE p.state WHEN 'done' THEN e.recorded_at END
 FROM events_event e CROSS JOIN unnest(%s::text[], %s::text[]) AS p(name, state)
@@ -43,11 +44,13 @@ class Fill:
     streams: int = 1000
     prefix: str = "fill"
     finished_for: int = 0  # how many more processors are done with each of them
+    dead_first: bool = False  # the first delivery of each stream is a dead letter
 
     def into(self, database: Database) -> None:
         """Insert them."""
         values = {
             "prefix": self.prefix, "streams": self.streams, "type": self.type, "count": self.count,
+            "dead_first": self.dead_first,
         }  # fmt: skip
         names = [self.processor, *(f"bench.done{n}" for n in range(self.finished_for))]
         states = ["pending", *["done"] * self.finished_for]

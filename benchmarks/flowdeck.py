@@ -10,7 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -93,7 +93,8 @@ class Database:
 
     def drained_in(self, since: float, seconds: float) -> Drained:
         """What was handled in about ``seconds`` from the first delivery after ``since``."""
-        while not self._done_since(since)[0]:
+        moment = datetime.fromtimestamp(since, UTC)
+        while not self.rows(f"SELECT 1 FROM events_lane WHERE claimed_at > '{moment}' LIMIT 1"):
             time.sleep(_LOOK_SECONDS)
         time.sleep(seconds)
         count, first, last = self._done_since(since)
@@ -132,24 +133,36 @@ def _seconds(moment: datetime | str | None) -> float:
 class Template:
     """A migrated database with the shop's products in stock, copied for each run."""
 
-    def __init__(self, servers: Servers, kind: str) -> None:
-        self.servers, self.kind, self._copies = servers, kind, 0
-        self._original = self._named("flowdeck_template")
-        if kind == "postgresql":
-            servers.execute("CREATE DATABASE flowdeck_template")
+    def __init__(self, servers: Servers, kind: str, name: str = "flowdeck_template") -> None:
+        self.servers, self.kind, self.name, self._copies = servers, kind, name, 0
+        self._original = self._named(name)
+
+    def prepared(self) -> Template:
+        """Itself, with tables, products and stock."""
+        if self.kind == "postgresql":
+            self.servers.execute(f"CREATE DATABASE {self.name}")
         self._original.work("prepare")
+        return self
+
+    def filled(self, name: str, fill: Callable[[Database], None]) -> Template:
+        """A copy that ``fill`` has put something into, to be copied in turn (PostgreSQL)."""
+        self.servers.execute(f"CREATE DATABASE {name} TEMPLATE {self.name}")
+        copy = Template(self.servers, self.kind, name)
+        fill(copy._original)
+        return copy
 
     @contextmanager
     def copied(self) -> Iterator[Database]:
         """A fresh copy, dropped after use."""
         self._copies += 1
-        copy = self._named(f"flowdeck_{self._copies}")
+        name = f"{self.name}_{self._copies}"
+        copy = self._named(name)
         if copy.path and self._original.path:
             shutil.copy(self._original.path, copy.path)
             yield copy
             return
-        name = f"flowdeck_{self._copies}"
-        self.servers.execute(f"CREATE DATABASE {name} TEMPLATE flowdeck_template")
+        # By file: a template of gigabytes need not go through the log.
+        self.servers.execute(f"CREATE DATABASE {name} TEMPLATE {self.name} STRATEGY file_copy")
         try:
             yield copy
         finally:

@@ -19,7 +19,7 @@ from benchmarks.servers import Servers
 
 _HERE = Path(__file__).resolve().parent
 _VENV = ROOT / "var" / "benchmarks" / "venv"
-_REQUIREMENTS = _HERE / "requirements-peers.txt"
+REQUIREMENTS = _HERE / "requirements-peers.txt"
 PYTHON = _VENV / "bin" / "python"
 _LOOK_SECONDS = 0.02
 
@@ -27,12 +27,12 @@ _LOOK_SECONDS = 0.02
 def install() -> None:
     """Make the virtual environment, unless it is there and as the requirements say."""
     installed = _VENV / ".installed"
-    wanted = _REQUIREMENTS.read_text()
+    wanted = REQUIREMENTS.read_text()
     if installed.exists() and installed.read_text() == wanted:
         return
     subprocess.run([sys.executable, "-m", "venv", str(_VENV)], check=True)
     pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "-r", str(_REQUIREMENTS)], check=True)
+    subprocess.run([*pip, "-r", str(REQUIREMENTS)], check=True)
     installed.write_text(wanted)
 
 

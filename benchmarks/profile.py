@@ -24,21 +24,19 @@ def recorded(name: str, wanted: bool) -> Iterator[None]:
         return
     FOLDER.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        for number, pid in enumerate(_pool()):
+        for number, pid in enumerate(pool_processes()):
             command = [
                 str(PYTHON.with_name("py-spy")), "record", "--pid", str(pid), "--format", "raw",
                 "--rate", "200", "--duration", str(_SECONDS), "--nonblocking",
                 "--output", str(FOLDER / f"{name}-{number}.txt"),
             ]  # fmt: skip
-            spy = subprocess.Popen(
-                command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-            )
+            spy = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             stack.callback(spy.wait)
         yield
 
 
-def _pool() -> list[int]:
-    """The newest worker's children, once they are there."""
+def pool_processes() -> list[int]:
+    """Ids of the running worker's pool processes, once they are there."""
     deadline = time.time() + 20
     me = psutil.Process()
     while time.time() < deadline:

@@ -19,6 +19,7 @@ _TABLE = {
     "backlog_vs_empty": ("backlog", "empty", ">= 0.8"),
     "hot_key_vs_empty": ("hot_key", "empty", ">= 0.5"),
     "dead_keys_vs_empty": ("dead_keys", "empty", ">= 0.8"),
+    "memory_1m_vs_50k": ("memory_1m", "memory_50k", "<= 1.2"),
     "procrastinate_vs_celery": ("procrastinate", "celery", ""),
     "eventsourcing_vs_celery": ("eventsourcing", "celery", ""),
     "celery_outbox_vs_celery": ("celery_outbox", "celery", ""),

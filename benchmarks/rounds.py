@@ -8,15 +8,20 @@ import time
 from collections import defaultdict
 
 from benchmarks.ratios import GOALS, ratios, reached
-from benchmarks.sides import SIDES, Stand
+from benchmarks.sides import SIDES
+from benchmarks.stand import Stand
 
 
-def measure(stand: Stand, sides: list[str], rounds: int) -> dict[str, list[float]]:
-    """Each number once per round. Tells what it does."""
+def measure(
+    stand: Stand, sides: list[str], rounds: int
+) -> tuple[dict[str, list[float]], list[float]]:
+    """Each number once per round, and the load average before each measure. Tells what it does."""
     numbers: defaultdict[str, list[float]] = defaultdict(list)
+    loads: list[float] = []
     for turn in range(rounds):
         for side in sides:
             load, began = os.getloadavg()[0], time.monotonic()
+            loads.append(load)
             found = SIDES[side](stand)
             for name, value in found.items():
                 numbers[name].append(value)
@@ -27,4 +32,4 @@ def measure(stand: Stand, sides: list[str], rounds: int) -> dict[str, list[float
     for name, value in ratios(middle).items():
         verdict = {True: "reached", False: "MISSED", None: ""}[reached(name, value)]
         print(f"{name:28} {value:8.2f}  {GOALS[name]:8} {verdict}", flush=True)
-    return dict(numbers)
+    return dict(numbers), loads

@@ -3,42 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import cached_property
+from collections.abc import Callable
 
-from benchmarks import fill, peer, profile
+from benchmarks import fill, growth, peer, rivals
 from benchmarks.fill import Fill
 from benchmarks.flowdeck import Database, Drained, Template, working
+from benchmarks.memory import memory
 from benchmarks.servers import Servers
+from benchmarks.stand import Numbers, Stand
 
-Numbers = dict[str, float]
 _PATIENCE = 180  # seconds
-
-
-class Stand:
-    """What the sides share: the servers, the templates, how much to do."""
-
-    def __init__(self, servers: Servers, quick: bool = False, profiled: bool = False) -> None:
-        self.servers, self.quick, self.profiled = servers, quick, profiled
-
-    def amount(self, count: int) -> int:
-        """``count``, or a quarter of it if it has to be quick."""
-        return count // 4 if self.quick else count
-
-    @cached_property
-    def postgresql(self) -> Template:
-        return Template(self.servers, "postgresql")
-
-    @cached_property
-    def sqlite(self) -> Template:
-        return Template(self.servers, "sqlite")
-
-    @contextmanager
-    def profile(self, name: str) -> Iterator[None]:
-        """Profile the workers that were just started, if asked to."""
-        with profile.recorded(name, self.profiled):
-            yield
 
 
 def celery(stand: Stand) -> Numbers:
@@ -217,6 +191,8 @@ SIDES: dict[str, Callable[[Stand], Numbers]] = {
     side.__name__: side
     for side in (
         celery, noop, echo, batch, orm, plain_django, workflow, sqlite_workflow, publish_1,
-        publish_100, commit_row, latency, celery_latency, order_latency,
+        publish_100, commit_row, latency, celery_latency, order_latency, growth.empty,
+        growth.hot_key, growth.dead_keys, growth.backlog, rivals.procrastinate,
+        rivals.eventsourcing, rivals.celery_outbox, memory,
     )
 }  # fmt: skip

@@ -4,10 +4,10 @@ import time
 from functools import cache
 
 import redis
-from benchmarks.flow.events import Answered, Asked, Gathered, Noted, Pinged, Timed
-from benchmarks.flow.models import Note
 from django.conf import settings
 
+from benchmarks.flow.events import Answered, Asked, Gathered, Noted, Pinged, Timed
+from benchmarks.flow.models import Note
 from events import Delivery, processor
 
 

@@ -23,7 +23,7 @@ if not settings.configured:
     )  # fmt: skip
     django.setup()
 
-from django.db import connection, models, transaction  # noqa: E402
+from django.db import connection, models, transaction
 
 
 class Processed(models.Model):
