@@ -9,7 +9,7 @@ from benchmarks.fill import Fill, settle_statistics
 from benchmarks.flowdeck import Database, working
 from benchmarks.stand import Numbers, Stand
 
-_SECONDS = 6.0
+_SECONDS = 5.0
 _GOOD = Fill("Pinged", "bench.noop", 150_000)
 
 

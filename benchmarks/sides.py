@@ -158,11 +158,11 @@ WHERE e.type = 'OrderCreated' AND c.type = 'OrderConfirmed'
 
 
 def _settle_in(servers: Servers) -> None:
-    time.sleep(4)  # workers start, connect and are idle
+    time.sleep(3)  # workers start, connect and are idle
 
 
 def _latency_seconds(stand: Stand) -> int:
-    return 4 if stand.quick else 12
+    return 4 if stand.quick else 8
 
 
 def _latencies(stand: Stand, name: str) -> Numbers:
