@@ -1,7 +1,7 @@
 """``make bench ARGS="..."``: measure all sides in turn, print ratios, write RESULTS.md.
 
 ``--only NAME`` takes a side, a number or a ratio (again for more); ``--quick`` does a quarter of
-the work, once; ``--memory`` measures a worker over a million deliveries; ``--json`` prints
+the work, once unless ``--rounds`` says otherwise; ``--memory`` measures a worker over a million deliveries; ``--json`` prints
 results.json; ``--profile`` records where the workers' time goes.
 """
 
@@ -28,9 +28,9 @@ def main(arguments: list[str]) -> int:
     peer.install()
     with servers.started() as running:
         stand = Stand(running, quick=options.quick, profiled=options.profile)
-        rounds = 1 if options.quick or options.profile else options.rounds
+        rounds = options.rounds or (1 if options.quick or options.profile else 3)
         results = report.gather(running, *measure(stand, sides, rounds))
-    report.write(results, whole=sides == WHOLE and rounds >= 3)
+    report.write(results, whole=sides == WHOLE and rounds >= 3 and not options.quick)
     if options.json:
         print(json.dumps(results, indent=1))
     return 0
@@ -43,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--profile", action="store_true")
     parser.add_argument("--memory", action="store_true")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int)
     return parser
 
 
