@@ -1,8 +1,8 @@
 """``make bench ARGS="..."``: measure all sides in turn, print ratios, write RESULTS.md.
 
 ``--only NAME`` takes a side, a number or a ratio (again for more); ``--quick`` does a quarter of
-the work, once unless ``--rounds`` says otherwise; ``--memory`` measures a worker over a million deliveries; ``--json`` prints
-results.json; ``--profile`` records where the workers' time goes.
+the work, once unless ``--rounds`` says otherwise; ``--memory`` measures a worker over a million
+deliveries; ``--json`` prints results.json; ``--profile`` records where the workers' time goes.
 """
 
 from __future__ import annotations
