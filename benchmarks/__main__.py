@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 
 from benchmarks import peer, report, servers
@@ -26,6 +27,7 @@ def main(arguments: list[str]) -> int:
     sides = _chosen(options.only) if options.only or not options.memory else []
     sides += ["memory"] if options.memory else []
     peer.install()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # or the servers would stay behind
     with servers.started() as running:
         stand = Stand(running, quick=options.quick, profiled=options.profile)
         rounds = options.rounds or (1 if options.quick or options.profile else 3)
