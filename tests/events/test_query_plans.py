@@ -20,7 +20,10 @@ from events.event import Draft
 from events.registry import registry
 from tests.probe.events import Probed
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgres]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(connection.vendor != "postgresql", reason="plans of PostgreSQL"),
+]
 
 KEYS, EVENTS = 5_000, 20_000
 _EVENTS = f"""
