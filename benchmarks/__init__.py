@@ -1,0 +1,1 @@
+"""Flowdeck measured beside its peers, in turn, on the same servers: ``make bench``."""

@@ -1,0 +1,66 @@
+"""Events and deliveries by the million, made by the database itself (PostgreSQL)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import psycopg
+
+from benchmarks.flowdeck import Database
+
+_STREAMS = """
+INSERT INTO events_stream (name, head)
+SELECT '{prefix}-' || n % {streams}, count(*) FROM generate_series(0, {count} - 1) AS n GROUP BY 1
+"""
+_EVENTS = """
+INSERT INTO events_event (id, stream, sequence, type, version, data, metadata, key,
+  correlation_id, causation_id, producer, occurred_at, recorded_at)
+SELECT uuidv7(), '{prefix}-' || n % {streams}, n / {streams} + 1, '{type}', 1,
+  jsonb_build_object('n', n), '{{}}', '{prefix}-' || n % {streams}, uuidv7(), NULL, 'bench',
+  clock_timestamp(), clock_timestamp()
+FROM generate_series(0, {count} - 1) AS n
+"""
+_DELIVERIES = """
+INSERT INTO events_delivery (position, processor, key, slot, state, attempts, started_at,
+  finished_at)
+SELECT e.position, p.name, e.key, crc32(convert_to(e.key, 'UTF8')) %% 1024,
+  CASE WHEN {dead_first} AND e.sequence = 1 THEN 'dead' ELSE p.state END,
+  CASE p.state WHEN 'pending' THEN 0 ELSE 1 END,
+  CASE p.state WHEN 'done' THEN e.recorded_at END, CASE p.state WHEN 'done' THEN e.recorded_at END
+FROM events_event e CROSS JOIN unnest(%s::text[], %s::text[]) AS p(name, state)
+WHERE e.stream LIKE '{prefix}-%%'
+ORDER BY e.position
+"""
+
+
+@dataclass(frozen=True)
+class Fill:
+    """``count`` events of ``type`` over ``streams`` streams, each with one delivery of a state
+    for each processor."""
+
+    type: str
+    processor: str
+    count: int
+    streams: int = 1000
+    prefix: str = "fill"
+    finished_for: int = 0  # how many more processors are done with each of them
+    dead_first: bool = False  # the first delivery of each stream is a dead letter
+
+    def into(self, database: Database) -> None:
+        """Insert them."""
+        values = {
+            "prefix": self.prefix, "streams": self.streams, "type": self.type, "count": self.count,
+            "dead_first": self.dead_first,
+        }  # fmt: skip
+        names = [self.processor, *(f"bench.done{n}" for n in range(self.finished_for))]
+        states = ["pending", *["done"] * self.finished_for]
+        with psycopg.connect(database.url) as connection:
+            connection.execute(_STREAMS.format(**values))
+            connection.execute(_EVENTS.format(**values))
+            connection.execute(_DELIVERIES.format(**values), [names, states])
+
+
+def settle_statistics(database: Database) -> None:
+    """What autovacuum does within its minute: tell the planner what is there."""
+    with psycopg.connect(database.url, autocommit=True) as connection:
+        connection.execute("VACUUM ANALYZE")

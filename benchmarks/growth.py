@@ -1,0 +1,45 @@
+"""How fast deliveries go when there are many others: for :mod:`benchmarks.sides`.
+
+Each side drains no-effect handlers for a few seconds; only what else is in the tables differs.
+"""
+
+from __future__ import annotations
+
+from benchmarks.fill import Fill, settle_statistics
+from benchmarks.flowdeck import Database, working
+from benchmarks.stand import Numbers, Stand
+
+_SECONDS = 5.0
+_GOOD = Fill("Pinged", "bench.noop", 150_000)
+
+
+def empty(stand: Stand) -> Numbers:
+    """Nothing else: 150,000 waiting of 1,000 keys."""
+    return _drained(stand, "empty", _GOOD)
+
+
+def backlog(stand: Stand) -> Numbers:
+    """1,000,000 waiting and 5,000,000 finished of five other processors."""
+    waiting = Fill("Pinged", "bench.noop", stand.amount(1_000_000), 10_000, finished_for=5)
+    return _drained(stand, "backlog", waiting)
+
+
+def hot_key(stand: Stand) -> Numbers:
+    """100,000 waiting, all of one key."""
+    return _drained(stand, "hot_key", Fill("Pinged", "bench.noop", 100_000, streams=1))
+
+
+def dead_keys(stand: Stand) -> Numbers:
+    """10,000 keys with a dead letter and five parked followers each; as many good ones behind."""
+    parked = Fill("Pinged", "bench.noop", 60_000, 10_000, "dead", dead_first=True)
+    return _drained(stand, "dead_keys", parked, _GOOD)
+
+
+def _drained(stand: Stand, name: str, *fills: Fill) -> Numbers:
+    def fill(database: Database) -> None:
+        for one in fills:
+            one.into(database)
+        settle_statistics(database)
+
+    with stand.filled(name, fill).copied() as database, working(database) as started:
+        return {name: database.drained_in(started, _SECONDS).rate}

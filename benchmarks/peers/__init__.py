@@ -1,0 +1,1 @@
+"""Programs of the peers. They run in a virtual environment of their own, without Flowdeck."""

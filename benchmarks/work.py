@@ -1,0 +1,131 @@
+"""Steps that need our Django, each in a process of its own: ``python -m benchmarks.work STEP N``.
+
+Prints what it measured as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+
+import django
+
+django.setup()
+
+from django.contrib.auth.models import User  # noqa: E402
+from django.core.management import call_command  # noqa: E402
+from django.db import connection, transaction  # noqa: E402
+
+from benchmarks.flow.events import Pinged, Timed  # noqa: E402
+from benchmarks.flow.models import Note  # noqa: E402
+from events import Draft, publish  # noqa: E402
+from events.testing import settle  # noqa: E402
+from processors import orders  # noqa: E402
+from processors.domain_events import InventoryReplenished  # noqa: E402
+from processors.models import Product  # noqa: E402
+
+_ORDERS_AT_ONCE = 100
+
+
+def prepare() -> dict[str, float]:
+    """Tables, a customer, and products in stock for any number of orders."""
+    call_command("migrate", run_syncdb=True, verbosity=0)
+    call_command("seed_demo")
+    skus = Product.objects.values_list("sku", flat=True)
+    publish(
+        *[
+            Draft(InventoryReplenished(sku=sku, quantity=10_000_000), stream=f"product-{sku}")
+            for sku in skus
+        ]
+    )
+    settle()
+    return {}
+
+
+def place_orders(count: str) -> dict[str, float]:
+    """Orders without faults, 100 per transaction."""
+    user = User.objects.get(username="customer")
+    skus = list(Product.objects.values_list("sku", flat=True))
+    wanted = [([{"sku": skus[n % len(skus)], "quantity": 1}], "") for n in range(int(count))]
+    started = time.perf_counter()
+    for first in range(0, len(wanted), _ORDERS_AT_ONCE):
+        orders.place_many(user, wanted[first : first + _ORDERS_AT_ONCE])
+    return {"orders": int(count) / (time.perf_counter() - started)}
+
+
+def order_steadily(rate: str, seconds: str) -> dict[str, float]:
+    """So many orders a second, one by one, as customers place them."""
+    user = User.objects.get(username="customer")
+    items = [{"sku": Product.objects.values_list("sku", flat=True)[0], "quantity": 1}]
+    for n in _steadily(float(rate), float(seconds)):
+        orders.place_order(user, items, f"bench-{n}")
+    return {}
+
+
+def publish_one(count: str) -> dict[str, float]:
+    """One event per transaction, each of a stream of its own."""
+    return {"publish_1": _rate(int(count), lambda n: publish(Pinged(n=n), stream=f"one-{n}"))}
+
+
+def publish_hundred(count: str) -> dict[str, float]:
+    """100 events per transaction."""
+
+    def one(n: int) -> None:
+        events = [Draft(Pinged(n=i), stream=f"hundred-{n}-{i}") for i in range(100)]
+        publish(*events)
+
+    return {"publish_100": 100 * _rate(int(count), one)}
+
+
+def commit_row(count: str) -> dict[str, float]:
+    """What it is held against: one small row per transaction, without ORM or index."""
+
+    def one(n: int) -> None:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("INSERT INTO bare (n, text) VALUES (%s, %s)", [n, "noted"])
+
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE bare (n int, text text)")
+    return {"commit_row": _rate(int(count), one)}
+
+
+def commit_orm_row(count: str) -> dict[str, float]:
+    """The same through the ORM."""
+    return {"commit_orm_row": _rate(int(count), lambda n: Note.objects.create(n=n, text="noted"))}
+
+
+def publish_timed(rate: str, seconds: str) -> dict[str, float]:
+    """Events that carry the moment they were published."""
+    for n in _steadily(float(rate), float(seconds)):
+        publish(Timed(at=time.time()), stream=f"timed-{n}")
+    return {}
+
+
+def _rate(count: int, one: Callable[[int], object]) -> float:
+    for n in range(-20, 0):
+        one(n)  # connections, plans, imports
+    started = time.perf_counter()
+    for n in range(count):
+        one(n)
+    return count / (time.perf_counter() - started)
+
+
+def _steadily(rate: float, seconds: float):  # type: ignore[no-untyped-def]
+    started = time.perf_counter()
+    for n in range(int(rate * seconds)):
+        time.sleep(max(0.0, started + n / rate - time.perf_counter()))
+        yield n
+
+
+STEPS = {
+    step.__name__: step
+    for step in (
+        prepare, place_orders, order_steadily, publish_one, publish_hundred, commit_row,
+        commit_orm_row, publish_timed,
+    )
+}  # fmt: skip
+
+if __name__ == "__main__":
+    print(json.dumps(STEPS[sys.argv[1]](*sys.argv[2:])))
