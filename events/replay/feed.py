@@ -1,8 +1,9 @@
 """Feeding projections the log again: what they have had live, in the same order per key.
 
-A replay applies exactly the events whose delivery to the projection is done. So what is pending or
-dead stays for the engine to bring, and what was discarded stays out. The feed may run beside the
-workers: a key with an unfinished delivery is put off from there on, until the lanes are held.
+A replay applies every event the projection subscribes to, except what is unfinished (the engine
+will bring it) and what was discarded (a person left it out). An event without a delivery counts as
+done: the projection did not know its type then, or the delivery was archived. The feed may run
+beside the workers: a key with an unfinished delivery is put off until the lanes are held.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from events.registry import Processor
 from events.replay.shadow import Shadow, only_shadows
 from events.schema import load
 from events.sql import dialect
+from events.store import slot_of
 
 _MOST_PUT_OFF = 100_000
 
@@ -31,6 +33,14 @@ class _Progress:
     projection: Processor
     held: set[str] = field(default_factory=set)
     put_off: list[int] = field(default_factory=list)
+    undelivered: bool = False
+
+    def wants(self, event: StoredEvent, state: str | None) -> bool:
+        """Whether the projection subscribes to it, and has had it or will never get it."""
+        if event.type not in self.projection.subscriptions:
+            return False
+        self.undelivered = self.undelivered or state is None
+        return state != DeliveryState.DISCARDED
 
 
 class Feed:
@@ -69,8 +79,15 @@ class Feed:
                 return
             for progress in self._of:
                 of = states[progress.projection.name]
-                mine = [e for e in events if of.get(e.position) == DeliveryState.DONE]
+                mine = [e for e in events if progress.wants(e, of.get(e.position))]
+                mine = [e for e in mine if of.get(e.position, "done") == DeliveryState.DONE]
                 self._apply(progress.projection, mine)
+
+    def adopt(self) -> None:
+        """Note events that were replayed without ever having been delivered as done."""
+        for progress in self._of:
+            if progress.undelivered:
+                _deliver_as_done(progress.projection, self.position)
 
     def _read(self, upto: int | None) -> tuple[list[StoredEvent], dict[str, dict[int, str]]]:
         """The next chunk, and the states of its deliveries by projection and position."""
@@ -107,9 +124,9 @@ class Feed:
         of, held, due = states[progress.projection.name], progress.held, []
         for event in events:
             state = of.get(event.position)
-            if state is None or state == DeliveryState.DISCARDED:
+            if not progress.wants(event, state):
                 continue
-            if state == DeliveryState.DONE and event.key not in held:
+            if state in (None, DeliveryState.DONE) and event.key not in held:
                 due.append(event)
                 continue
             held.add(event.key)
@@ -158,6 +175,19 @@ def _call(
             projection.handler(events, deliveries)
         else:
             projection.handler(events)
+
+
+def _deliver_as_done(projection: Processor, upto: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT e.position, e.key FROM events_event e LEFT JOIN events_delivery d "
+            "ON d.position = e.position AND d.processor = %s "
+            f"WHERE e.type IN ({_marks(projection.subscriptions)}) AND e.position <= %s "
+            "AND d.id IS NULL",
+            [projection.name, *projection.subscriptions, upto],
+        )
+        rows = [(position, key, slot_of(key)) for position, key in cursor.fetchall()]
+        dialect().insert_deliveries(cursor, projection.name, rows, DeliveryState.DONE.value)
 
 
 def _read_at(positions: Sequence[int]) -> list[StoredEvent]:

@@ -28,7 +28,7 @@ _PATIENCE = 60.0  # seconds for transactions that may hide events
 _ROWS = 20
 
 State, Kind = ReplayRun.State, ReplayRun.Kind
-Follow = Callable[[ReplayRun], None]
+Follow = Callable[[ReplayRun], object]
 
 
 def request(
@@ -104,6 +104,7 @@ class _Work:
     def result(self) -> dict[str, Any]:
         """Replay beside the live tables, then report, compare or make equal."""
         projections = replayable(self._run.processors)
+        _refuse_new(projections)
         models = dict.fromkeys(model for p in projections for model in p.models)
         with shadows(list(models)) as made:
             feed = Feed(projections, made)
@@ -116,7 +117,10 @@ class _Work:
                 _hold(projections)
                 feed.finish()
                 self._run.done = feed.seen
-                return {"models": [self._conclude(shadow) for shadow in made]}
+                reports = [self._conclude(shadow) for shadow in made]
+                if self._run.kind == Kind.REBUILD:
+                    feed.adopt()
+                return {"models": reports}
 
     def _feed_up_to(self, feed: Feed, bound: int | None) -> None:
         """Feed beside the workers, until little is left to do while they wait."""
@@ -143,8 +147,8 @@ class _Work:
         self._run.beat_at = datetime.now(UTC)
         self._run.total = max(self._run.total, feed.seen)
         self._run.save(update_fields=["done", "total", "beat_at"])
-        self._run.refresh_from_db(fields=["cancelled_by"])
         self._follow(self._run)
+        self._run.refresh_from_db(fields=["cancelled_by"])
         if self._run.cancelled_by:
             raise ReplayCancelled(f"Cancelled by {self._run.cancelled_by}.")
 
@@ -159,6 +163,16 @@ def _hold(projections: Sequence[Processor]) -> None:
     """Lock all lanes, so that live deliveries wait until the transaction ends."""
     names = [projection.name for projection in projections]
     list(Lane.objects.select_for_update().filter(processor__in=names).order_by("id"))
+
+
+def _refuse_new(projections: Sequence[Processor]) -> None:
+    known = set(Lane.objects.values_list("processor", flat=True).distinct())
+    for projection in projections:
+        if projection.name not in known:
+            raise ReplayRefused(
+                f"{projection.name} is new, and its past is still being delivered to it: wait "
+                "until a worker has taken it up."
+            )
 
 
 def _analyze(made: Sequence[Shadow]) -> None:

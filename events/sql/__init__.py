@@ -41,6 +41,9 @@ class EventRow:
     recorded_at: datetime
 
 
+DeliveryRow = tuple[int, str, int]  # position, key, slot
+
+
 @dataclass(frozen=True, slots=True)
 class LaneRow:
     """A claimed lane."""
@@ -150,9 +153,9 @@ class Dialect(Protocol):
         """Events of the log as ``where`` (and what follows it) chooses them."""
 
     def insert_deliveries(
-        self, cursor: CursorWrapper, processor: str, rows: Sequence[tuple[int, str, int]]
+        self, cursor: CursorWrapper, processor: str, rows: Sequence[DeliveryRow], state: str
     ) -> None:
-        """A pending delivery for each (position, key, slot) that has none yet."""
+        """A delivery in this state for each of the rows that has none yet."""
 
     def transactions(self, cursor: CursorWrapper) -> tuple[int, int]:
         """The oldest transaction under way, and the next one to come.
@@ -185,4 +188,13 @@ EVENT_COLUMNS = (
     "correlation_id, causation_id, producer, occurred_at, recorded_at"
 )
 
-__all__ = ["EVENT_COLUMNS", "Dialect", "DueDelivery", "EventRow", "LaneRow", "Mark", "dialect"]
+__all__ = [
+    "EVENT_COLUMNS",
+    "DeliveryRow",
+    "Dialect",
+    "DueDelivery",
+    "EventRow",
+    "LaneRow",
+    "Mark",
+    "dialect",
+]

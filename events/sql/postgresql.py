@@ -16,7 +16,7 @@ import orjson
 from django.db.backends.utils import CursorWrapper
 
 from events.event import StoredEvent
-from events.sql import DueDelivery, EventRow, LaneRow, Mark
+from events.sql import DeliveryRow, DueDelivery, EventRow, LaneRow, Mark
 
 # Lanes are ranges of slots; the index of due deliveries is by sixteenth of the slots and position,
 # so that a lane of the default sixteen is read in order of position without a sort.
@@ -276,15 +276,21 @@ def select_events(
 
 
 def insert_deliveries(
-    cursor: CursorWrapper, processor: str, rows: Sequence[tuple[int, str, int]]
+    cursor: CursorWrapper, processor: str, rows: Sequence[DeliveryRow], state: str
 ) -> None:
     """See Dialect."""
     cursor.execute(
         "INSERT INTO events_delivery (position, processor, key, slot, state, attempts) "
-        "SELECT t.position, %s, t.key, t.slot, 'pending', 0 "
+        "SELECT t.position, %s, t.key, t.slot, %s, 0 "
         "FROM unnest(%s::bigint[], %s::text[], %s::int[]) AS t(position, key, slot) "
         "ON CONFLICT (position, processor) DO NOTHING",
-        [processor, [row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows]],
+        [
+            processor,
+            state,
+            [row[0] for row in rows],
+            [row[1] for row in rows],
+            [row[2] for row in rows],
+        ],
     )
 
 

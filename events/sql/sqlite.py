@@ -16,7 +16,7 @@ from uuid import UUID
 from django.db.backends.utils import CursorWrapper
 
 from events.event import StoredEvent
-from events.sql import DueDelivery, EventRow, LaneRow, Mark
+from events.sql import DeliveryRow, DueDelivery, EventRow, LaneRow, Mark
 
 _ADVANCE = """
 INSERT INTO events_stream (name, head)
@@ -33,7 +33,7 @@ VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 
 _INSERT_DELIVERY = """
 INSERT INTO events_delivery (position, processor, key, slot, state, attempts)
-VALUES (%s, %s, %s, %s, 'pending', 0)
+VALUES (%s, %s, %s, %s, %s, 0)
 """
 
 _CLAIM = """
@@ -159,7 +159,7 @@ def insert_events(
     cursor.executemany(
         _INSERT_DELIVERY,
         [
-            (positions[row.id], processor, row.key, row.slot)
+            (positions[row.id], processor, row.key, row.slot, "pending")
             for row in rows
             for type_name, processor in fan_out
             if type_name == row.type
@@ -250,12 +250,12 @@ def select_events(
 
 
 def insert_deliveries(
-    cursor: CursorWrapper, processor: str, rows: Sequence[tuple[int, str, int]]
+    cursor: CursorWrapper, processor: str, rows: Sequence[DeliveryRow], state: str
 ) -> None:
     """See Dialect."""
     cursor.executemany(
         f"{_INSERT_DELIVERY} ON CONFLICT (position, processor) DO NOTHING",
-        [(position, processor, key, slot) for position, key, slot in rows],
+        [(position, processor, key, slot, state) for position, key, slot in rows],
     )
 
 
