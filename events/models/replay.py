@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from django.db import models
+from django.db.models import Q
 
 SILENCE = timedelta(seconds=30)
 
@@ -51,6 +52,7 @@ class ReplayRun(models.Model):
 
     class Meta:
         ordering = ["-id"]
+        indexes = [models.Index(fields=["id"], condition=Q(state="waiting"), name="replay_waiting")]
 
     def __str__(self) -> str:
         """Kind and processors."""
@@ -64,6 +66,11 @@ class ReplayRun(models.Model):
             and self.beat_at is not None
             and datetime.now(UTC) - self.beat_at > SILENCE
         )
+
+    @property
+    def differing(self) -> int:
+        """How many rows differed, over all its models."""
+        return sum(report.get("differing", 0) for report in self.result.get("models", ()))
 
     @property
     def rate(self) -> float | None:
