@@ -17,12 +17,13 @@ run: $(INSTALLED) ## start Flowdeck at http://127.0.0.1:8000 (PORT, FLOWDECK_HOM
 test: $(INSTALLED_DEV) ## every test, on SQLite and PostgreSQL (ARGS for pytest)
 	@exec $(BIN)/python -m tests.run $(ARGS)
 
-lint: $(INSTALLED_DEV) ## style, types, import contracts, templates
+lint: $(INSTALLED_DEV) ## style, types, import contracts, templates, event schemas
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/djlint --quiet --lint templates
+	$(BIN)/python manage.py schemas --check
 
 format: $(INSTALLED_DEV) ## put code into the common style
 	$(BIN)/ruff check --fix-only .

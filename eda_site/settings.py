@@ -123,7 +123,11 @@ CHANNEL_LAYERS: dict[str, Any] = {
         },
     }
 }
-EVENTS: dict[str, Any] = {"REDIS_URL": REDIS_URL, "PRODUCER": "shop"}
+EVENTS: dict[str, Any] = {
+    "REDIS_URL": REDIS_URL,
+    "PRODUCER": "shop",
+    "SCHEMAS_LOCK": str(BASE_DIR / "schemas.lock"),
+}
 
 CELERY_BROKER_URL = environment.broker_url(REDIS_URL)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True

@@ -27,6 +27,7 @@ _CONNECTIONS = 10
 _REST = 2.0  # seconds that a bell which failed is left alone
 
 DRAIN_TASK = "events.drain"
+REPLAY_TASK = "events.replay"
 BROKER_ERRORS: tuple[type[Exception], ...] = (redis.RedisError, OSError)
 
 
@@ -79,7 +80,19 @@ def ring(processors: Iterable[str]) -> bool:
         return False
     try:
         for name in _silent(names):
-            _send(name)
+            _send(DRAIN_TASK, name)
+    except BROKER_ERRORS as error:
+        breaker.failed(error)
+        return False
+    return True
+
+
+def start_run(number: int) -> bool:
+    """Ask a worker to do a replay run that waits. Returns whether it was asked; never raises."""
+    if breaker.resting:
+        return False
+    try:
+        _send(REPLAY_TASK, number)
     except BROKER_ERRORS as error:
         breaker.failed(error)
         return False
@@ -105,11 +118,11 @@ def _silent(names: list[str]) -> list[str]:
     return [name for name, was_set in zip(names, pipeline.execute(), strict=True) if was_set]
 
 
-def _send(processor: str) -> None:
+def _send(task: str, argument: str | int) -> None:
     try:
         with _producers(os.getpid()).acquire(block=True, timeout=_TIMEOUT) as producer:
             current_app.send_task(
-                DRAIN_TASK, (processor,), producer=producer, retry=False, ignore_result=True
+                task, (argument,), producer=producer, retry=False, ignore_result=True
             )
     except kombu.exceptions.KombuError as error:
         raise ConnectionError(str(error)) from error

@@ -10,7 +10,7 @@ from django.db import connection
 
 from events.conf import conf
 from events.registry import registry
-from events.upcasting import gaps
+from events.upcasting import faults, gaps
 
 
 @register("events")
@@ -18,6 +18,7 @@ def declarations(**_: Any) -> list[CheckMessage]:
     """Duplicate names, unknown types, gaps in upcaster chains."""
     found: list[CheckMessage] = [Error(text, id="events.E001") for text in registry.problems]
     found += [Error(text, hint="Declare it with @upcaster.", id="events.E002") for text in gaps()]
+    found += [Error(text, id="events.E005") for text in faults()]
     for processor in registry.processors.values():
         unknown = sorted(set(processor.subscriptions) - set(registry.event_types))
         if unknown:

@@ -20,7 +20,8 @@ class Conf:
     that no processor emitted. ``LEASE_SECONDS`` is how long a worker that vanished while calling
     the outside world keeps its lanes. A drain goes on for ``DRAIN_SECONDS``, a batch ends after
     ``BATCH_SECONDS``; ``LANES_PER_CLAIM`` lanes are worked on in one batch. A lane whose claims
-    ended badly ``CRASHES`` times in a row is worked on one delivery at a time.
+    ended badly ``CRASHES`` times in a row is worked on one delivery at a time. ``SCHEMAS_LOCK`` is
+    the path of the file in which ``manage.py schemas`` keeps the schemas of what is stored.
     """
 
     REDIS_URL: str = ""
@@ -33,6 +34,7 @@ class Conf:
     CRASHES: int = 3
     BELL_SECONDS: float = 2.0
     SWEEP_SECONDS: float = 1.0
+    SCHEMAS_LOCK: str = "schemas.lock"
 
 
 @lru_cache(maxsize=1)

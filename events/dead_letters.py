@@ -107,8 +107,22 @@ def make_due(deliveries: QuerySet[Delivery]) -> int:
     """End the waiting of retrying deliveries now; return how many there were."""
     with transaction.atomic():
         chosen = deliveries.filter(state=DeliveryState.RETRYING)
-        _lock_lanes(chosen)
+        lock_lanes(chosen)
         count = chosen.update(state=DeliveryState.PENDING, due_at=None)
+    return count
+
+
+def _resolve(ids: Iterable[int], action: str, state: DeliveryState, by: str, reason: str) -> int:
+    with transaction.atomic():
+        chosen = Delivery.objects.filter(pk__in=list(ids), state=DeliveryState.DEAD)
+        lock_lanes(chosen)
+        # Whoever came first has it: only what is still dead under the lock is touched.
+        rows = list(chosen.values_list("id", "processor", "event_id"))
+        count = Delivery.objects.filter(pk__in=[row[0] for row in rows]).update(
+            state=state, due_at=None
+        )
+        if count:
+            transaction.on_commit(lambda: _resolved(action, rows, by, reason))
     return count
 
 
@@ -120,7 +134,7 @@ def _resolved(action: str, rows: list[tuple[int, str, int]], by: str, reason: st
     )  # fmt: skip
 
 
-def _lock_lanes(deliveries: QuerySet[Delivery]) -> None:
+def lock_lanes(deliveries: QuerySet[Delivery]) -> None:
     """What becomes due again does so under its lane's lock, or a drain could overtake it."""
     slots = set(deliveries.values_list("processor", "slot"))
     if not slots:

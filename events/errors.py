@@ -65,6 +65,14 @@ class DeliveryStateError(EventsError):
     """The delivery is not in a state that allows this action (somebody was faster)."""
 
 
+class ReplayRefused(EventsError):
+    """The processor can't be replayed or given past deliveries again, or not now."""
+
+
+class ReplayCancelled(EventsError):
+    """Somebody cancelled the run while it was under way; the live read models are as before."""
+
+
 class Reject(EventsError):
     """Raise in a handler to send the delivery straight to the dead letters.
 

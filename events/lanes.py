@@ -59,13 +59,20 @@ def _host() -> str:
 
 
 def create_missing(processors: Iterable[Processor]) -> None:
-    """Create the lanes of processors that have none. Safe to call at the same time twice."""
+    """Create the lanes of processors that have none. Safe to call at the same time twice.
+
+    A projection that has none is new: its past is delivered to it first.
+    """
+    from events.backfill import backfill
     from events.models import Lane, ProcessorState
 
-    with transaction.atomic():
-        for processor in sorted(processors, key=lambda p: p.name):
-            if processor.name in _created:
-                continue
+    for processor in sorted(processors, key=lambda p: p.name):
+        if processor.name in _created:
+            continue
+        new = not Lane.objects.filter(processor=processor.name).exists()
+        if new and processor.replayable and not backfill(processor):
+            continue
+        with transaction.atomic():
             # The row is only the lock here: two creators must not mix two divisions.
             ProcessorState.objects.get_or_create(name=processor.name)
             ProcessorState.objects.select_for_update().get(name=processor.name)

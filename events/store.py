@@ -6,9 +6,10 @@ import json
 import re
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 from django.db import connection
 from uuid_utils.compat import uuid7
@@ -63,6 +64,25 @@ def append(
     return tuple(
         AppendedEvent(positions[row.id], row.type, row.stream, row.correlation_id) for row in rows
     )
+
+
+def append_old(
+    stream: str, type_name: str, version: int, data: Mapping[str, Any], *,
+    correlation_id: UUID, occurred_at: datetime, producer: str,
+) -> None:  # fmt: skip
+    """Append an event as code of before would have: of an older version, unchecked.
+
+    For demos and tests of evolution. Needs an open transaction; its processors find it with the
+    next sweep.
+    """
+    with connection.cursor() as cursor:
+        sequence = dialect().advance_heads(cursor, {stream: 1})[stream]
+        row = EventRow(
+            uuid7(), stream, sequence, type_name, version, json.dumps(data), "{}", stream,
+            slot_of(stream), correlation_id, None, producer, occurred_at, datetime.now(UTC),
+        )  # fmt: skip
+        fan_out = [(type_name, processor.name) for processor in registry.subscribers(type_name)]
+        dialect().insert_events(cursor, [row], fan_out)
 
 
 def read_stream(name: str, after: int = 0) -> list[StoredEvent]:

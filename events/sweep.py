@@ -39,6 +39,17 @@ def sweep() -> None:
     names = due_processors()
     for name in _unheard.among(names) if bell.ring(names) else names:
         drain.drain(registry.processor(name))
+    for number in _forgotten_runs():
+        bell.start_run(number)
+
+
+def _forgotten_runs() -> list[int]:
+    """Replay runs that still wait although a worker was asked to do them: the bell was lost."""
+    from events.models import ReplayRun
+
+    waiting = ReplayRun.objects.filter(state="waiting").order_by("id")
+    since = datetime.now(UTC) - timedelta(seconds=_PATIENCE)
+    return list(waiting.filter(requested_at__lt=since).values_list("pk", flat=True)[:1])
 
 
 class _Unheard:

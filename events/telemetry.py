@@ -12,6 +12,7 @@ signal                payload (keyword arguments of the listener)
 ``paused``            ``processor``, ``by``, ``reason``
 ``resumed``           ``processor``, ``by``, ``reason``
 ``resolved``          ``action``, ``count``, ``by``, ``reason``, ``deliveries``: dead letters
+``replayed``          ``kind``, ``processors``, ``state``: a run over the log has ended
 ====================  =============================================================
 
 A listener that raises is logged and cannot harm the engine.
@@ -38,6 +39,7 @@ Signal = Literal[
     "paused",
     "resumed",
     "resolved",
+    "replayed",
 ]
 Listener = Callable[..., None]
 _listeners: dict[str, list[Listener]] = defaultdict(list)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
+
+from pydantic import ValidationError
 
 from events.errors import UnknownVersion
 from events.event import Event, EventType
@@ -13,13 +16,18 @@ Payload = dict[str, Any]
 Upcaster = Callable[[Payload], Payload]
 
 _chain: dict[tuple[str, int], Upcaster] = {}
+_samples: dict[tuple[str, int], Payload] = {}
 
 
-def upcaster(event: type[Event], *, from_version: int) -> Callable[[Upcaster], Upcaster]:
+def upcaster(
+    event: type[Event], *, from_version: int, sample: Payload | None = None
+) -> Callable[[Upcaster], Upcaster]:
     """Declare the decorated pure function as the step from ``from_version`` to the next one::
 
-    @upcaster(OrderCreated, from_version=1)
+    @upcaster(OrderCreated, from_version=1, sample={"order_id": 1, "total": "9.50"})
     def with_currency(data): return {**data, "currency": "EUR"}
+
+    ``sample`` is a payload as it was stored then; ``manage.py check`` brings it up to date.
     """
 
     def register(function: Upcaster) -> Upcaster:
@@ -32,6 +40,8 @@ def upcaster(event: type[Event], *, from_version: int) -> Callable[[Upcaster], U
                 f"{function.__module__}.{function.__qualname__}. Remove one."
             )
         _chain.setdefault(step, function)
+        if sample is not None:
+            _samples.setdefault(step, sample)
         return function
 
     return register
@@ -59,6 +69,36 @@ def readable(declared: EventType, version: int) -> bool:
     """Whether a payload stored with ``version`` can be brought to the declared version."""
     steps = range(version, declared.version)
     return version <= declared.version and all((declared.name, step) in _chain for step in steps)
+
+
+def has_upcaster(type_name: str, from_version: int) -> bool:
+    """Whether there is a step from this version of the type to the next one."""
+    return (type_name, from_version) in _chain
+
+
+def faults() -> list[str]:
+    """What is wrong with the steps there are, one message each: where they lead, their samples."""
+    return [text for step in sorted(_chain) if (text := _fault(*step))]
+
+
+def _fault(name: str, version: int) -> str:
+    declared = registry.event_types.get(name)
+    if declared is None:
+        return ""
+    what = f"The upcaster of {name} from version {version}"
+    if not 1 <= version < declared.version:
+        return (
+            f"{what} leads nowhere, or round in circles: the type is at version "
+            f"{declared.version}. Raise the type's version, or remove the upcaster."
+        )
+    sample = _samples.get((name, version))
+    if sample is None:
+        return f"{what} has no sample: give it one, @upcaster(..., sample={{...}}), as stored then."
+    try:
+        declared.cls.model_validate_json(json.dumps(upcast(declared, version, dict(sample))))
+    except (UnknownVersion, ValidationError, LookupError, TypeError, ValueError) as error:
+        return f"{what} does not bring its sample up to date: {error}"
+    return ""
 
 
 def gaps() -> list[str]:

@@ -12,6 +12,7 @@ from events.dashboard import (
     live_views,  # noqa: F401 (likewise)
     log,
     processors,
+    replay,
     timeline,
     traces,
 )
@@ -37,6 +38,9 @@ urlpatterns = [
     path("dead-letters/groups/<str:fingerprint>/", dead_letters.status, name="group_status"),
     path("audit/", audit_page.audit, name="audit"),
     path("audit/export/", audit_page.export, name="audit_export"),
+    path("replay/", replay.replay, name="replay"),
+    path("replay/runs/", replay.run, name="run_replay"),
+    path("replay/runs/<int:number>/cancel/", replay.cancel, name="cancel_replay"),
     path("account/", account.account, name="account"),
     path("account/tokens/", account.create_token, name="create_token"),
     path("account/tokens/<int:number>/revoke/", account.revoke_token, name="revoke_token"),

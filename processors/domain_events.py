@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from events import Event
+from events import Event, upcaster
 
 
 class Item(BaseModel):
@@ -19,15 +19,32 @@ class Item(BaseModel):
     price: Decimal
 
 
-class OrderCreated(Event, version=1):
-    """Somebody placed an order; its reference is the idempotency key of the request."""
+class OrderCreated(Event, version=2):
+    """Somebody placed an order; its reference is the idempotency key of the request.
+
+    Version 1 named no currency: all prices were in euros.
+    """
 
     order_id: int
     user_id: int
     total: Decimal
     items: list[Item]
+    currency: Literal["EUR"] = "EUR"
     reference: str = ""
     scenario: str = ""
+
+
+@upcaster(
+    OrderCreated,
+    from_version=1,
+    sample={
+        "order_id": 7, "user_id": 3, "total": "28.00", "reference": "", "scenario": "",
+        "items": [{"sku": "mug", "quantity": 2, "price": "14.00"}],
+    },
+)  # fmt: skip
+def with_currency(data: dict[str, Any]) -> dict[str, Any]:
+    """Version 2 says which currency the prices are in."""
+    return {**data, "currency": "EUR"}
 
 
 class PaymentProcessed(Event, version=1, refusal={"status": "failed"}):

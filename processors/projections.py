@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from django.db import connection
 
-from events import Delivery, projection
+from events import Delivery, Event, projection
+from processors import json_rows
 from processors.domain_events import (
     InventoryRejected,
     InventoryReleased,
@@ -28,65 +31,97 @@ OrderEvent = (
     OrderCreated | PaymentProcessed | PaymentRefunded | InventoryReserved | InventoryRejected
     | InventoryReleased | OrderConfirmed | OrderCancelled | NotificationSent
 )  # fmt: skip
-_CHANGING = [
-    "status", "reason", "payment", "stock", "paid_at", "reserved_at", "decided_at",
-    "refunded_at", "released_at", "notified_at",
-]  # fmt: skip
+Row = dict[str, Any]
+
+_NEW = {
+    "order_id": "bigint", "user_id": "bigint", "correlation_id": "uuid", "reference": "text",
+    "scenario": "text", "items": "text", "total": "numeric", "placed_at": "timestamptz",
+}  # fmt: skip
+_CHANGING = {
+    "order_id": "bigint", "status": "text", "reason": "text", "payment": "text", "stock": "text",
+    "paid_at": "timestamptz", "reserved_at": "timestamptz", "decided_at": "timestamptz",
+    "refunded_at": "timestamptz", "released_at": "timestamptz", "notified_at": "timestamptz",
+}  # fmt: skip
 
 
 @projection("orders", model=OrderSummary, batch=True)
 def orders(events: list[OrderEvent], deliveries: list[Delivery]) -> None:
     """How far each order has come, for *my orders*."""
-    rows = OrderSummary.objects.in_bulk({event.order_id for event in events})
+    placed: list[Row] = []
+    changes: dict[int, Row] = {}
     for event, delivery in zip(events, deliveries, strict=True):
         if isinstance(event, OrderCreated):
-            rows[event.order_id] = _placed(event, delivery)
-        else:
-            _advance(rows[event.order_id], event, delivery)
-    OrderSummary.objects.bulk_create(
-        rows.values(), update_conflicts=True, unique_fields=["order_id"], update_fields=_CHANGING
+            placed.append(_placed(event, delivery))
+            continue
+        row = changes.setdefault(event.order_id, {"order_id": event.order_id})
+        row |= _change(event, json_rows.moment(delivery.envelope.recorded_at))
+    if placed:
+        _insert(placed)
+    if changes:
+        _update(list(changes.values()))
+
+
+def _insert(rows: list[Row]) -> None:
+    given = "jsonb" if connection.vendor == "postgresql" else "text"
+    json_rows.execute(
+        f"INSERT INTO processors_ordersummary ({', '.join(_NEW)}, status, reason, payment, stock) "
+        "SELECT order_id, user_id, correlation_id, reference, scenario, "
+        f"CAST(items AS {given}), total, placed_at, 'open', '', '', '' "
+        f"FROM {json_rows.as_table(_NEW)} WHERE true ON CONFLICT (order_id) DO NOTHING",
+        rows,
     )
 
 
-def _placed(event: OrderCreated, delivery: Delivery) -> OrderSummary:
-    return OrderSummary(
-        order_id=event.order_id,
-        user_id=event.user_id,
-        correlation_id=delivery.envelope.correlation_id,
-        reference=event.reference,
-        scenario=event.scenario,
-        items=[item.model_dump(mode="json") for item in event.items],
-        total=event.total,
-        placed_at=delivery.envelope.recorded_at,
+def _update(rows: list[Row]) -> None:
+    """Set what the rows name; orders are not read for it."""
+    names = [name for name in _CHANGING if name != "order_id"]
+    assignments = ", ".join(f"{name} = coalesce(v.{name}, t.{name})" for name in names)
+    found = json_rows.execute(
+        f"UPDATE processors_ordersummary AS t SET {assignments} "
+        f"FROM {json_rows.as_table(_CHANGING)} WHERE t.order_id = v.order_id",
+        rows,
     )
+    if found != len(rows):
+        raise OrderSummary.DoesNotExist(
+            f"{len(rows) - found} of the orders {', '.join(str(r['order_id']) for r in rows[:20])} "
+            "have no OrderCreated before their other events."
+        )
 
 
-def _advance(row: OrderSummary, event: OrderEvent, delivery: Delivery) -> None:
-    at = delivery.envelope.recorded_at
+def _placed(event: OrderCreated, delivery: Delivery) -> Row:
+    correlation_id = delivery.envelope.correlation_id
+    return {
+        "order_id": event.order_id,
+        "user_id": event.user_id,
+        "correlation_id": OrderSummary._meta.get_field("correlation_id").get_db_prep_value(
+            correlation_id, connection
+        ),
+        "reference": event.reference,
+        "scenario": event.scenario,
+        "items": json.dumps([item.model_dump(mode="json") for item in event.items]),
+        "total": str(event.total),
+        "placed_at": json_rows.moment(delivery.envelope.recorded_at),
+    }
+
+
+def _change(event: OrderEvent, at: Any) -> Row:
     match event:
         case PaymentProcessed():
-            row.payment, row.paid_at = event.status, at
+            return {"payment": event.status, "paid_at": at}
         case InventoryReserved():
-            row.stock, row.reserved_at = "reserved", at
+            return {"stock": "reserved", "reserved_at": at}
         case InventoryRejected():
-            row.stock, row.reserved_at = "rejected", at
-        case _:
-            _end(row, event, at)
-
-
-def _end(row: OrderSummary, event: OrderEvent, at: datetime) -> None:
-    match event:
-        case OrderConfirmed():
-            row.status, row.decided_at = OrderSummary.Status.CONFIRMED, at
+            return {"stock": "rejected", "reserved_at": at}
         case OrderCancelled():
-            row.status, row.decided_at = OrderSummary.Status.CANCELLED, at
-            row.reason = event.reason
-        case PaymentRefunded():
-            row.refunded_at = at
-        case InventoryReleased():
-            row.released_at = at
-        case NotificationSent():
-            row.notified_at = at
+            return {"status": "cancelled", "decided_at": at, "reason": event.reason}
+    return {**_STATUS.get(type(event), {}), _MOMENT[type(event)]: at}
+
+
+_STATUS: dict[type[Event], Row] = {OrderConfirmed: {"status": "confirmed"}}
+_MOMENT: dict[type[Event], str] = {
+    OrderConfirmed: "decided_at", PaymentRefunded: "refunded_at",
+    InventoryReleased: "released_at", NotificationSent: "notified_at",
+}  # fmt: skip
 
 
 @projection("stock", model=StockLevel, batch=True)

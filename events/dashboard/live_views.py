@@ -4,6 +4,7 @@ from events import live
 from events.dashboard.live_dead_letters import DeadLettersView
 from events.dashboard.live_log import LogView
 from events.dashboard.live_processors import ProcessorsView, RateView
+from events.dashboard.live_replay import ReplayView
 from events.dashboard.live_timeline import TimelineView
 from events.dashboard.live_traces import TracesView, TraceView
 
@@ -12,5 +13,6 @@ live.register("trace", TraceView)
 live.register("traces", TracesView)
 live.register("processors", ProcessorsView)
 live.register("rate", RateView)
+live.register("replay", ReplayView)
 live.register("timeline", TimelineView)
 live.register("dead-letters", DeadLettersView)

@@ -36,12 +36,16 @@ class Lane(models.Model):
 
 
 class ProcessorState(models.Model):
-    """What an operator has switched for one processor. No row: nothing is switched."""
+    """What an operator has switched for one processor. No row: nothing is switched.
+
+    ``backfilled_to`` is how far the past of a new projection has been delivered to it.
+    """
 
     name = models.CharField(max_length=64, primary_key=True)
     paused_at = models.DateTimeField(null=True)
     paused_by = models.CharField(max_length=150, default="")
     pause_reason = models.CharField(max_length=300, default="")
+    backfilled_to = models.BigIntegerField(default=0)
 
     def __str__(self) -> str:
         """Name and switch."""

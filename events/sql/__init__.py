@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 from uuid import UUID
 
 from django.core.exceptions import ImproperlyConfigured
@@ -39,6 +39,9 @@ class EventRow:
     producer: str
     occurred_at: datetime
     recorded_at: datetime
+
+
+DeliveryRow = tuple[int, str, int]  # position, key, slot
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +147,28 @@ class Dialect(Protocol):
     def due_processors(self, cursor: CursorWrapper, names: Sequence[str]) -> list[str]:
         """Which of the processors have due work and are not paused."""
 
+    def select_events(
+        self, cursor: CursorWrapper, where: str, parameters: Sequence[Any]
+    ) -> list[StoredEvent]:
+        """Events of the log as ``where`` (and what follows it) chooses them."""
+
+    def insert_deliveries(
+        self, cursor: CursorWrapper, processor: str, rows: Sequence[DeliveryRow], state: str
+    ) -> None:
+        """A delivery in this state for each of the rows that has none yet."""
+
+    def transactions(self, cursor: CursorWrapper) -> tuple[int, int]:
+        """The oldest transaction under way, and the next one to come.
+
+        All that were under way have ended once the first number has reached the second.
+        """
+
+    def create_shadow(self, cursor: CursorWrapper, table: str) -> str:
+        """Create a temporary table of the same name and shape, empty; return the live one's name.
+
+        The plain name means the shadow from now on, for this connection only.
+        """
+
 
 def dialect() -> Dialect:
     """The module for the default database. Raises ImproperlyConfigured for other databases."""
@@ -163,4 +188,13 @@ EVENT_COLUMNS = (
     "correlation_id, causation_id, producer, occurred_at, recorded_at"
 )
 
-__all__ = ["EVENT_COLUMNS", "Dialect", "DueDelivery", "EventRow", "LaneRow", "Mark", "dialect"]
+__all__ = [
+    "EVENT_COLUMNS",
+    "DeliveryRow",
+    "Dialect",
+    "DueDelivery",
+    "EventRow",
+    "LaneRow",
+    "Mark",
+    "dialect",
+]

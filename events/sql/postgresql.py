@@ -16,7 +16,7 @@ import orjson
 from django.db.backends.utils import CursorWrapper
 
 from events.event import StoredEvent
-from events.sql import DueDelivery, EventRow, LaneRow, Mark
+from events.sql import DeliveryRow, DueDelivery, EventRow, LaneRow, Mark
 
 # Lanes are ranges of slots; the index of due deliveries is by sixteenth of the slots and position,
 # so that a lane of the default sixteen is read in order of position without a sort.
@@ -97,7 +97,11 @@ UPDATE events_lane SET claims = 0, token = NULL, lease_expires_at = NULL WHERE i
 RETURNING id
 """
 
-_FETCH = """
+_ENVELOPE = """e.position, e.id, e.stream, e.sequence, e.type, e.version,
+  e.data::text, e.metadata::text, e.key, e.correlation_id, e.causation_id, e.producer,
+  extract(epoch FROM e.occurred_at)::float8, extract(epoch FROM e.recorded_at)::float8"""
+
+_FETCH = f"""
 WITH lane AS (
   SELECT first_slot, last_slot, band
   FROM unnest(%(first)s::int[], %(last)s::int[]) AS t(first_slot, last_slot),
@@ -123,9 +127,7 @@ WITH lane AS (
   SELECT due.* FROM due LEFT JOIN held ON held.key = due.key AND held.position < due.position
   WHERE held.key IS NULL ORDER BY due.position LIMIT %(limit)s
 )
-SELECT seen.n, ready.id, ready.attempts, e.position, e.id, e.stream, e.sequence, e.type, e.version,
-  e.data::text, e.metadata::text, e.key, e.correlation_id, e.causation_id, e.producer,
-  extract(epoch FROM e.occurred_at)::float8, extract(epoch FROM e.recorded_at)::float8
+SELECT seen.n, ready.id, ready.attempts, {_ENVELOPE}
 FROM (SELECT count(*) AS n FROM due) AS seen
 LEFT JOIN (ready JOIN events_event e ON e.position = ready.position) ON true
 ORDER BY e.position
@@ -231,10 +233,14 @@ def fetch_due(
 
 
 def _due(row: Any) -> DueDelivery:
-    metadata = {} if row[10] == "{}" else json.loads(row[10])
-    times = datetime.fromtimestamp(row[15], UTC), datetime.fromtimestamp(row[16], UTC)
-    envelope: tuple[Any, ...] = (*row[3:10], metadata, *row[11:15], *times)
-    return DueDelivery(row[1], row[2], StoredEvent(*envelope))
+    return DueDelivery(row[1], row[2], _stored(row[3:]))
+
+
+def _stored(row: Any) -> StoredEvent:
+    metadata = {} if row[7] == "{}" else json.loads(row[7])
+    times = datetime.fromtimestamp(row[12], UTC), datetime.fromtimestamp(row[13], UTC)
+    envelope: tuple[Any, ...] = (*row[:7], metadata, *row[8:12], *times)
+    return StoredEvent(*envelope)
 
 
 def mark(cursor: CursorWrapper, marks: Sequence[Mark]) -> None:
@@ -259,3 +265,52 @@ def due_processors(cursor: CursorWrapper, names: Sequence[str]) -> list[str]:
     """See Dialect."""
     cursor.execute(_DUE_PROCESSORS, [list(names)])
     return [row[0] for row in cursor.fetchall()]
+
+
+def select_events(
+    cursor: CursorWrapper, where: str, parameters: Sequence[Any]
+) -> list[StoredEvent]:
+    """See Dialect."""
+    cursor.execute(f"SELECT {_ENVELOPE} FROM events_event e {where}", list(parameters))
+    return [_stored(row) for row in cursor.fetchall()]
+
+
+def insert_deliveries(
+    cursor: CursorWrapper, processor: str, rows: Sequence[DeliveryRow], state: str
+) -> None:
+    """See Dialect."""
+    cursor.execute(
+        "INSERT INTO events_delivery (position, processor, key, slot, state, attempts) "
+        "SELECT t.position, %s, t.key, t.slot, %s, 0 "
+        "FROM unnest(%s::bigint[], %s::text[], %s::int[]) AS t(position, key, slot) "
+        "ON CONFLICT (position, processor) DO NOTHING",
+        [
+            processor,
+            state,
+            [row[0] for row in rows],
+            [row[1] for row in rows],
+            [row[2] for row in rows],
+        ],
+    )
+
+
+def transactions(cursor: CursorWrapper) -> tuple[int, int]:
+    """See Dialect."""
+    cursor.execute(
+        "SELECT pg_snapshot_xmin(s)::text::bigint, pg_snapshot_xmax(s)::text::bigint "
+        "FROM pg_current_snapshot() AS s"
+    )
+    oldest, following = cursor.fetchone()
+    return oldest, following
+
+
+def create_shadow(cursor: CursorWrapper, table: str) -> str:
+    """See Dialect. Temporary tables come first on the search path."""
+    cursor.execute(
+        "SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname) FROM pg_class c "
+        "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = %s::regclass",
+        [f'"{table}"'],
+    )
+    live: str = cursor.fetchone()[0]
+    cursor.execute(f'CREATE TEMPORARY TABLE "{table}" (LIKE {live} INCLUDING ALL)')
+    return live

@@ -7,14 +7,16 @@ writes them: UUIDs as 32 hex digits, times as text in UTC.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db.backends.utils import CursorWrapper
 
 from events.event import StoredEvent
-from events.sql import DueDelivery, EventRow, LaneRow, Mark
+from events.sql import DeliveryRow, DueDelivery, EventRow, LaneRow, Mark
 
 _ADVANCE = """
 INSERT INTO events_stream (name, head)
@@ -31,7 +33,7 @@ VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 
 _INSERT_DELIVERY = """
 INSERT INTO events_delivery (position, processor, key, slot, state, attempts)
-VALUES (%s, %s, %s, %s, 'pending', 0)
+VALUES (%s, %s, %s, %s, %s, 0)
 """
 
 _CLAIM = """
@@ -65,7 +67,10 @@ WHERE id IN (SELECT value FROM json_each(%s)) AND token = %s
 RETURNING id
 """
 
-_FETCH = """
+_ENVELOPE = """e.position, e.id, e.stream, e.sequence, e.type, e.version, e.data, e.metadata,
+  e.key, e.correlation_id, e.causation_id, e.producer, e.occurred_at, e.recorded_at"""
+
+_FETCH = f"""
 WITH lane AS (
   SELECT value ->> 0 AS first_slot, value ->> 1 AS last_slot FROM json_each(%s)
 ), held AS MATERIALIZED (
@@ -82,9 +87,7 @@ WITH lane AS (
   SELECT due.* FROM due LEFT JOIN held ON held.key = due.key AND held.position < due.position
   WHERE held.key IS NULL ORDER BY due.position LIMIT %s
 )
-SELECT (SELECT count(*) FROM due), ready.id, ready.attempts, e.position, e.id, e.stream,
-  e.sequence, e.type, e.version, e.data, e.metadata, e.key, e.correlation_id, e.causation_id,
-  e.producer, e.occurred_at, e.recorded_at
+SELECT (SELECT count(*) FROM due), ready.id, ready.attempts, {_ENVELOPE}
 FROM (SELECT 1) LEFT JOIN ready ON true LEFT JOIN events_event e ON e.position = ready.position
 ORDER BY e.position
 """
@@ -108,6 +111,10 @@ WHERE EXISTS (
   AND NOT EXISTS (
     SELECT 1 FROM events_processorstate p WHERE p.name = name.value AND p.paused_at IS NOT NULL)
 """
+
+
+_REFERENCE = re.compile(r' REFERENCES "[^"]+" \("[^"]+"\)( DEFERRABLE INITIALLY DEFERRED)?')
+_INDEX_NAME = re.compile(r"^(CREATE (?:UNIQUE )?INDEX )")
 
 
 def _text(moment: datetime) -> str:
@@ -152,7 +159,7 @@ def insert_events(
     cursor.executemany(
         _INSERT_DELIVERY,
         [
-            (positions[row.id], processor, row.key, row.slot)
+            (positions[row.id], processor, row.key, row.slot, "pending")
             for row in rows
             for type_name, processor in fan_out
             if type_name == row.type
@@ -196,14 +203,17 @@ def fetch_due(
 
 
 def _due(row: tuple) -> DueDelivery:  # type: ignore[type-arg]
-    position, id_, stream, sequence, type_, version, data, metadata, key = row[3:12]
-    correlation_id, causation_id, producer, occurred_at, recorded_at = row[12:]
-    event = StoredEvent(
+    return DueDelivery(row[1], row[2], _stored(row[3:]))
+
+
+def _stored(row: tuple) -> StoredEvent:  # type: ignore[type-arg]
+    position, id_, stream, sequence, type_, version, data, metadata, key = row[:9]
+    correlation_id, causation_id, producer, occurred_at, recorded_at = row[9:]
+    return StoredEvent(
         position, UUID(id_), stream, sequence, type_, version, data, json.loads(metadata), key,
         UUID(correlation_id), causation_id and UUID(causation_id), producer,
         _moment(occurred_at), _moment(recorded_at),
     )  # fmt: skip
-    return DueDelivery(row[1], row[2], event)
 
 
 def mark(cursor: CursorWrapper, marks: Sequence[Mark]) -> None:
@@ -229,3 +239,47 @@ def due_processors(cursor: CursorWrapper, names: Sequence[str]) -> list[str]:
     """See Dialect."""
     cursor.execute(_DUE_PROCESSORS, [json.dumps(list(names)), _now()])
     return [row[0] for row in cursor.fetchall()]
+
+
+def select_events(
+    cursor: CursorWrapper, where: str, parameters: Sequence[Any]
+) -> list[StoredEvent]:
+    """See Dialect."""
+    cursor.execute(f"SELECT {_ENVELOPE} FROM events_event e {where}", list(parameters))
+    return [_stored(row) for row in cursor.fetchall()]
+
+
+def insert_deliveries(
+    cursor: CursorWrapper, processor: str, rows: Sequence[DeliveryRow], state: str
+) -> None:
+    """See Dialect."""
+    cursor.executemany(
+        f"{_INSERT_DELIVERY} ON CONFLICT (position, processor) DO NOTHING",
+        [(position, processor, key, slot, state) for position, key, slot in rows],
+    )
+
+
+def transactions(cursor: CursorWrapper) -> tuple[int, int]:
+    """See Dialect. With one writer at a time, what is visible is all there is."""
+    return 0, 0
+
+
+def create_shadow(cursor: CursorWrapper, table: str) -> str:
+    """See Dialect. A plain name is looked up among the temporary tables first.
+
+    References are left out: they can't point from a temporary table to a lasting one.
+    """
+    cursor.execute(
+        "SELECT type, sql FROM main.sqlite_master WHERE tbl_name = %s "
+        "AND type IN ('table', 'index') AND sql IS NOT NULL ORDER BY type DESC",
+        [table],
+    )
+    for kind, statement in cursor.fetchall():
+        if kind == "table":
+            statement = _REFERENCE.sub(
+                "", statement.replace("CREATE TABLE", "CREATE TEMP TABLE", 1)
+            )
+        else:
+            statement = _INDEX_NAME.sub(r"\1temp.", statement, count=1)
+        cursor.execute(statement)
+    return f'main."{table}"'

@@ -191,6 +191,12 @@ def account(entry: str | dict[str, str]) -> dict[str, str]:
 
 
 @register.filter
+def item(mapping: dict[str, Any], name: str) -> Any:
+    """What ``mapping`` holds under ``name``; nothing if it does not."""
+    return mapping.get(name, "")
+
+
+@register.filter
 def words(items: Iterable[Any]) -> str:
     """``a, b and c``."""
     texts = [str(item) for item in items]

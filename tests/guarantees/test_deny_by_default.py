@@ -53,6 +53,9 @@ TABLE: dict[str, tuple[str, tuple[int, ...]]] = {
     "events:group_status": ("POST", (SIGN_IN, 403, 403, 403, 404, 403, 404)),  # no such status
     "events:audit": ("GET", (SIGN_IN, 403, 403, 403, 200, 403, 200)),
     "events:audit_export": ("GET", (SIGN_IN, 403, 403, 403, 200, 403, 200)),
+    "events:replay": ("GET", WATCHERS),
+    "events:run_replay": ("POST", (SIGN_IN, 403, 403, 403, 404, 403, 404)),  # of no kind
+    "events:cancel_replay": ("POST", (SIGN_IN, 403, 403, 403, 404, 403, 404)),  # of no run
     "events:account": ("GET", (SIGN_IN, *(200,) * 6)),
     "events:create_token": ("POST", (SIGN_IN, *(201,) * 6)),
     "events:revoke_token": ("POST", (SIGN_IN, *(404,) * 6)),  # it is nobody's

@@ -96,13 +96,13 @@ def tally(events: list[Probed], deliveries: list[Delivery]) -> None:
         row.save()
 
 
-@upcaster(Renamed, from_version=1)
+@upcaster(Renamed, from_version=1, sample={"title": "lamp"})
 def with_size(data: dict) -> dict:
     """Version 2 knows the size."""
     return {**data, "size": 0}
 
 
-@upcaster(Renamed, from_version=2)
+@upcaster(Renamed, from_version=2, sample={"title": "lamp", "size": 3})
 def title_to_name(data: dict) -> dict:
     """Version 3 calls the title name."""
     return {"name": data["title"], "size": data["size"]}

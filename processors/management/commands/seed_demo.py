@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -10,10 +11,12 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
+from uuid_utils.compat import uuid7
 
 from events import Draft, publish
-from processors.domain_events import InventoryReplenished
-from processors.models import Product
+from events.store import append_old
+from processors.domain_events import InventoryReplenished, stream_of
+from processors.models import Checkout, Product
 
 ROLES = ("customer", "viewer", "operator", "teacher", "admin")
 PRODUCTS = (
@@ -24,6 +27,8 @@ PRODUCTS = (
     ("backpack", "Backpack", "89.00", 200),
     ("fern", "Fern", "22.00", 60),
 )
+
+OLD_CUSTOMER = "teacher"  # not the customer: their list is for what they order themselves
 
 
 class Command(BaseCommand):
@@ -40,7 +45,8 @@ class Command(BaseCommand):
                 Group.objects.get_or_create(name=role)
             for account in settings.DEMO_ACCOUNTS:
                 _create_account(account)
-            _create_products()
+            if _create_products():
+                _create_old_orders()
 
 
 def _create_account(name: str) -> None:
@@ -51,7 +57,7 @@ def _create_account(name: str) -> None:
     user.groups.add(Group.objects.get(name=name))
 
 
-def _create_products() -> None:
+def _create_products() -> bool:
     arrived = []
     for number, (sku, name, price, pieces) in enumerate(PRODUCTS):
         _, created = Product.objects.get_or_create(
@@ -62,3 +68,23 @@ def _create_products() -> None:
             arrived.append(Draft(delivered, stream=f"product-{sku}"))
     if arrived:
         publish(*arrived, producer="warehouse")
+    return bool(arrived)
+
+
+def _create_old_orders() -> None:
+    """Orders of last week, when OrderCreated was at version 1: no currency in it."""
+    reader = get_user_model().objects.get(username=OLD_CUSTOMER)
+    for days, (sku, _, price, _) in zip((9, 8, 7), PRODUCTS, strict=False):
+        checkout = Checkout.objects.create(
+            user=reader, idempotency_key=f"old-{sku}", digest="", correlation_id=uuid7()
+        )
+        old = {
+            "order_id": checkout.pk, "user_id": reader.pk, "total": price, "scenario": "",
+            "items": [{"sku": sku, "quantity": 1, "price": price}],
+            "reference": checkout.idempotency_key,
+        }  # fmt: skip
+        append_old(
+            stream_of(checkout.pk), "OrderCreated", 1, old, producer="shop",
+            correlation_id=checkout.correlation_id,
+            occurred_at=datetime.now(UTC) - timedelta(days=days),
+        )  # fmt: skip

@@ -1,0 +1,107 @@
+"""The replay page: verdicts, runs, and asking for them."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+
+from events import publish
+from events.dashboard.live_replay import ReplayView
+from events.models import ReplayRun
+from events.replay import runs
+from events.testing import settle
+from tests.probe.events import Probed
+from tests.probe.models import Tally
+
+pytestmark = pytest.mark.django_db(transaction=True)
+PAGE = "/replay/"
+
+
+@pytest.fixture
+def history() -> None:
+    publish(*[Probed(n=n) for n in range(3)], stream="probe-<b>1</b>")
+    settle()
+
+
+def text(client: Client, address: str = PAGE) -> str:
+    answer = client.get(address)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def ask(client: Client, kind: str = "verify", reason: str = "nightly") -> ReplayRun:
+    answer = client.post(f"{PAGE}runs/", {"kind": kind, "name": "probe.tally", "reason": reason})
+    made = ReplayRun.objects.latest("id")
+    assert answer.headers["Location"] == f"{PAGE}?run={made.pk}"
+    return made
+
+
+def test_it_says_what_has_never_been_checked(viewer: Client) -> None:
+    page = text(viewer)
+    assert "not checked yet" in page
+    assert "No run yet" in page
+
+
+@pytest.mark.usefixtures("history")
+def test_asking_says_first_what_would_be_read(operator: Client) -> None:
+    page = text(operator, f"{PAGE}?rebuild=probe.tally")
+    assert '<dt>Probed</dt><dd class="num">3</dd>' in page
+    assert "not known yet" in page
+    assert operator.get(f"{PAGE}?rebuild=nobody").status_code == 404
+
+
+@pytest.mark.usefixtures("history")
+def test_a_run_waits_is_done_and_gives_the_verdict(operator: Client) -> None:
+    made = ask(operator)
+    assert (made.state, made.by, made.reason) == ("waiting", "operator", "nightly")
+    assert "waits for a worker" in text(operator)
+    runs.execute(made.pk)
+    page = text(operator)
+    assert "identical" in page
+    assert "nightly" in page
+
+
+@pytest.mark.usefixtures("history")
+def test_differences_are_shown_row_by_row_as_text(operator: Client) -> None:
+    Tally.objects.update(count=9)
+    runs.execute(ask(operator).pk)
+    page = text(operator)
+    assert "1 row differs" in page
+    assert "<del>9</del>" in page
+    assert "<ins>3</ins>" in page
+    assert "probe-&lt;b&gt;1&lt;/b&gt;" in page
+    runs.execute(ask(operator, "rebuild").pk)
+    page = text(operator)
+    assert "1 row mended" in page
+    assert Tally.objects.get().count == 3
+
+
+@pytest.mark.usefixtures("history")
+def test_a_reason_is_needed(operator: Client) -> None:
+    answer = operator.post(f"{PAGE}runs/", {"kind": "verify", "name": "probe.tally", "reason": " "})
+    assert answer.status_code == 422
+    assert "Say why" in answer.content.decode()
+    assert not ReplayRun.objects.exists()
+
+
+@pytest.mark.usefixtures("history")
+def test_a_waiting_run_can_be_cancelled(operator: Client, viewer: Client) -> None:
+    made = ask(operator)
+    assert "you need the role" in text(viewer, f"{PAGE}?run={made.pk}&cancel=yes")
+    assert f"Cancel run {made.pk}" in text(operator, f"{PAGE}?run={made.pk}&cancel=yes")
+    operator.post(f"{PAGE}runs/{made.pk}/cancel/")
+    made.refresh_from_db()
+    assert (made.state, made.cancelled_by) == ("cancelled", "operator")
+
+
+@pytest.mark.usefixtures("history")
+def test_the_page_is_live(operator: Client) -> None:
+    made = ask(operator)
+    view = ReplayView(None, str(made.pk))
+    before = {fragment.id: fragment.html for fragment in view.regions()}
+    assert set(before) == {"replay-models", "replay-run", "replay-runs"}
+    runs.execute(made.pk)
+    after = {fragment.id: fragment.html for fragment in view.regions()}
+    assert "waits for a worker" in before["replay-run"]
+    assert "identical" in after["replay-run"]
+    assert ReplayView.allowed(None, "x") is not None
