@@ -55,7 +55,7 @@ def append(
             rows.append(_row(draft, payload, next_sequence[draft.stream], now))
             next_sequence[draft.stream] += 1
         fan_out = [
-            (type_name, processor.name)
+            (type_name, processor.name, processor.streams)
             for type_name in {row.type for row in rows}
             for processor in registry.subscribers(type_name)
         ]

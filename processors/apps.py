@@ -19,6 +19,7 @@ class ProcessorsConfig(AppConfig):
             confirmation,
             conservation,
             inventory,
+            mediator,
             notification,
             ownership,
             payment,

@@ -65,6 +65,7 @@ class Charge(models.Model):
     declined = models.CharField(max_length=200, default="", help_text="why, if it was declined")
     reference = models.CharField(max_length=40)
     refunded = models.BooleanField(default=False)
+    refund_key = models.CharField(max_length=120, default="", help_text="what it was asked by")
 
     def __str__(self) -> str:
         """Reference and amount."""
@@ -127,6 +128,38 @@ class Fulfilment(models.Model):
     def __str__(self) -> str:
         """The order and what is known."""
         return f"order {self.order_id}: payment {self.payment or '?'}, stock {self.stock or '?'}"
+
+
+class Mediation(models.Model):
+    """Where the mediator stands with an order: what it waits for, and what is to be undone."""
+
+    class Step(models.TextChoices):
+        """What it waits for, or how it ended."""
+
+        RESERVING = "reserving"
+        PAYING = "paying"
+        RELEASING = "releasing"
+        CONFIRMED = "confirmed"
+        CANCELLED = "cancelled"
+
+    ENDS = (Step.CONFIRMED, Step.CANCELLED)
+
+    order_id = models.BigIntegerField(primary_key=True)
+    user_id = models.BigIntegerField()
+    total = models.DecimalField(max_digits=10, decimal_places=2)
+    items = models.JSONField()
+    scenario = models.CharField(max_length=40, default="")
+    step = models.CharField(max_length=10, choices=Step.choices, default=Step.RESERVING)
+    reason = models.CharField(max_length=300, default="")
+
+    def __str__(self) -> str:
+        """The order and the step."""
+        return f"order {self.order_id}: {self.step}"
+
+    @property
+    def ended(self) -> bool:
+        """Whether the order is decided."""
+        return self.step in self.ENDS
 
 
 class Notification(models.Model):

@@ -19,14 +19,15 @@ from processors.domain_events import (
     OrderCancelled,
     OrderConfirmed,
     OrderCreated,
+    OrderSubmitted,
     PaymentProcessed,
     PaymentRefunded,
 )
 from processors.models import OrderSummary, Sales, StockLevel
 
 OrderEvent = (
-    OrderCreated | PaymentProcessed | PaymentRefunded | InventoryReserved | InventoryRejected
-    | InventoryReleased | OrderConfirmed | OrderCancelled | NotificationSent
+    OrderCreated | OrderSubmitted | PaymentProcessed | PaymentRefunded | InventoryReserved
+    | InventoryRejected | InventoryReleased | OrderConfirmed | OrderCancelled | NotificationSent
 )  # fmt: skip
 _CHANGING = [
     "status", "reason", "payment", "stock", "paid_at", "reserved_at", "decided_at",
@@ -39,7 +40,7 @@ def orders(events: list[OrderEvent], deliveries: list[Delivery]) -> None:
     """How far each order has come, for *my orders*."""
     rows = OrderSummary.objects.in_bulk({event.order_id for event in events})
     for event, delivery in zip(events, deliveries, strict=True):
-        if isinstance(event, OrderCreated):
+        if isinstance(event, OrderCreated | OrderSubmitted):
             rows[event.order_id] = _placed(event, delivery)
         else:
             _advance(rows[event.order_id], event, delivery)
@@ -48,7 +49,7 @@ def orders(events: list[OrderEvent], deliveries: list[Delivery]) -> None:
     )
 
 
-def _placed(event: OrderCreated, delivery: Delivery) -> OrderSummary:
+def _placed(event: OrderCreated | OrderSubmitted, delivery: Delivery) -> OrderSummary:
     return OrderSummary(
         order_id=event.order_id,
         user_id=event.user_id,
