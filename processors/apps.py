@@ -18,6 +18,8 @@ class ProcessorsConfig(AppConfig):
         from processors import (  # noqa: F401 (registering is their import's effect)
             confirmation,
             conservation,
+            faults,
+            injection,
             inventory,
             mediator,
             notification,
@@ -26,3 +28,6 @@ class ProcessorsConfig(AppConfig):
             projections,
         )
         from processors.shop import pages  # noqa: F401 (so do the shop's pages)
+
+        if faults.allowed():
+            injection.install()

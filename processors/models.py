@@ -182,6 +182,24 @@ class Notification(models.Model):
         return self.subject
 
 
+class SwitchedFault(models.Model):
+    """A fault that somebody switched on for their own orders, for teaching (demo mode only)."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
+    processor = models.CharField(max_length=64)
+    kind = models.CharField(max_length=20)
+    amount = models.PositiveIntegerField(default=0)
+    began_at = models.DateTimeField()
+    ends_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        """Kind and processor."""
+        return f"{self.kind} of {self.processor} ({self.amount})"
+
+
 # Read models --------------------------------------------------------------------
 
 
