@@ -27,6 +27,7 @@ class ProcessorsConfig(AppConfig):
             payment,
             projections,
         )
+        from processors.lab import pages as lab_pages  # noqa: F401
         from processors.shop import pages  # noqa: F401 (so do the shop's pages)
 
         if faults.allowed():

@@ -63,11 +63,13 @@ def place_order(
     idempotency_key: str,
     scenario: str | None = None,
     topology: str = BROKER,
+    correlation_id: UUID | None = None,
 ) -> PlacedOrder:
     """Place an order of ``items`` (``sku`` and ``quantity``) for ``user``, once per key.
 
     Prices are the shop's. With the ``mediator`` topology (demo mode only) a mediator decides each
     next step; otherwise the processors react to each other's events.
+    ``correlation_id`` is that of the new trace, if it has to be known before.
 
     Raises OrderRefused, or KeyReused if the key came with another order;
     then nothing was written.
@@ -80,7 +82,15 @@ def place_order(
     try:
         with transaction.atomic():
             found = _placed_before(user, idempotency_key, digest)
-            return found or _place(user, priced, idempotency_key, digest, scenario, topology)
+            return found or _place(
+                user,
+                priced,
+                idempotency_key,
+                digest,
+                scenario,
+                topology,
+                correlation_id or uuid7(),
+            )
     except IntegrityError:
         # The same request at the same moment was faster by a hair.
         found = _placed_before(user, idempotency_key, digest)
@@ -117,10 +127,11 @@ def place_many(
 
 
 def _place(
-    user: Any, items: list[Item], key: str, digest: str, scenario: str | None, topology: str
-) -> PlacedOrder:
+    user: Any, items: list[Item], key: str, digest: str, scenario: str | None, topology: str,
+    correlation_id: UUID,
+) -> PlacedOrder:  # fmt: skip
     checkout = Checkout.objects.create(
-        user=user, idempotency_key=key, digest=digest, correlation_id=uuid7()
+        user=user, idempotency_key=key, digest=digest, correlation_id=correlation_id
     )
     publish(_draft(checkout, items, scenario, topology), expected_sequence=0)
     return PlacedOrder(checkout.pk, checkout.correlation_id, created=True)

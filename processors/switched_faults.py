@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -45,7 +46,8 @@ class Kind:
     def says(self, fault: SwitchedFault) -> str:
         """The fault in a few words."""
         amount = f" ({fault.amount} {self.unit})" if self.unit else ""
-        return f"{fault.processor}: {self.title.lower()}{amount}"
+        where = "experiment, " if fault.trace else ""
+        return f"{where}{fault.processor}: {self.title.lower()}{amount}"
 
 
 KINDS = {
@@ -70,11 +72,18 @@ KINDS = {
 
 
 def switch_on(
-    user: Any, processor: str, kind: str, *, amount: int | None = None, seconds: float = SECONDS
+    user: Any,
+    processor: str,
+    kind: str,
+    *,
+    amount: int | None = None,
+    seconds: float = SECONDS,
+    trace: UUID | None = None,
 ) -> SwitchedFault:
     """Let ``user``'s orders feel a fault at ``processor`` for ``seconds``.
 
-    The same kind at the same processor is replaced. Raises FaultRefused.
+    With ``trace`` only that trace feels it. The same kind at the same processor is replaced.
+    Raises FaultRefused.
     """
     if not faults.allowed():
         raise FaultRefused("Faults exist in demo mode only.")
@@ -90,10 +99,10 @@ def switch_on(
         raise FaultRefused(f"{known.title}: 1 to {known.most} {known.unit}, not {value}.")
     now = datetime.now(UTC)
     with transaction.atomic():
-        _on(user).filter(processor=processor, kind=kind).update(ends_at=now)
+        _on(user).filter(processor=processor, kind=kind, trace=trace).update(ends_at=now)
         fault = SwitchedFault.objects.create(
             user=user, processor=processor, kind=kind, amount=value if known.unit else 0,
-            began_at=now, ends_at=now + timedelta(seconds=seconds),
+            trace=trace, began_at=now, ends_at=now + timedelta(seconds=seconds),
         )  # fmt: skip
     injection.look_again()
     return fault
@@ -105,6 +114,12 @@ def switch_off(user: Any, number: int | None = None) -> int:
     count = chosen.update(ends_at=datetime.now(UTC))
     injection.look_again()
     return count
+
+
+def end_experiments(user: Any) -> None:
+    """End what the experiments before have left on, each for its own trace."""
+    _on(user).filter(trace__isnull=False).update(ends_at=datetime.now(UTC))
+    injection.look_again()
 
 
 def switched_on(user: Any) -> list[SwitchedFault]:
