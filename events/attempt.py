@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from events import context
+from events import context, interception
 from events.errors import HandlerContractError, Reject, Snooze
 from events.event import Delivery, Draft, Event, Expectation
 from events.infrastructure import is_fault
@@ -69,7 +69,7 @@ def attempt_together(processor: Processor, dues: list[DueDelivery]) -> list[Outc
     events = [load(due.event) for due in dues]
     first = dues[0].event
     with context.entered(context.Context(first.correlation_id, first.id, in_batch=True)):
-        result = _call(processor, events, deliveries)
+        result = _call(processor, events, deliveries, deliveries)
     if result is not None:
         raise HandlerContractError(
             f"Batch handler {processor.where} returned {type(result).__name__}; it must return "
@@ -141,15 +141,14 @@ def _attempt_one(processor: Processor, due: DueDelivery) -> Outcome:
     event = load(due.event)
     around = context.Context(due.event.correlation_id, due.event.id, delivery)
     with context.entered(around):
-        for emitted in _events_of(processor, _call(processor, event, delivery)):
+        for emitted in _events_of(processor, _call(processor, event, delivery, [delivery])):
             delivery.emit(emitted)
     return _done(processor, due, delivery, started, datetime.now(UTC))
 
 
-def _call(processor: Processor, *arguments: Any) -> Any:
-    if processor.wants_delivery:
-        return processor.handler(*arguments)
-    return processor.handler(arguments[0])
+def _call(processor: Processor, event: Any, delivery: Any, deliveries: list[Delivery]) -> Any:
+    arguments = (event, delivery) if processor.wants_delivery else (event,)
+    return interception.run(processor, deliveries, lambda: processor.handler(*arguments))
 
 
 def _events_of(processor: Processor, result: Any) -> Iterable[Event]:

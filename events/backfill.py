@@ -11,6 +11,7 @@ workers. What a publisher that did not know it has left out is mended by a rebui
 from __future__ import annotations
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from events.horizon import settled_position
 from events.models import Event, ProcessorState
@@ -28,8 +29,7 @@ def backfill(projection: Processor) -> bool:
     Works in chunks, each a transaction of its own, shared with other processes that do the same;
     goes on where a killed one stopped. Needs autocommit.
     """
-    past = Event.objects.filter(type__in=projection.subscriptions).order_by("position")
-    if not past.exists():
+    if not _subscribed(projection).exists():
         return True
     upto = settled_position(_PATIENCE)
     if upto is None:
@@ -43,10 +43,9 @@ def backfill(projection: Processor) -> bool:
 def _next_chunk(projection: Processor, upto: int) -> bool:
     with transaction.atomic():
         state = ProcessorState.objects.select_for_update().get(name=projection.name)
-        chosen = Event.objects.filter(
-            type__in=projection.subscriptions,
-            position__gt=state.backfilled_to, position__lte=upto,
-        ).order_by("position")  # fmt: skip
+        chosen = _subscribed(projection).filter(
+            position__gt=state.backfilled_to, position__lte=upto
+        )
         events = list(chosen.values_list("position", "key")[:_CHUNK])
         with connection.cursor() as cursor:
             rows = [(position, key, slot_of(key)) for position, key in events]
@@ -55,3 +54,8 @@ def _next_chunk(projection: Processor, upto: int) -> bool:
         state.backfilled_to = max(state.backfilled_to, upto) if last else events[-1][0]
         state.save(update_fields=["backfilled_to"])
     return last
+
+
+def _subscribed(projection: Processor) -> QuerySet[Event]:
+    chosen = Event.objects.filter(type__in=projection.subscriptions).order_by("position")
+    return chosen.filter(stream__startswith=projection.streams) if projection.streams else chosen

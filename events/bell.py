@@ -19,7 +19,7 @@ from celery import current_app
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from events import telemetry
+from events import interception, telemetry
 from events.conf import conf
 
 _TIMEOUT = 0.5  # seconds a hung Redis may cost
@@ -73,7 +73,7 @@ def ring(processors: Iterable[str]) -> bool:
     Returns whether they all ring now. Never raises: a bell that can't be rung is counted, and the
     sweep finds the work.
     """
-    names = sorted(set(processors))
+    names = interception.heard(sorted(set(processors)))
     if not names:
         return True
     if breaker.resting:

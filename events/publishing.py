@@ -72,8 +72,9 @@ def announce(appended: tuple[AppendedEvent, ...]) -> None:
     """Ring the bells of whoever listens and tell the live views. To be called after the commit."""
     bell.ring(
         processor.name
-        for type_name in {event.type for event in appended}
-        for processor in registry.subscribers(type_name)
+        for event in appended
+        for processor in registry.subscribers(event.type)
+        if event.stream.startswith(processor.streams)
     )
     telemetry.emit("appended", events=appended)
 

@@ -24,7 +24,8 @@ class Processor:
 
     ``subscriptions`` are names of event types. ``lanes`` bounds how many workers work on it at
     once; ``batch_size`` how many deliveries one transaction takes. ``replayable`` marks a
-    projection; ``models`` are its read models.
+    projection; ``models`` are its read models. ``streams`` is the prefix of the streams that it
+    listens to (empty: all).
     """
 
     name: str
@@ -39,6 +40,7 @@ class Processor:
     replayable: bool = False
     models: tuple[Any, ...] = ()
     wants_delivery: bool = True
+    streams: str = ""
 
     @property
     def description(self) -> str:
@@ -134,6 +136,7 @@ def processor(
     on_dead: OnDead = "park",
     lanes: int = 16,
     batch_size: int = 500,
+    streams: str = "",
 ) -> Callable[[Handler], Handler]:
     """Subscribe the decorated function to the event types in its first annotation::
 
@@ -142,14 +145,15 @@ def processor(
 
     With ``batch=True`` it takes ``list[...]`` of events and ``list[Delivery]`` (and emits through
     ``delivery.emit``). ``atomic=False`` runs it outside of any transaction, for calls to the
-    outside world. The function itself is returned unchanged. Raises RegistrationError.
+    outside world. With ``streams="order-"`` it gets only events of streams of that prefix. The
+    function itself is returned unchanged. Raises RegistrationError.
     """
 
     def register(handler: Handler) -> Handler:
         registry.add_processor(
             declare(
                 name, handler, retry=retry or Retry(), atomic=atomic, batch=batch,
-                on_dead=on_dead, lanes=lanes, batch_size=batch_size,
+                on_dead=on_dead, lanes=lanes, batch_size=batch_size, streams=streams,
             )
         )  # fmt: skip
         return handler

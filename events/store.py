@@ -56,7 +56,7 @@ def append(
             rows.append(_row(draft, payload, next_sequence[draft.stream], now))
             next_sequence[draft.stream] += 1
         fan_out = [
-            (type_name, processor.name)
+            (type_name, processor.name, processor.streams)
             for type_name in {row.type for row in rows}
             for processor in registry.subscribers(type_name)
         ]
@@ -81,7 +81,10 @@ def append_old(
             uuid7(), stream, sequence, type_name, version, json.dumps(data), "{}", stream,
             slot_of(stream), correlation_id, None, producer, occurred_at, datetime.now(UTC),
         )  # fmt: skip
-        fan_out = [(type_name, processor.name) for processor in registry.subscribers(type_name)]
+        fan_out = [
+            (type_name, processor.name, processor.streams)
+            for processor in registry.subscribers(type_name)
+        ]
         dialect().insert_events(cursor, [row], fan_out)
 
 

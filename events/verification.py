@@ -94,7 +94,7 @@ def _sequences(scope: Scope) -> Iterator[str]:
 def _deliveries(scope: Scope) -> Iterator[str]:
     for name, processor in sorted(registry.processors.items()):
         for type_name in processor.subscriptions:
-            yield from _missing(scope, name, type_name)
+            yield from _missing(scope, name, type_name, processor.streams)
     for position, processor_name in _rows(
         "SELECT d.position, d.processor FROM events_delivery d "
         "LEFT JOIN events_event e ON e.position = d.position WHERE e.position IS NULL LIMIT 1000"
@@ -102,7 +102,7 @@ def _deliveries(scope: Scope) -> Iterator[str]:
         yield f"{processor_name} has a delivery of event {position}, which does not exist"
 
 
-def _missing(scope: Scope, processor: str, type_name: str) -> Iterator[str]:
+def _missing(scope: Scope, processor: str, type_name: str, streams: str) -> Iterator[str]:
     """Events of the type that the processor should have got: all since the first that it did."""
     first = _rows(
         "SELECT min(d.position) FROM events_delivery d JOIN events_event e "
@@ -118,8 +118,8 @@ def _missing(scope: Scope, processor: str, type_name: str) -> Iterator[str]:
             "SELECT e.position FROM events_event e LEFT JOIN events_delivery d "
             "ON d.position = e.position AND d.processor = %s "
             "WHERE e.type = %s AND e.position > %s AND e.position <= %s AND e.position >= %s "
-            "AND d.id IS NULL",
-            [processor, type_name, after, upto, first],
+            "AND d.id IS NULL AND substr(e.stream, 1, %s) = %s",
+            [processor, type_name, after, upto, first, len(streams), streams],
         ):
             yield f"event {position} ({type_name}) has no delivery for {processor}"
 

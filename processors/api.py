@@ -48,6 +48,9 @@ class OrderIn(Schema):
     model_config = ConfigDict(extra="forbid")
     items: list[ItemIn]
     scenario: str | None = Field(None, max_length=40, description="demo mode only")
+    topology: str | None = Field(
+        None, max_length=40, description="broker (the default) or mediator; demo mode only"
+    )
 
 
 class PlacedOut(Schema):
@@ -103,6 +106,7 @@ def place_order(
             [item.dict() for item in order.items],
             idempotency_key,
             scenario=order.scenario,
+            topology=order.topology or orders.BROKER,
         )
     except orders.KeyReused as error:
         return Status(409, {"detail": str(error)})

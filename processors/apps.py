@@ -18,10 +18,17 @@ class ProcessorsConfig(AppConfig):
         from processors import (  # noqa: F401 (registering is their import's effect)
             confirmation,
             conservation,
+            faults,
+            injection,
             inventory,
+            mediator,
             notification,
             ownership,
             payment,
             projections,
         )
+        from processors.lab import pages as lab_pages  # noqa: F401
         from processors.shop import pages  # noqa: F401 (so do the shop's pages)
+
+        if faults.allowed():
+            injection.install()

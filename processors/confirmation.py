@@ -1,7 +1,8 @@
 """``confirmation``: joins what payment and inventory say of an order, and decides.
 
 It waits for both, so that what is to be undone is known when an order is cancelled. An order whose
-payment became a dead letter stays open until a person has resolved it.
+payment became a dead letter stays open until a person has resolved it. It is the broker topology's;
+in the other one the mediator decides.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from uuid import UUID
 
 from events import Delivery, processor
 from processors.domain_events import (
+    BROKER_STREAMS,
     InventoryRejected,
     InventoryReserved,
     Item,
@@ -24,7 +26,7 @@ Heard = OrderCreated | PaymentProcessed | InventoryReserved | InventoryRejected
 _CHANGING = ["payment", "payment_event", "stock", "stock_event", "reason", "decided"]
 
 
-@processor("confirmation", batch=True)
+@processor("confirmation", batch=True, streams=BROKER_STREAMS)
 def confirmation(events: list[Heard], deliveries: list[Delivery]) -> None:
     """Confirm an order that is paid and reserved; cancel it if either was refused."""
     known = Fulfilment.objects.in_bulk({event.order_id for event in events})

@@ -1,7 +1,11 @@
-"""What happens in the shop. All events of one order are in the stream ``order-<order_id>``."""
+"""What happens in the shop. All events of one order are in one stream, ``order-<order_id>``.
+
+An order that goes through the mediator is in ``mediated-<order_id>`` instead.
+"""
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -45,6 +49,58 @@ class OrderCreated(Event, version=2):
 def with_currency(data: dict[str, Any]) -> dict[str, Any]:
     """Version 2 says which currency the prices are in."""
     return {**data, "currency": "EUR"}
+
+
+class OrderSubmitted(Event, version=1):
+    """Somebody placed an order that the mediator is to see through (stream ``mediated-<id>``)."""
+
+    order_id: int
+    user_id: int
+    total: Decimal
+    items: list[Item]
+    reference: str = ""
+    scenario: str = ""
+
+
+class DeadlineSet(Event, version=1):
+    """The mediator waits for an order to be decided until ``due``, and no longer."""
+
+    order_id: int
+    due: datetime
+
+
+class DeadlinePassed(Event, version=1):
+    """An order was not decided in time."""
+
+    order_id: int
+
+
+class ReservationRequested(Event, version=1):
+    """The mediator asked the warehouse to set the items of an order aside."""
+
+    order_id: int
+    items: list[Item]
+    scenario: str = ""
+
+
+class ReleaseRequested(Event, version=1):
+    """The mediator asked the warehouse to undo a reservation."""
+
+    order_id: int
+
+
+class PaymentRequested(Event, version=1):
+    """The mediator asked for the money of an order."""
+
+    order_id: int
+    total: Decimal
+    scenario: str = ""
+
+
+class RefundRequested(Event, version=1):
+    """The mediator asked to give back money that came too late."""
+
+    order_id: int
 
 
 class PaymentProcessed(Event, version=1, refusal={"status": "failed"}):
@@ -119,6 +175,10 @@ class NotificationSent(Event, version=1):
     subject: str
 
 
-def stream_of(order_id: int) -> str:
-    """The stream of an order."""
-    return f"order-{order_id}"
+BROKER_STREAMS = "order-"
+MEDIATOR_STREAMS = "mediated-"
+
+
+def stream_of(order_id: int, prefix: str = BROKER_STREAMS) -> str:
+    """The stream of an order: its prefix says which topology it goes through."""
+    return f"{prefix}{order_id}"

@@ -54,16 +54,15 @@ def charge(order_id: int, amount: Decimal, *, key: str, fault: Scenario) -> Answ
     return Answer(made.reference, made.declined)
 
 
-def refund(order_id: int) -> tuple[Decimal, str] | None:
-    """Give back what was taken for an order: amount and reference, or None if nothing was.
+def refund(order_id: int, *, key: str) -> tuple[Decimal, str] | None:
+    """Give back what was taken for an order: amount and reference, or None if nothing is left.
 
-    Asking again gets the same answer.
+    Asking again with the same ``key`` gets the same answer.
     """
-    taken = Charge.objects.filter(order_id=order_id, declined="").first()
-    if taken is None:
-        return None
-    Charge.objects.filter(pk=taken.pk).update(refunded=True)
-    return taken.amount, taken.reference
+    taken = Charge.objects.filter(order_id=order_id, declined="")
+    taken.filter(refunded=False).update(refunded=True, refund_key=key)
+    given = taken.filter(refund_key=key).first()
+    return (given.amount, given.reference) if given else None
 
 
 def _calls(key: str) -> int:

@@ -14,13 +14,18 @@ from processors.domain_events import (
     Item,
     OrderCancelled,
     OrderCreated,
+    ReleaseRequested,
+    ReservationRequested,
 )
 from processors.models import Reservation, Stock
+
+Wanted = OrderCreated | ReservationRequested
+Unwanted = OrderCancelled | ReleaseRequested
 
 
 @processor("inventory", batch=True)
 def inventory(
-    events: list[OrderCreated | OrderCancelled | InventoryReplenished],
+    events: list[Wanted | Unwanted | InventoryReplenished],
     deliveries: list[Delivery],
 ) -> None:
     """Reserve stock for new orders, release that of cancelled ones, take in new stock.
@@ -32,19 +37,19 @@ def inventory(
     shelf = _locked_stock(events, reserved)
     new: list[Reservation] = []
     for event, delivery in zip(events, deliveries, strict=True):
-        if isinstance(event, OrderCreated):
+        if isinstance(event, Wanted):
             if _reserve(event, delivery, shelf):
                 made = Reservation(order_id=event.order_id, items=_as_json(event.items))
                 new.append(made)
                 reserved[event.order_id] = made
-        elif isinstance(event, OrderCancelled):
+        elif isinstance(event, Unwanted):
             _release(event, delivery, reserved.get(event.order_id), shelf)
         else:
             shelf[event.sku] += event.quantity
     _write(shelf, new, [row for row in reserved.values() if row not in new and row.released])
 
 
-def _reserve(event: OrderCreated, delivery: Delivery, shelf: Counter[str]) -> bool:
+def _reserve(event: Wanted, delivery: Delivery, shelf: Counter[str]) -> bool:
     wanted = Counter[str]()
     for item in event.items:
         wanted[item.sku] += item.quantity
@@ -61,7 +66,7 @@ def _reserve(event: OrderCreated, delivery: Delivery, shelf: Counter[str]) -> bo
 
 
 def _release(
-    event: OrderCancelled, delivery: Delivery, held: Reservation | None, shelf: Counter[str]
+    event: Unwanted, delivery: Delivery, held: Reservation | None, shelf: Counter[str]
 ) -> None:
     if held is None or held.released:
         return
@@ -72,18 +77,18 @@ def _release(
     delivery.emit(InventoryReleased(order_id=event.order_id, items=items))
 
 
-def _reservations(events: list[OrderCreated | OrderCancelled | InventoryReplenished]):  # type: ignore[no-untyped-def]
-    cancelled = [event.order_id for event in events if isinstance(event, OrderCancelled)]
+def _reservations(events: list[Wanted | Unwanted | InventoryReplenished]):  # type: ignore[no-untyped-def]
+    cancelled = [event.order_id for event in events if isinstance(event, Unwanted)]
     return Reservation.objects.in_bulk(cancelled) if cancelled else {}
 
 
 def _locked_stock(
-    events: list[OrderCreated | OrderCancelled | InventoryReplenished],
+    events: list[Wanted | Unwanted | InventoryReplenished],
     reserved: dict[int, Reservation],
 ) -> Counter[str]:
     skus = {item["sku"] for row in reserved.values() for item in row.items}
     for event in events:
-        if isinstance(event, OrderCreated):
+        if isinstance(event, Wanted):
             skus.update(item.sku for item in event.items)
         elif isinstance(event, InventoryReplenished):
             skus.add(event.sku)

@@ -65,6 +65,7 @@ class Charge(models.Model):
     declined = models.CharField(max_length=200, default="", help_text="why, if it was declined")
     reference = models.CharField(max_length=40)
     refunded = models.BooleanField(default=False)
+    refund_key = models.CharField(max_length=120, default="", help_text="what it was asked by")
 
     def __str__(self) -> str:
         """Reference and amount."""
@@ -129,6 +130,38 @@ class Fulfilment(models.Model):
         return f"order {self.order_id}: payment {self.payment or '?'}, stock {self.stock or '?'}"
 
 
+class Mediation(models.Model):
+    """Where the mediator stands with an order: what it waits for, and what is to be undone."""
+
+    class Step(models.TextChoices):
+        """What it waits for, or how it ended."""
+
+        RESERVING = "reserving"
+        PAYING = "paying"
+        RELEASING = "releasing"
+        CONFIRMED = "confirmed"
+        CANCELLED = "cancelled"
+
+    ENDS = (Step.CONFIRMED, Step.CANCELLED)
+
+    order_id = models.BigIntegerField(primary_key=True)
+    user_id = models.BigIntegerField()
+    total = models.DecimalField(max_digits=10, decimal_places=2)
+    items = models.JSONField()
+    scenario = models.CharField(max_length=40, default="")
+    step = models.CharField(max_length=10, choices=Step.choices, default=Step.RESERVING)
+    reason = models.CharField(max_length=300, default="")
+
+    def __str__(self) -> str:
+        """The order and the step."""
+        return f"order {self.order_id}: {self.step}"
+
+    @property
+    def ended(self) -> bool:
+        """Whether the order is decided."""
+        return self.step in self.ENDS
+
+
 class Notification(models.Model):
     """The outbox: a message to a customer, as it was sent."""
 
@@ -147,6 +180,94 @@ class Notification(models.Model):
     def __str__(self) -> str:
         """Subject."""
         return self.subject
+
+
+class SwitchedFault(models.Model):
+    """A fault that somebody switched on for their own orders, for teaching (demo mode only)."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
+    processor = models.CharField(max_length=64)
+    kind = models.CharField(max_length=20)
+    amount = models.PositiveIntegerField(default=0)
+    trace = models.UUIDField(null=True, help_text="the only trace that feels it; none: all")
+    began_at = models.DateTimeField()
+    ends_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        """Kind and processor."""
+        return f"{self.kind} of {self.processor} ({self.amount})"
+
+
+# The lab --------------------------------------------------------------------------
+
+
+class LabRun(models.Model):
+    """One experiment of a learner. ``facts`` names what it set off; the rest is in the log."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
+    lesson = models.CharField(max_length=40)
+    trace = models.UUIDField(unique=True, help_text="the trace of what it published itself")
+    choice = models.CharField(max_length=40, default="")
+    facts = models.JSONField(default=dict)
+    began_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["user", "lesson", "-id"], name="runs_of_learner")]
+
+    def __str__(self) -> str:
+        """Lesson and learner."""
+        return f"{self.lesson} by {self.user}"
+
+
+class LabProgress(models.Model):
+    """What a learner answered to the question of a lesson."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
+    lesson = models.CharField(max_length=40)
+    right = models.BooleanField()
+    tries = models.PositiveIntegerField(default=0)
+    answered_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "lab progress"
+        constraints = [
+            models.UniqueConstraint(fields=["user", "lesson"], name="one_answer_a_lesson")
+        ]
+
+    def __str__(self) -> str:
+        """Lesson and whether it is done."""
+        return f"{self.lesson}: {'right' if self.right else 'wrong'}"
+
+
+class LabBalance(models.Model):
+    """What a sandboxed processor believes to have been paid in during a run."""
+
+    run_id = models.BigIntegerField()
+    processor = models.CharField(max_length=64)
+    amount = models.IntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["run_id", "processor"], name="one_balance_a_run")
+        ]
+
+    def __str__(self) -> str:
+        """Processor and amount."""
+        return f"{self.processor}: {self.amount}"
+
+
+class LabSeen(models.Model):
+    """Idempotency keys that a sandboxed processor has seen."""
+
+    key = models.CharField(max_length=120, primary_key=True)
+
+    def __str__(self) -> str:
+        """The key."""
+        return self.key
 
 
 # Read models --------------------------------------------------------------------

@@ -15,11 +15,25 @@ from uuid_utils.compat import uuid7
 
 from events import Draft, publish
 from processors import faults
-from processors.domain_events import Item, OrderCreated, stream_of
+from processors.domain_events import (
+    BROKER_STREAMS,
+    MEDIATOR_STREAMS,
+    Item,
+    OrderCreated,
+    OrderSubmitted,
+    stream_of,
+)
 from processors.models import Checkout, Product
 
 MOST_LINES = 50
 MOST_PIECES = 99
+BROKER = "broker"
+MEDIATOR = "mediator"
+TOPOLOGIES = (BROKER, MEDIATOR)
+_FIRST: dict[str, tuple[type[OrderCreated | OrderSubmitted], str]] = {
+    BROKER: (OrderCreated, BROKER_STREAMS),
+    MEDIATOR: (OrderSubmitted, MEDIATOR_STREAMS),
+}
 
 
 class OrderRefused(Exception):
@@ -48,20 +62,35 @@ def place_order(
     items: Sequence[Mapping[str, Any]],
     idempotency_key: str,
     scenario: str | None = None,
+    topology: str = BROKER,
+    correlation_id: UUID | None = None,
 ) -> PlacedOrder:
     """Place an order of ``items`` (``sku`` and ``quantity``) for ``user``, once per key.
 
-    Prices are the shop's. Raises OrderRefused, or KeyReused if the key came with another order;
+    Prices are the shop's. With the ``mediator`` topology (demo mode only) a mediator decides each
+    next step; otherwise the processors react to each other's events.
+    ``correlation_id`` is that of the new trace, if it has to be known before.
+
+    Raises OrderRefused, or KeyReused if the key came with another order;
     then nothing was written.
     """
     _check_key(idempotency_key)
     _check_scenario(scenario)
+    _check_topology(topology)
     priced = _priced(items)
-    digest = _digest(items, scenario)
+    digest = _digest(items, scenario, topology)
     try:
         with transaction.atomic():
             found = _placed_before(user, idempotency_key, digest)
-            return found or _place(user, priced, idempotency_key, digest, scenario)
+            return found or _place(
+                user,
+                priced,
+                idempotency_key,
+                digest,
+                scenario,
+                topology,
+                correlation_id or uuid7(),
+            )
     except IntegrityError:
         # The same request at the same moment was faster by a hair.
         found = _placed_before(user, idempotency_key, digest)
@@ -70,7 +99,11 @@ def place_order(
         return found
 
 
-def place_many(user: Any, orders: Iterable[tuple[Sequence[Mapping[str, Any]], str]]) -> list[int]:
+def place_many(
+    user: Any,
+    orders: Iterable[tuple[Sequence[Mapping[str, Any]], str]],
+    topology: str = BROKER,
+) -> list[int]:
     """Place many orders, each of its own trace, in one transaction; return their ids.
 
     ``orders`` are items and scenario. For load and demos.
@@ -79,14 +112,14 @@ def place_many(user: Any, orders: Iterable[tuple[Sequence[Mapping[str, Any]], st
     with transaction.atomic():
         checkouts = Checkout.objects.bulk_create(
             Checkout(
-                user=user, idempotency_key=str(uuid7()), digest=_digest(items, scenario),
+                user=user, idempotency_key=str(uuid7()), digest=_digest(items, scenario, topology),
                 correlation_id=uuid7(),
             )
             for _, items, scenario in wanted
         )  # fmt: skip
         publish(
             *[
-                _draft(checkout, priced, scenario)
+                _draft(checkout, priced, scenario, topology)
                 for checkout, (priced, _, scenario) in zip(checkouts, wanted, strict=True)
             ]
         )
@@ -94,17 +127,19 @@ def place_many(user: Any, orders: Iterable[tuple[Sequence[Mapping[str, Any]], st
 
 
 def _place(
-    user: Any, items: list[Item], key: str, digest: str, scenario: str | None
-) -> PlacedOrder:
+    user: Any, items: list[Item], key: str, digest: str, scenario: str | None, topology: str,
+    correlation_id: UUID,
+) -> PlacedOrder:  # fmt: skip
     checkout = Checkout.objects.create(
-        user=user, idempotency_key=key, digest=digest, correlation_id=uuid7()
+        user=user, idempotency_key=key, digest=digest, correlation_id=correlation_id
     )
-    publish(_draft(checkout, items, scenario), expected_sequence=0)
+    publish(_draft(checkout, items, scenario, topology), expected_sequence=0)
     return PlacedOrder(checkout.pk, checkout.correlation_id, created=True)
 
 
-def _draft(checkout: Checkout, items: list[Item], scenario: str | None) -> Draft:
-    created = OrderCreated(
+def _draft(checkout: Checkout, items: list[Item], scenario: str | None, topology: str) -> Draft:
+    first, streams = _FIRST[topology]
+    placed = first(
         order_id=checkout.pk,
         user_id=checkout.user_id,
         total=sum((item.price * item.quantity for item in items), Decimal(0)),
@@ -112,7 +147,11 @@ def _draft(checkout: Checkout, items: list[Item], scenario: str | None) -> Draft
         reference=checkout.idempotency_key,
         scenario=scenario or "",
     )
-    return Draft(created, stream=stream_of(checkout.pk), correlation_id=checkout.correlation_id)
+    return Draft(
+        placed,
+        stream=stream_of(checkout.pk, streams),
+        correlation_id=checkout.correlation_id,
+    )
 
 
 def _placed_before(user: Any, key: str, digest: str) -> PlacedOrder | None:
@@ -176,6 +215,17 @@ def _check_scenario(scenario: str | None) -> None:
         )
 
 
-def _digest(items: Sequence[Mapping[str, Any]], scenario: str | None) -> str:
+def _check_topology(topology: str) -> None:
+    if topology not in _FIRST:
+        known = ", ".join(_FIRST)
+        raise OrderRefused(
+            f"There is no topology {topology[:40]!r}; known are {known}.", "topology"
+        )
+    if topology != BROKER and not faults.allowed():
+        raise OrderRefused("The mediator topology exists in demo mode only.", "topology")
+
+
+def _digest(items: Sequence[Mapping[str, Any]], scenario: str | None, topology: str) -> str:
     lines = [(item["sku"], item["quantity"]) for item in items]
-    return hashlib.sha256(json.dumps([lines, scenario or ""]).encode()).hexdigest()
+    asked = [lines, scenario or "", *([topology] if topology != BROKER else [])]
+    return hashlib.sha256(json.dumps(asked).encode()).hexdigest()

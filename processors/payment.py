@@ -9,6 +9,8 @@ from processors.domain_events import (
     OrderCreated,
     PaymentProcessed,
     PaymentRefunded,
+    PaymentRequested,
+    RefundRequested,
 )
 
 
@@ -18,19 +20,19 @@ class MalformedPayment(Exception):
 
 @processor("payment", retry=Retry(max_attempts=5, base=0.5, cap=30.0), atomic=False)
 def payment(
-    event: OrderCreated | OrderCancelled, delivery: Delivery
+    event: OrderCreated | PaymentRequested | OrderCancelled | RefundRequested, delivery: Delivery
 ) -> PaymentProcessed | PaymentRefunded | None:
     """Charge the customer through the payment provider; refund cancelled orders."""
-    if isinstance(event, OrderCreated):
+    if isinstance(event, OrderCreated | PaymentRequested):
         return _charge(event, delivery)
-    refunded = gateway.refund(event.order_id)
+    refunded = gateway.refund(event.order_id, key=delivery.idempotency_key)
     if refunded is None:
         return None
     amount, reference = refunded
     return PaymentRefunded(order_id=event.order_id, amount=amount, provider_ref=reference)
 
 
-def _charge(event: OrderCreated, delivery: Delivery) -> PaymentProcessed:
+def _charge(event: OrderCreated | PaymentRequested, delivery: Delivery) -> PaymentProcessed:
     fault = faults.scenario(event.scenario)
     if fault.poison:
         raise MalformedPayment(f"can't read the card of order {event.order_id}: not a number")

@@ -22,14 +22,15 @@ from processors.domain_events import (
     OrderCancelled,
     OrderConfirmed,
     OrderCreated,
+    OrderSubmitted,
     PaymentProcessed,
     PaymentRefunded,
 )
 from processors.models import OrderSummary, Sales, StockLevel
 
 OrderEvent = (
-    OrderCreated | PaymentProcessed | PaymentRefunded | InventoryReserved | InventoryRejected
-    | InventoryReleased | OrderConfirmed | OrderCancelled | NotificationSent
+    OrderCreated | OrderSubmitted | PaymentProcessed | PaymentRefunded | InventoryReserved
+    | InventoryRejected | InventoryReleased | OrderConfirmed | OrderCancelled | NotificationSent
 )  # fmt: skip
 Row = dict[str, Any]
 
@@ -50,7 +51,7 @@ def orders(events: list[OrderEvent], deliveries: list[Delivery]) -> None:
     placed: list[Row] = []
     changes: dict[int, Row] = {}
     for event, delivery in zip(events, deliveries, strict=True):
-        if isinstance(event, OrderCreated):
+        if isinstance(event, OrderCreated | OrderSubmitted):
             placed.append(_placed(event, delivery))
             continue
         row = changes.setdefault(event.order_id, {"order_id": event.order_id})
@@ -88,7 +89,7 @@ def _update(rows: list[Row]) -> None:
         )
 
 
-def _placed(event: OrderCreated, delivery: Delivery) -> Row:
+def _placed(event: OrderCreated | OrderSubmitted, delivery: Delivery) -> Row:
     correlation_id = delivery.envelope.correlation_id
     return {
         "order_id": event.order_id,

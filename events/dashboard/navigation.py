@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -44,7 +45,18 @@ class Entry:
     count: Callable[[Any], Count | None] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something unusual that is on for this person, above their name on every page, and where to
+    end it. It ends by itself at ``until``."""
+
+    text: str
+    url: str
+    until: datetime
+
+
 _entries: dict[str, Entry] = {}
+_notices: list[Callable[[Any], list[Notice]]] = []
 
 
 def register(
@@ -63,11 +75,18 @@ def register(
     _entries[url_name] = Entry(section, label, url_name, icon, order, permission, count)
 
 
+def register_notices(notices: Callable[[Any], list[Notice]]) -> None:
+    """Ask ``notices(user)`` for what every page is to tell this person."""
+    if notices not in _notices:
+        _notices.append(notices)
+
+
 def navigation(request: HttpRequest) -> dict[str, Any]:
-    """Context processor: ``nav_sections``, ``theme`` and ``demo`` for the shell."""
+    """Context processor: ``nav_sections``, ``notices``, ``theme`` and ``demo`` for the shell."""
     theme = request.COOKIES.get("theme", "")
     return {
         "nav_sections": _sections(request),
+        "notices": _notices_for(request),
         "theme": theme if theme in THEMES else "",
         "demo": getattr(settings, "DEMO", False),
         "may_watch_log": bool(_user(request) and access.can(request.user, "view_log")),
@@ -87,6 +106,11 @@ def _sections(request: HttpRequest) -> list[dict[str, Any]]:
             {**item, "place": place, "active": active}
         )
     return [{"title": title, "items": shown} for title, shown in sections.items()]
+
+
+def _notices_for(request: HttpRequest) -> list[Notice]:
+    user = _user(request)
+    return [notice for tell in _notices for notice in tell(user)] if user else []
 
 
 def _user(request: HttpRequest) -> Any:

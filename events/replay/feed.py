@@ -37,7 +37,10 @@ class _Progress:
 
     def wants(self, event: StoredEvent, state: str | None) -> bool:
         """Whether the projection subscribes to it, and has had it or will never get it."""
-        if event.type not in self.projection.subscriptions:
+        projection = self.projection
+        if event.type not in projection.subscriptions:
+            return False
+        if not event.stream.startswith(projection.streams):
             return False
         self.undelivered = self.undelivered or state is None
         return state != DeliveryState.DISCARDED
@@ -180,13 +183,17 @@ def _call(
 def _deliver_as_done(projection: Processor, upto: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT e.position, e.key FROM events_event e LEFT JOIN events_delivery d "
+            "SELECT e.position, e.key, e.stream FROM events_event e LEFT JOIN events_delivery d "
             "ON d.position = e.position AND d.processor = %s "
             f"WHERE e.type IN ({_marks(projection.subscriptions)}) AND e.position <= %s "
             "AND d.id IS NULL",
             [projection.name, *projection.subscriptions, upto],
         )
-        rows = [(position, key, slot_of(key)) for position, key in cursor.fetchall()]
+        rows = [
+            (position, key, slot_of(key))
+            for position, key, stream in cursor.fetchall()
+            if stream.startswith(projection.streams)
+        ]
         dialect().insert_deliveries(cursor, projection.name, rows, DeliveryState.DONE.value)
 
 

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper
 
 
+Subscription = tuple[str, str, str]  # event type, processor, prefix of the streams it listens to
+
+
 @dataclass(frozen=True, slots=True)
 class EventRow:
     """An event ready for INSERT."""
@@ -90,9 +93,9 @@ class Dialect(Protocol):
         """
 
     def insert_events(
-        self, cursor: CursorWrapper, rows: Sequence[EventRow], fan_out: Sequence[tuple[str, str]]
+        self, cursor: CursorWrapper, rows: Sequence[EventRow], fan_out: Sequence[Subscription]
     ) -> dict[UUID, int]:
-        """Insert events, and a pending delivery for each (type, processor) of ``fan_out``.
+        """Insert events, and a pending delivery for each subscription of ``fan_out``.
 
         Returns the position of each event id.
         """
@@ -196,5 +199,6 @@ __all__ = [
     "EventRow",
     "LaneRow",
     "Mark",
+    "Subscription",
     "dialect",
 ]

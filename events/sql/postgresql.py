@@ -16,7 +16,7 @@ import orjson
 from django.db.backends.utils import CursorWrapper
 
 from events.event import StoredEvent
-from events.sql import DeliveryRow, DueDelivery, EventRow, LaneRow, Mark
+from events.sql import DeliveryRow, DueDelivery, EventRow, LaneRow, Mark, Subscription
 
 # Lanes are ranges of slots; the index of due deliveries is by sixteenth of the slots and position,
 # so that a lane of the default sixteen is read in order of position without a sort.
@@ -50,7 +50,8 @@ WITH row AS (
   INSERT INTO events_delivery (position, processor, key, slot, state, attempts)
   SELECT appended.position, fan_out.processor, row.key, row.slot, 'pending', 0
   FROM appended JOIN row USING (id)
-  JOIN unnest(%s::text[], %s::text[]) AS fan_out(type, processor) ON fan_out.type = row.type
+  JOIN unnest(%s::text[], %s::text[], %s::text[]) AS fan_out(type, processor, prefix)
+    ON fan_out.type = row.type AND starts_with(row.stream, fan_out.prefix)
 )
 SELECT id, position FROM appended
 """
@@ -187,11 +188,11 @@ def advance_heads(cursor: CursorWrapper, counts: Mapping[str, int]) -> dict[str,
 
 
 def insert_events(
-    cursor: CursorWrapper, rows: Sequence[EventRow], fan_out: Sequence[tuple[str, str]]
+    cursor: CursorWrapper, rows: Sequence[EventRow], fan_out: Sequence[Subscription]
 ) -> dict[UUID, int]:
     """See Dialect."""
-    types, processors = [t for t, _ in fan_out], [p for _, p in fan_out]
-    cursor.execute(_INSERT, [_as_json(rows), types, processors])
+    types, processors, prefixes = [[one[n] for one in fan_out] for n in range(3)]
+    cursor.execute(_INSERT, [_as_json(rows), types, processors, prefixes])
     return dict(cursor.fetchall())
 
 

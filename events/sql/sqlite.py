@@ -16,7 +16,7 @@ from uuid import UUID
 from django.db.backends.utils import CursorWrapper
 
 from events.event import StoredEvent
-from events.sql import DeliveryRow, DueDelivery, EventRow, LaneRow, Mark
+from events.sql import DeliveryRow, DueDelivery, EventRow, LaneRow, Mark, Subscription
 
 _ADVANCE = """
 INSERT INTO events_stream (name, head)
@@ -137,7 +137,7 @@ def advance_heads(cursor: CursorWrapper, counts: Mapping[str, int]) -> dict[str,
 
 
 def insert_events(
-    cursor: CursorWrapper, rows: Sequence[EventRow], fan_out: Sequence[tuple[str, str]]
+    cursor: CursorWrapper, rows: Sequence[EventRow], fan_out: Sequence[Subscription]
 ) -> dict[UUID, int]:
     """See Dialect. The write lock is held (heads come first), so positions can be counted here."""
     cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = 'events_event'")
@@ -161,8 +161,8 @@ def insert_events(
         [
             (positions[row.id], processor, row.key, row.slot, "pending")
             for row in rows
-            for type_name, processor in fan_out
-            if type_name == row.type
+            for type_name, processor, prefix in fan_out
+            if type_name == row.type and row.stream.startswith(prefix)
         ],
     )
     return positions

@@ -18,7 +18,7 @@ def _open_orders(user: Any) -> navigation.Count | None:
 
 
 def _record(stream: str) -> records.Record | None:
-    number = stream.removeprefix("order-")
+    number = stream.rpartition("-")[2]
     return records.Record(f"Order {number}", reverse("shop:shop")) if number.isdigit() else None
 
 
@@ -28,7 +28,9 @@ live.register("orders", OrdersView)
 live.register("stock", StockView)
 live.register("outbox", OutboxView)
 records.register("order-", _record)
+records.register("mediated-", _record)
 hues.assign(
-    shop="indigo", payment="teal", inventory="clay", confirmation="leaf",
-    notification="magenta", analytics="slate", sales="slate", orders="slate", stock="slate",
+    shop="indigo", payment="teal", inventory="clay", confirmation="leaf", mediator="leaf",
+    deadlines="leaf", notification="magenta", analytics="slate", sales="slate", orders="slate",
+    stock="slate",
 )  # fmt: skip

@@ -22,7 +22,7 @@ from events.templatetags.flowdeck import duration
 from processors.models import Product
 from processors.shop import wording
 from processors.shop.summaries import Summary, counts_of, summaries_of
-from processors.shop.track import Track, Underway, build_track
+from processors.shop.track import STARTS, Track, Underway, build_track
 
 SHOWN = 20
 UNFOLDED = 4
@@ -146,7 +146,7 @@ def _row(
     deliveries: list[tuple[Delivery, str]],
     names: dict[str, str],
 ) -> Row:
-    placed = next((event for event in events if event.type == "OrderCreated"), None)
+    placed = next((event for event in events if event.type in STARTS), None)
     happened = {event.type: event for event in events}
     track = build_track(events, _underway(deliveries))
     cancelled = happened.get("OrderCancelled")

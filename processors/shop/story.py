@@ -15,7 +15,7 @@ from events.models import DeliveryState
 from events.registry import registry
 from events.templatetags.flowdeck import duration, role
 from events.traces import DeliveryNode, Trace, load_trace
-from processors.shop.rows import Orders, Row
+from processors.shop.rows import Orders
 
 LANE = 20
 READ_MODELS = "read models"
@@ -69,15 +69,15 @@ def story_of(orders: Orders) -> Story | None:
     row = next((row for row in orders.rows if row.group != "open"), None)
     row = row or next(iter(orders.rows), None)
     trace = load_trace(row.correlation_id) if row else None
-    return build_story(row, trace) if row and trace else None
+    return build_story(row.name, trace) if row and trace else None
 
 
-def build_story(row: Row, trace: Trace) -> Story:
-    """Draw a trace. Pure."""
+def build_story(name: str, trace: Trace) -> Story:
+    """Draw a trace, called by ``name``. Pure."""
     lanes = list(_lanes(trace))
     processors = len({delivery.processor for delivery in trace.deliveries})
     drawn = Story(
-        row.name,
+        name,
         _url(trace.correlation_id),
         f"{processors} processors, {len(trace.events)} events, {duration(trace.seconds)}",
         lanes,

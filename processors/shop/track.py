@@ -105,7 +105,7 @@ def build_track(events: Iterable[Any], underway: Iterable[Underway]) -> Track:
     """The track of one order from its events (``type``, ``data``, ``recorded_at``)."""
     happened = {event.type: event for event in events}
     waiting = list(underway)
-    start = next((e.recorded_at for name, e in happened.items() if name in _STARTS), None)
+    start = next((e.recorded_at for name, e in happened.items() if name in STARTS), None)
     return _place(
         Stage("placed", "done"),
         _paid(happened, waiting, start),
@@ -116,7 +116,7 @@ def build_track(events: Iterable[Any], underway: Iterable[Underway]) -> Track:
 
 
 _WORDS = ("placed", "paid", "reserved", "confirmed", "notified")
-_STARTS = ("OrderCreated", "OrderSubmitted")
+STARTS = ("OrderCreated", "OrderSubmitted")
 
 
 def _place(placed: Stage, paid: Stage, reserved: Stage, confirmed: Stage, notified: Stage) -> Track:

@@ -77,7 +77,13 @@ def correction_of(
         return Correction(
             "cancelled, refunded" if refunded else "cancelled, none left",
             reason or "There is not enough in stock.",
-            "Your money was refunded." if refunded else "What was charged is on its way back.",
+            _money(payment is not None, refunded),
             "Choose something else",
         )
     return Correction("cancelled", "The order was cancelled.", reason, "Order again")
+
+
+def _money(charged: bool, refunded: bool) -> str:
+    if refunded:
+        return "Your money was refunded."
+    return "What was charged is on its way back." if charged else "Nothing was charged."

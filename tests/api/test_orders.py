@@ -105,3 +105,14 @@ def test_others_orders_do_not_exist(customer: Caller, other: Caller, operator: C
 
 def test_the_wrong_method_is_named(customer: Caller) -> None:
     assert customer.get("/orders").status_code == 405
+
+
+def test_an_order_may_go_through_the_mediator(customer: Caller, settings: Any) -> None:
+    placed = customer.order(("mug", 1), topology="mediator")
+    assert placed.status_code == 201
+    settle()
+    order_id = placed.json()["order_id"]
+    assert customer.get(f"/orders/{order_id}").json()["status"] == "confirmed"
+    assert customer.order(("mug", 1), key="k", topology="committee").status_code == 422
+    settings.DEMO = False
+    assert customer.order(("mug", 1), key="l", topology="mediator").status_code == 422

@@ -32,7 +32,7 @@ def store(type_name: str, version: int, data: dict[str, Any], processor: str = "
     )  # fmt: skip
     with transaction.atomic(), connection.cursor() as cursor:
         dialect().advance_heads(cursor, {"old-1": 1})
-        fan_out = [(type_name, processor)] if processor else []
+        fan_out = [(type_name, processor, "")] if processor else []
         dialect().insert_events(cursor, [row], fan_out)
 
 

@@ -32,6 +32,7 @@ PEOPLE = ("nobody", "customer", "other", "viewer", "operator", "teacher", "admin
 ALL, SIGN_IN = (200,) * 7, 302
 # What each of PEOPLE gets. "trace" and "order" are the customer's own; "log" is for who may watch.
 WATCHERS = (SIGN_IN, 403, 403, 200, 200, 200, 200)
+LEARNERS = (SIGN_IN, 200, 200, 403, 200, 200, 200)
 API_WATCHERS = (401, 403, 403, 200, 200, 200, 200)
 PAUSERS = (SIGN_IN, 403, 403, 403, 302, 403, 302)
 TABLE: dict[str, tuple[str, tuple[int, ...]]] = {
@@ -59,6 +60,17 @@ TABLE: dict[str, tuple[str, tuple[int, ...]]] = {
     "events:account": ("GET", (SIGN_IN, *(200,) * 6)),
     "events:create_token": ("POST", (SIGN_IN, *(201,) * 6)),
     "events:revoke_token": ("POST", (SIGN_IN, *(404,) * 6)),  # it is nobody's
+    "lab:lab": ("GET", (SIGN_IN, 302, 302, 403, 302, 302, 302)),
+    "lab:lesson": ("GET", LEARNERS),
+    "lab:run": ("POST", (SIGN_IN, 302, 302, 403, 302, 302, 302)),
+    "lab:mend": ("POST", (SIGN_IN, 422, 422, 403, 422, 422, 422)),
+    "lab:answer": ("POST", (SIGN_IN, 422, 422, 403, 422, 422, 422)),
+    "lab:reset": ("POST", (SIGN_IN, 302, 302, 403, 302, 302, 302)),
+    "lab:glossary": ("GET", LEARNERS),
+    "lab:faults": ("GET", LEARNERS),
+    "lab:switch_on": ("POST", (SIGN_IN, 422, 422, 403, 422, 422, 422)),
+    "lab:switch_off": ("POST", (SIGN_IN, 302, 302, 403, 302, 302, 302)),
+    "lab:class": ("GET", (SIGN_IN, 403, 403, 403, 403, 200, 200)),
     "shop:shop": ("GET", (SIGN_IN, 200, 200, 200, 200, 200, 200)),
     "shop:orders": ("POST", (SIGN_IN, 422, 422, 403, 422, 422, 422)),
     "shop:outbox": ("GET", (SIGN_IN, 200, 200, 200, 200, 200, 200)),
@@ -118,6 +130,7 @@ def filled(people: dict[str, User | None], settings: Any) -> dict[str, str]:
         "<int:number>": "999999",
         "<str:fingerprint>": "0123456789abcdef",
         "<path:name>": "Probed",
+        "<slug:lesson>": "ripple",
         "<str:name>": "probe.atomic",
     }
 

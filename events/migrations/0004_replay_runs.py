@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("events", "0002_database_rules"),
+        ("events", "0003_dead_letters"),
     ]
 
     operations = [

@@ -1,0 +1,34 @@
+"""The lessons in their order; each module is one."""
+
+from processors.lab.lesson import Lesson
+from processors.lab.lessons import (
+    consistency,
+    coupling,
+    duplicates,
+    durability,
+    ordering,
+    retries,
+    ripple,
+    topologies,
+    tracing,
+)
+
+LESSONS: tuple[Lesson, ...] = (
+    ripple.LESSON,
+    coupling.LESSON,
+    topologies.LESSON,
+    consistency.LESSON,
+    ordering.LESSON,
+    duplicates.LESSON,
+    retries.LESSON,
+    durability.LESSON,
+    tracing.LESSON,
+)
+BY_SLUG = {lesson.slug: lesson for lesson in LESSONS}
+
+
+def neighbours(lesson: Lesson) -> tuple[Lesson | None, Lesson | None]:
+    """The lessons before and after."""
+    place = LESSONS.index(lesson)
+    before = LESSONS[place - 1] if place else None
+    return before, LESSONS[place + 1] if place + 1 < len(LESSONS) else None

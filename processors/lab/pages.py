@@ -1,0 +1,40 @@
+"""What the lab adds to the dashboard: entry, live view, notices of faults."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.urls import reverse
+
+from events import live
+from events.dashboard import hues, navigation
+from processors import faults
+from processors.lab import runs, sandbox
+from processors.lab.lessons import LESSONS
+from processors.lab.live import ExperimentView
+from processors.lab.shown import set_faults
+
+
+def _progress(user: Any) -> navigation.Count:
+    done, _ = runs.progress(user)
+    return navigation.Count(f"{len(done)}/{len(LESSONS)}")
+
+
+def _notices(user: Any) -> list[navigation.Notice]:
+    url = reverse("lab:faults")
+    return [navigation.Notice(fault.words, url, fault.until) for fault in set_faults(user)]
+
+
+if faults.allowed():
+    navigation.register("Learn", "Lab", "lab:lab", "lab", 10, "use_lab", count=_progress)
+    navigation.register_notices(_notices)
+live.register("experiment", ExperimentView)
+hues.assign(
+    lab="slate",
+    **{
+        sandbox.CARELESS: "magenta",
+        sandbox.KEYED: "teal",
+        sandbox.ATOMIC: "leaf",
+        sandbox.ARRIVALS: "indigo",
+    },
+)

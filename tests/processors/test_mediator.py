@@ -1,0 +1,174 @@
+"""The mediator topology: same outcome as the broker's, and nothing lost wherever it dies."""
+
+from __future__ import annotations
+
+import os
+import random
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.contrib.auth.models import User
+
+from events import Reject, batch, dead_letters, drain, publish
+from events.models import Attempt, Delivery, Event, Lane
+from events.registry import registry
+from events.testing import settle
+from events.verification import verify
+from processors import orders
+from processors.domain_events import InventoryReplenished
+from processors.models import Charge, Mediation, OrderSummary, Product, Reservation, Stock
+from tests.guarantees.test_nothing_lost import in_a_process
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("shelf")]
+MUG = [{"sku": "mug", "quantity": 1}]
+SCENARIOS = ("", "declined_at_once", "sold_out_at_once", "provider_down")
+
+
+def place(customer: User, scenario: str = "") -> int:
+    placed = orders.place_order(
+        customer, MUG, str(uuid4()), scenario=scenario, topology=orders.MEDIATOR
+    )
+    return placed.order_id
+
+
+def until_payment_is_asked_for() -> None:
+    for name in ("mediator", "inventory", "mediator"):
+        drain.drain(registry.processor(name))
+
+
+def types_of(order_id: int) -> list[str]:
+    found = Event.objects.filter(stream=f"mediated-{order_id}").order_by("sequence")
+    return list(found.values_list("type", flat=True))
+
+
+def test_the_mediator_asks_for_each_step(customer: User) -> None:
+    order_id = place(customer)
+    settle()
+    assert OrderSummary.objects.get(order_id=order_id).status == "confirmed"
+    assert types_of(order_id) == [
+        "OrderSubmitted", "DeadlineSet", "ReservationRequested", "InventoryReserved",
+        "PaymentRequested", "PaymentProcessed", "OrderConfirmed", "NotificationSent",
+    ]  # fmt: skip
+    assert not list(verify())
+
+
+def test_a_declined_card_is_undone_before_the_order_is_cancelled(customer: User) -> None:
+    order_id = place(customer, "card_declined")
+    settle()
+    assert types_of(order_id)[5:8] == ["PaymentProcessed", "ReleaseRequested", "InventoryReleased"]
+    summary = OrderSummary.objects.get(order_id=order_id)
+    assert summary.status == "cancelled"
+    assert "declined" in summary.reason
+    assert Stock.objects.get(sku="mug").available == 10
+
+
+def test_what_is_sold_out_is_never_charged(customer: User) -> None:
+    order_id = place(customer, "out_of_stock")
+    settle()
+    assert OrderSummary.objects.get(order_id=order_id).status == "cancelled"
+    assert not Charge.objects.exists()
+
+
+def test_each_topology_leaves_the_other_ones_orders_alone(customer: User) -> None:
+    orders.place_order(customer, MUG, str(uuid4()))
+    place(customer)
+    settle()
+    of = {
+        name: set(Delivery.objects.filter(processor=name).values_list("event__stream", flat=True))
+        for name in ("confirmation", "mediator", "deadlines")
+    }
+    assert all(stream.startswith("order-") for stream in of["confirmation"])
+    assert all(stream.startswith("mediated-") for stream in of["mediator"] | of["deadlines"])
+
+
+def test_an_order_that_takes_too_long_is_undone(customer: User, settings: Any) -> None:
+    settings.SHOP_PATIENCE = 0.0
+    order_id = place(customer, "poison")
+    until_payment_is_asked_for()
+    settle()
+    summary = OrderSummary.objects.get(order_id=order_id)
+    assert (summary.status, summary.stock) == ("cancelled", "reserved")
+    assert Reservation.objects.get(order_id=order_id).released
+    assert not list(verify())
+
+
+def test_money_that_came_too_late_is_given_back(
+    customer: User, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*args: object, **kwargs: object) -> None:
+        raise Reject("the provider is away")
+
+    settings.SHOP_PATIENCE = 0.0
+    with monkeypatch.context() as outage:
+        outage.setattr("processors.gateway.charge", away)
+        order_id = place(customer)
+        until_payment_is_asked_for()
+        settle()
+    assert OrderSummary.objects.get(order_id=order_id).status == "cancelled"
+    dead = Delivery.objects.get(state="dead", event__type="PaymentRequested")
+    dead_letters.retry([dead.pk], by="operator", reason="it is back")
+    settle()
+    assert Charge.objects.get(order_id=order_id).refunded
+    assert types_of(order_id).count("PaymentRefunded") == 1
+    assert not list(verify())
+
+
+def test_both_topologies_have_the_same_outcome(customer: User) -> None:
+    """300 random orders with faults: each decided the same way, money and stock conserved."""
+    draw = random.Random(7)
+    publish(InventoryReplenished(sku="mug", quantity=9_000), stream="product-mug")
+    settle()
+    Product.objects.filter(sku="mug").update(price=Decimal("2.50"))
+    drawn = [
+        ([{"sku": "mug", "quantity": draw.randint(1, 3)}], draw.choice(SCENARIOS))
+        for _ in range(150)
+    ]
+    placed = [orders.place_many(customer, drawn, topology) for topology in orders.TOPOLOGIES]
+    settle()
+    both = zip(*map(outcomes, placed), drawn, strict=True)
+    assert not [one for one in both if one[0] != one[1]]
+    assert {status for status, _, _ in outcomes(placed[0])} == {"confirmed", "cancelled"}
+    assert not list(verify())
+
+
+def outcomes(order_ids: list[int]) -> list[tuple[str, Decimal, bool]]:
+    """Of each order: its status, the money kept, and whether its items are."""
+    status = dict(OrderSummary.objects.values_list("order_id", "status"))
+    money = dict(
+        Charge.objects.filter(declined="", refunded=False).values_list("order_id", "amount")
+    )
+    kept = set(Reservation.objects.filter(released=False).values_list("order_id", flat=True))
+    return [(status[i], money.get(i, Decimal(0)), i in kept) for i in order_ids]
+
+
+@pytest.mark.parametrize("name", ["mediator", "deadlines"])
+@pytest.mark.parametrize("step", ["_locked", "fetch", "append", "finish", "tell"])
+def test_killed_anywhere_it_loses_nothing(customer: User, name: str, step: str) -> None:
+    order_ids = [place(customer, scenario) for scenario in ("", "card_declined")]
+
+    def killed() -> None:
+        real = getattr(batch, step)
+
+        def dies(*args: object, **kwargs: object) -> None:
+            real(*args, **kwargs)
+            os._exit(9)
+
+        setattr(batch, step, dies)
+        drain.drain(registry.processor(name))
+
+    for _ in range(12):
+        for other in ("inventory", "payment", "mediator"):
+            if other != name:
+                drain.drain(registry.processor(other))
+        code = in_a_process(killed)
+        Lane.objects.update(claims=0)  # each death is the machine's, not the handler's
+        drain.drain(registry.processor("mediator"))
+        if code != 9:
+            break
+    settle()
+    assert [s for s, _, _ in outcomes(order_ids)] == ["confirmed", "cancelled"]
+    assert not Attempt.objects.exists()
+    assert all(order.ended for order in Mediation.objects.all())
+    assert not list(verify())
