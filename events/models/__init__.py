@@ -4,6 +4,7 @@ from events.models.access import ApiToken
 from events.models.delivery import Attempt, Delivery, DeliveryState
 from events.models.event import Event, Stream
 from events.models.lane import Lane, ProcessorState, Worker
+from events.models.saved_view import SavedView
 
 __all__ = [
     "ApiToken",
@@ -13,6 +14,7 @@ __all__ = [
     "Event",
     "Lane",
     "ProcessorState",
+    "SavedView",
     "Stream",
     "Worker",
 ]
