@@ -13,6 +13,7 @@ from events.dashboard import (
     log,
     processors,
     replay,
+    saved_views,
     timeline,
     traces,
 )
@@ -24,6 +25,8 @@ urlpatterns = [
     path("timeline/", timeline.timeline, name="timeline"),
     path("events/", log.log, name="log"),
     path("events/<int:position>/", log.event, name="event"),
+    path("events/views/", saved_views.save, name="save_view"),
+    path("events/views/<int:number>/delete/", saved_views.delete, name="delete_view"),
     path("traces/", traces.traces, name="traces"),
     path("traces/<uuid:correlation_id>/", traces.trace, name="trace"),
     path("catalog/", catalog.catalog, name="catalog"),

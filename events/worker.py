@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import kombu.transport.redis
@@ -9,6 +10,8 @@ import kombu.transport.virtual
 from celery.signals import worker_init, worker_process_init, worker_process_shutdown, worker_ready
 
 from events import sweep
+
+_YOUNG_OBJECTS = 50_000
 
 
 class _ForgivingQoS(kombu.transport.redis.QoS):
@@ -35,6 +38,10 @@ def _stay_able_to_hear(**_: Any) -> None:
 
 @worker_process_init.connect(weak=False)  # type: ignore[untyped-decorator]
 def _start_in_pool_process(**_: Any) -> None:
+    # A batch makes thousands of objects that live until it ends: the collector would look through
+    # all of them, and through everything imported, again and again.
+    gc.freeze()
+    gc.set_threshold(_YOUNG_OBJECTS)
     sweep.start()
 
 

@@ -6,6 +6,7 @@ from events.models.event import Event, Stream
 from events.models.lane import Lane, ProcessorState, Worker
 from events.models.replay import ReplayRun
 from events.models.resolution import AuditEntry, BulkAction, DeadLetterGroup
+from events.models.saved_view import SavedView
 
 __all__ = [
     "ApiToken",
@@ -19,6 +20,7 @@ __all__ = [
     "Lane",
     "ProcessorState",
     "ReplayRun",
+    "SavedView",
     "Stream",
     "Worker",
 ]

@@ -58,28 +58,12 @@ SELECT id, position FROM appended
 
 # A claim need not survive a crash of the server (a lease that is lost that way is noticed at the
 # commit of its batch), so its commit does not wait for the disk; the setting ends with it.
-# A scalar subquery with LIMIT, not EXISTS: the planner makes that a join over all that is due.
 _CLAIM = """
 UPDATE events_lane SET claims = claims + 1, worker = %(worker)s, claimed_at = clock_timestamp(),
   token = %(token)s::uuid,
   lease_expires_at = clock_timestamp() + %(lease)s * interval '1 second'
-WHERE (SELECT set_config('synchronous_commit', 'off', true)) IS NOT NULL AND id IN (
-  SELECT l.id FROM events_lane l
-  WHERE l.processor = %(processor)s
-    AND (l.lease_expires_at IS NULL OR l.lease_expires_at < clock_timestamp())
-    AND NOT (l.id = ANY(%(leave_out)s::bigint[]))
-    AND (
-      SELECT true FROM events_delivery d
-      WHERE d.processor = l.processor AND d.state IN ('pending', 'retrying')
-        AND d.slot >> 6 BETWEEN l.first_slot >> 6 AND l.last_slot >> 6
-        AND d.slot BETWEEN l.first_slot AND l.last_slot
-        AND (d.due_at IS NULL OR d.due_at <= statement_timestamp())
-      LIMIT 1)
-    AND NOT EXISTS (
-      SELECT 1 FROM events_processorstate p
-      WHERE p.name = l.processor AND p.paused_at IS NOT NULL)
-  ORDER BY l.claimed_at NULLS FIRST, l.id
-  LIMIT %(limit)s FOR UPDATE OF l SKIP LOCKED)
+WHERE (SELECT set_config('synchronous_commit', 'off', true)) IS NOT NULL
+  AND id IN (SELECT events_claimable(%(processor)s, %(leave_out)s::bigint[], %(limit)s))
 RETURNING id, first_slot, last_slot, claims, suspect
 """
 
@@ -102,36 +86,13 @@ _ENVELOPE = """e.position, e.id, e.stream, e.sequence, e.type, e.version,
   e.data::text, e.metadata::text, e.key, e.correlation_id, e.causation_id, e.producer,
   extract(epoch FROM e.occurred_at)::float8, extract(epoch FROM e.recorded_at)::float8"""
 
+# What is due is chosen by a function (migration 0006), for the sake of its planner settings.
 _FETCH = f"""
-WITH lane AS (
-  SELECT first_slot, last_slot, band
-  FROM unnest(%(first)s::int[], %(last)s::int[]) AS t(first_slot, last_slot),
-    generate_series(t.first_slot >> 6, t.last_slot >> 6) AS band
-), held AS MATERIALIZED (
-  SELECT d.key, min(d.position) AS position
-  FROM lane CROSS JOIN LATERAL (
-    SELECT key, position FROM events_delivery
-    WHERE processor = %(processor)s AND state IN ('retrying', 'dead')
-      AND slot BETWEEN lane.first_slot AND lane.last_slot
-      AND ((%(parks)s AND state = 'dead') OR due_at > statement_timestamp())
-  ) AS d
-  GROUP BY d.key
-), due AS MATERIALIZED (
-  SELECT d.* FROM lane CROSS JOIN LATERAL (
-    SELECT id, position, key, attempts FROM events_delivery
-    WHERE processor = %(processor)s AND state IN ('pending', 'retrying')
-      AND slot >> 6 = lane.band AND slot BETWEEN lane.first_slot AND lane.last_slot
-      AND (due_at IS NULL OR due_at <= statement_timestamp())
-    ORDER BY position LIMIT %(window)s
-  ) AS d
-), ready AS (
-  SELECT due.* FROM due LEFT JOIN held ON held.key = due.key AND held.position < due.position
-  WHERE held.key IS NULL ORDER BY due.position LIMIT %(limit)s
-)
-SELECT seen.n, ready.id, ready.attempts, {_ENVELOPE}
-FROM (SELECT count(*) AS n FROM due) AS seen
-LEFT JOIN (ready JOIN events_event e ON e.position = ready.position) ON true
-ORDER BY e.position
+SELECT due.seen, due.delivery, due.attempts, {_ENVELOPE}
+FROM events_due(%(processor)s, %(first)s::int[], %(last)s::int[], %(window)s, %(parks)s, %(limit)s)
+  AS due
+LEFT JOIN events_event e ON e.position = due.due_position
+ORDER BY due.due_position
 """
 
 # The ids are given twice so that rows are found by index whatever the planner thinks of the join.
