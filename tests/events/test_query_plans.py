@@ -22,7 +22,7 @@ from tests.probe.events import Probed
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(connection.vendor != "postgresql", reason="plans of PostgreSQL"),
+    pytest.mark.postgres,
 ]
 
 KEYS, EVENTS = 5_000, 20_000
