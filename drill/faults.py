@@ -24,12 +24,16 @@ _PAUSE = threading.Event()
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """``lease``: afterwards some lanes may have to wait until a dead worker's lease has ended."""
+    """``lease``: afterwards some lanes may have to wait until a dead worker's lease has ended.
+
+    ``web``: it is web that has to come back, not the workers.
+    """
 
     name: str
     inject: Callable[[Stack, Draw], None]
     postgres: bool = False
     lease: bool = False
+    web: bool = False
 
 
 def wait(seconds: float) -> None:
@@ -176,7 +180,7 @@ FAULTS = (
     Fault("kill -9 of a worker's main process", kill_parent, lease=True),
     Fault("kill -9 of a worker", kill_worker, lease=True),
     Fault("kill -9 of all workers", kill_all_workers, lease=True),
-    Fault("kill -9 of web", kill_web),
+    Fault("kill -9 of web", kill_web, web=True),
     Fault("pool process frozen past its lease", freeze_child),
     Fault("worker frozen past its lease", freeze_worker),
     Fault("FLUSHALL", flush_redis),

@@ -6,7 +6,6 @@ killed) sends the same order again with the same idempotency key until one comes
 
 from __future__ import annotations
 
-import faulthandler
 import http.client
 import json
 import random
@@ -40,6 +39,7 @@ class Load:
         self.sent_again = 0
         self.longest_wait = 0.0
         self.problem: Exception | None = None
+        self._last_refusal: Exception | None = None
         self._skus = list(Product.objects.values_list("sku", flat=True))
         self._user = get_user_model().objects.get(username="customer")
         self._draw, self._lock = draw, threading.Lock()
@@ -64,8 +64,10 @@ class Load:
         if self.problem is not None:
             raise self.problem
         if any(thread.is_alive() for thread in self._threads):
-            faulthandler.dump_traceback(all_threads=True)
-            raise TimeoutError("An order got no answer within two minutes after the last fault.")
+            raise TimeoutError(
+                "An order got no answer within two minutes after the last fault; the last refusal: "
+                f"{self._last_refusal!r}"
+            )
 
     def _run(self, send: Send, rate: float) -> None:
         try:
@@ -99,10 +101,11 @@ class Load:
         while True:
             try:
                 order_id = send(order)
-            except (Error, OSError, http.client.HTTPException):
+            except (Error, OSError, http.client.HTTPException) as refusal:
                 connection.close()
                 with self._lock:
                     self.sent_again += 1
+                    self._last_refusal = refusal
                 time.sleep(_AGAIN_SECONDS)
             else:
                 self.longest_wait = max(self.longest_wait, time.monotonic() - began)

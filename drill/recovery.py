@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import sqlite3
 import time
 from dataclasses import dataclass
@@ -37,18 +38,24 @@ WHERE d.state = 'retrying' OR (d.state = 'pending' AND NOT EXISTS (
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """Seconds from a fault's end: to the first delivery done, and to all older ones worked off."""
+    """Seconds from a fault's end: to the first sign of life, and to all older work done."""
 
     first: float
     caught_up: float
 
 
-def measure(stack: Stack, ended: datetime) -> Recovery:
-    """Wait until the system has caught up after a fault that ended at ``ended``."""
+def measure(stack: Stack, ended: datetime, *, web: bool = False) -> Recovery:
+    """Wait until the system has caught up after a fault that ended at ``ended``.
+
+    Its first sign of life is the first delivery done, or with ``web`` the first page served.
+    """
     began = time.monotonic()
     newest = query(stack, _NEWEST)
     since = ended.strftime("%Y-%m-%d %H:%M:%S.%f") + ("+00" if stack.postgres else "")
-    first = _until(began, lambda: query(stack, _DONE_SINCE.format(since=since)) > 0)
+    if web:
+        first = _until(began, lambda: _serves(stack.port))
+    else:
+        first = _until(began, lambda: query(stack, _DONE_SINCE.format(since=since)) > 0)
     behind = _until(began, lambda: query(stack, _BEHIND.format(newest=newest)) == 0)
     return Recovery(first, max(first, behind))
 
@@ -75,6 +82,14 @@ def query(stack: Stack, statement: str) -> Any:
     path = stack.home / "flowdeck.sqlite3"
     with contextlib.closing(sqlite3.connect(path, timeout=30)) as connection:
         return connection.execute(statement).fetchone()[0]
+
+
+def _serves(port: int) -> bool:
+    client = http.client.HTTPConnection("127.0.0.1", port, timeout=GIVE_UP_SECONDS)
+    with contextlib.closing(client), contextlib.suppress(OSError, http.client.HTTPException):
+        client.request("GET", "/accounts/login/")
+        return client.getresponse().status < 500
+    return False
 
 
 def _until(began: float, happened: Any) -> float:

@@ -35,7 +35,15 @@ class Stack:
     postgres_proxy: Proxy | None
     workers: list[Kept] = field(default_factory=list)
     web: Kept | None = None
-    port: int = 0
+    # Kept open here too: it outlives each web process, so that the next one can go on with it.
+    listener: socket.socket | None = None
+
+    @property
+    def port(self) -> int:
+        """Where web listens."""
+        assert self.listener is not None
+        port: int = self.listener.getsockname()[1]
+        return port
 
     @property
     def direct_redis(self) -> redis.Redis:
@@ -127,6 +135,8 @@ def _started(
         for kept in [*stack.workers, *filter(None, [stack.web]), stack.redis]:
             kept.thaw()
             kept.stop()
+        if stack.listener is not None:
+            stack.listener.close()
         if stack.postgres is not None:
             stack.postgres.close()
 
@@ -159,9 +169,8 @@ def _start_work(stack: Stack, workers: int, watchdog: Watchdog) -> None:
         log = stack.home / f"worker{number}.log"
         kept = Kept(f"worker {number}", worker_command(_CHILDREN), log, watchdog)
         stack.workers.append(kept.start())
-    listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+    stack.listener = listener = socket.create_server(("127.0.0.1", 0), backlog=512)
     listener.set_inheritable(True)
-    stack.port = listener.getsockname()[1]
     web = [sys.executable, "-m", "eda_site.run.web", str(listener.fileno())]
     files = [listener.fileno()]
     stack.web = Kept("web", web, stack.home / "web.log", watchdog, files).start()
