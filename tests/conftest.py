@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import redis
+from django.db import connection
 
 from tests.people import browser, shots, sign_in  # noqa: F401 (fixtures)
 from tests.site import Site, free_port
@@ -22,6 +23,10 @@ CHROMIUM = next(
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Browser tests last: Playwright's event loop, once it runs, lets no other one run."""
     items.sort(key=lambda item: "browser" in getattr(item, "fixturenames", ()))
+    other = {"postgresql": "sqlite", "sqlite": "postgres"}[connection.vendor]
+    for item in items:
+        if item.get_closest_marker(other):
+            item.add_marker(pytest.mark.skip(f"about {other}, and this is {connection.vendor}"))
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -15,9 +15,11 @@ from django.db import connection, transaction
 from django.db.utils import OperationalError
 
 from events import attempt, batch, drain, lanes, publish, publishing
-from events.models import Delivery, Event, Lane
+from events.models import Delivery, Event
 from events.registry import registry
+from events.sql import dialect
 from events.testing import settle
+from tests.guarantees import leases
 from tests.probe.events import Probed
 from tests.probe.models import Effect
 
@@ -30,7 +32,10 @@ STEPS: dict[str, tuple[Any, str]] = {
     "run one handler": (batch, "attempt"),
     "run a batch handler": (batch, "attempt_together"),
     "append what was emitted": (batch, "append"),
-    "mark the deliveries": (batch, "finish"),
+    "advance the heads": (dialect(), "advance_heads"),
+    "insert the events": (dialect(), "insert_events"),
+    "mark the deliveries": (dialect(), "mark"),
+    "finish the batch": (batch, "finish"),
     "tell the listeners": (batch, "tell"),
 }
 KINDS = ["probe.atomic", "probe.leased", "probe.batch"]
@@ -61,11 +66,6 @@ def crash_at(
     monkeypatch.setattr(module, name, step)
 
 
-def release_leases() -> None:
-    """Time passes until the leases of the crashed worker have run out."""
-    Lane.objects.update(lease_expires_at=None, token=None)
-
-
 def assert_all_happened_once(events: int, echoes: int) -> None:
     assert set(Delivery.objects.values_list("state", flat=True)) == {"done"}
     per_effect = Counter(Effect.objects.values_list("processor", "position"))
@@ -90,7 +90,7 @@ def test_a_crash_anywhere_in_a_batch_doubles_nothing(
             drain.drain(registry.processor(kind))
         except Crash:
             connection.close()  # as the end of the process would
-    release_leases()
+    leases.run_out()
     settle()
     assert_all_happened_once(events=4, echoes=1)
 
@@ -104,7 +104,7 @@ def test_the_late_worker_can_not_commit_after_its_lease_ran_out(
     def overtaken(processor: Any, due: Any) -> Any:
         outcome = real(processor, due)
         monkeypatch.setattr(batch, "attempt", real)
-        release_leases()
+        leases.run_out()
         drain.drain(processor)  # another worker takes the lane and does the work
         return outcome
 
@@ -168,7 +168,7 @@ def test_infrastructure_faults_use_up_no_attempt(
     monkeypatch.setattr(batch, "finish", unlucky)
     for _ in range(4):
         drain.drain(registry.processor(kind))
-        release_leases()
+        leases.run_out()
     delivery = Delivery.objects.get(processor=kind)
     assert (delivery.state, delivery.attempts) == ("done", 1)
     assert not delivery.failures.exists()

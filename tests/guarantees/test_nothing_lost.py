@@ -16,6 +16,7 @@ from events import batch, bell, drain, publish, sweep
 from events.models import Attempt, Delivery, Lane
 from events.registry import registry
 from events.testing import settle
+from tests.guarantees import leases
 from tests.polling import eventually
 from tests.probe.events import Probed
 from tests.probe.models import Effect
@@ -57,7 +58,7 @@ def test_a_process_killed_at_a_step_loses_and_doubles_nothing(name: str, step: s
         drain.drain(registry.processor(name))
 
     assert in_a_process(killed) == 9
-    Lane.objects.update(lease_expires_at=None, token=None)  # time passes
+    leases.run_out()
     settle()
     assert set(Delivery.objects.values_list("state", flat=True)) == {"done"}
     assert Effect.objects.filter(processor="probe.atomic").count() == 3
@@ -71,8 +72,7 @@ def test_a_handler_that_kills_its_process_becomes_a_dead_letter(name: str) -> No
     deaths = 0
     for _ in range(12):
         deaths += in_a_process(drained(name)) == 9
-        # Time passes: leases run out, and a noted suspect is surely dead.
-        Lane.objects.update(lease_expires_at=None, token=None)
+        leases.run_out()  # and a noted suspect is surely dead
         Lane.objects.exclude(suspected_at=None).update(
             suspected_at=datetime.now(UTC) - timedelta(seconds=10)
         )

@@ -8,16 +8,13 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from hypothesis import HealthCheck, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from events import SequenceConflict, batch, dead_letters, drain, lanes, publish
-from events.models import Attempt, Delivery, Event, Lane, Stream
+from events.models import Event, Stream
 from events.registry import registry
 from events.testing import settle
 from tests.probe.events import Keyed, Probed
-from tests.probe.models import Effect, Tally
+from tests.probe.models import Effect
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -129,70 +126,3 @@ def test_concurrent_appends_to_one_stream_leave_no_gap(expected: bool) -> None:
     written = list(Event.objects.order_by("position").values_list("sequence", flat=True))
     assert written == list(range(1, 41 - len(conflicts)))
     assert expected or not conflicts
-
-
-class Deliveries(RuleBasedStateMachine):
-    """Publish, drain a little, retry and discard at random: order and effects must hold."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        clear_tables()
-
-    @rule(stream=st.sampled_from("abc"), fails=st.integers(0, 4), rejects=st.booleans())
-    def publish_one(self, stream: str, fails: int, rejects: bool) -> None:
-        publish(
-            Probed(fails=fails, by="probe.atomic", rejects="probe.batch" if rejects else ""),
-            stream=stream,
-        )
-
-    @rule(limit=st.integers(1, 3), name=st.sampled_from(["probe.atomic", "probe.batch"]))
-    def work_a_little(self, limit: int, name: str) -> None:
-        processor = registry.processor(name)
-        claim = lanes.claim(processor, 4)
-        if claim is not None:
-            batch.run(processor, claim, limit)
-
-    @rule(data=st.data())
-    def resolve_a_dead_letter(self, data: st.DataObject) -> None:
-        dead = list(dead_letters.dead().values_list("id", flat=True))
-        if dead:
-            chosen = data.draw(st.sampled_from(dead))
-            if data.draw(st.booleans()):
-                assert dead_letters.retry([chosen], by="tester") == 1
-            else:
-                assert dead_letters.discard([chosen], by="tester", reason="test") == 1
-
-    @invariant()
-    def handled_in_order_and_once(self) -> None:
-        for name in ("probe.atomic", "probe.batch"):
-            for stream, handled in sequences(name).items():
-                assert handled == sorted(set(handled)), (name, stream, handled)
-
-    def teardown(self) -> None:
-        """In the end everything is done, dead, discarded, or waits behind a dead letter."""
-        settle()
-        for delivery in Delivery.objects.filter(state="pending"):
-            assert Delivery.objects.filter(
-                processor=delivery.processor, key=delivery.key, state="dead",
-                event_id__lt=delivery.event_id,
-            ).exists()  # fmt: skip
-        assert not Delivery.objects.filter(state="retrying").exists()
-
-
-def clear_tables() -> None:
-    """Empty the tables between examples (the log itself can only grow)."""
-    Attempt.objects.all().delete()
-    Delivery.objects.all().delete()
-    Effect.objects.all().delete()
-    Tally.objects.all().delete()
-    Lane.objects.update(claims=0, suspect=None)
-
-
-def test_any_history_of_failures_and_repairs_keeps_order() -> None:
-    run_state_machine_as_test(
-        Deliveries,
-        settings=settings(
-            max_examples=25, stateful_step_count=25, deadline=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )  # fmt: skip

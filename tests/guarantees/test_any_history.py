@@ -1,0 +1,179 @@
+"""Any history of appends, work, failures, crashes, pauses and repairs keeps the invariants.
+
+A hypothesis state machine: it draws histories at random, compares the log with a model of it after
+each step, and shrinks a history that breaks an invariant to the shortest one that does.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+from django.db import connection
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+
+from events import (
+    SequenceConflict,
+    batch,
+    dead_letters,
+    drain,
+    lanes,
+    pause,
+    publish,
+    read_stream,
+)
+from events.models import Attempt, Delivery, Event, Lane
+from events.registry import registry
+from events.sql import dialect
+from events.testing import settle
+from tests.guarantees import leases
+from tests.guarantees.test_exactly_once import Crash, crash_at
+from tests.probe.events import Probed
+from tests.probe.models import Effect, Tally
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+KINDS = ["probe.atomic", "probe.batch", "probe.leased"]
+STEPS = {
+    "lock": (batch, "_locked"),
+    "fetch": (batch, "fetch"),
+    "handle": (batch, "attempt"),
+    "append": (batch, "append"),
+    "mark": (dialect(), "mark"),
+    "tell": (batch, "tell"),
+}
+names, kinds = st.sampled_from("abc"), st.sampled_from(KINDS)
+
+
+class History(RuleBasedStateMachine):
+    """``log``: what was published, by stream; each history has streams of its own."""
+
+    history = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        forget_work()
+        History.history += 1
+        self.log: dict[str, list[int]] = {f"{name}-{self.history}": [] for name in "abc"}
+        self.published = 0
+
+    @rule(name=names, fails=st.integers(0, 4), by=kinds, rejected_by=st.sampled_from([*KINDS, ""]))
+    def publish_one(self, name: str, fails: int, by: str, rejected_by: str) -> None:
+        self._publish(name, 1, fails=fails, by=by, rejects=rejected_by)
+
+    @rule(name=names, number=st.integers(2, 5))
+    def publish_several(self, name: str, number: int) -> None:
+        self._publish(name, number)
+
+    @rule(name=names, behind=st.integers(0, 2))
+    def publish_on_condition(self, name: str, behind: int) -> None:
+        stream = f"{name}-{self.history}"
+        expected = len(read_stream(stream)) - behind
+        if expected < 0:
+            return
+        try:
+            publish(Probed(n=-1), stream=stream, expected_sequence=expected)
+        except SequenceConflict:
+            assert behind
+        else:
+            assert not behind
+            self.log[stream].append(-1)
+
+    def _publish(self, name: str, number: int, **options: Any) -> None:
+        stream = f"{name}-{self.history}"
+        events = [Probed(n=self.published + n, echoes=1, **options) for n in range(number)]
+        publish(*events, stream=stream)
+        self.published += number
+        self.log[stream] += [event.n for event in events]
+
+    @rule(limit=st.integers(1, 3), kind=kinds)
+    def work_a_little(self, limit: int, kind: str) -> None:
+        claim = lanes.claim(registry.processor(kind), 4)
+        if claim is not None:
+            batch.run(registry.processor(kind), claim, limit)
+
+    @rule(kind=kinds, step=st.sampled_from(sorted(STEPS)), after=st.booleans())
+    def crash(self, kind: str, step: str, after: bool) -> None:
+        with pytest.MonkeyPatch.context() as patched:
+            crash_at(patched, STEPS[step], 1, after=after)
+            try:
+                drain.drain(registry.processor(kind))
+            except Crash:
+                connection.close()
+        leases.run_out()
+        Lane.objects.update(claims=0)  # workers did not die often enough for careful mode
+
+    @rule(kind=kinds)
+    def pause_or_resume(self, kind: str) -> None:
+        assert pause.pause(kind, by="tester", reason="") or pause.resume(kind, by="tester")
+
+    @rule(data=st.data())
+    def resolve_a_dead_letter(self, data: st.DataObject) -> None:
+        dead = list(dead_letters.dead().values_list("id", flat=True))
+        if dead:
+            chosen = data.draw(st.sampled_from(dead))
+            if data.draw(st.booleans()):
+                assert dead_letters.retry([chosen], by="tester") == 1
+            else:
+                assert dead_letters.discard([chosen], by="tester", reason="test") == 1
+
+    @invariant()
+    def the_log_is_the_model(self) -> None:
+        for stream in self.log:
+            assert [event.payload["n"] for event in self._of(stream)] == self.log[stream]
+
+    def _of(self, stream: str) -> list[Any]:
+        """The published events of the stream, without what handlers added; no gap in either."""
+        events = read_stream(stream)
+        assert [event.sequence for event in events] == list(range(1, len(events) + 1))
+        return [event for event in events if event.type == "Probed"]
+
+    @invariant()
+    def handled_in_order_and_once(self) -> None:
+        for kind in ("probe.atomic", "probe.batch"):
+            effects = Effect.objects.filter(processor=kind).order_by("id")
+            for stream in self.log:
+                seen = [effect.position for effect in effects if effect.stream == stream]
+                assert seen == sorted(set(seen)), (kind, stream, seen)
+
+    @invariant()
+    def emitted_once_and_only_by_what_is_done(self) -> None:
+        done = Counter(
+            Delivery.objects.filter(state="done", processor__in=KINDS, event__data__echoes=1)
+            .values_list("processor", "event__id")
+        )  # fmt: skip
+        emitted = Event.objects.filter(type="Echoed", stream__in=self.log)
+        assert Counter(emitted.values_list("producer", "causation_id")) == done
+
+    def teardown(self) -> None:
+        """In the end everything is done, dead, discarded, or waits behind a dead letter."""
+        for kind in KINDS:
+            pause.resume(kind, by="tester")
+        settle()
+        for delivery in Delivery.objects.filter(state="pending"):
+            assert Delivery.objects.filter(
+                processor=delivery.processor, key=delivery.key, state="dead",
+                event_id__lt=delivery.event_id,
+            ).exists()  # fmt: skip
+        assert not Delivery.objects.filter(state="retrying").exists()
+
+
+def forget_work() -> None:
+    """Empty all tables that are no log, between two histories."""
+    for model in (Attempt, Delivery, Effect, Tally):
+        model.objects.all().delete()
+    Lane.objects.update(claims=0, suspect=None)
+    leases.run_out()
+
+
+def test_any_history_keeps_the_invariants() -> None:
+    run_state_machine_as_test(
+        History,
+        settings=settings(
+            max_examples=15, stateful_step_count=20, deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )  # fmt: skip

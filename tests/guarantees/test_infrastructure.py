@@ -1,0 +1,152 @@
+"""Faults of the database are nobody's fault: they use up no attempt and make no dead letter."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+from django.db import OperationalError, connection, transaction
+
+from events import Draft, batch, drain, publish, sweep
+from events.models import Attempt, Delivery, Stream
+from events.registry import registry
+from tests.guarantees import leases
+from tests.probe import processors
+from tests.probe.events import Probed
+from tests.probe.models import Effect, Tally
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+KINDS = ["probe.atomic", "probe.leased", "probe.batch"]
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A processor with one due delivery that must have been done by one attempt in the end."""
+    publish(Probed(n=1), stream="probe-1")
+    yield request.param
+    delivery = Delivery.objects.get(processor=request.param)
+    assert (delivery.state, delivery.attempts) == ("done", 1)
+    assert not Attempt.objects.exists()
+
+
+def once(monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
+    """Let the next handler run the statement ``fault`` first."""
+    real, left = processors.behave, [fault]
+
+    def behave(event: Probed, delivery: object) -> None:
+        if left:
+            with connection.cursor() as cursor:
+                cursor.execute(left.pop())
+        real(event, delivery)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(processors, "behave", behave)
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("code", ["40001", "40P01"], ids=["serialization failure", "deadlock"])
+def test_a_transaction_that_postgresql_gives_up_is_run_again_at_once(
+    kind: str, code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    once(monkeypatch, f"DO $$ BEGIN RAISE EXCEPTION 'unlucky' USING ERRCODE = '{code}'; END $$")
+    assert drain.drain(registry.processor(kind)) == 1
+
+
+@pytest.mark.postgres
+def test_a_lost_connection_is_opened_again(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    once(monkeypatch, "SELECT pg_terminate_backend(pg_backend_pid())")
+    assert drain.drain(registry.processor(kind)) == 0
+    leases.run_out()
+    assert drain.drain(registry.processor(kind)) == 1
+
+
+@pytest.mark.postgres
+def test_a_real_deadlock_costs_nothing_but_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The handler has row a and wants b; another transaction has b and wants a."""
+    for name in "ab":
+        Tally.objects.create(stream=name)
+    publish(Probed(n=1), stream="probe-1")
+    handler_has_a, other_has_b = threading.Event(), threading.Event()
+    tries: list[int] = []
+
+    def other() -> None:
+        try:
+            with transaction.atomic():
+                Tally.objects.filter(stream="b").update(count=1)
+                other_has_b.set()
+                handler_has_a.wait(10)
+                Tally.objects.filter(stream="a").update(count=1)
+        finally:
+            connection.close()
+
+    def behave(event: Probed, delivery: object) -> None:
+        tries.append(1)
+        with connection.cursor() as cursor:  # whoever looks first is the one to give up
+            cursor.execute("SET LOCAL deadlock_timeout = '20ms'")
+        Tally.objects.filter(stream="a").update(count=2)
+        handler_has_a.set()
+        Tally.objects.filter(stream="b").update(count=2)
+
+    monkeypatch.setattr(processors, "behave", behave)
+    thread = threading.Thread(target=other)
+    thread.start()
+    other_has_b.wait(10)
+    assert drain.drain(registry.processor("probe.atomic")) == 1
+    thread.join(20)
+    assert len(tries) == 2
+    assert Delivery.objects.get(processor="probe.atomic").attempts == 1
+    assert not Attempt.objects.exists()
+    assert Effect.objects.filter(processor="probe.atomic").count() == 1
+
+
+def test_appends_that_touch_the_same_streams_can_not_deadlock() -> None:
+    """Whatever order they name them in: heads are taken in order of name."""
+    names = [f"probe-{n}" for n in range(30)]
+    start, errors = threading.Barrier(2), list[Exception]()
+
+    def append(streams: list[str]) -> None:
+        try:
+            start.wait(10)
+            for _ in range(15):
+                publish(*[Draft(Probed(), stream=name) for name in streams])
+        except Exception as error:
+            errors.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=append, args=(o,)) for o in (names, names[::-1])]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert errors == []
+    assert set(Stream.objects.values_list("head", flat=True)) == {30}
+
+
+@pytest.mark.parametrize(
+    "fault", [OperationalError("the database is gone"), RuntimeError("a mistake of ours")]
+)
+def test_the_sweep_outlives_every_fault(fault: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    def faulty() -> list[str]:
+        raise fault
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sweep, "due_processors", faulty)
+        sweep.Sweeper().tick()
+    publish(Probed(n=1), stream="probe-1")
+    assert "probe.atomic" in sweep.due_processors()
+
+
+def test_a_batch_that_can_not_be_finished_is_left_to_the_next_bell(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(outcomes: object) -> None:
+        raise OperationalError("the connection is closed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(batch, "finish", gone)
+        patch.setattr(batch.infrastructure, "is_fault", lambda error: True)
+        assert drain.drain(registry.processor(kind)) == 0
+    leases.run_out()
+    assert drain.drain(registry.processor(kind)) == 1
