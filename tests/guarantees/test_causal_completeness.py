@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from events import correlation, publish
+from events import Delivery, correlation, publish
 from events.models import Event
 from events.testing import settle
-from tests.probe.events import Probed
+from tests.probe import processors
+from tests.probe.events import Echoed, Probed
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -37,3 +38,24 @@ def test_two_requests_do_not() -> None:
     publish(Probed(n=1), stream="probe-1")
     publish(Probed(n=2), stream="probe-1")
     assert Event.objects.values("correlation_id").distinct().count() == 2
+
+
+def test_what_handlers_publish_is_caused_by_what_they_handled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """``publish`` inside a handler is the same as returning the event: one with its success."""
+    failures = iter([True, False])
+
+    def behave(event: Probed, delivery: Delivery) -> None:
+        if delivery.processor == "probe.atomic":
+            publish(Echoed(n=1, by="publish"))
+            if next(failures):
+                raise processors.ProbeError("after publishing")
+
+    monkeypatch.setattr(processors, "behave", behave)
+    receipt = publish(Probed(n=1), stream="probe-1")
+    settle()
+    cause, published = Event.objects.order_by("position")
+    assert published.data["by"] == "publish"
+    assert (published.causation_id, published.correlation_id) == (cause.id, receipt.correlation_id)
+    assert (published.stream, published.producer) == ("probe-1", "probe.atomic")
