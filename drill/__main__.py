@@ -47,9 +47,10 @@ def _drill(stack: Stack, seconds: float, draw: random.Random) -> int:
     import django
 
     django.setup()
-    from drill.load import Load
+    from drill.load import Load, restock
     from drill.report import Report
 
+    restock()
     token = subprocess.run(
         [sys.executable, "manage.py", "create_token", "customer"],
         check=True, capture_output=True, text=True,

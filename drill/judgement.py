@@ -26,6 +26,7 @@ class Judgement:
     confirmed: int = 0
     cancelled: int = 0
     dead: int = 0
+    under_way: int = 0
     deliveries: int = 0
     lost: list[str] = field(default_factory=list)
     doubled: list[str] = field(default_factory=list)
@@ -46,8 +47,12 @@ def judge(placed: dict[str, int]) -> Judgement:
     found.cancelled = sum(types["OrderCancelled"] for types in decided.values())
     dead = _dead_streams()
     found.dead = len(dead)
-    found.lost += _lost(placed, decided, dead)
-    found.doubled += [*_seen_twice(), *_emitted_twice(), *_decided_twice(decided), *_money()]
+    under_way = _unfinished_streams()
+    found.under_way = len(under_way - decided.keys() - dead)
+    found.lost += _lost(placed, {*decided, *dead, *under_way})
+    found.doubled += [
+        *_seen_twice(), *_emitted_twice(), *_decided_twice(decided), *_money(under_way),
+    ]  # fmt: skip
     found.out_of_order += _overtaken()
     found.other += [*_blamed_wrongly(), *_died_wrongly()]
     return found
@@ -65,16 +70,19 @@ def _dead_streams() -> set[str]:
     return set(Delivery.objects.filter(state="dead").values_list("event__stream", flat=True))
 
 
-def _lost(
-    placed: dict[str, int], decided: dict[str, Counter[str]], dead: set[str]
-) -> Iterator[str]:
+def _unfinished_streams() -> set[str]:
+    unfinished = Delivery.objects.filter(state__in=["pending", "retrying"])
+    return set(unfinished.values_list("event__stream", flat=True))
+
+
+def _lost(placed: dict[str, int], accounted_for: set[str]) -> Iterator[str]:
     kept = dict(Checkout.objects.values_list("idempotency_key", "id"))
     for key, order_id in placed.items():
         stream = f"order-{order_id}"
         if kept.get(key) != order_id:
             yield f"{stream} was placed with key {key}, but the shop has {kept.get(key)} for it"
-        elif stream not in decided and stream not in dead:
-            yield f"{stream} was neither confirmed nor cancelled, and is no dead letter"
+        elif stream not in accounted_for:
+            yield f"{stream} was neither confirmed nor cancelled, is no dead letter, and rests"
     heads = Checkout.objects.count()
     if heads != Event.objects.filter(type="OrderCreated").count():
         yield f"{heads} orders were accepted, but not as many OrderCreated are in the log"
@@ -109,7 +117,7 @@ def _decided_twice(decided: dict[str, Counter[str]]) -> Iterator[str]:
             yield f"{stream} was decided {kinds.total()} times"
 
 
-def _money() -> Iterator[str]:
+def _money(under_way: set[str]) -> Iterator[str]:
     """What the provider kept is what confirmed orders cost, to the cent."""
     taken = Charge.objects.filter(declined="", refunded=False).values_list("order_id", "amount")
     owed = OrderSummary.objects.filter(status="confirmed").values_list("order_id", "total")
@@ -119,7 +127,7 @@ def _money() -> Iterator[str]:
     for order_id, total in owed:
         owes[order_id] += total  # type: ignore[assignment]
     for order_id in took.keys() | owes.keys():
-        if took[order_id] != owes[order_id]:
+        if took[order_id] != owes[order_id] and f"order-{order_id}" not in under_way:
             yield (
                 f"order-{order_id}: {Decimal(took[order_id])} was taken, "
                 f"but it owes {Decimal(owes[order_id])}"

@@ -19,15 +19,24 @@ from uuid import UUID
 from django.contrib.auth import get_user_model
 from django.db import Error, connection
 
+from events import publish
+from processors.domain_events import InventoryReplenished
 from processors.models import Product
 from processors.orders import place_order
 
 MIX = {"": 84, "card_declined": 5, "out_of_stock": 4, "provider_down": 4, "slow": 2, "poison": 1}
+_PIECES = 1_000_000
 _AGAIN_SECONDS = 0.2
 _ANSWER_SECONDS = 10
 
 Order = tuple[list[dict[str, Any]], str, str]  # items, idempotency key, scenario
 Send = Callable[[Order], int]
+
+
+def restock() -> None:
+    """Fill the shelves, so that orders are cancelled only where the mix says so."""
+    for sku in Product.objects.values_list("sku", flat=True):
+        publish(InventoryReplenished(sku=sku, quantity=_PIECES), stream=f"product-{sku}")
 
 
 class Load:

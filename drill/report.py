@@ -62,6 +62,7 @@ class Report:
             "confirmed": judged.confirmed,
             "cancelled": judged.cancelled,
             "dead (poison, as ordered)": judged.dead,
+            "still under way (not settled)": judged.under_way,
             "deliveries": judged.deliveries,
             "lost": len(judged.lost),
             "doubled": len(judged.doubled),
