@@ -81,7 +81,7 @@ def resolve(ids: Iterable[int], action: str, *, by: str, reason: str) -> int:
     retrying = action == "retry"
     with transaction.atomic():
         chosen = Delivery.objects.filter(pk__in=list(ids), state=DeliveryState.DEAD)
-        _lock_lanes(chosen)
+        lock_lanes(chosen)
         # Whoever came first has it: only what is still dead under the lock is touched.
         rows = list(chosen.values_list("id", "processor", "event_id"))
         count = Delivery.objects.filter(pk__in=[row[0] for row in rows]).update(
@@ -109,20 +109,6 @@ def make_due(deliveries: QuerySet[Delivery]) -> int:
         chosen = deliveries.filter(state=DeliveryState.RETRYING)
         lock_lanes(chosen)
         count = chosen.update(state=DeliveryState.PENDING, due_at=None)
-    return count
-
-
-def _resolve(ids: Iterable[int], action: str, state: DeliveryState, by: str, reason: str) -> int:
-    with transaction.atomic():
-        chosen = Delivery.objects.filter(pk__in=list(ids), state=DeliveryState.DEAD)
-        lock_lanes(chosen)
-        # Whoever came first has it: only what is still dead under the lock is touched.
-        rows = list(chosen.values_list("id", "processor", "event_id"))
-        count = Delivery.objects.filter(pk__in=[row[0] for row in rows]).update(
-            state=state, due_at=None
-        )
-        if count:
-            transaction.on_commit(lambda: _resolved(action, rows, by, reason))
     return count
 
 

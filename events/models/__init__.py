@@ -4,8 +4,8 @@ from events.models.access import ApiToken
 from events.models.delivery import Attempt, Delivery, DeliveryState
 from events.models.event import Event, Stream
 from events.models.lane import Lane, ProcessorState, Worker
-from events.models.resolution import AuditEntry, BulkAction, DeadLetterGroup
 from events.models.replay import ReplayRun
+from events.models.resolution import AuditEntry, BulkAction, DeadLetterGroup
 
 __all__ = [
     "ApiToken",
