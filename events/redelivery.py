@@ -15,7 +15,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Count, QuerySet
 
-from events import bell
+from events import audit, bell
 from events.dead_letters import lock_lanes
 from events.errors import ReplayRefused
 from events.models import Delivery, DeliveryState, ReplayRun
@@ -79,6 +79,7 @@ def redeliver(name: str, choice: Choice, *, by: str, reason: str) -> ReplayRun:
             state=ReplayRun.State.FINISHED, total=count, done=count,
             started_at=now, finished_at=now,
         )  # fmt: skip
+        audit.record("redeliver", by=by, target=name, count=count, reason=reason)
         transaction.on_commit(lambda: bell.ring([name]))
     return run
 

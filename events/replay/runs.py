@@ -13,7 +13,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from events import telemetry
+from events import audit, telemetry
 from events.errors import EventsError, ReplayCancelled, ReplayRefused
 from events.horizon import newest_position, settled_position
 from events.models import Lane, ReplayRun
@@ -49,19 +49,26 @@ def request(
             "position."
         )
     planned = plan(names, to_position)
-    return ReplayRun.objects.create(
-        kind=kind, processors=planned.processors, to_position=to_position, by=by,
-        reason=reason, total=planned.total,
-    )  # fmt: skip
+    with transaction.atomic():
+        target = ", ".join(planned.processors)
+        audit.record(kind, by=by, target=target, count=planned.total, reason=reason)
+        return ReplayRun.objects.create(
+            kind=kind, processors=planned.processors, to_position=to_position, by=by,
+            reason=reason, total=planned.total,
+        )  # fmt: skip
 
 
 def cancel(number: int, *, by: str) -> bool:
     """Let a run that waits or works end without effect; whether it still could be."""
-    waiting = ReplayRun.objects.filter(pk=number, state=State.WAITING)
-    if waiting.update(state=State.CANCELLED, cancelled_by=by, finished_at=datetime.now(UTC)):
-        return True
-    running = ReplayRun.objects.filter(pk=number, state=State.RUNNING, cancelled_by="")
-    return bool(running.update(cancelled_by=by))
+    runs = ReplayRun.objects.filter(pk=number)
+    with transaction.atomic():
+        over = runs.filter(state=State.WAITING).update(
+            state=State.CANCELLED, cancelled_by=by, finished_at=datetime.now(UTC)
+        )
+        ending = over or runs.filter(state=State.RUNNING, cancelled_by="").update(cancelled_by=by)
+        if ending:
+            audit.record("cancel", by=by, target=f"replay run {number}", count=1)
+    return bool(ending)
 
 
 def execute(number: int, follow: Follow = lambda run: None) -> ReplayRun | None:
