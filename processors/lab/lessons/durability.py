@@ -57,8 +57,8 @@ def _evidence(run: LabRun) -> Evidence:
     found.pictures.append(picture("The order whose worker died", "and went on", trace))
     if found.settled and killed:
         found.conclusion = (
-            f"{killed.capitalize()} died, bells were lost, and {confirmed} of {len(traces)} orders were "
-            f"confirmed, each once. All {total} deliveries are done."
+            f"{killed.capitalize()} died, bells were lost, and {confirmed} of {len(traces)} orders "
+            f"were confirmed, each once. All {total} deliveries are done."
         )
     return found
 
