@@ -37,7 +37,7 @@ class ExperimentView(LiveView):
         """The evidence."""
         lesson = BY_SLUG[self.argument]
         shown = experiment(self.user, lesson)
-        self._settled = shown.run.pk if shown.run and not shown.running else None
+        self._settled = shown.run.pk if shown.run and shown.over else None
         context = {"lesson": lesson, "experiment": shown, "oob": True}
         return [Fragment("evidence", render_to_string("lab/evidence.html", context))]
 

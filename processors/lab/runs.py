@@ -60,9 +60,14 @@ def break_for(user: Any, trace: UUID, *wanted: tuple[str, str, int | None, float
         switch_on(user, processor, kind, amount=amount, seconds=seconds, trace=trace).pk
         for processor, kind, amount, seconds in wanted
     ]
-    if numbers:
-        Pause().wait(injection.LOOK_SECONDS + 0.1)
+    _until_noticed()
     return numbers
+
+
+def end_fault(user: Any, number: int) -> None:
+    """Switch one fault off; comes back when every worker has noticed."""
+    switch_off(user, number)
+    _until_noticed()
 
 
 def answer(user: Any, lesson: Lesson, option: int) -> LabProgress:
@@ -77,6 +82,10 @@ def answer(user: Any, lesson: Lesson, option: int) -> LabProgress:
     if right:
         own.update(right=True)
     return own.get()
+
+
+def _until_noticed() -> None:
+    Pause().wait(injection.LOOK_SECONDS + 0.1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,11 @@ class Experiment:
         """Whether something of it will still change by itself."""
         return self.evidence is not None and not self.evidence.settled
 
+    @property
+    def over(self) -> bool:
+        """Whether nothing of it will change at all."""
+        return self.evidence is not None and self.evidence.settled and not self.evidence.mendable
+
 
 def entries(user: Any, current: Lesson | None = None) -> list[Entry]:
     """All lessons, for the list at the left."""

@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from events.access import can
@@ -68,7 +69,7 @@ def answer(request: HttpRequest, lesson: str) -> HttpResponse:
     if option not in map(str, range(len(wanted.question.options))):
         return _page(request, wanted, problem="Choose one of the answers.", status=422)
     runs.answer(request.user, wanted, int(option))
-    return _page(request, wanted, chosen=int(option))
+    return redirect(f"{reverse('lab:lesson', args=[wanted.slug])}#question")
 
 
 @require_POST
@@ -108,7 +109,6 @@ def _page(request: HttpRequest, lesson: Lesson, *, status: int = 200, **more: An
         "paragraphs": shown.paragraphs(lesson),
         "experiment": shown.experiment(request.user, lesson),
         "answered": shown.answered(request.user, lesson),
-        "chosen": None,
         **_side(request, lesson),
         **more,
     }

@@ -35,6 +35,7 @@ def test_lesson_1_follows_an_order(sign_in: SignIn) -> None:
     concludes(page, "5 events, 13 deliveries, confirmed")
     page.locator(".lab-question button").nth(2).click()
     expect(page.locator("#question")).to_contain_text("Confirmation writes OrderConfirmed")
+    page.wait_for_load_state("load")
     page.keyboard.press("]")
     page.wait_for_url("**/lab/lessons/coupling/")
 

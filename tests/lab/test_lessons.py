@@ -165,8 +165,11 @@ def test_a_double_click_is_one_run(learner: User) -> None:
 
 def test_a_question_is_answered_on_the_page(learner: User) -> None:
     client, url = signed_in(learner), reverse("lab:answer", args=["ripple"])
-    assert b"Not that one" in client.post(url, {"option": "0"}).content
-    assert b"Confirmation writes OrderConfirmed" in client.post(url, {"option": "2"}).content
+    assert b"Not that one" in client.post(url, {"option": "0"}, follow=True).content
+    assert (
+        b"Confirmation writes OrderConfirmed"
+        in client.post(url, {"option": "2"}, follow=True).content
+    )
     progress = LabProgress.objects.get()
     assert (progress.right, progress.tries) == (True, 2)
     assert client.get(reverse("lab:lab"))["Location"] == reverse("lab:lesson", args=["coupling"])

@@ -20,9 +20,8 @@ from processors.lab.measured import (
     stands,
     trace_of,
 )
-from processors.lab.runs import break_for
+from processors.lab.runs import break_for, end_fault
 from processors.models import LabRun
-from processors.switched_faults import switch_off
 
 _SECONDS = 120.0
 
@@ -35,7 +34,7 @@ def _start(user: Any, run: LabRun) -> dict[str, Any]:
 
 def _mend(user: Any, run: LabRun) -> None:
     """Take the fault away, as a fixed handler would be deployed, and retry the dead letter."""
-    switch_off(user, run.facts["fault"])
+    end_fault(user, run.facts["fault"])
     dead = _dead(run).values_list("pk", flat=True)
     dead_letters.retry(list(dead), by=user.get_username(), reason="lab: the handler is mended")
 
