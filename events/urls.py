@@ -6,6 +6,7 @@ from events.dashboard import (
     account,
     catalog,
     entries,  # noqa: F401 (importing it registers them)
+    flow,
     home,
     live_views,  # noqa: F401 (likewise)
     log,
@@ -25,6 +26,7 @@ urlpatterns = [
     path("traces/<uuid:correlation_id>/", traces.trace, name="trace"),
     path("catalog/", catalog.catalog, name="catalog"),
     path("catalog/<path:name>/", catalog.event_type, name="event_type"),
+    path("flow/", flow.flow, name="flow"),
     path("processors/", processors.processors, name="processors"),
     path("processors/<str:name>/pause/", processors.pause, name="pause"),
     path("processors/<str:name>/resume/", processors.resume, name="resume"),

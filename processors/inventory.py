@@ -18,7 +18,7 @@ from processors.domain_events import (
 from processors.models import Reservation, Stock
 
 
-@processor("inventory", batch=True)
+@processor("inventory", batch=True, emits=(InventoryReserved, InventoryRejected, InventoryReleased))
 def inventory(
     events: list[OrderCreated | OrderCancelled | InventoryReplenished],
     deliveries: list[Delivery],

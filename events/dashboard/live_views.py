@@ -1,6 +1,7 @@
 """The dashboard's live views by name. Importing this registers them."""
 
 from events import live
+from events.dashboard.live_flow import FlowNodeView, FlowView
 from events.dashboard.live_log import LogView
 from events.dashboard.live_processors import ProcessorsView, RateView
 from events.dashboard.live_timeline import TimelineView
@@ -12,3 +13,5 @@ live.register("traces", TracesView)
 live.register("processors", ProcessorsView)
 live.register("rate", RateView)
 live.register("timeline", TimelineView)
+live.register("flow", FlowView)
+live.register("flow-node", FlowNodeView)
