@@ -11,6 +11,7 @@ from events.dashboard import (
     live_views,  # noqa: F401 (likewise)
     log,
     processors,
+    search,
     timeline,
     traces,
 )
@@ -27,6 +28,7 @@ urlpatterns = [
     path("catalog/", catalog.catalog, name="catalog"),
     path("catalog/<path:name>/", catalog.event_type, name="event_type"),
     path("flow/", flow.flow, name="flow"),
+    path("search/", search.search, name="search"),
     path("processors/", processors.processors, name="processors"),
     path("processors/<str:name>/pause/", processors.pause, name="pause"),
     path("processors/<str:name>/resume/", processors.resume, name="resume"),
