@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import types
 import typing
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
@@ -16,6 +16,7 @@ from events.retry import Retry
 SLOTS = 1024
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 OnDead = Literal["park", "skip"]
+_NONE, _NAME = type(None), "__event_type__"
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ class Processor:
     ``subscriptions`` are names of event types. ``lanes`` bounds how many workers work on it at
     once; ``batch_size`` how many deliveries one transaction takes. ``replayable`` marks a
     projection; ``models`` are its read models. ``streams`` is the prefix of the streams that it
-    listens to (empty: all).
+    listens to (empty: all). ``emits`` are names of the event types it says it emits; None if it
+    does not say (then nothing it emits is a surprise).
     """
 
     name: str
@@ -41,6 +43,7 @@ class Processor:
     models: tuple[Any, ...] = ()
     wants_delivery: bool = True
     streams: str = ""
+    emits: tuple[str, ...] | None = None
 
     @property
     def description(self) -> str:
@@ -137,6 +140,7 @@ def processor(
     lanes: int = 16,
     batch_size: int = 500,
     streams: str = "",
+    emits: Iterable[type[Event]] | None = None,
 ) -> Callable[[Handler], Handler]:
     """Subscribe the decorated function to the event types in its first annotation::
 
@@ -145,15 +149,16 @@ def processor(
 
     With ``batch=True`` it takes ``list[...]`` of events and ``list[Delivery]`` (and emits through
     ``delivery.emit``). ``atomic=False`` runs it outside of any transaction, for calls to the
-    outside world. With ``streams="order-"`` it gets only events of streams of that prefix. The
-    function itself is returned unchanged. Raises RegistrationError.
+    outside world. With ``streams="order-"`` it gets only events of streams of that prefix.
+    ``emits`` are the event types it may emit, for the flow map; by default those of the return
+    annotation. The function itself is returned unchanged. Raises RegistrationError.
     """
 
     def register(handler: Handler) -> Handler:
         registry.add_processor(
             declare(
                 name, handler, retry=retry or Retry(), atomic=atomic, batch=batch,
-                on_dead=on_dead, lanes=lanes, batch_size=batch_size, streams=streams,
+                on_dead=on_dead, lanes=lanes, batch_size=batch_size, streams=streams, emits=emits,
             )
         )  # fmt: skip
         return handler
@@ -180,7 +185,7 @@ def projection(
         registry.add_processor(
             declare(
                 name, handler, retry=retry or Retry(), batch=batch, lanes=lanes,
-                batch_size=batch_size, replayable=True, models=models,
+                batch_size=batch_size, replayable=True, models=models, emits=(),
             )
         )  # fmt: skip
         return handler
@@ -188,7 +193,13 @@ def projection(
     return register
 
 
-def declare(name: str, handler: Callable[..., Any], **options: Any) -> Processor:
+def declare(
+    name: str,
+    handler: Callable[..., Any],
+    *,
+    emits: Iterable[type[Event]] | None = None,
+    **options: Any,
+) -> Processor:
     """Build a Processor from a handler's signature. Raises RegistrationError."""
     where = f"processor {name!r} ({handler.__module__}.{handler.__qualname__})"
     if not name or len(name) > 64 or not all(c.isalnum() or c in "-_." for c in name):
@@ -202,7 +213,10 @@ def declare(name: str, handler: Callable[..., Any], **options: Any) -> Processor
     if not 1 <= len(parameters) <= 2:
         raise RegistrationError(f"{where}: takes (event) or (event, delivery).")
     subscribed = tuple(_annotated_events(handler, parameters[0].name, where))
-    return Processor(name, handler, subscribed, wants_delivery=len(parameters) == 2, **options)
+    return Processor(
+        name, handler, subscribed, wants_delivery=len(parameters) == 2,
+        emits=_emitted(handler, emits), **options,
+    )  # fmt: skip
 
 
 def _annotated_events(handler: Callable[..., Any], parameter: str, where: str) -> Iterable[str]:
@@ -216,9 +230,23 @@ def _annotated_events(handler: Callable[..., Any], parameter: str, where: str) -
     return [c.__event_type__.name for c in classes]
 
 
+def _emitted(
+    handler: Callable[..., Any], declared: Iterable[type[Event]] | None
+) -> tuple[str, ...] | None:
+    """Names of ``declared``, or of the event types that the return annotation names."""
+    if declared is None:
+        found = [
+            c for c in _classes(typing.get_type_hints(handler).get("return")) if c is not _NONE
+        ]
+        if not found or not all(isinstance(c, type) and _NAME in vars(c) for c in found):
+            return None
+        declared = found
+    return tuple(c.__event_type__.name for c in declared)
+
+
 def _classes(annotation: Any) -> Iterable[Any]:
     origin = typing.get_origin(annotation)
-    if origin in (typing.Union, types.UnionType) or origin in (list, Sequence):
+    if origin in (typing.Union, types.UnionType, list, Sequence, Iterable, Iterator):
         for argument in typing.get_args(annotation):
             yield from _classes(argument)
     elif annotation is not None:

@@ -8,12 +8,14 @@ from events.dashboard import (
     catalog,
     dead_letters,
     entries,  # noqa: F401 (importing it registers them)
+    flow,
     home,
     live_views,  # noqa: F401 (likewise)
     log,
     processors,
     replay,
     saved_views,
+    search,
     timeline,
     traces,
 )
@@ -31,6 +33,8 @@ urlpatterns = [
     path("traces/<uuid:correlation_id>/", traces.trace, name="trace"),
     path("catalog/", catalog.catalog, name="catalog"),
     path("catalog/<path:name>/", catalog.event_type, name="event_type"),
+    path("flow/", flow.flow, name="flow"),
+    path("search/", search.search, name="search"),
     path("processors/", processors.processors, name="processors"),
     path("processors/<str:name>/pause/", processors.pause, name="pause"),
     path("processors/<str:name>/resume/", processors.resume, name="resume"),

@@ -26,7 +26,9 @@ Heard = OrderCreated | PaymentProcessed | InventoryReserved | InventoryRejected
 _CHANGING = ["payment", "payment_event", "stock", "stock_event", "reason", "decided"]
 
 
-@processor("confirmation", batch=True, streams=BROKER_STREAMS)
+@processor(
+    "confirmation", batch=True, streams=BROKER_STREAMS, emits=(OrderConfirmed, OrderCancelled)
+)
 def confirmation(events: list[Heard], deliveries: list[Delivery]) -> None:
     """Confirm an order that is paid and reserved; cancel it if either was refused."""
     known = Fulfilment.objects.in_bulk({event.order_id for event in events})

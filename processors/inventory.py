@@ -23,7 +23,7 @@ Wanted = OrderCreated | ReservationRequested
 Unwanted = OrderCancelled | ReleaseRequested
 
 
-@processor("inventory", batch=True)
+@processor("inventory", batch=True, emits=(InventoryReserved, InventoryRejected, InventoryReleased))
 def inventory(
     events: list[Wanted | Unwanted | InventoryReplenished],
     deliveries: list[Delivery],

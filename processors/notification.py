@@ -7,7 +7,7 @@ from processors.domain_events import NotificationSent, OrderCancelled, OrderConf
 from processors.models import Notification
 
 
-@processor("notification", batch=True)
+@processor("notification", batch=True, emits=(NotificationSent,))
 def notification(events: list[OrderConfirmed | OrderCancelled], deliveries: list[Delivery]) -> None:
     """Put a message into the outbox for each order that was decided."""
     messages = []

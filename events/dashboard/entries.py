@@ -20,6 +20,7 @@ def dead_letters(user: Any) -> Count | None:
 register("Watch", "Timeline", "events:timeline", "timeline", 5, "view_log")
 register("Watch", "Event log", "events:log", "log", 10, "view_log")
 register("Watch", "Traces", "events:traces", "trace", 20, "view_log")
+register("Watch", "Flow map", "events:flow", "flow", 30, "view_processors")
 register("Operate", "Processors", "events:processors", "processors", 10, "view_processors")
 register("Operate", "Replay", "events:replay", "replay", 30, "view_replay")
 register("Learn", "Catalog", "events:catalog", "catalog", 20, "view_log")

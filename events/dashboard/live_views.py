@@ -2,6 +2,7 @@
 
 from events import live
 from events.dashboard.live_dead_letters import DeadLettersView
+from events.dashboard.live_flow import FlowNodeView, FlowView
 from events.dashboard.live_log import LogView
 from events.dashboard.live_processors import ProcessorsView, RateView
 from events.dashboard.live_replay import ReplayView
@@ -16,3 +17,5 @@ live.register("rate", RateView)
 live.register("replay", ReplayView)
 live.register("timeline", TimelineView)
 live.register("dead-letters", DeadLettersView)
+live.register("flow", FlowView)
+live.register("flow-node", FlowNodeView)

@@ -172,6 +172,16 @@ def ago(moment: datetime | None, form: str = "age") -> SafeString:
 
 
 @register.filter
+def rate(per_second: float) -> str:
+    """How often in the unit one would say it in: 41/s, 1.4/s, 3/min."""
+    if per_second >= 9.95:
+        return f"{per_second:,.0f}/s"
+    if per_second >= 0.0995:
+        return f"{per_second:.1f}/s"
+    return f"{per_second * 60:.0f}/min" if per_second else "0"
+
+
+@register.filter
 def thousands(value: int | None) -> str:
     """An exact count with separators; unknown is a dash, never 0."""
     return "–" if value is None else f"{value:,}"
@@ -181,6 +191,16 @@ def thousands(value: int | None) -> str:
 def initials(name: str) -> str:
     """Two letters for an avatar."""
     return name[:2].upper()
+
+
+@register.simple_tag
+def marked(text: str, query: str) -> SafeString:
+    """Text with the first place marked where the query occurs, whatever its case."""
+    at = text.lower().find(query.lower()) if query else -1
+    if at < 0:
+        return format_html("{}", text)
+    end = at + len(query)
+    return format_html("{}<mark>{}</mark>{}", text[:at], text[at:end], text[end:])
 
 
 @register.filter

@@ -7,7 +7,8 @@ from typing import Any
 from django.urls import reverse
 
 from events import live
-from events.dashboard import hues, navigation, records
+from events.dashboard import finders, hues, navigation, records
+from processors.shop.finder import find_orders
 from processors.shop.live import OrdersView, OutboxView, StockView
 from processors.shop.summaries import count_open
 
@@ -29,6 +30,7 @@ live.register("stock", StockView)
 live.register("outbox", OutboxView)
 records.register("order-", _record)
 records.register("mediated-", _record)
+finders.register("Orders", 10, find_orders)
 hues.assign(
     shop="indigo", payment="teal", inventory="clay", confirmation="leaf", mediator="leaf",
     deadlines="leaf", notification="magenta", analytics="slate", sales="slate", orders="slate",

@@ -1,22 +1,41 @@
-// The search box on narrow screens: behind its icon until asked for.
+// The search box: what is found appears below it while typing; the arrow keys walk through it, Esc
+// closes. On narrow screens the box is behind its icon until asked for.
 
 import { named } from "./behaviour.js";
 
+named("search", (box) => {
+  const input = box.querySelector("input");
+  const found = box.querySelector(".found");
+
+  const keys = (event) => {
+    const stops = [input, ...found.querySelectorAll("a")];
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (step && stops.length > 1) {
+      event.preventDefault();
+      stops[(stops.indexOf(document.activeElement) + step + stops.length) % stops.length].focus();
+    }
+    if (event.key === "Escape") {
+      event.preventDefault();
+      found.replaceChildren();
+      input.value = "";
+      document.activeElement.blur();
+    }
+  };
+
+  box.addEventListener("keydown", keys);
+  return () => box.removeEventListener("keydown", keys);
+});
+
 named("opens-search", (button) => {
   const box = document.getElementById("search");
-  const input = box.querySelector("input");
-  const open = () => { box.classList.add("open"); input.focus(); };
+  const open = () => { box.classList.add("open"); box.querySelector("input").focus(); };
   const close = (event) => {
-    if (event.type === "keydown" && event.key !== "Escape") return;
-    box.classList.remove("open");
-    if (event.type === "keydown") input.blur();
+    if (!box.contains(event.relatedTarget)) box.classList.remove("open");
   };
   button.addEventListener("click", open);
-  input.addEventListener("blur", close);
-  input.addEventListener("keydown", close);
+  box.addEventListener("focusout", close);
   return () => {
     button.removeEventListener("click", open);
-    input.removeEventListener("blur", close);
-    input.removeEventListener("keydown", close);
+    box.removeEventListener("focusout", close);
   };
 });

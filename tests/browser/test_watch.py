@@ -15,7 +15,8 @@ pytestmark = pytest.mark.browser
 
 PAGES = [
     "/timeline/", "/timeline/?window=3600", "/events/", "/traces/", "/processors/", "/catalog/",
-    "/catalog/OrderCreated/", "/account/", "/shop/", "/shop/outbox/",
+    "/catalog/OrderCreated/", "/flow/", "/flow/?node=processor:payment", "/search/?q=order",
+    "/account/", "/shop/", "/shop/outbox/",
 ]  # fmt: skip
 
 

@@ -66,7 +66,7 @@ def test_the_newest_payload_is_the_example(viewer: Client) -> None:
     assert "the newest, 2" in page
     assert "tests" in page
     assert "probe.batch" in page
-    assert "0.03/s" in page, "two in the last minute"
+    assert "2/min" in page, "two in the last minute"
 
 
 def test_a_type_that_only_the_log_knows_is_marked(viewer: Client) -> None:

@@ -46,6 +46,8 @@ TABLE: dict[str, tuple[str, tuple[int, ...]]] = {
     "events:timeline": ("GET", WATCHERS),
     "events:catalog": ("GET", WATCHERS),
     "events:event_type": ("GET", WATCHERS),
+    "events:flow": ("GET", WATCHERS),
+    "events:search": ("GET", WATCHERS),
     "events:processors": ("GET", WATCHERS),
     "events:pause": ("POST", PAUSERS),
     "events:resume": ("POST", PAUSERS),

@@ -1,0 +1,190 @@
+"""The flow map: declared and observed edges, figures of the processors, the panel."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from events import publish
+from events.dashboard.flow_facts import Facts
+from events.dashboard.flow_map import Choice, FlowMap
+from events.dashboard.run_times import percentile, run_times
+from events.live.changes import Changes
+from events.live.views import find
+from events.models import Attempt, Delivery, Event
+from events.pause import pause
+from events.registry import Registry, registry
+from events.testing import settle
+from tests.dashboard.test_hostile_text import HOSTILE, assert_harmless, hostile_event
+from tests.probe.events import Probed
+
+pytestmark = pytest.mark.django_db
+settling = pytest.mark.django_db(transaction=True)
+HEARD = ("type:Probed", "processor:probe.atomic")
+WROTE = ("processor:probe.atomic", "type:Echoed")
+
+
+def test_what_is_declared_is_there_before_anything_happens() -> None:
+    facts = Facts.load()
+    edge = facts.edges[HEARD]
+    assert (edge.declared, edge.seen, edge.words) == (True, False, "never seen")
+    assert ("processor:payment", "type:PaymentRefunded") in facts.edges, "by its return annotation"
+    assert ("processor:confirmation", "type:OrderConfirmed") in facts.edges, "by emits="
+    assert WROTE not in facts.edges, "it does not say what it emits"
+
+
+@settling
+def test_what_happens_gives_rates_and_clears_the_mark() -> None:
+    publish(*[Probed(n=n, echoes=1) for n in range(6)], stream="probe-1", producer="tests")
+    settle()
+    facts = Facts.load()
+    assert facts.edges["producer:tests", "type:Probed"].per_second == pytest.approx(0.1)
+    assert facts.edges[HEARD].per_second == pytest.approx(0.1)
+    assert facts.edges[HEARD].mark == ""
+    assert facts.edges[WROTE].mark == "", "whoever says nothing surprises nobody"
+
+
+def test_a_type_seen_without_one_of_its_listeners_says_so() -> None:
+    publish(Probed(n=1), stream="probe-1")
+    Delivery.objects.filter(processor="probe.atomic").delete()
+    edge = Facts.load().edges[HEARD]
+    assert (edge.mark, edge.words) == ("unseen", "not seen lately")
+
+
+def test_what_is_seen_and_not_declared_is_marked(monkeypatch: pytest.MonkeyPatch) -> None:
+    publish(Probed(n=1), stream="probe-1", producer="payment")
+    Delivery.objects.filter(processor="probe.leased").update(processor="former")
+    facts = Facts.load()
+    assert facts.edges["processor:payment", "type:Probed"].words == "not declared"
+    assert facts.edges["type:Probed", "processor:former"].mark == "undeclared"
+    assert not facts.nodes["processor:former"].declared
+
+
+def test_what_goes_to_a_paused_processor_is_held_back(viewer: Client) -> None:
+    pause("probe.atomic", by="me", reason="why not")
+    publish(Probed(n=1), stream="probe-1")
+    drawn = FlowMap.of(Facts.load(), Choice())
+    line = next(line for line in drawn.lines if line.edge.link == HEARD)
+    assert line.edge.held
+    assert not line.dots, "nothing moves there"
+    assert "paused, 1 held" in viewer.get("/flow/").content.decode()
+
+
+def test_read_models_are_drawn_when_asked_for() -> None:
+    facts = Facts.load()
+    plain, whole = (FlowMap.of(facts, Choice(models=models)) for models in (False, True))
+    assert plain.hidden == sum(p.replayable for p in registry.processors.values())
+    assert whole.hidden == 0
+    assert len(whole.places) == len(plain.places) + plain.hidden
+
+
+def test_the_neighbourhood_of_a_type() -> None:
+    drawn = FlowMap.of(Facts.load(), Choice(focus="type:OrderConfirmed"))
+    names = {place.node.name for place in drawn.places}
+    assert {"OrderConfirmed", "confirmation", "notification", "PaymentProcessed"} <= names
+    assert "Probed" not in names
+    assert "PaymentRefunded" not in names
+    assert FlowMap.of(Facts.load(), Choice(focus="type:Nonsense")).places
+
+
+@settling
+def test_run_times_and_failures_of_a_sample() -> None:
+    publish(Probed(n=1, fails=1, by="probe.atomic"), Probed(n=2), stream="probe-1")
+    settle()
+    now = datetime.now(UTC)
+    Delivery.objects.filter(processor="probe.leased").update(
+        started_at=now, finished_at=now + timedelta(seconds=0.25)
+    )
+    times = run_times()
+    assert times["probe.leased"].p99 == pytest.approx(0.25)
+    assert times["probe.leased"].failed == 0
+    assert (times["probe.atomic"].attempts, times["probe.atomic"].failures) == (3, 1)
+    assert "probe.renamed" not in times
+    assert percentile([1.0, 2.0, 3.0, 4.0], 50) == 2.0
+    assert percentile([], 99) is None
+
+
+@settling
+def test_the_panel_says_what_comes_in_goes_out_and_failed(viewer: Client, operator: Client) -> None:
+    publish(Probed(n=1, rejects="probe.atomic"), stream="probe-1", producer="tests")
+    settle()
+    panel = viewer.get("/flow/?node=processor:probe.atomic", headers={"HX-Request": "true"})
+    text = panel.content.decode()
+    assert "<html" not in text
+    assert "Probed" in text
+    assert "Reject" in text
+    assert "you need the role" in text
+    assert (
+        "?pause=probe.atomic" in operator.get("/flow/?node=processor:probe.atomic").content.decode()
+    )
+    page = viewer.get("/flow/?node=type:Probed").content.decode()
+    assert 'aria-current="true"' in page
+    assert "/catalog/Probed/" in page
+    missing = viewer.get("/flow/?node=type:Nonsense", headers={"HX-Request": "true"})
+    assert missing.status_code == 404
+    assert viewer.get("/flow/?node=type:Nonsense").status_code == 200
+
+
+@settling
+def test_a_dead_letter_is_a_badge(viewer: Client) -> None:
+    publish(Probed(n=1, rejects="probe.atomic"), stream="probe-1")
+    settle()
+    assert ", 1 dead" in viewer.get("/flow/").content.decode()
+
+
+def test_nothing_declared_is_an_empty_page(viewer: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("events.dashboard.flow_facts", "events.dashboard.observed", "events.overview"):
+        monkeypatch.setattr(f"{module}.registry", Registry())
+    assert "Nothing flows yet" in viewer.get("/flow/").content.decode()
+
+
+def test_only_who_sees_the_log_and_the_processors(customer: Client, viewer: Client) -> None:
+    assert customer.get("/flow/").status_code == 403
+    assert Client().get("/flow/").status_code == 302
+    assert viewer.get("/flow/").status_code == 200
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_it_is_shown_as_text(viewer: Client, text: str) -> None:
+    hostile_event(text)
+    kept = Event.objects.get()
+    for key in (f"type:{kept.type}", f"producer:{kept.producer}", f"processor:{text[:64]}"):
+        for url in ("/flow/", "/flow/?models=1"):
+            page = viewer.get(url, {"node": key})
+            assert page.status_code == 200
+            assert_harmless(page.content.decode())
+        for name in (f"flow:?focus={key}"[:400], f"flow-node:{key}"[:400]):
+            found = find(name)
+            assert found is not None
+            view = found.view(None, found.argument)
+            assert_harmless("".join(f.html for f in view.patch(Changes(unknown=True))))
+
+
+@settling
+def test_the_live_views_show_what_the_page_shows(viewer: Client) -> None:
+    publish(Probed(n=1), stream="probe-1")
+    settle()
+    for name, ids in (
+        ("flow:?models=1", ["flow-marks", "flow-drawing", "flow-processors", "flow-connections"]),
+        ("flow-node:type:Probed", ["flow-figures"]),
+    ):
+        found = find(name)
+        assert found is not None
+        view = found.view(None, found.argument)
+        assert [fragment.id for fragment in view.regions()] == ids
+        assert all(f'id="{f.id}"' in f.html and "hx-swap-oob" in f.html for f in view.regions())
+
+
+@settling
+def test_the_number_of_queries_is_constant(viewer: Client, django_assert_num_queries: Any) -> None:
+    for count in (2, 40):
+        publish(*[Probed(n=n, rejects="probe.atomic") for n in range(count)], stream="probe-1")
+        settle()
+        with django_assert_num_queries(16):  # shell 4; facts 12, of them the processors 6
+            viewer.get("/flow/")
+        with django_assert_num_queries(17):  # and failures
+            viewer.get("/flow/?node=processor:probe.atomic")
+    assert Attempt.objects.count() == 1
