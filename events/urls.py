@@ -12,6 +12,7 @@ from events.dashboard import (
     live_views,  # noqa: F401 (likewise)
     log,
     processors,
+    saved_views,
     timeline,
     traces,
 )
@@ -23,6 +24,8 @@ urlpatterns = [
     path("timeline/", timeline.timeline, name="timeline"),
     path("events/", log.log, name="log"),
     path("events/<int:position>/", log.event, name="event"),
+    path("events/views/", saved_views.save, name="save_view"),
+    path("events/views/<int:number>/delete/", saved_views.delete, name="delete_view"),
     path("traces/", traces.traces, name="traces"),
     path("traces/<uuid:correlation_id>/", traces.trace, name="trace"),
     path("catalog/", catalog.catalog, name="catalog"),

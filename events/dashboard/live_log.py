@@ -13,8 +13,9 @@ from django.http import QueryDict
 from django.template.loader import render_to_string
 
 from events.access import can
-from events.dashboard.log_filter import SIZE, LogFilter
+from events.dashboard.log_filter import LogFilter
 from events.dashboard.log_rows import LogRow, rows_of
+from events.dashboard.log_search import SIZE, search
 from events.live import Changes, Fragment, LiveView, Refusal
 
 Look = tuple[tuple[str, str], ...]
@@ -48,7 +49,7 @@ class LogView(LiveView):
         rows = self._read()
         before, now = self._shown, {row.event.position: row.look for row in rows}
         new = [row for row in rows if row.event.position not in before]
-        if not before or len(new) >= SIZE:
+        if not before or len(new) >= SIZE or self._left(before, now):
             return [self._whole(rows)]
         self._shown = now
         changed = [
@@ -65,8 +66,13 @@ class LogView(LiveView):
             return True
         return changes.positions.touches(self._shown)
 
+    def _left(self, before: dict[int, Look], now: dict[int, Look]) -> bool:
+        """Whether a row does not fit any more (its delivery is in another state)."""
+        oldest = min(now, default=0) if len(now) >= SIZE else 0
+        return any(position >= oldest and position not in now for position in before)
+
     def _read(self) -> list[LogRow]:
-        return rows_of(self.filter.page().rows)
+        return rows_of(search(self.filter).rows)
 
     def _whole(self, rows: list[LogRow]) -> Fragment:
         self._shown = {row.event.position: row.look for row in rows}

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from django.http import QueryDict
 from django.template.loader import render_to_string
 
 from events.access import can
 from events.dashboard.timeline import chosen, context_of
-from events.dashboard.timeline_data import Timeline
 from events.live import Fragment, LiveView, Refusal
 
 
 class TimelineView(LiveView):
-    """``timeline:<window>`` or ``timeline:<window>:<selected position>``.
+    """``timeline:`` and the page's parameters: ``timeline:window=60&selected=42``.
 
     It beats, since its axis goes on when nothing happens.
     """
@@ -30,7 +30,5 @@ class TimelineView(LiveView):
 
     def regions(self) -> Sequence[Fragment]:
         """The whole drawing."""
-        window, _, selected = self.argument.partition(":")
-        seconds, position = chosen({"window": window, "selected": selected})
-        context = context_of(Timeline.load(seconds, position)) | {"oob": True}
+        context = context_of(chosen(QueryDict(self.argument))) | {"oob": True}
         return [Fragment("timeline", render_to_string("events/timeline/_drawing.html", context))]

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from typing import Any
+from urllib.parse import urlencode
 
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+
+from events import saved_views
 from events.dashboard.event_detail import detail_of
-from events.dashboard.log_filter import LogFilter
+from events.dashboard.log_filter import FORM, STATES, LogFilter
 from events.dashboard.log_rows import rows_of
+from events.dashboard.log_search import search
 from events.dashboard.page import requires
 from events.models import Event
 from events.registry import registry
@@ -17,17 +22,40 @@ from events.registry import registry
 def log(request: HttpRequest) -> HttpResponse:
     """A page of the log. ``?selected=<position>`` opens the drawer beside it."""
     wanted = LogFilter.parse(request.GET)
-    page = wanted.page()
+    if tidy := tidied(request, wanted):
+        return redirect(f"{request.path}{tidy}")
     selected = _selected(request)
-    context = {
+    context = context_of(wanted, request.user) | {
+        "detail": detail_of(selected, request.user) if selected else None,
+        "here": request.path,
+        "keep": "",
+    }
+    return render(request, "events/log/page.html", context)
+
+
+def context_of(wanted: LogFilter, user: Any) -> dict[str, Any]:
+    """What the filter bar and the rows need."""
+    page, saved = search(wanted), saved_views.visible_to(user)
+    names = [view.name for view in saved if view.query == wanted.newest.query]
+    return {
         "filter": wanted,
         "page": page,
         "rows": rows_of(page.rows),
-        "live_view": f"log:{wanted.query}" if wanted.query else "log",
+        "log_view": f"log:{wanted.query}" if wanted.query else "log",
         "types": sorted(registry.event_types),
-        "detail": detail_of(selected, request.user) if selected else None,
+        "processors": sorted(registry.processors),
+        "states": STATES,
+        "saved": saved,
+        "view_name": names[0] if names else "",
     }
-    return render(request, "events/log/page.html", context)
+
+
+def tidied(request: HttpRequest, wanted: LogFilter, **keep: str) -> str:
+    """The query to redirect to after the form, which sends empty fields and ones of its own."""
+    sent = [name for name, value in request.GET.items() if not value or name in FORM]
+    if not sent or wanted.problems:
+        return ""
+    return "?" + "&".join(filter(None, (urlencode(keep), wanted.query)))
 
 
 @requires("view_log")

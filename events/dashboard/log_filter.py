@@ -1,45 +1,70 @@
-"""The URL parameters of the event log as one object: rows, order, neighbouring pages.
-
-Pages are cut by position in both directions and never by OFFSET or COUNT. A filter without an index
-of its own (producer) looks at a bounded stretch of the log and says how far it has looked.
-"""
+"""The URL parameters of the event log as one object: what is wanted, its chips, its query."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django.db.models import Max, QuerySet
+from django.http import QueryDict
 
-from events.models import Event
+from events.dashboard.log_parameters import Parameters
+from events.models import DeliveryState
+from events.states import PARKED, RUNNING
 
-SIZE = 100
-_STRETCH = 50_000  # rows looked at for a filter without an index
-_LARGEST = 2**63 - 1
-FIELDS = ("type", "stream", "correlation", "producer")
+STATES = (*DeliveryState.values, RUNNING, PARKED)
+FIELDS = ("type", "stream", "correlation", "producer", "processor", "state", "since", "until")
+EXCLUDABLE = ("type", "stream", "producer")
+FORM = ("field", "field_not", "is", "out", "out_is")
+"""What the page's form calls its two conditions; the query has them as conditions."""
+
+LONGEST = 900
+"""Characters of a whole query, so that it fits into the name of a live view and a saved view."""
+
+_PATH = re.compile(r"(?:[A-Za-z_][A-Za-z0-9_-]{0,63}|\d{1,4})(?:\.[A-Za-z0-9_-]{1,64}){0,4}")
+_MOST = 10  # conditions
 
 
 @dataclass(frozen=True, slots=True)
-class LogPage:
-    """Rows, newest first. ``older`` and ``newer`` are queries of the neighbouring pages, if any.
+class Condition:
+    """A payload field that has a value, or with ``excluded`` anything that must not be so.
 
-    ``searched_to`` is set if the rows end because so much was looked at, not because there are no
-    more: the position looked at last.
+    ``field`` is ``data.user_id``, ``data.items.0.sku`` or one of ``EXCLUDABLE``.
     """
 
-    rows: list[Event]
-    older: str | None
-    newer: str | None
-    searched_to: int | None = None
+    field: str
+    value: str
+    excluded: bool = False
+
+    @property
+    def name(self) -> str:
+        """The parameter: ``data.user_id`` or ``not.type``."""
+        return f"not.{self.field}" if self.excluded else self.field
+
+    @property
+    def path(self) -> list[str]:
+        """Steps into the payload; empty if it is not about the payload."""
+        return self.field.split(".")[1:] if self.field.startswith("data.") else []
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """One part of the filter as the bar shows it; ``without`` is the query with it removed."""
+
+    name: str
+    value: str
+    without: str
+    excluded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class LogFilter:
     """What of the log is wanted. ``before`` and ``after`` are exclusive positions.
 
+    ``stream`` may end in ``*``. ``since`` and ``until`` are texts for ``log_parameters.moment``.
     ``problems`` are parameters that could not be understood, each with what was wrong.
     """
 
@@ -47,41 +72,53 @@ class LogFilter:
     stream: str = ""
     correlation: UUID | None = None
     producer: str = ""
+    processor: str = ""
+    state: str = ""
+    since: str = ""
+    until: str = ""
+    conditions: tuple[Condition, ...] = ()
     before: int | None = None
     after: int | None = None
     problems: tuple[tuple[str, str], ...] = ()
 
     @classmethod
-    def parse(cls, query: Mapping[str, str]) -> LogFilter:
+    def parse(cls, query: QueryDict) -> LogFilter:
         """From untrusted parameters; what makes no sense becomes a problem, never an error."""
-        problems: list[tuple[str, str]] = []
-        return cls(
-            type=_text(query, "type", 100, problems),
-            stream=_text(query, "stream", 200, problems),
-            producer=_text(query, "producer", 64, problems),
-            correlation=_uuid(query, problems),
-            before=_position(query, "before", problems),
-            after=_position(query, "after", problems),
-            problems=tuple(problems),
+        read = Parameters(query)
+        found = cls(
+            type=read.text("type", 100),
+            stream=read.text("stream", 200),
+            producer=read.text("producer", 64),
+            processor=read.text("processor", 64),
+            correlation=read.uuid("correlation"),
+            state=read.one_of("state", STATES),
+            since=read.time("since"),
+            until=read.time("until"),
+            conditions=tuple(dict.fromkeys(_conditions(read))),
+            before=read.position("before"),
+            after=read.position("after"),
         )
+        if len(found.query) > LONGEST:
+            return cls(problems=(("filter", f"is longer than {LONGEST} characters"),))
+        return replace(found, problems=tuple(read.problems))
 
     @property
     def at_the_top(self) -> bool:
         """Whether this page shows the newest rows, to which new ones come."""
-        return self.before is None and self.after is None
+        return self.before is None and self.after is None and not self.until
 
     @property
-    def chips(self) -> list[tuple[str, str, str]]:
-        """Name and value of each filter set, and the query without it."""
-        return [
-            (name, str(value), self._without(name).query)
+    def chips(self) -> list[Chip]:
+        """Each part that is set."""
+        plain = [
+            Chip(name, str(value), self._without(name).query)
             for name in FIELDS
             if (value := getattr(self, name))
         ]
-
-    def _without(self, name: str) -> LogFilter:
-        changes: dict[str, Any] = {name: None if name == "correlation" else ""}
-        return replace(self.newest, **changes)
+        return plain + [
+            Chip(one.field, one.value, self._without_condition(one).query, one.excluded)
+            for one in self.conditions
+        ]
 
     @property
     def newest(self) -> LogFilter:
@@ -91,86 +128,41 @@ class LogFilter:
     @property
     def query(self) -> str:
         """The filter as URL parameters, always in the same order."""
-        named = {name: getattr(self, name) for name in (*FIELDS, "before", "after")}
-        return urlencode({name: value for name, value in named.items() if value not in ("", None)})
+        names = (*FIELDS, "before", "after")
+        pairs = [(name, v) for name in names if (v := getattr(self, name)) not in ("", None)]
+        return urlencode(pairs + [(one.name, one.value) for one in self.conditions])
 
-    def page(self) -> LogPage:
-        """The wanted rows and the way to their neighbours; at most two queries."""
-        forward = self.after is not None and self.before is None
-        chosen, edge = self._chosen(forward)
-        # Within a stream the sequence runs as the position does, and has the index.
-        order = "sequence" if self.stream else "position"
-        found = list(chosen.order_by(order if forward else f"-{order}")[: SIZE + 1])
-        more, rows = len(found) > SIZE, found[:SIZE]
-        if forward:
-            rows.reverse()
-        searched_to = None if more or forward else edge
-        older, newer = self._neighbours(rows, more, forward, searched_to)
-        return LogPage(rows, older, newer, searched_to)
+    def _without(self, name: str) -> LogFilter:
+        changes: dict[str, Any] = {name: None if name == "correlation" else ""}
+        return replace(self.newest, **changes)
 
-    def _chosen(self, forward: bool) -> tuple[QuerySet[Event], int | None]:
-        chosen = Event.objects.all()
-        for name in ("type", "stream", "producer"):
-            if value := getattr(self, name):
-                chosen = chosen.filter(**{name: value})
-        if self.correlation is not None:
-            chosen = chosen.filter(correlation_id=self.correlation)
-        if self.before is not None:
-            chosen = chosen.filter(position__lt=self.before)
-        if self.after is not None:
-            chosen = chosen.filter(position__gt=self.after)
-        if not self.producer or self.stream or self.correlation:
-            return chosen, None
-        return self._stretch(chosen, forward)
-
-    def _stretch(
-        self, chosen: QuerySet[Event], forward: bool
-    ) -> tuple[QuerySet[Event], int | None]:
-        if forward and self.after is not None:
-            return chosen.filter(position__lte=self.after + _STRETCH), None
-        top = self.before
-        if top is None:
-            top = (Event.objects.aggregate(top=Max("position"))["top"] or 0) + 1
-        edge = top - _STRETCH
-        return chosen.filter(position__gte=edge), edge if edge > 1 else None
-
-    def _neighbours(
-        self, rows: list[Event], more: bool, forward: bool, searched_to: int | None
-    ) -> tuple[str | None, str | None]:
-        older = newer = None
-        if searched_to is not None:
-            older = replace(self.newest, before=searched_to).query
-        elif rows and (more or forward):
-            older = replace(self.newest, before=rows[-1].position).query
-        if rows and (more if forward else self.before is not None):
-            newer = replace(self.newest, after=rows[0].position).query
-        return older, newer
+    def _without_condition(self, condition: Condition) -> LogFilter:
+        left = tuple(one for one in self.conditions if one != condition)
+        return replace(self.newest, conditions=left)
 
 
-def _text(
-    query: Mapping[str, str], name: str, longest: int, problems: list[tuple[str, str]]
-) -> str:
-    value = query.get(name, "").strip().replace("\x00", "")
-    if len(value) > longest:
-        problems.append((name, f"is longer than {longest} characters"))
-        return ""
-    return value
+def _conditions(read: Parameters) -> Iterator[Condition]:
+    """From ``data.user_id=7`` and ``not.type=…``, and from the fields of the page's form."""
+    wanted = [(name, value) for name, values in read.query.lists() for value in values]
+    if field := read.query.get("field", "").strip():
+        name = f"data.{field.removeprefix('data.')}"
+        wanted.append((f"not.{name}" if read.query.get("field_not") else name, _form(read, "is")))
+    if field := read.query.get("out", "").strip():
+        wanted.append((f"not.{field}", _form(read, "out_is")))
+    found = 0
+    for name, value in wanted:
+        excluded = name.startswith("not.")
+        field = name.removeprefix("not.")
+        if not value or not (field.startswith("data.") or (excluded and field in EXCLUDABLE)):
+            continue
+        if field.startswith("data.") and not _PATH.fullmatch(field.removeprefix("data.")):
+            read.problems.append((field[:60], "is not a payload field such as data.user_id"))
+        elif (found := found + 1) > _MOST:
+            read.problems.append((name, f"is one condition too many: {_MOST} at most"))
+            return
+        elif value := read.short(name, value, 200):
+            yield Condition(field, value, excluded)
 
 
-def _uuid(query: Mapping[str, str], problems: list[tuple[str, str]]) -> UUID | None:
-    value = query.get("correlation", "").strip()
-    try:
-        return UUID(value) if value else None
-    except ValueError:
-        problems.append(("correlation", f"{value[:60]!r} is not a correlation id"))
-        return None
-
-
-def _position(query: Mapping[str, str], name: str, problems: list[tuple[str, str]]) -> int | None:
-    value = query.get(name, "").strip()
-    if not value:
-        return None
-    if not (value.isascii() and value.isdigit()) or int(value[:20]) > _LARGEST:
-        problems.append((name, f"{value[:60]!r} is not a position"))
-        return None
-    return int(value[:20])
+def _form(read: Parameters, name: str) -> str:
+    return str(read.query.get(name, "")).strip()

@@ -2,54 +2,92 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlencode
 
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect, render
 
+from events.dashboard import log
 from events.dashboard.event_detail import detail_of
-from events.dashboard.log_rows import rows_of
+from events.dashboard.log_filter import LogFilter
+from events.dashboard.log_parameters import Parameters, moment
 from events.dashboard.page import requires
-from events.dashboard.timeline_data import Timeline
-from events.dashboard.timeline_lanes import WINDOWS
-from events.models import Event
+from events.dashboard.timeline_data import Timeline, Wanted
+from events.dashboard.timeline_shapes import WINDOWS, Window
 
-ROWS = 50
+_STEP = 0.5  # of a window, for one step to earlier or later
 
 
 @requires("view_log")
 def timeline(request: HttpRequest) -> HttpResponse:
-    """The page, or for htmx its drawing. ``?window=60`` seconds, ``?selected=<position>``."""
-    seconds, position = chosen(request.GET)
-    shown = Timeline.load(seconds, position)
+    """The page, or for htmx its drawing. Takes the filter of the log and what ``chosen`` reads."""
+    wanted, filter = chosen(request.GET), LogFilter.parse(request.GET)
     if getattr(request, "htmx", None):
-        return render(request, "events/timeline/_drawing.html", context_of(shown))
-    context = context_of(shown) | {
-        "rows": rows_of(list(Event.objects.order_by("-position")[:ROWS])),
-        "most": ROWS,
-        "detail": detail_of(shown.selected, request.user) if shown.selected else None,
+        return render(request, "events/timeline/_drawing.html", context_of(wanted))
+    if tidy := log.tidied(request, filter, window=str(wanted.seconds)):
+        return redirect(f"{request.path}{tidy}")
+    context = context_of(wanted) | log.context_of(filter, request.user)
+    selected = context["timeline"].selected
+    context |= {
+        "detail": detail_of(selected, request.user) if selected else None,
+        "here": request.path,
+        "keep": f"{query_of(Wanted(wanted.seconds, unfolded=wanted.unfolded))}&",
+        "log_query": filter.query,
     }
     return render(request, "events/timeline/page.html", context)
 
 
-def context_of(shown: Timeline) -> dict[str, Any]:
+def context_of(wanted: Wanted) -> dict[str, Any]:
     """What the drawing's template needs."""
-    seconds = shown.window.seconds
-    selected = shown.selected.position if shown.selected else None
+    shown = Timeline.load(wanted)
+    window = shown.window
+    later = window.ends(_STEP)
     return {
         "timeline": shown,
-        "seconds": seconds,
+        "seconds": wanted.seconds,
+        "unfolded": wanted.unfolded,
         "windows": WINDOWS.items(),
-        "words": WINDOWS[seconds],
-        "live_view": f"timeline:{seconds}:{selected}" if selected else f"timeline:{seconds}",
+        "words": WINDOWS[wanted.seconds],
+        "earlier": text_of(window.ends(-_STEP)),
+        "later": text_of(later) if later < datetime.now(UTC) else "",
+        "span": (_milliseconds(shown.strip.window), shown.strip.window.seconds * 1000),
+        "drawing_view": f"timeline:{query_of(wanted)}",
     }
 
 
-def chosen(query: Mapping[str, str]) -> tuple[int, int | None]:
-    """Window and selected position from untrusted parameters; what makes no sense is left out."""
+def chosen(query: QueryDict) -> Wanted:
+    """From untrusted parameters ``window``, ``selected``, ``until``, ``lanes=all``.
+
+    What makes no sense is left out.
+    """
     seconds, position = (_number(query.get(name, "")) for name in ("window", "selected"))
-    return (seconds if seconds in WINDOWS else 15), position
+    until = Parameters(query).time("until")
+    return Wanted(
+        seconds if seconds in WINDOWS else 15, position,
+        moment(until) if until else None, query.get("lanes") == "all",
+    )  # fmt: skip
+
+
+def query_of(wanted: Wanted) -> str:
+    """The parameters that ``chosen`` reads, as the name of a live view has them."""
+    pairs = {
+        "window": wanted.seconds,
+        "selected": wanted.selected,
+        "until": text_of(wanted.until) if wanted.until else None,
+        "lanes": "all" if wanted.unfolded else None,
+    }
+    return urlencode({name: value for name, value in pairs.items() if value is not None})
+
+
+def text_of(when: datetime) -> str:
+    """A moment as the parameters have it."""
+    return when.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds")
+
+
+def _milliseconds(window: Window) -> int:
+    return int(window.since.timestamp() * 1000)
 
 
 def _number(text: str) -> int | None:

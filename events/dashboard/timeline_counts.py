@@ -1,4 +1,4 @@
-"""How much happened when, counted by the database over a bounded stretch of the newest rows."""
+"""How much happened when, counted by the database over a bounded stretch of positions."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, IntegerField, Max
+from django.db.models import Count, IntegerField
 from django.db.models.expressions import Func
 
 from events.models import Attempt, Delivery, Event
+from events.positions import SLACK, first_since
 
 COUNTED = 20_000
 """Newest rows looked at; a longer window says that its beginning is not counted."""
@@ -30,7 +31,7 @@ class Bin(Func):
 
     def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Any:
         """As SQLite says it."""
-        template = "CAST(strftime('%%%%s', %(expressions)s) AS INTEGER) / %(step)s"
+        template = "unixepoch(%(expressions)s) / %(step)s"
         return self.as_sql(compiler, connection, template=template, **extra)
 
     def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> Any:
@@ -40,47 +41,56 @@ class Bin(Func):
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
-    """Counts by name and bin. ``cut``: older rows of the window were not looked at."""
+class Stretch:
+    """The times to count, the positions they lie in, and how many seconds make a bin.
 
-    counts: Counts
-    cut: bool = False
+    ``cut``: there is more in these times than is counted, the older part
+    """
 
-    @property
-    def total(self) -> int:
-        """All together."""
-        return sum(self.counts.values())
+    since: datetime
+    until: datetime
+    step: int
+    low: int
+    high: int
+    cut: bool
 
+    @classmethod
+    def of(cls, since: datetime, until: datetime, step: int) -> Stretch:
+        """At most ``COUNTED`` positions, the newest of those times; two queries."""
+        low, high = first_since(since - SLACK), first_since(until + SLACK)
+        return cls(since, until, step, max(low, high - COUNTED), high, high - low > COUNTED)
 
-def events_by_bin(since: datetime, until: datetime, step: int) -> Counted:
-    """Events per producer and bin; three queries."""
-    top = Event.objects.aggregate(top=Max("position"))["top"] or 0
-    before = Event.objects.filter(position__lte=top - COUNTED).order_by("-position")
-    edge = before.values_list("recorded_at", flat=True).first()
-    rows = (
-        Event.objects.filter(position__gt=top - COUNTED, recorded_at__range=(since, until))
-        .annotate(bin=Bin("recorded_at", step))
-        .values_list("producer", "bin")
-        .annotate(n=Count("position"))
-        .order_by()
-    )
-    return Counted({(name, bin): n for name, bin, n in rows}, edge is not None and edge >= since)
+    def events(self) -> Counts:
+        """Events per producer and bin; one query."""
+        rows = (
+            Event.objects.filter(
+                position__gte=self.low, position__lt=self.high,
+                recorded_at__gt=self.since, recorded_at__lte=self.until,
+            )
+            .annotate(bin=Bin("recorded_at", self.step))
+            .values_list("producer", "bin")
+            .annotate(n=Count("position"))
+            .order_by()
+        )  # fmt: skip
+        return {(name, bin): n for name, bin, n in rows}
 
+    def deliveries(self) -> Counts:
+        """Deliveries of those events that came to an end, per processor and bin; one query."""
+        rows = (
+            Delivery.objects.filter(
+                event_id__gte=self.low, event_id__lt=self.high,
+                finished_at__gt=self.since, finished_at__lte=self.until,
+            )
+            .annotate(bin=Bin("finished_at", self.step))
+            .values_list("processor", "bin")
+            .annotate(n=Count("id"))
+            .order_by()
+        )  # fmt: skip
+        return {(name, bin): n for name, bin, n in rows}
 
-def deliveries_by_bin(since: datetime, until: datetime, step: int) -> Counts:
-    """Deliveries that came to an end, per processor and bin; two queries."""
-    top = Delivery.objects.aggregate(top=Max("id"))["top"] or 0
-    rows = (
-        Delivery.objects.filter(id__gt=top - COUNTED, finished_at__range=(since, until))
-        .annotate(bin=Bin("finished_at", step))
-        .values_list("processor", "bin")
-        .annotate(n=Count("id"))
-        .order_by()
-    )
-    return {(name, bin): n for name, bin, n in rows}
-
-
-def failures_by_bin(since: datetime, until: datetime, step: int) -> Counter[int]:
-    """Failed attempts per bin, of the newest; one query."""
-    newest = Attempt.objects.order_by("-id").values_list("finished_at", flat=True)[:_FAILURES]
-    return Counter(int(at.timestamp()) // step for at in newest if since <= at <= until)
+    def failures(self) -> Counter[int]:
+        """Failed attempts per bin, of the newest; one query."""
+        newest = Attempt.objects.order_by("-id").values_list("finished_at", flat=True)[:_FAILURES]
+        return Counter(
+            int(at.timestamp()) // self.step for at in newest if self.since < at <= self.until
+        )

@@ -11,7 +11,7 @@ from events.errors import RegistrationError
 from events.live.changes import Changes
 
 _NAME = re.compile(r"[a-z][a-z-]{0,39}")
-_LONGEST_ARGUMENT = 400
+_LONGEST_ARGUMENT = 1000
 
 
 @dataclass(frozen=True, slots=True)

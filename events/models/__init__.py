@@ -5,6 +5,7 @@ from events.models.delivery import Attempt, Delivery, DeliveryState
 from events.models.event import Event, Stream
 from events.models.lane import Lane, ProcessorState, Worker
 from events.models.resolution import AuditEntry, BulkAction, DeadLetterGroup
+from events.models.saved_view import SavedView
 
 __all__ = [
     "ApiToken",
@@ -17,6 +18,7 @@ __all__ = [
     "Event",
     "Lane",
     "ProcessorState",
+    "SavedView",
     "Stream",
     "Worker",
 ]

@@ -23,6 +23,7 @@ named("newest", (list) => {
   /** Put a row where its position belongs. Of one that is there already only the dots can differ. */
   const place = (row, isNew) => {
     const old = document.getElementById(row.id);
+    if (old) old.classList.remove("leaving");
     if (old) return old.lastElementChild.isEqualNode(row.lastElementChild) || old.lastElementChild.replaceWith(row.lastElementChild);
     if (isNew) row.classList.add("enter");
     const next = [...list.children].find((other) => position(other) < position(row));
@@ -71,11 +72,20 @@ named("newest", (list) => {
     count();
   };
 
+  /** A row that is not true any more is seen to go, and not from under the pointer. */
+  const leave = (row) => {
+    if (row.classList.contains("leaving")) return;
+    row.classList.add("leaving");
+    setTimeout(function go() {
+      if (row.classList.contains("leaving")) row.matches(":hover") ? setTimeout(go, 500) : row.remove();
+    }, 1000);
+  };
+
   /** A whole region came: newer rows that it does not have are not true any more. */
   const forget = (rows) => {
     const ids = new Set(rows.map((row) => row.id));
-    const oldest = Math.min(...rows.map(position));
-    for (const row of [...list.children]) if (position(row) >= oldest && !ids.has(row.id)) row.remove();
+    const oldest = rows.length ? Math.min(...rows.map(position)) : 0;
+    for (const row of [...list.children]) if (position(row) >= oldest && !ids.has(row.id)) leave(row);
     for (const [id, row] of held) if (position(row) >= oldest && !ids.has(id)) held.delete(id);
   };
 

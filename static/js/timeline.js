@@ -2,6 +2,7 @@
 // address holds the choice. It stands still while paused, and while a mark is pointed at or focused.
 
 import { named } from "./behaviour.js";
+import { showKin } from "./kin.js";
 import "./log.js";
 
 const typing = (event) => event.target.matches("input, textarea, select") || event.metaKey || event.ctrlKey || event.altKey;
@@ -15,6 +16,7 @@ named("timeline", (page) => {
 
   const holding = () =>
     pause.getAttribute("aria-pressed") === "true" ||
+    "brushing" in page.dataset ||
     drawing().querySelector(".ev:hover, .ev:focus-visible") !== null;
 
   /** Have the drawing made for what the address says is selected. */
@@ -22,8 +24,8 @@ named("timeline", (page) => {
     if (asked() === shown) return;
     shown = asked();
     const url = new URL(page.dataset.url, location.href);
+    url.search = location.search;
     url.searchParams.set("window", page.dataset.window);
-    if (shown) url.searchParams.set("selected", shown);
     const focused = document.activeElement?.closest?.(".ev")?.id;
     await htmx.ajax("GET", url.pathname + url.search, { target: "#timeline", swap: "outerHTML" });
     if (focused) document.getElementById(focused)?.focus();
@@ -48,6 +50,12 @@ named("timeline", (page) => {
     for (const mark of all) mark.setAttribute("tabindex", mark === one ? "0" : "-1");
   };
 
+  /** To the next shorter or longer window. */
+  const zoom = (step) => {
+    const all = [...page.querySelectorAll('nav[aria-label="Window"] a')];
+    all[all.findIndex((link) => link.hasAttribute("aria-current")) + step]?.click();
+  };
+
   const click = (event) => {
     const mark = event.target.closest(".ev");
     if (mark && !event.ctrlKey && !event.metaKey) {
@@ -58,6 +66,7 @@ named("timeline", (page) => {
 
   const keys = (event) => {
     if (typing(event)) return;
+    if (event.key === "+" || event.key === "-") zoom(event.key === "+" ? -1 : 1);
     const mark = event.target.closest?.(".ev");
     const step = mark && { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (step) {
@@ -78,8 +87,10 @@ named("timeline", (page) => {
   document.addEventListener("click", click);
   document.addEventListener("keydown", keys);
   document.addEventListener("htmx:before:swap", incoming);
+  const endKin = showKin(page);
   reach();
   return () => {
+    endKin();
     document.removeEventListener("click", click);
     document.removeEventListener("keydown", keys);
     document.removeEventListener("htmx:before:swap", incoming);

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
 
 from events import pause, publish
-from events.dashboard import timeline_data
-from events.models import Event
+from events.dashboard import timeline_counts, timeline_data
+from events.dashboard.timeline_counts import Stretch
+from events.models import Delivery, Event
+from events.registry import registry
 from events.testing import settle
 from tests.dashboard.test_hostile_text import HOSTILE, assert_harmless, hostile_event
 from tests.probe.events import Probed
@@ -21,6 +24,11 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def drawn(page: str) -> list[str]:
     """Positions of the marks."""
     return re.findall(r'id="tl-(\d+)"', page)
+
+
+def at(moment: datetime) -> str:
+    """As the address has it."""
+    return moment.replace(tzinfo=None).isoformat()
 
 
 def shown(client: Client, query: str = "") -> str:
@@ -82,6 +90,52 @@ def test_it_is_shown_as_text(viewer: Client, text: str) -> None:
     assert_harmless(shown(viewer, f"?selected={event.position}"))
 
 
+def test_an_earlier_window_shows_what_happened_then(viewer: Client) -> None:
+    publish(Probed(n=1), stream="probe-1")
+    event = Event.objects.get()
+    recorded, position = event.recorded_at, str(event.position)
+    assert drawn(shown(viewer, f"?until={at(recorded + timedelta(seconds=5))}")) == [position]
+    page = shown(viewer, f"?until={at(recorded - timedelta(seconds=1))}")
+    assert drawn(page) == []
+    assert "Nothing was recorded in this window" in page
+    assert "Follow" in page
+    assert f'id="event-{position}"' not in page, "the log ends where the window does"
+
+
+def test_many_processors_are_folded_but_not_those_in_trouble(
+    viewer: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timeline_data, "LANES", 2)
+    names = list(registry.processors)
+    pause.pause(names[-1], by="operator", reason="test")
+    page = shown(viewer)
+    lanes = re.findall(r'<span class="grow clip" title="([^"]+)"', page)
+    assert lanes == ["producers", *names[:2], names[-1]]
+    assert f"{len(names) - 3} more" in page
+    assert len(re.findall(r'<span class="grow clip"', shown(viewer, "?lanes=all"))) == 1 + len(
+        names
+    )
+
+
+def test_counts_are_those_of_the_database(viewer: Client) -> None:
+    publish(*[Probed(n=n) for n in range(40)], stream="probe-1")
+    settle()
+    now = datetime.now(UTC)
+    stretch = Stretch.of(now - timedelta(hours=1), now, 60)
+    assert sum(stretch.events().values()) == Event.objects.count()
+    assert sum(stretch.deliveries().values()) == Delivery.objects.filter(state="done").count()
+    assert not stretch.cut
+
+
+def test_a_stretch_too_long_says_that_it_was_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timeline_counts, "COUNTED", 10)
+    publish(*[Probed(n=n) for n in range(40)], stream="probe-1")
+    now = datetime.now(UTC)
+    stretch = Stretch.of(now - timedelta(hours=1), now, 60)
+    assert stretch.cut
+    assert sum(stretch.events().values()) == 10
+
+
 def test_the_number_of_queries_is_constant(
     viewer: Client, django_assert_max_num_queries: Any
 ) -> None:
@@ -90,7 +144,7 @@ def test_the_number_of_queries_is_constant(
         publish(*[Probed(n=n, echoes=1) for n in range(count)], stream="probe-1")
         settle()
         for query in ("", "?window=3600"):
-            with django_assert_max_num_queries(22) as asked:
+            with django_assert_max_num_queries(24) as asked:
                 shown(viewer, query)
             counts.add((query, len(asked)))
     assert len(counts) == 2, counts

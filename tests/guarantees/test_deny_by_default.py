@@ -38,6 +38,8 @@ TABLE: dict[str, tuple[str, tuple[int, ...]]] = {
     "events:home": ("GET", (SIGN_IN,) * 7),
     "events:log": ("GET", WATCHERS),
     "events:event": ("GET", WATCHERS),
+    "events:save_view": ("POST", (SIGN_IN, 403, 403, 302, 302, 302, 302)),
+    "events:delete_view": ("POST", (SIGN_IN, 403, 403, 404, 404, 404, 404)),  # it is nobody's
     "events:traces": ("GET", WATCHERS),
     "events:trace": ("GET", (SIGN_IN, 200, 404, 200, 200, 200, 200)),
     "events:timeline": ("GET", WATCHERS),

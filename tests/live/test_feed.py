@@ -48,8 +48,9 @@ def reloaded() -> dict[int, str]:
 
     from events.dashboard.log_filter import LogFilter
     from events.dashboard.log_rows import rows_of
+    from events.dashboard.log_search import search
 
-    html = render_to_string("events/log/_rows.html", {"rows": rows_of(LogFilter().page().rows)})
+    html = render_to_string("events/log/_rows.html", {"rows": rows_of(search(LogFilter()).rows)})
     return {int(match[1]): match[0] for match in ROW.finditer(html)}
 
 
