@@ -15,7 +15,7 @@ from events.dashboard.log_filter import LogFilter
 from events.dashboard.log_parameters import Parameters, moment
 from events.dashboard.page import requires
 from events.dashboard.timeline_data import Timeline, Wanted
-from events.dashboard.timeline_shapes import WINDOWS, Window
+from events.dashboard.timeline_shapes import NOW, WINDOWS
 
 _STEP = 0.5  # of a window, for one step to earlier or later
 
@@ -52,7 +52,8 @@ def context_of(wanted: Wanted) -> dict[str, Any]:
         "words": WINDOWS[wanted.seconds],
         "earlier": text_of(window.ends(-_STEP)),
         "later": text_of(later) if later < datetime.now(UTC) else "",
-        "span": (_milliseconds(shown.strip.window), shown.strip.window.seconds * 1000),
+        "strip_since": int(shown.strip.window.since.timestamp() * 1000),
+        "strip_length": round(shown.strip.window.seconds * 100_000 / NOW),
         "drawing_view": f"timeline:{query_of(wanted)}",
     }
 
@@ -84,10 +85,6 @@ def query_of(wanted: Wanted) -> str:
 def text_of(when: datetime) -> str:
     """A moment as the parameters have it."""
     return when.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds")
-
-
-def _milliseconds(window: Window) -> int:
-    return int(window.since.timestamp() * 1000)
 
 
 def _number(text: str) -> int | None:

@@ -17,8 +17,8 @@ from events.registry import registry
 from events.states import derive
 from events.traces import Trace, build_trace
 
-MOST = 400
-"""Events drawn one by one; a window with more of them shows counts."""
+MOST = 200
+"""Events drawn one by one; a window with more of them shows counts. It bounds the page's size."""
 LANES = 8
 """Processors with a lane of their own unless more are asked for; those in trouble always have."""
 

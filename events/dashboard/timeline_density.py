@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from events.dashboard.timeline_counts import Stretch
 from events.dashboard.timeline_shapes import (
     FOLDED,
+    NOW,
     Bar,
     Drawing,
     Window,
@@ -55,7 +56,7 @@ def density(
         lane.bars = _columns(own, window, step, lane.height - 6, lane.height - 1, "b-count")
         lane.per_second = None if stretch.cut else sum(own.values()) / window.seconds
     total = sum(events.values())
-    drawing = Drawing(lanes, ticks(window), [], stack(lanes), window.x(window.until), total)
+    drawing = Drawing(lanes, ticks(window), [], stack(lanes), total)
     return drawing, stretch.cut
 
 
@@ -64,7 +65,9 @@ def strip(now: datetime, shown: Window) -> Strip:
     until = now
     if shown.since < now - timedelta(seconds=_STRIP):
         until = min(now, shown.until + timedelta(seconds=_STRIP / 4))
-    window = Window(_STRIP, until)
+    # To the end of a bar, so that the bars stay as they are until the next one begins.
+    end = int(until.timestamp()) // _STRIP_STEP * _STRIP_STEP + _STRIP_STEP
+    window = Window(_STRIP, datetime.fromtimestamp(end, UTC))
     stretch = Stretch.of(window.since, until, _STRIP_STEP)
     counts: dict[int, int] = defaultdict(int)
     for (_, bin), n in stretch.events().items():
@@ -73,7 +76,7 @@ def strip(now: datetime, shown: Window) -> Strip:
     most = max([*counts.values(), *failures.values()], default=1)
     sizes = (window, _STRIP_STEP, _STRIP_HEIGHT - 2, _STRIP_HEIGHT)
     bars = _columns(counts, *sizes, "h-ok", most) + _columns(failures, *sizes, "h-bad", most)
-    left, right = max(0.0, window.x(shown.since)), window.x(shown.until)
+    left, right = window.x(max(window.since, shown.since)), window.x(shown.until)
     brush = Bar(left, round(right - left, 2), 0.5, _STRIP_HEIGHT, "brush") if right > left else None
     return Strip(window, bars, brush, sum(counts.values()), stretch.cut)
 
@@ -89,7 +92,7 @@ def _columns(
     most: int = 0,
 ) -> list[Bar]:  # fmt: skip
     highest = most or max(counts.values(), default=1)
-    width = window.x(window.since + timedelta(seconds=step)) * 0.8
+    width = step / window.seconds * NOW * 0.8
     found = []
     for bin, n in sorted(counts.items()):
         tall = round(max(1.5, n / highest * height), 1)

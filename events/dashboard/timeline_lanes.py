@@ -31,6 +31,7 @@ from events.traces import DeliveryNode, EventNode, Trace, Try
 
 _GAP = 0.014  # part of the window that stays free between neighbours of a row
 _SHORTEST = 0.35  # percent, so that the shortest bar can be seen
+_SEEN = 0.15  # percent; a shorter wait is not drawn
 _BEYOND = datetime.max.replace(tzinfo=UTC)
 
 
@@ -71,7 +72,7 @@ def lay_out(
         pen.figures(lane, [item for item in items if item.lane == lane.name])
     return Drawing(
         list(lanes.values()), ticks(window), pen.arcs(items), height,
-        window.x(window.until), sum(len(lane.marks) for lane in lanes.values()),
+        sum(len(lane.marks) for lane in lanes.values()),
     )  # fmt: skip
 
 
@@ -139,7 +140,7 @@ class _Pen:
         if item.delivery is not None:
             bars = list(self._bars(item.delivery, y))
             of = item.delivery.event.row.correlation_id
-            lane.runs += [Run(bars, of, item.kin)] if bars else []
+            lane.runs += [Run(item.delivery.row.pk, bars, of, item.kin)] if bars else []
         for node in item.events:
             self._mark(lane, node, y, item.kin)
 
@@ -175,7 +176,7 @@ class _Pen:
         return [
             Arc(round(start[0] * 10, 1), start[1], round(end[0] * 10, 1), end[1])
             for cause, end in found
-            if (start := self._places.get(cause.row.position)) and 0 <= end[0] <= 100
+            if (start := self._places.get(cause.row.position))
         ]
 
     def _y(self, item: _Item) -> int:
@@ -228,10 +229,10 @@ class _Pen:
     ) -> Bar | None:
         if end < self._window.since or start > self._window.until:
             return None
-        left = max(0.0, self._window.x(start))
+        left = self._window.x(max(start, self._window.origin))
         right = min(self._window.x(end), self._window.x(self._window.until))
         width = round(max(right - left, shortest), 2)
-        return Bar(left, width, y, height, kind) if width > 0 else None
+        return Bar(left, width, y, height, kind) if width > _SEEN else None
 
     def _inside(self, moment: datetime) -> bool:
         return self._window.since <= moment <= self._window.until

@@ -21,13 +21,19 @@ FEW_ROWS, MANY_ROWS = 3, 5
 FOLDED = "+"
 """Name of the lane that stands for those that are folded away."""
 
-_NOW = 98.6  # percent at which the window ends; marks there stay inside
+NOW = 98.6
+"""Percent of the width at which the window ends, so that marks there stay inside."""
+
 _STEPS = {15: 3, 60: 10, 300: 60, 3600: 600}  # seconds between labelled ticks
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The stretch of time that is shown: ``seconds`` up to ``until``."""
+    """The stretch of time that is shown: ``seconds`` up to ``until``.
+
+    Positions count from ``origin``, which stays for a whole length of the window: so what is drawn
+    stays as it is and only the paper moves, by ``shift``. A page then patches next to nothing.
+    """
 
     seconds: int
     until: datetime
@@ -37,9 +43,20 @@ class Window:
         """Where it begins."""
         return self.until - timedelta(seconds=self.seconds)
 
+    @property
+    def origin(self) -> datetime:
+        """Where positions count from: the last round moment before the window."""
+        start = int(self.since.timestamp()) // self.seconds * self.seconds
+        return datetime.fromtimestamp(start, UTC)
+
+    @property
+    def shift(self) -> float:
+        """Percent by which the window begins after the origin."""
+        return self.x(self.since)
+
     def x(self, moment: datetime) -> float:
-        """Percent of a moment; negative before the window."""
-        return round((moment - self.since).total_seconds() / self.seconds * _NOW, 2)
+        """Percent of a moment, from the origin."""
+        return round((moment - self.origin).total_seconds() / self.seconds * NOW, 2)
 
     def ends(self, after: float) -> datetime:
         """The end of the window when it is moved by a part of its length."""
@@ -48,7 +65,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A line of the grid at a round moment; ``at`` is labelled if it is set."""
+    """A line of the grid at a round moment; ``at`` is labelled if it is set and there is room."""
 
     x: float
     at: datetime | None = None
@@ -69,6 +86,7 @@ class Bar:
 class Run:
     """What is drawn of one delivery."""
 
+    id: int
     bars: list[Bar]
     correlation_id: UUID
     kin: bool
@@ -136,7 +154,6 @@ class Drawing:
     ticks: list[Tick]
     arcs: list[Arc]
     height: int
-    now: float
     shown: int
 
 
@@ -148,8 +165,11 @@ def ticks(window: Window) -> list[Tick]:
     found = []
     for second in range(first, int(window.until.timestamp()) + 1, small):
         moment = datetime.fromtimestamp(second, UTC)
-        if (x := window.x(moment)) >= 0:
-            found.append(Tick(x, moment if second % step == 0 else None))
+        if moment < window.since:
+            continue
+        x = window.x(moment)
+        room = 5 < x - window.shift < 94
+        found.append(Tick(x, moment if second % step == 0 and room else None))
     return found
 
 

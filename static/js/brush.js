@@ -20,7 +20,8 @@ named("timeline", (page) => {
     const box = strip.getBoundingClientRect();
     const length = Number(strip.dataset.length);
     const share = Math.min(1, (Number(strip.dataset.window) * 1000) / length);
-    const brush = strip.querySelector(".brush") ?? strip.appendChild(document.createElementNS(strip.namespaceURI, "rect"));
+    strip.querySelector(".brush")?.remove(); // it counts from elsewhere; the next frame brings it again
+    const brush = strip.appendChild(document.createElementNS(strip.namespaceURI, "rect"));
     brush.setAttribute("class", "brush");
     brush.setAttribute("y", "0.5");
     brush.setAttribute("height", "26");

@@ -27,7 +27,7 @@ export function showKin(page) {
       const middle = (y1 + y2) / 2;
       layer.append(make("path", { class: "arc", d: `M${x1} ${y1}C${x1} ${middle} ${x2} ${middle} ${x2} ${y2}` }));
     }
-    chart.append(layer);
+    chart.querySelector(".paper").after(layer);
   };
 
   const show = (mark) => {

@@ -1,0 +1,78 @@
+"""Somebody looks for something: in the timeline's past, in the log, in a view they kept."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.people import SignIn
+from tests.site import Site
+
+pytestmark = pytest.mark.browser
+
+
+def middle(page: Page, mark: str) -> tuple[float, float]:
+    """Where to point to."""
+    box = page.locator(mark).bounding_box()
+    assert box is not None
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def settled(page: Page, site: Site) -> int:
+    """Place an order and wait until the open page shows its last event; the order's id."""
+    order = site.order()
+    row = page.locator("#log-rows > tr", has_text=f"order-{order}#5")
+    expect(row).to_be_visible(timeout=20_000)
+    return order
+
+
+def test_pointing_at_an_event_shows_what_belongs_to_it(sign_in: SignIn, site: Site) -> None:
+    page = sign_in("operator", "/timeline/?window=60")
+    order = settled(page, site)
+    page.get_by_role("button", name="Pause").click()
+    mark = f'.ev[aria-label="OrderConfirmed order-{order}#4"]'
+    page.mouse.move(*middle(page, f"{mark} use"))
+    expect(page.locator(".lanesvg.pointing .pointed path").first).to_be_attached()
+    assert page.locator(".ev.kin").count() >= 5
+    page.mouse.move(700, 10)
+    expect(page.locator(".lanesvg.pointing")).to_have_count(0)
+
+
+def test_the_brush_travels_and_follow_comes_back(sign_in: SignIn, site: Site) -> None:
+    page = sign_in("operator", "/timeline/")
+    page.locator(".histo").click(position={"x": 40, "y": 10})
+    page.wait_for_url("**until=**")
+    expect(page.locator(".now")).to_have_count(0)
+    page.get_by_role("link", name="Follow").click()
+    page.wait_for_url(re.compile(r"/timeline/(?!.*until)"))
+    expect(page.locator(".now")).to_have_count(1)
+
+
+def test_a_deep_link_filters_by_payload_and_leaves_out(sign_in: SignIn, site: Site) -> None:
+    page = sign_in("operator", "/timeline/")
+    order = settled(page, site)
+    page.goto(f"{site.url}/timeline/?data.order_id={order}&not.type=OrderConfirmed")
+    rows = page.locator("#log-rows > tr")
+    expect(rows.first).to_be_visible()
+    expect(page.locator("#log-rows")).not_to_contain_text("OrderConfirmed")
+    assert rows.count() == page.locator("#log-rows > tr", has_text=f"order-{order}#").count()
+    page.get_by_role("link", name="Remove filter not type").click()
+    expect(page.locator("#log-rows")).to_contain_text("OrderConfirmed")
+
+
+def test_a_filter_is_made_by_keyboard_and_kept_as_a_view(sign_in: SignIn, site: Site) -> None:
+    page = sign_in("operator", "/events/")
+    page.keyboard.press("f")
+    page.get_by_label("Type", exact=True).fill("OrderCreated")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/events/?type=OrderCreated")
+    page.locator("summary", has_text="Views").click()
+    page.get_by_label("Save this filter as").fill("New orders")
+    page.get_by_role("button", name="Save view").click()
+    expect(page.locator("summary", has_text="New orders")).to_be_visible()
+    page.goto(f"{site.url}/timeline/")
+    page.locator("summary", has_text="Views").click()
+    page.get_by_role("link", name="New orders").click()
+    page.wait_for_url("**/timeline/?window=15&type=OrderCreated")
