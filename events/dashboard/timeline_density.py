@@ -53,7 +53,8 @@ def density(
         for (name, bin), n in (settled if lane.is_processor or lane.folded else events).items():
             if _belongs(name, lane.name, outside, folded):
                 own[bin] += n
-        lane.bars = _columns(own, window, step, lane.height - 6, lane.height - 1, "b-count")
+        kind = "b-count" if lane.is_processor or lane.folded else "b-events"
+        lane.bars = _columns(own, window, step, lane.height - 6, lane.height - 1, kind)
         lane.per_second = None if stretch.cut else sum(own.values()) / window.seconds
     total = sum(events.values())
     drawing = Drawing(lanes, ticks(window), [], stack(lanes), total)
@@ -97,5 +98,6 @@ def _columns(
     for bin, n in sorted(counts.items()):
         tall = round(max(1.5, n / highest * height), 1)
         x = window.x(datetime.fromtimestamp(bin * step, UTC))
-        found.append(Bar(x, round(width, 2), round(floor - tall, 1), tall, kind))
+        seen = max(0.1, min(width, window.x(window.until) - x))
+        found.append(Bar(x, round(seen, 2), round(floor - tall, 1), tall, kind))
     return found

@@ -5,7 +5,7 @@ import { named } from "./behaviour.js";
 
 const text = (milliseconds) => new Date(milliseconds).toISOString().replace("Z", "");
 
-named("timeline", (page) => {
+named("brush", (page) => {
   const travel = (until) => {
     const url = new URL(location.href);
     url.searchParams.delete("selected");
