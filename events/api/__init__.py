@@ -1,7 +1,8 @@
-"""The JSON API of the engine: events, traces and processors. The site mounts it with others."""
+"""The JSON API of the engine: events, traces, processors, dead letters. The site mounts it."""
 
 from events.api.auth import authentication
+from events.api.dead_letters import router as dead_letters_router
 from events.api.problems import handle_problems
 from events.api.router import router
 
-__all__ = ["authentication", "handle_problems", "router"]
+__all__ = ["authentication", "dead_letters_router", "handle_problems", "router"]

@@ -9,7 +9,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
-from events.access import Decision
+from events import audit
+from events.access import Decision, can
 from events.conf import conf
 from events.errors import PublishError
 
@@ -18,6 +19,20 @@ def require(decision: Decision) -> None:
     """Go on only if allowed. Raises HttpError 403 with the reason."""
     if not decision:
         raise HttpError(403, decision.reason)
+
+
+def require_action(request: HttpRequest, action: str) -> None:
+    """Go on only if the caller may do ``action``; a refusal leaves its entry in the audit.
+
+    Raises HttpError 403 with the reason.
+    """
+    decision = can(request.user, action)
+    if not decision:
+        audit.record(
+            action, by=request.user.get_username(), target=request.path, reason=decision.reason,
+            allowed=False,
+        )  # fmt: skip
+    require(decision)
 
 
 def handle_problems(api: NinjaAPI) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from django.db import DatabaseError, transaction
 
@@ -48,3 +50,21 @@ def test_its_export_holds_no_formula_and_every_entry() -> None:
     assert "'=cmd" in lines[1]
     assert "'+1" in lines[1]
     assert "=cmd" in client.get("/audit/?who=operator").content.decode()
+
+
+def test_it_is_filtered_and_exported_as_json_lines() -> None:
+    audit.record("retry", by="mara", target="dead letter 1", count=1)
+    audit.record("discard", by="jo", target="dead letter 2", reason="why", allowed=False)
+    client = signed_in(person("operator"))
+
+    def lines(query: str) -> list[dict[str, object]]:
+        answer = client.get(f"/audit/export/?form=jsonl&{query}")
+        body = b"".join(answer.streaming_content).decode()
+        return [json.loads(line) for line in body.splitlines()]
+
+    assert [one["who"] for one in lines("")] == ["mara", "jo"]
+    assert [one["action"] for one in lines("allowed=no")] == ["discard"]
+    assert [one["who"] for one in lines("target=dead letter 1")] == ["mara"]
+    page = client.get("/audit/?allowed=no").content.decode()
+    assert "dead letter 2" in page
+    assert "dead letter 1" not in page

@@ -86,6 +86,15 @@ TABLE: dict[str, tuple[str, tuple[int, ...]]] = {
     "api:list_events": ("GET", API_WATCHERS),
     "api:get_trace": ("GET", (401, 200, 404, 200, 200, 200, 200)),
     "api:list_processors": ("GET", API_WATCHERS),
+    "api:list_letter_groups": ("GET", API_WATCHERS),
+    "api:list_letters": ("GET", API_WATCHERS),
+    "api:get_letter": ("GET", (401, 403, 403, 404, 404, 404, 404)),  # there is none
+    "api:retry_letters": ("POST", (401, *(422,) * 6)),  # the test's body fits no letters
+    "api:discard_letters": ("POST", (401, *(422,) * 6)),
+    "api:ask_bulk": ("POST", (401, *(422,) * 6)),
+    "api:get_bulk": ("GET", (401, 403, 403, 404, 404, 404, 404)),
+    "api:cancel_bulk": ("POST", (401, 403, 403, 403, 404, 403, 404)),
+    "api:set_letter_group_status": ("POST", (401, *(422,) * 6)),
     "login": ("GET", (200, *(SIGN_IN,) * 6)),
     "logout": ("POST", (SIGN_IN,) * 7),
 }
