@@ -65,7 +65,7 @@ class Stretch:
         rows = (
             Event.objects.filter(
                 position__gte=self.low, position__lt=self.high,
-                recorded_at__gt=self.since, recorded_at__lte=self.until,
+                recorded_at__gte=self.since, recorded_at__lt=self.until,
             )
             .annotate(bin=Bin("recorded_at", self.step))
             .values_list("producer", "bin")
@@ -79,7 +79,7 @@ class Stretch:
         rows = (
             Delivery.objects.filter(
                 event_id__gte=self.low, event_id__lt=self.high,
-                finished_at__gt=self.since, finished_at__lte=self.until,
+                finished_at__gte=self.since, finished_at__lt=self.until,
             )
             .annotate(bin=Bin("finished_at", self.step))
             .values_list("processor", "bin")
@@ -92,5 +92,5 @@ class Stretch:
         """Failed attempts per bin, of the newest; one query."""
         newest = Attempt.objects.order_by("-id").values_list("finished_at", flat=True)[:_FAILURES]
         return Counter(
-            int(at.timestamp()) // self.step for at in newest if self.since < at <= self.until
+            int(at.timestamp()) // self.step for at in newest if self.since <= at < self.until
         )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
-from events.dashboard.timeline_counts import Stretch
+from events.dashboard.timeline_counts import Counts, Stretch
 from events.dashboard.timeline_shapes import (
     FOLDED,
     NOW,
@@ -22,6 +23,8 @@ from events.dashboard.timeline_shapes import (
 _BINS = 60
 _STRIP, _STRIP_STEP = 300, 5  # seconds of the strip, and of one of its bars
 _STRIP_HEIGHT = 26
+_LATE = 5_000  # older positions looked at for deliveries that took long
+_SETTLED = 60  # seconds after which no more is recorded for a moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +46,7 @@ def density(
     Also whether the beginning of the window is left out.
     """
     step = max(1, window.seconds // _BINS)
-    stretch = Stretch.of(window.since, window.until, step)
-    events, settled = stretch.events(), stretch.deliveries()
+    events, settled, cut = _counted(window, step)
     known = {*processors, *folded}
     outside = {name for name, _ in events if name not in known}
     lanes = lanes_for(processors, outside, folded)
@@ -55,10 +57,10 @@ def density(
                 own[bin] += n
         kind = "b-count" if lane.is_processor or lane.folded else "b-events"
         lane.bars = _columns(own, window, step, lane.height - 6, lane.height - 1, kind)
-        lane.per_second = None if stretch.cut else sum(own.values()) / window.seconds
+        lane.per_second = None if cut else sum(own.values()) / window.seconds
     total = sum(events.values())
     drawing = Drawing(lanes, ticks(window), [], stack(lanes), total)
-    return drawing, stretch.cut
+    return drawing, cut
 
 
 def strip(now: datetime, shown: Window) -> Strip:
@@ -80,6 +82,29 @@ def strip(now: datetime, shown: Window) -> Strip:
     left, right = window.x(max(window.since, shown.since)), window.x(shown.until)
     brush = Bar(left, round(right - left, 2), 0.5, _STRIP_HEIGHT, "brush") if right > left else None
     return Strip(window, bars, brush, sum(counts.values()), stretch.cut)
+
+
+def _counted(window: Window, step: int) -> tuple[Counts, Counts, bool]:
+    """Events, settled deliveries, and whether older ones are left out. What is long past is kept:
+    a page that is open asks for it twice a second."""
+    edge = _round(window.until - timedelta(seconds=_SETTLED), step)
+    if edge <= window.since:
+        recent = Stretch.of(window.since, window.until, step)
+        return recent.events(), recent.deliveries(), recent.cut
+    events, settled, cut = _past(_round(window.since, step), edge, step)
+    recent = Stretch.of(edge, window.until, step)
+    late = replace(recent, low=max(1, recent.low - _LATE))
+    return events | recent.events(), settled | late.deliveries(), cut or recent.cut
+
+
+@lru_cache(maxsize=8)
+def _past(since: datetime, until: datetime, step: int) -> tuple[Counts, Counts, bool]:
+    stretch = Stretch.of(since, until, step)
+    return stretch.events(), stretch.deliveries(), stretch.cut
+
+
+def _round(moment: datetime, step: int) -> datetime:
+    return datetime.fromtimestamp(int(moment.timestamp()) // step * step, UTC)
 
 
 def _belongs(name: str, lane: str, outside: set[str], folded: Sequence[str]) -> bool:

@@ -64,7 +64,7 @@ def lay_out(
     kin = _correlation(nodes, selected)
     pen = _Pen(window, min(as_of, window.until), lanes, set(folded), kin, selected)
     items = list(pen.items(nodes))
-    _pack(items, timedelta(seconds=window.seconds * _GAP), lanes)
+    _pack(items, window, lanes)
     height = stack(list(lanes.values()))
     for item in items:
         pen.draw(item)
@@ -80,16 +80,19 @@ def _correlation(nodes: Iterable[EventNode], selected: int | None) -> UUID | Non
     return next((n.row.correlation_id for n in nodes if n.row.position == selected), None)
 
 
-def _pack(items: list[_Item], gap: timedelta, lanes: dict[str, Lane]) -> None:
+def _pack(items: list[_Item], window: Window, lanes: dict[str, Lane]) -> None:
     """Give each item the first free row of its lane; None if all are taken.
 
     By start, and with all that was read, not only what is shown: so rows stay as the axis moves.
+    A lane grows if what is shown needs it.
     """
+    gap = timedelta(seconds=window.seconds * _GAP)
     free: dict[str, list[datetime]] = {}
     for item in sorted(items, key=lambda one: one.start):
         ends = free.setdefault(item.lane, [datetime.min.replace(tzinfo=UTC)] * MANY_ROWS)
         item.row = next((row for row, end in enumerate(ends) if end <= item.start), None)
-        if item.row is None or item.row >= FEW_ROWS:
+        seen = item.end >= window.since and item.start <= window.until
+        if seen and (item.row is None or item.row >= FEW_ROWS):
             lanes[item.lane].rows = MANY_ROWS
         if item.row is not None:
             ends[item.row] = item.end if item.end == _BEYOND else item.end + gap
