@@ -27,7 +27,7 @@ TERMS = {
     "sweep": "Each worker looking for due work by itself, once a second.",
     "trace": "All events of one correlation id, with their deliveries.",
 }
-_TERM = re.compile(r"\[\[([a-z ]+)\]\]")
+_TERM = re.compile(r"\[\[([A-Za-z ]+)\]\]")
 
 
 def linked(text: str) -> SafeString:
@@ -41,7 +41,7 @@ def linked(text: str) -> SafeString:
             (
                 format_html(
                     '<a class="link" href="{}#{}" title="{}">{}</a>',
-                    page, _anchor(piece), TERMS[piece], piece,
+                    page, _anchor(piece.lower()), TERMS[piece.lower()], piece,
                 )
                 if place % 2
                 else piece,
