@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 
 from events import SequenceConflict, batch, dead_letters, drain, lanes, publish
-from events.models import Event, Stream
+from events.models import Delivery, Event, Stream
 from events.registry import registry
 from events.testing import settle
 from tests.probe.events import Keyed, Probed
@@ -54,11 +54,16 @@ def test_on_dead_skip_goes_on() -> None:
     publish(Probed(n=1, rejects="probe.skipping"), Probed(n=2), stream="held")
     settle()
     assert sequences("probe.skipping") == {"held": [2]}
+    publish(Probed(n=3), stream="held")
+    settle()
+    assert sequences("probe.skipping") == {"held": [2, 3]}
 
 
 def test_order_is_kept_by_the_key_that_the_type_names() -> None:
     for n in range(4):
         publish(Keyed(owner="ada", n=n), stream=f"thing-{n}")
+    one_lane = Delivery.objects.filter(processor="probe.snoozing").values("slot").distinct()
+    assert one_lane.count() == 1
     settle()
     handled = Effect.objects.filter(processor="probe.snoozing").order_by("id")
     assert [effect.stream for effect in handled] == [f"thing-{n}" for n in range(4)]
@@ -85,11 +90,12 @@ def test_two_workers_never_work_on_one_lane() -> None:
     real = batch.fetch
 
     def slow_fetch(*args: Any) -> Any:
+        due = real(*args)
         if threading.current_thread() is not thread:
             inside.set()
             if connection.vendor == "postgresql":  # SQLite's second writer waits for the first
                 both.wait(10)
-        return real(*args)
+        return due
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(batch, "fetch", slow_fetch)
