@@ -123,7 +123,7 @@ def test_the_number_of_queries_is_constant(viewer: Client, django_assert_num_que
     publish(Probed(n=1), stream="probe-1")
     for count in (1, 50):
         publish(*[Probed(n=n) for n in range(count)], stream="probe-1")
-        with django_assert_num_queries(8):  # shell 5, sample, newest of each type, these
+        with django_assert_num_queries(9):  # shell 6, sample, newest of each type, these
             viewer.get("/catalog/")
-        with django_assert_num_queries(10):  # and the example and the versions
+        with django_assert_num_queries(11):  # and the example and the versions
             viewer.get("/catalog/Probed/")
