@@ -47,8 +47,9 @@ def main() -> int:
         page.reload()  # or the change itself is in the picture
         _take(page, "trace-dark")
         page.emulate_media(color_scheme="light")
-        page.goto(f"{site.url}/processors/")
-        _take(page, "processors")
+        for name in ("processors", "timeline", "flow", "dead-letters", "replay", "catalog"):
+            page.goto(f"{site.url}/{name}/{'?window=60' if name == 'timeline' else ''}")
+            _take(page, name)
         browser.close()
     return 0
 
