@@ -30,7 +30,7 @@ class Criteria:
 
     @classmethod
     def parse(cls, query: Mapping[str, Any]) -> Criteria:
-        """From untrusted parameters; what can't name anything is dropped."""
+        """From untrusted parameters. What can't name anything chooses nothing, never more."""
         names = ("fingerprint", "processor", "type", "stream")
         found = {name: _named(query.get(name)) for name in names}
         return cls(**found, ids=tuple(int(one) for one in query.get("ids") or ()))
@@ -133,4 +133,4 @@ def lock_lanes(deliveries: QuerySet[Delivery]) -> None:
 
 def _named(value: Any) -> str:
     text = value if isinstance(value, str) else ""
-    return text if text.isprintable() and len(text) <= 200 else ""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:200])

@@ -22,7 +22,7 @@ def _printable(text: str) -> str:
 
 
 def _named(text: str) -> str:
-    # The engine drops what can't name anything, which would widen what is acted on.
+    # What can't name anything is refused with a message, rather than choosing nothing.
     if not text.isprintable():
         raise ValueError("holds characters that can't be in a name")
     return text

@@ -95,6 +95,13 @@ def test_a_discard_needs_a_reason_and_can_be_undone(operator: Client) -> None:
     assert "had ended already" in again.content.decode()
 
 
+def test_a_filter_that_names_nothing_chooses_nothing(operator: Client) -> None:
+    die()
+    form = {"action": "retry", "processor": "probe.atomic", "stream": "\x00"}
+    asked = operator.post("/dead-letters/resolve/", form).content.decode()
+    assert "Retry 0 dead letters?" in asked
+
+
 def test_nothing_chosen_does_nothing(operator: Client) -> None:
     die()
     answer = operator.post("/dead-letters/resolve/", {"action": "retry"}, follow=True)

@@ -128,7 +128,7 @@ def _criteria(options: dict[str, Any]) -> Criteria:
     given = {name: options[name] for name in _FILTERS if options[name]}
     criteria = Criteria.parse({**given, "ids": options.get("numbers", ())})
     for name, value in given.items():
-        # A dropped filter would widen what is acted on.
+        # A filter that names nothing is refused with a message, rather than choosing nothing.
         if getattr(criteria, name) != value:
             raise CommandError(f"--{name} {value!r} can't be the name of anything.")
     return criteria
