@@ -1,4 +1,4 @@
-"""PostgreSQL: choosing lanes and reading what is due, as functions with planner settings of their own.
+"""PostgreSQL: finding what is due, as functions with planner settings of their own.
 
 The planner expects one waiting row where there may be a million, because it takes the conditions
 for independent; then it sorts all of them to find the first few hundred. Reading in the order of
@@ -12,6 +12,7 @@ from django.db import migrations
 
 PerDatabase = import_module("events.migrations.0002_database_rules").PerDatabase
 
+# ROWS of events_due: few, so that its events are looked up one by one and not read from end to end.
 SETTINGS = """
 SET enable_bitmapscan = off SET enable_sort = off SET enable_seqscan = off
 SET plan_cache_mode = force_generic_plan SET jit = off
@@ -43,7 +44,7 @@ END $$
 DUE = f"""
 CREATE FUNCTION events_due(name text, first int[], last int[], look_at int, parks bool, most int)
 RETURNS TABLE (seen bigint, delivery bigint, attempts smallint, due_position bigint)
-LANGUAGE plpgsql {SETTINGS} AS $$
+LANGUAGE plpgsql ROWS 50 {SETTINGS} AS $$
 BEGIN
   RETURN QUERY
   WITH lane AS (
@@ -76,16 +77,37 @@ BEGIN
 END $$
 """
 
+DUE_PROCESSORS = f"""
+CREATE FUNCTION events_due_processors(names text[])
+RETURNS SETOF text LANGUAGE plpgsql {SETTINGS} AS $$
+BEGIN
+  RETURN QUERY
+  SELECT asked.name FROM unnest(names) AS asked(name)
+  WHERE (
+      SELECT true FROM events_delivery d
+      WHERE d.processor = asked.name AND d.state IN ('pending', 'retrying')
+        AND (d.due_at IS NULL OR d.due_at <= statement_timestamp())
+      LIMIT 1)
+    AND NOT EXISTS (
+      SELECT 1 FROM events_processorstate p
+      WHERE p.name = asked.name AND p.paused_at IS NOT NULL);
+END $$
+"""
+
 
 class Migration(migrations.Migration):
-    """The two functions."""
+    """The three functions."""
 
     dependencies = [("events", "0005_saved_views")]
     operations = [
         PerDatabase(
-            {"postgresql": [CLAIMABLE, DUE], "sqlite": []},
+            {"postgresql": [CLAIMABLE, DUE, DUE_PROCESSORS], "sqlite": []},
             {
-                "postgresql": ["DROP FUNCTION events_claimable", "DROP FUNCTION events_due"],
+                "postgresql": [
+                    "DROP FUNCTION events_claimable",
+                    "DROP FUNCTION events_due",
+                    "DROP FUNCTION events_due_processors",
+                ],
                 "sqlite": [],
             },
         )

@@ -117,16 +117,7 @@ UPDATE events_lane SET lease_expires_at = clock_timestamp() + %s * interval '1 s
 WHERE id IN (SELECT id FROM events_lane WHERE token = ANY(%s::uuid[]) FOR UPDATE SKIP LOCKED)
 """
 
-_DUE_PROCESSORS = """
-SELECT name FROM unnest(%s::text[]) AS name
-WHERE (
-    SELECT true FROM events_delivery d
-    WHERE d.processor = name AND d.state IN ('pending', 'retrying')
-      AND (d.due_at IS NULL OR d.due_at <= statement_timestamp())
-    LIMIT 1)
-  AND NOT EXISTS (
-    SELECT 1 FROM events_processorstate p WHERE p.name = name.name AND p.paused_at IS NOT NULL)
-"""
+_DUE_PROCESSORS = "SELECT events_due_processors(%s::text[])"
 
 
 def _as_json(rows: Sequence[EventRow]) -> str:

@@ -1,16 +1,11 @@
 """The hot statements find their rows by index, however many there are.
 
-Real work is done on tables of realistic size, and whatever statement it sent is explained. Only
-sequential scans are looked for: how much of an index a statement reads, `make bench ARGS="--only
+Real work is done on tables of realistic size, and PostgreSQL's own statistics say how often it read
+one of them from end to end. How much of an index a statement reads, `make bench ARGS="--only
 backlog_vs_empty"` tells.
 """
 
 from __future__ import annotations
-
-import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
 
 import pytest
 from django.db import connection
@@ -54,48 +49,25 @@ def filled() -> None:
         cursor.execute("ANALYZE")
 
 
-@contextmanager
-def recorded() -> Iterator[list[tuple[str, Any]]]:
-    """The statements on events and deliveries that the block sends."""
-    sent: list[tuple[str, Any]] = []
-
-    def record(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
-        if not many and ("events_event" in sql or "events_delivery" in sql):
-            sent.append((sql, params))
-        return execute(sql, params, many, context)
-
-    with connection.execute_wrapper(record):
-        yield sent
-
-
-def scanned(sql: str, params: Any) -> list[str]:
-    """The tables of the log that a statement would read from end to end."""
+def sequential_scans() -> int:
+    """How often PostgreSQL has read events or deliveries from end to end, functions included."""
     with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN (FORMAT JSON) {sql}", params)
-        found = cursor.fetchone()[0]
-    return list(_scans(json.loads(found) if isinstance(found, str) else found))
-
-
-def _scans(node: Any) -> Iterator[str]:
-    if isinstance(node, list):
-        for one in node:
-            yield from _scans(one)
-    elif isinstance(node, dict):
-        if node.get("Node Type") == "Seq Scan" and node["Relation Name"] in LOG:
-            yield node["Relation Name"]
-        yield from _scans([value for value in node.values() if isinstance(value, (list, dict))])
-
-
-LOG = ("events_event", "events_delivery")
+        cursor.execute("SELECT pg_stat_force_next_flush()")
+        cursor.execute("SELECT pg_stat_clear_snapshot()")
+        cursor.execute(
+            "SELECT sum(seq_scan) FROM pg_stat_user_tables "
+            "WHERE relname IN ('events_event', 'events_delivery')"
+        )
+        return int(cursor.fetchone()[0])
 
 
 def test_publishing_draining_and_sweeping_scan_neither_events_nor_deliveries(filled: None) -> None:
-    with recorded() as sent:
-        publish(*[Draft(Probed(n=n), stream=f"plan-{n}") for n in range(100)])
-        assert set(sweep.due_processors()) >= set(PROCESSORS)
-        for name in PROCESSORS:
-            assert drain.drain(registry.processor(name), seconds=0.3) > 0
-    assert len({sql for sql, _ in sent}) >= 5  # append, sweep, claim, fetch, mark
-    assert {sql: found for sql, params in sent if (found := scanned(sql, params))} == {}
-    # and a statement without an index would have been noticed:
-    assert scanned("SELECT FROM events_delivery WHERE attempts = %s", [1]) == ["events_delivery"]
+    before = sequential_scans()
+    publish(*[Draft(Probed(n=n), stream=f"plan-{n}") for n in range(100)])
+    assert set(sweep.due_processors()) >= set(PROCESSORS)
+    for name in PROCESSORS:
+        assert drain.drain(registry.processor(name), seconds=0.3) > 0
+    assert sequential_scans() == before
+    with connection.cursor() as cursor:  # a statement without an index would have been noticed
+        cursor.execute("SELECT count(*) FROM events_delivery WHERE attempts = 1")
+    assert sequential_scans() > before
