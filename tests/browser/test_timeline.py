@@ -29,7 +29,7 @@ def settled(page: Page, site: Site) -> int:
 
 
 def test_pointing_at_an_event_shows_what_belongs_to_it(sign_in: SignIn, site: Site) -> None:
-    page = sign_in("operator", "/timeline/?window=60")
+    page = sign_in("operator", "/timeline/")
     order = settled(page, site)
     page.get_by_role("button", name="Pause").click()
     mark = f'.ev[aria-label="OrderConfirmed order-{order}#4"]'
