@@ -54,10 +54,12 @@ def test_while_paused_nothing_moves_and_what_is_new_is_counted(sign_in: SignIn, 
 
 
 def test_choosing_a_mark_shows_its_causes_effects_and_data(sign_in: SignIn, site: Site) -> None:
-    site.order()
-    page = sign_in("operator", "/timeline/?window=300")
-    mark = page.locator(".ev[aria-label^=PaymentProcessed]").last
-    mark.click()
+    page = sign_in("operator", "/timeline/")
+    order = site.order()
+    mark = page.locator(f".ev[aria-label^='PaymentProcessed order-{order}#']")
+    expect(mark).to_be_attached(timeout=10_000)
+    page.get_by_role("button", name="Pause").click()
+    mark.dispatch_event("click")
     drawer = page.locator("#drawer")
     expect(drawer).to_contain_text("Causes and effects")
     expect(drawer).to_contain_text("OrderCreated")
