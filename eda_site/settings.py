@@ -133,6 +133,9 @@ CELERY_BROKER_URL = environment.broker_url(REDIS_URL)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_BROKER_CONNECTION_TIMEOUT = _REDIS_TIMEOUT
+# A bell finds the database connection of the one before it: to open one, and to plan its statements
+# anew, costs more than the work. A broken one is replaced by the drain, all of them now and then.
+CELERY_DB_REUSE_MAX = 10_000
 if CELERY_BROKER_URL.startswith("redis"):
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "socket_timeout": _REDIS_TIMEOUT,

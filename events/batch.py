@@ -25,7 +25,6 @@ from events.sql import DueDelivery, LaneRow, dialect
 from events.store import append
 from events.telemetry import AppendedEvent, Settled
 
-_WIDEN = 16  # how much further to look when all rows in sight are held back
 _AGAIN = 3  # immediate repetitions after a deadlock or serialization failure
 
 
@@ -60,20 +59,17 @@ def run(processor: Processor, claim: Claim, limit: int) -> Batch:
 
 def _run_atomic(processor: Processor, claim: Claim, limit: int) -> Batch:
     """One transaction that holds the lanes' row locks from reading to marking."""
+    try:
+        with transaction.atomic():
+            due = take(processor, claim, limit)
+            outcomes = list(_attempts_together(processor, due))
+            return Batch(len(due), outcomes, finish(outcomes))
+    except Exception as error:
+        if infrastructure.is_fault(error):
+            raise
+    # Some handler, or what was to be written, is at fault: begin anew and find out whose it is.
     with transaction.atomic():
-        locked = _locked(claim)
-        if not locked:
-            return Batch()
-        due = fetch(processor, locked, limit)
-        try:
-            with transaction.atomic():
-                outcomes = list(_attempts_together(processor, due))
-                return Batch(len(due), outcomes, finish(outcomes))
-        except Exception as error:
-            if infrastructure.is_fault(error):
-                raise
-            # Some handler, or what was to be written, is at fault: find out whose it is.
-            return _one_by_one(processor, due)
+        return _one_by_one(processor, take(processor, claim, limit))
 
 
 def _one_by_one(processor: Processor, due: list[DueDelivery]) -> Batch:
@@ -97,21 +93,17 @@ def _run_leased(processor: Processor, claim: Claim, limit: int) -> Batch:
     batch = Batch(len(due))
     with lanes.kept(claim):
         batch.outcomes = _attempts_apart(processor, due)
+    try:
+        with transaction.atomic():
+            _lock(processor, claim)
+            batch.appended = finish(batch.outcomes)
+            return batch
+    except Exception as error:
+        if infrastructure.is_fault(error) or isinstance(error, LeaseLost):
+            raise
     with transaction.atomic():
-        if len(_locked(claim)) != len(claim.lanes):
-            telemetry.emit("lease_lost", processor=processor.name)
-            raise LeaseLost(
-                f"{processor.name}: the lease ran out before the batch was done, so its results "
-                "are dropped; another worker does the work."
-            )
-        try:
-            with transaction.atomic():
-                batch.appended = finish(batch.outcomes)
-        except Exception as error:
-            if infrastructure.is_fault(error):
-                raise
-            batch = _finish_one_by_one(processor, batch)
-    return batch
+        _lock(processor, claim)
+        return _finish_one_by_one(processor, batch)
 
 
 def _finish_one_by_one(processor: Processor, tried: Batch) -> Batch:
@@ -178,17 +170,18 @@ def _unheld(
             yield one
 
 
-def fetch(processor: Processor, locked: list[LaneRow], limit: int) -> list[DueDelivery]:
-    """Up to ``limit`` due deliveries of lanes that this worker holds, by position."""
-    window = limit
+def take(processor: Processor, claim: Claim, limit: int) -> list[DueDelivery]:
+    """Lock the lanes that can be had for this transaction; return what is due, by position."""
     with connection.cursor() as cursor:
-        while True:
-            due, more = dialect().fetch_due(
-                cursor, processor.name, locked, limit, window, processor.on_dead == "park"
-            )
-            if due or not more:
-                return due
-            window *= _WIDEN
+        return dialect().take_due(
+            cursor, processor.name, claim.lanes, limit, processor.on_dead == "park"
+        )
+
+
+def fetch(processor: Processor, held: list[LaneRow], limit: int) -> list[DueDelivery]:
+    """Up to ``limit`` due deliveries of lanes that this worker holds, by position."""
+    with connection.cursor() as cursor:
+        return dialect().fetch_due(cursor, processor.name, held, limit, processor.on_dead == "park")
 
 
 def finish(outcomes: list[Outcome]) -> tuple[AppendedEvent, ...]:
@@ -244,7 +237,13 @@ def tell(processor: Processor, batch: Batch) -> None:
             )  # fmt: skip
 
 
-def _locked(claim: Claim) -> list[LaneRow]:
+def _lock(processor: Processor, claim: Claim) -> None:
+    """Lock leased lanes until the transaction ends. Raises LeaseLost if any was lost."""
     with connection.cursor() as cursor:
-        ids = dialect().lock_lanes(cursor, claim.ids, claim.token)
-    return [lane for lane in claim.lanes if lane.id in ids]
+        locked = dialect().lock_lanes(cursor, claim.ids, claim.token)
+    if len(locked) != len(claim.lanes):
+        telemetry.emit("lease_lost", processor=processor.name)
+        raise LeaseLost(
+            f"{processor.name}: the lease ran out before the batch was done, so its results "
+            "are dropped; another worker does the work."
+        )

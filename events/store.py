@@ -19,7 +19,7 @@ from events.errors import InvalidPayload, InvalidStream, SequenceConflict
 from events.event import Draft, Expectation, StoredEvent
 from events.registry import SLOTS, registry
 from events.schema import dump, load
-from events.sql import EVENT_COLUMNS, EventRow, dialect
+from events.sql import EVENT_COLUMNS, EventRow, Place, dialect
 from events.telemetry import AppendedEvent
 
 _STREAM_NAME = re.compile(r"[^\s\x00-\x1f\x7f]{1,200}")
@@ -33,37 +33,41 @@ def slot_of(key: str) -> int:
 def append(
     drafts: Sequence[Draft], expectations: Iterable[Expectation] = ()
 ) -> tuple[AppendedEvent, ...]:
-    """Append events and one pending delivery per subscribed processor, in three round trips.
+    """Append events and one pending delivery per subscribed processor, in one call (PostgreSQL).
 
     Needs an open transaction. Every draft has its stream and correlation id. The heads of the
     touched streams stay locked until the transaction ends. Raises a PublishError, in which case
     the caller's transaction (or savepoint) must be rolled back.
     """
     payloads = [dump(draft.event) for draft in drafts]  # refuse bad input before any statement
-    counts = Counter(_checked_stream(draft) for draft in drafts)
+    counts = Counter[str]()
+    now = datetime.now(UTC)
+    rows = []
+    for draft, payload in zip(drafts, payloads, strict=True):
+        stream = _checked_stream(draft)
+        counts[stream] += 1
+        rows.append(_row(draft, payload, counts[stream], now))
+    fan_out = [
+        (type_name, processor.name, processor.streams)
+        for type_name in {row.type for row in rows}
+        for processor in registry.subscribers(type_name)
+    ]
     with connection.cursor() as cursor:
-        sql = dialect()
-        heads = sql.advance_heads(cursor, dict(sorted(counts.items())))
-        next_sequence = {stream: heads[stream] - count + 1 for stream, count in counts.items()}
-        for expected in expectations:
-            before = next_sequence[expected.stream] - 1
-            if before != expected.sequence:
-                raise SequenceConflict(expected.stream, expected.sequence, before)
-        now = datetime.now(UTC)
-        rows = []
-        for draft, payload in zip(drafts, payloads, strict=True):
-            assert draft.stream is not None
-            rows.append(_row(draft, payload, next_sequence[draft.stream], now))
-            next_sequence[draft.stream] += 1
-        fan_out = [
-            (type_name, processor.name, processor.streams)
-            for type_name in {row.type for row in rows}
-            for processor in registry.subscribers(type_name)
-        ]
-        positions = sql.insert_events(cursor, rows, fan_out)
+        places = dialect().append(cursor, rows, fan_out)
+    _meet(expectations, rows, places)
     return tuple(
-        AppendedEvent(positions[row.id], row.type, row.stream, row.correlation_id) for row in rows
+        AppendedEvent(places[row.id][0], row.type, row.stream, row.correlation_id) for row in rows
     )
+
+
+def _meet(
+    expectations: Iterable[Expectation], rows: Sequence[EventRow], places: Mapping[UUID, Place]
+) -> None:
+    for expected in expectations:
+        first = next(row for row in rows if row.stream == expected.stream)
+        before = places[first.id][1] - 1
+        if before != expected.sequence:
+            raise SequenceConflict(expected.stream, expected.sequence, before)
 
 
 def append_old(
@@ -75,17 +79,16 @@ def append_old(
     For demos and tests of evolution. Needs an open transaction; its processors find it with the
     next sweep.
     """
+    row = EventRow(
+        uuid7(), stream, 1, type_name, version, json.dumps(data), "{}", stream,
+        slot_of(stream), correlation_id, None, producer, occurred_at, datetime.now(UTC),
+    )  # fmt: skip
+    fan_out = [
+        (type_name, processor.name, processor.streams)
+        for processor in registry.subscribers(type_name)
+    ]
     with connection.cursor() as cursor:
-        sequence = dialect().advance_heads(cursor, {stream: 1})[stream]
-        row = EventRow(
-            uuid7(), stream, sequence, type_name, version, json.dumps(data), "{}", stream,
-            slot_of(stream), correlation_id, None, producer, occurred_at, datetime.now(UTC),
-        )  # fmt: skip
-        fan_out = [
-            (type_name, processor.name, processor.streams)
-            for processor in registry.subscribers(type_name)
-        ]
-        dialect().insert_events(cursor, [row], fan_out)
+        dialect().append(cursor, [row], fan_out)
 
 
 def read_stream(name: str, after: int = 0) -> list[StoredEvent]:
@@ -108,7 +111,7 @@ def _checked_stream(draft: Draft) -> str:
     return stream
 
 
-def _row(draft: Draft, payload: str, sequence: int, now: datetime) -> EventRow:
+def _row(draft: Draft, payload: str, ordinal: int, now: datetime) -> EventRow:
     declared = draft.event.__event_type__
     assert draft.stream is not None
     assert draft.correlation_id is not None
@@ -124,7 +127,7 @@ def _row(draft: Draft, payload: str, sequence: int, now: datetime) -> EventRow:
     if draft.also_caused_by:
         metadata = json.dumps({"also_caused_by": [str(cause) for cause in draft.also_caused_by]})
     return EventRow(
-        uuid7(), draft.stream, sequence, declared.name, declared.version, payload, metadata, key,
+        uuid7(), draft.stream, ordinal, declared.name, declared.version, payload, metadata, key,
         slot_of(key), draft.correlation_id, draft.causation_id,
         draft.producer or conf().PRODUCER, draft.occurred_at or now, now,
     )  # fmt: skip

@@ -35,18 +35,19 @@ def inventory(
     """
     reserved = _reservations(events)
     shelf = _locked_stock(events, reserved)
-    new: list[Reservation] = []
+    new: dict[int, Reservation] = {}
     for event, delivery in zip(events, deliveries, strict=True):
         if isinstance(event, Wanted):
             if _reserve(event, delivery, shelf):
-                made = Reservation(order_id=event.order_id, items=_as_json(event.items))
-                new.append(made)
-                reserved[event.order_id] = made
+                new[event.order_id] = Reservation(
+                    order_id=event.order_id, items=_as_json(event.items)
+                )
         elif isinstance(event, Unwanted):
-            _release(event, delivery, reserved.get(event.order_id), shelf)
+            held = new.get(event.order_id) or reserved.get(event.order_id)
+            _release(event, delivery, held, shelf)
         else:
             shelf[event.sku] += event.quantity
-    _write(shelf, new, [row for row in reserved.values() if row not in new and row.released])
+    _write(shelf, list(new.values()), [row for row in reserved.values() if row.released])
 
 
 def _reserve(event: Wanted, delivery: Delivery, shelf: Counter[str]) -> bool:

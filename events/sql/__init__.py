@@ -6,7 +6,7 @@ and cost a constant number of round trips, whatever the number of rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -26,11 +26,11 @@ Subscription = tuple[str, str, str]  # event type, processor, prefix of the stre
 
 @dataclass(frozen=True, slots=True)
 class EventRow:
-    """An event ready for INSERT."""
+    """An event ready for INSERT. ``ordinal`` counts those of its stream in one append, from 1."""
 
     id: UUID
     stream: str
-    sequence: int
+    ordinal: int
     type: str
     version: int
     data: str
@@ -45,6 +45,7 @@ class EventRow:
 
 
 DeliveryRow = tuple[int, str, int]  # position, key, slot
+Place = tuple[int, int]  # position in the log, sequence in the stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,18 +87,13 @@ class Mark:
 class Dialect(Protocol):
     """What each database module offers. All need an open transaction unless said otherwise."""
 
-    def advance_heads(self, cursor: CursorWrapper, counts: Mapping[str, int]) -> dict[str, int]:
-        """Add each count to the head of its stream, in order of name; return the new heads.
-
-        Locks the heads until the transaction ends, which serialises appends to a stream.
-        """
-
-    def insert_events(
+    def append(
         self, cursor: CursorWrapper, rows: Sequence[EventRow], fan_out: Sequence[Subscription]
-    ) -> dict[UUID, int]:
-        """Insert events, and a pending delivery for each subscription of ``fan_out``.
+    ) -> dict[UUID, Place]:
+        """Insert events behind their streams, and a pending delivery for each subscription.
 
-        Returns the position of each event id.
+        Returns the place of each event id. The heads of the streams are locked in order of name
+        until the transaction ends, which serialises appends to a stream.
         """
 
     def claim_lanes(
@@ -130,14 +126,22 @@ class Dialect(Protocol):
         processor: str,
         lanes: Sequence[LaneRow],
         limit: int,
-        window: int,
         parks: bool,
-    ) -> tuple[list[DueDelivery], bool]:
+    ) -> list[DueDelivery]:
         """Up to ``limit`` due deliveries of the lanes by position, without held-back keys.
 
-        Looks at no more than ``window`` rows per lane; the second value says whether there was
-        more to look at. ``parks``: dead letters hold their key back.
-        """  # fmt: skip
+        ``parks``: dead letters hold their key back.
+        """
+
+    def take_due(
+        self,
+        cursor: CursorWrapper,
+        processor: str,
+        lanes: Sequence[LaneRow],
+        limit: int,
+        parks: bool,
+    ) -> list[DueDelivery]:
+        """The same, of those lanes that could be locked: as by ``lock_lanes`` without a token."""
 
     def mark(self, cursor: CursorWrapper, marks: Sequence[Mark]) -> None:
         """Write the new states."""
@@ -199,6 +203,7 @@ __all__ = [
     "EventRow",
     "LaneRow",
     "Mark",
+    "Place",
     "Subscription",
     "dialect",
 ]

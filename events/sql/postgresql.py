@@ -7,7 +7,8 @@ the next one, or the read sees a snapshot older than the lock; and under READ CO
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -16,7 +17,7 @@ import orjson
 from django.db.backends.utils import CursorWrapper
 
 from events.event import StoredEvent
-from events.sql import DeliveryRow, DueDelivery, EventRow, LaneRow, Mark, Subscription
+from events.sql import DeliveryRow, DueDelivery, EventRow, LaneRow, Mark, Place, Subscription
 
 # Lanes are ranges of slots; the index of due deliveries is by sixteenth of the slots and position,
 # so that a lane of the default sixteen is read in order of position without a sort.
@@ -24,36 +25,9 @@ BAND_SHIFT = 6
 
 _JSON = ("data", "metadata")
 
-_ADVANCE = """
-INSERT INTO events_stream AS s (name, head)
-SELECT t.name, t.n FROM unnest(%s::text[], %s::bigint[]) AS t(name, n) ORDER BY t.name
-ON CONFLICT (name) DO UPDATE SET head = s.head + excluded.head
-RETURNING name, head
-"""
-
-_INSERT = """
-WITH row AS (
-  SELECT * FROM ROWS FROM (json_to_recordset(%s::json) AS (
-    id uuid, stream text, sequence bigint, type text, version smallint, data jsonb, metadata jsonb,
-    key text, slot smallint, correlation_id uuid, causation_id uuid, producer text,
-    occurred_at timestamptz, recorded_at timestamptz)) WITH ORDINALITY AS t(id, stream, sequence,
-    type, version, data, metadata, key, slot, correlation_id, causation_id, producer, occurred_at,
-    recorded_at, number)
-), appended AS (
-  INSERT INTO events_event (id, stream, sequence, type, version, data, metadata, key,
-    correlation_id, causation_id, producer, occurred_at, recorded_at)
-  SELECT id, stream, sequence, type, version, data, metadata, key,
-    correlation_id, causation_id, producer, occurred_at, recorded_at
-  FROM row ORDER BY number
-  RETURNING position, id
-), delivered AS (
-  INSERT INTO events_delivery (position, processor, key, slot, state, attempts)
-  SELECT appended.position, fan_out.processor, row.key, row.slot, 'pending', 0
-  FROM appended JOIN row USING (id)
-  JOIN unnest(%s::text[], %s::text[], %s::text[]) AS fan_out(type, processor, prefix)
-    ON fan_out.type = row.type AND starts_with(row.stream, fan_out.prefix)
-)
-SELECT id, position FROM appended
+# Functions do the rest of the work (migrations 0006 and 0007): one round trip, planned once.
+_APPEND = """
+SELECT * FROM events_append(%s::json, %s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[])
 """
 
 # A claim need not survive a crash of the server (a lease that is lost that way is noticed at the
@@ -86,14 +60,13 @@ _ENVELOPE = """e.position, e.id, e.stream, e.sequence, e.type, e.version,
   e.data::text, e.metadata::text, e.key, e.correlation_id, e.causation_id, e.producer,
   extract(epoch FROM e.occurred_at)::float8, extract(epoch FROM e.recorded_at)::float8"""
 
-# What is due is chosen by a function (migration 0006), for the sake of its planner settings.
 _FETCH = f"""
-SELECT due.seen, due.delivery, due.attempts, {_ENVELOPE}
-FROM events_due(%(processor)s, %(first)s::int[], %(last)s::int[], %(window)s, %(parks)s, %(limit)s)
-  AS due
-LEFT JOIN events_event e ON e.position = due.due_position
+SELECT due.delivery, due.attempts, {_ENVELOPE}
+FROM {{chosen}} AS due JOIN events_event e ON e.position = due.due_position
 ORDER BY due.due_position
 """
+_FETCH_LANES = _FETCH.format(chosen="events_due(%s, %s::int[], %s::int[], %s, %s)")
+_TAKE = _FETCH.format(chosen="events_take(%s, %s::bigint[], %s, %s)")
 
 # The ids are given twice so that rows are found by index whatever the planner thinks of the join.
 _MARK = """
@@ -133,19 +106,16 @@ def _as_json(rows: Sequence[EventRow]) -> str:
     return orjson.dumps(documents).decode()
 
 
-def advance_heads(cursor: CursorWrapper, counts: Mapping[str, int]) -> dict[str, int]:
-    """See Dialect."""
-    cursor.execute(_ADVANCE, [list(counts), list(counts.values())])
-    return dict(cursor.fetchall())
-
-
-def insert_events(
+def append(
     cursor: CursorWrapper, rows: Sequence[EventRow], fan_out: Sequence[Subscription]
-) -> dict[UUID, int]:
+) -> dict[UUID, Place]:
     """See Dialect."""
-    types, processors, prefixes = [[one[n] for one in fan_out] for n in range(3)]
-    cursor.execute(_INSERT, [_as_json(rows), types, processors, prefixes])
-    return dict(cursor.fetchall())
+    counts = Counter(row.stream for row in rows)
+    names = sorted(counts)
+    subscriptions = [[one[n] for one in fan_out] for n in range(3)]
+    ahead = [counts[name] for name in names]
+    cursor.execute(_APPEND, [_as_json(rows), names, ahead, *subscriptions])
+    return {event: (position, sequence) for event, position, sequence in cursor.fetchall()}
 
 
 def claim_lanes(
@@ -171,22 +141,24 @@ def lock_lanes(cursor: CursorWrapper, lane_ids: Sequence[int], token: UUID | Non
 
 
 def fetch_due(
-    cursor: CursorWrapper, processor: str, lanes: Sequence[LaneRow], limit: int,
-    window: int, parks: bool,
-) -> tuple[list[DueDelivery], bool]:  # fmt: skip
+    cursor: CursorWrapper, processor: str, lanes: Sequence[LaneRow], limit: int, parks: bool
+) -> list[DueDelivery]:
     """See Dialect."""
-    parameters: dict[str, Any] = {
-        "processor": processor, "limit": limit, "window": window, "parks": parks,
-        "first": [lane.first_slot for lane in lanes], "last": [lane.last_slot for lane in lanes],
-    }  # fmt: skip
-    cursor.execute(_FETCH, parameters)
-    rows = cursor.fetchall()
-    more = rows[0][0] >= window
-    return [_due(row) for row in rows if row[1] is not None], more
+    first, last = [lane.first_slot for lane in lanes], [lane.last_slot for lane in lanes]
+    cursor.execute(_FETCH_LANES, [processor, first, last, parks, limit])
+    return [_due(row) for row in cursor.fetchall()]
+
+
+def take_due(
+    cursor: CursorWrapper, processor: str, lanes: Sequence[LaneRow], limit: int, parks: bool
+) -> list[DueDelivery]:
+    """See Dialect."""
+    cursor.execute(_TAKE, [processor, [lane.id for lane in lanes], parks, limit])
+    return [_due(row) for row in cursor.fetchall()]
 
 
 def _due(row: Any) -> DueDelivery:
-    return DueDelivery(row[1], row[2], _stored(row[3:]))
+    return DueDelivery(row[0], row[1], _stored(row[2:]))
 
 
 def _stored(row: Any) -> StoredEvent:

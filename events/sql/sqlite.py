@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -16,7 +17,7 @@ from uuid import UUID
 from django.db.backends.utils import CursorWrapper
 
 from events.event import StoredEvent
-from events.sql import DeliveryRow, DueDelivery, EventRow, LaneRow, Mark, Subscription
+from events.sql import DeliveryRow, DueDelivery, EventRow, LaneRow, Mark, Place, Subscription
 
 _ADVANCE = """
 INSERT INTO events_stream (name, head)
@@ -78,18 +79,16 @@ WITH lane AS (
   WHERE processor = %s AND state IN ('retrying', 'dead')
     AND ((%s AND state = 'dead') OR due_at > %s)
   GROUP BY key
-), due AS MATERIALIZED (
-  SELECT id, position, key, attempts FROM events_delivery d
-  WHERE processor = %s AND state IN ('pending', 'retrying') AND (due_at IS NULL OR due_at <= %s)
-    AND EXISTS (SELECT 1 FROM lane WHERE d.slot BETWEEN lane.first_slot AND lane.last_slot)
-  ORDER BY position LIMIT %s
-), ready AS (
-  SELECT due.* FROM due LEFT JOIN held ON held.key = due.key AND held.position < due.position
-  WHERE held.key IS NULL ORDER BY due.position LIMIT %s
 )
-SELECT (SELECT count(*) FROM due), ready.id, ready.attempts, {_ENVELOPE}
-FROM (SELECT 1) LEFT JOIN ready ON true LEFT JOIN events_event e ON e.position = ready.position
-ORDER BY e.position
+SELECT d.id, d.attempts, {_ENVELOPE}
+FROM events_delivery d
+  LEFT JOIN held ON held.key = d.key AND held.position < d.position
+  JOIN events_event e ON e.position = d.position
+WHERE d.processor = %s AND d.state IN ('pending', 'retrying')
+  AND (d.due_at IS NULL OR d.due_at <= %s)
+  AND EXISTS (SELECT 1 FROM lane WHERE d.slot BETWEEN lane.first_slot AND lane.last_slot)
+  AND held.key IS NULL
+ORDER BY d.position LIMIT %s
 """
 
 _MARK = """
@@ -130,25 +129,25 @@ def _moment(naive: datetime) -> datetime:
     return naive.replace(tzinfo=UTC)
 
 
-def advance_heads(cursor: CursorWrapper, counts: Mapping[str, int]) -> dict[str, int]:
-    """See Dialect."""
-    cursor.execute(_ADVANCE, [json.dumps(list(counts.items()))])
-    return dict(cursor.fetchall())
-
-
-def insert_events(
+def append(
     cursor: CursorWrapper, rows: Sequence[EventRow], fan_out: Sequence[Subscription]
-) -> dict[UUID, int]:
-    """See Dialect. The write lock is held (heads come first), so positions can be counted here."""
+) -> dict[UUID, Place]:
+    """See Dialect. Who has advanced the heads has the write lock, so positions are counted here."""
+    counts = Counter(row.stream for row in rows)
+    cursor.execute(_ADVANCE, [json.dumps(list(counts.items()))])
+    before = {name: head - counts[name] for name, head in cursor.fetchall()}
     cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = 'events_event'")
     found = cursor.fetchone()
     first = (found[0] if found else 0) + 1
-    positions = {row.id: first + number for number, row in enumerate(rows)}
+    places = {
+        row.id: (first + number, before[row.stream] + row.ordinal)
+        for number, row in enumerate(rows)
+    }
     cursor.executemany(
         _INSERT_EVENT,
         [
             (
-                positions[row.id], row.id.hex, row.stream, row.sequence, row.type, row.version,
+                places[row.id][0], row.id.hex, row.stream, places[row.id][1], row.type, row.version,
                 row.data, row.metadata, row.key, row.correlation_id.hex,
                 row.causation_id and row.causation_id.hex, row.producer, _text(row.occurred_at),
                 _text(row.recorded_at),
@@ -159,13 +158,13 @@ def insert_events(
     cursor.executemany(
         _INSERT_DELIVERY,
         [
-            (positions[row.id], processor, row.key, row.slot, "pending")
+            (places[row.id][0], processor, row.key, row.slot, "pending")
             for row in rows
             for type_name, processor, prefix in fan_out
             if type_name == row.type and row.stream.startswith(prefix)
         ],
     )
-    return positions
+    return places
 
 
 def claim_lanes(
@@ -190,20 +189,26 @@ def lock_lanes(cursor: CursorWrapper, lane_ids: Sequence[int], token: UUID | Non
 
 
 def fetch_due(
-    cursor: CursorWrapper, processor: str, lanes: Sequence[LaneRow], limit: int,
-    window: int, parks: bool,
-) -> tuple[list[DueDelivery], bool]:  # fmt: skip
+    cursor: CursorWrapper, processor: str, lanes: Sequence[LaneRow], limit: int, parks: bool
+) -> list[DueDelivery]:
     """See Dialect."""
     slots = json.dumps([(lane.first_slot, lane.last_slot) for lane in lanes])
     now = _now()
-    examined = window * len(lanes)
-    cursor.execute(_FETCH, [slots, processor, parks, now, processor, now, examined, limit])
-    rows = cursor.fetchall()
-    return [_due(row) for row in rows if row[1] is not None], rows[0][0] >= examined
+    cursor.execute(_FETCH, [slots, processor, parks, now, processor, now, limit])
+    return [_due(row) for row in cursor.fetchall()]
+
+
+def take_due(
+    cursor: CursorWrapper, processor: str, lanes: Sequence[LaneRow], limit: int, parks: bool
+) -> list[DueDelivery]:
+    """See Dialect."""
+    locked = lock_lanes(cursor, [lane.id for lane in lanes], None)
+    had = [lane for lane in lanes if lane.id in locked]
+    return fetch_due(cursor, processor, had, limit, parks) if had else []
 
 
 def _due(row: tuple) -> DueDelivery:  # type: ignore[type-arg]
-    return DueDelivery(row[1], row[2], _stored(row[3:]))
+    return DueDelivery(row[0], row[1], _stored(row[2:]))
 
 
 def _stored(row: tuple) -> StoredEvent:  # type: ignore[type-arg]

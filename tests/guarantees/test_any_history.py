@@ -38,8 +38,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 KINDS = ["probe.atomic", "probe.batch", "probe.leased"]
 STEPS = {
-    "lock": (batch, "_locked"),
+    "take": (batch, "take"),
     "fetch": (batch, "fetch"),
+    "lock": (batch, "_lock"),
     "handle": (batch, "attempt"),
     "append": (batch, "append"),
     "mark": (dialect(), "mark"),

@@ -27,18 +27,27 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 STEPS: dict[str, tuple[Any, str]] = {
     "claim the lanes": (lanes, "claim"),
-    "lock the lanes": (batch, "_locked"),
-    "read what is due": (batch, "fetch"),
+    "lock the lanes and read what is due": (batch, "take"),
+    "read what is due of leased lanes": (batch, "fetch"),
+    "lock the leased lanes": (batch, "_lock"),
     "run one handler": (batch, "attempt"),
     "run a batch handler": (batch, "attempt_together"),
     "append what was emitted": (batch, "append"),
-    "advance the heads": (dialect(), "advance_heads"),
-    "insert the events": (dialect(), "insert_events"),
+    "write to the log": (dialect(), "append"),
     "mark the deliveries": (dialect(), "mark"),
     "finish the batch": (batch, "finish"),
     "tell the listeners": (batch, "tell"),
 }
 KINDS = ["probe.atomic", "probe.leased", "probe.batch"]
+NOT_STEPS_OF = {
+    "probe.atomic": {
+        "read what is due of leased lanes", "lock the leased lanes", "run a batch handler",
+    },
+    "probe.batch": {
+        "read what is due of leased lanes", "lock the leased lanes", "run one handler",
+    },
+    "probe.leased": {"lock the lanes and read what is due", "run a batch handler"},
+}  # fmt: skip
 
 
 class Crash(BaseException):
@@ -78,18 +87,19 @@ def assert_all_happened_once(events: int, echoes: int) -> None:
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize(
+    ("kind", "step"),
+    [(kind, step) for kind in KINDS for step in STEPS if step not in NOT_STEPS_OF[kind]],
+)
 def test_a_crash_anywhere_in_a_batch_doubles_nothing(
     step: str, kind: str, after: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(*[Probed(n=n, echoes=1) for n in range(4)], stream="probe-1")
     with monkeypatch.context() as patched:
         crash_at(patched, STEPS[step], 1, after=after)
-        try:
+        with pytest.raises(Crash):
             drain.drain(registry.processor(kind))
-        except Crash:
-            connection.close()  # as the end of the process would
+        connection.close()  # as the end of the process would
     leases.run_out()
     settle()
     assert_all_happened_once(events=4, echoes=1)

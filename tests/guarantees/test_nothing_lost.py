@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from itertools import product
 
 import pytest
 from django.db import connections
@@ -42,8 +43,13 @@ def drained(name: str) -> Callable[[], object]:
     return lambda: drain.drain(registry.processor(name))
 
 
-@pytest.mark.parametrize("step", ["_locked", "fetch", "append", "finish", "tell"])
-@pytest.mark.parametrize("name", ["probe.atomic", "probe.leased", "probe.batch"])
+@pytest.mark.parametrize(
+    ("name", "step"),
+    [
+        *product(["probe.atomic", "probe.batch"], ["take", "append", "finish", "tell"]),
+        *product(["probe.leased"], ["fetch", "_lock", "append", "finish", "tell"]),
+    ],
+)
 def test_a_process_killed_at_a_step_loses_and_doubles_nothing(name: str, step: str) -> None:
     publish(*[Probed(n=n, echoes=1) for n in range(3)], stream="probe-1")
 

@@ -87,9 +87,9 @@ def test_two_workers_never_work_on_one_lane() -> None:
 
     thread = threading.Thread(target=second)
     thread.start()
-    real = batch.fetch
+    real = batch.take
 
-    def slow_fetch(*args: Any) -> Any:
+    def slow_take(*args: Any) -> Any:
         due = real(*args)
         if threading.current_thread() is not thread:
             inside.set()
@@ -98,7 +98,7 @@ def test_two_workers_never_work_on_one_lane() -> None:
         return due
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(batch, "fetch", slow_fetch)
+        patch.setattr(batch, "take", slow_take)
         done = batch.run(processor, claim, 10)
     thread.join(20)
     assert len(done.outcomes) + sum(overlapping) == 1

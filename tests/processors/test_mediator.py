@@ -144,7 +144,7 @@ def outcomes(order_ids: list[int]) -> list[tuple[str, Decimal, bool]]:
 
 
 @pytest.mark.parametrize("name", ["mediator", "deadlines"])
-@pytest.mark.parametrize("step", ["_locked", "fetch", "append", "finish", "tell"])
+@pytest.mark.parametrize("step", ["take", "append", "finish", "tell"])
 def test_killed_anywhere_it_loses_nothing(customer: User, name: str, step: str) -> None:
     order_ids = [place(customer, scenario) for scenario in ("", "card_declined")]
 
