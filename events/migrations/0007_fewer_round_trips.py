@@ -4,8 +4,9 @@ Beside the round trips this saves the planning: a function's statements are plan
 connection. In a function that may write, each statement sees what was committed before it began, so
 what is due is still read after the lanes are locked.
 
-``events_due`` passes by the keys that are held back in one walk along the index: it knows them by a
-map, so it need not guess how far it must look to find others.
+``events_due`` passes by the keys that are held back in one walk along the index, so it need not
+guess how far it must look to find others. What is behind all that hold is held by its key alone;
+only in between it matters whether the one that holds comes before.
 """
 
 from importlib import import_module
@@ -15,25 +16,7 @@ from django.db import migrations
 PerDatabase = import_module("events.migrations.0002_database_rules").PerDatabase
 before = import_module("events.migrations.0006_hot_path_functions")
 
-DUE = f"""
-CREATE FUNCTION events_due(name text, first int[], last int[], parks bool, most int)
-RETURNS TABLE (delivery bigint, attempts smallint, due_position bigint)
-LANGUAGE plpgsql ROWS 50 {before.SETTINGS} AS $$
-DECLARE held jsonb;
-BEGIN
-  SELECT coalesce(jsonb_object_agg(d.key, d.position), '{{}}') INTO held
-  FROM (
-    SELECT h.key, min(h.position) AS position
-    FROM unnest(first, last) AS lane(first_slot, last_slot)
-    CROSS JOIN LATERAL (
-      SELECT o.key, o.position FROM events_delivery o
-      WHERE o.processor = name AND o.state IN ('retrying', 'dead')
-        AND o.slot BETWEEN lane.first_slot AND lane.last_slot
-        AND ((parks AND o.state = 'dead') OR o.due_at > statement_timestamp())
-    ) AS h
-    GROUP BY h.key
-  ) AS d;
-  RETURN QUERY
+_WALK = """
   SELECT d.id, d.attempts, d.position
   FROM unnest(first, last) AS lane(first_slot, last_slot)
   CROSS JOIN generate_series(lane.first_slot >> 6, lane.last_slot >> 6) AS band
@@ -41,11 +24,35 @@ BEGIN
     SELECT w.id, w.attempts, w.position FROM events_delivery w
     WHERE w.processor = name AND w.state IN ('pending', 'retrying')
       AND w.slot >> 6 = band AND w.slot BETWEEN lane.first_slot AND lane.last_slot
-      AND (w.due_at IS NULL OR w.due_at <= statement_timestamp())
-      AND coalesce((held ->> w.key)::bigint > w.position, true)
+      AND (w.due_at IS NULL OR w.due_at <= statement_timestamp()) {passing}
     ORDER BY w.position LIMIT most
   ) AS d
-  ORDER BY d.position LIMIT most;
+  ORDER BY d.position LIMIT most"""
+_HOLDS = """o.processor = name AND o.state IN ('retrying', 'dead')
+      AND ((parks AND o.state = 'dead') OR o.due_at > statement_timestamp())"""
+_NOT_HELD = f"""AND (
+        w.key NOT IN (SELECT unnest(held)) OR w.position < low
+        OR (w.position < high AND NOT EXISTS (
+          SELECT 1 FROM events_delivery o
+          WHERE o.slot = w.slot AND o.key = w.key AND o.position < w.position AND {_HOLDS})))"""
+
+DUE = f"""
+CREATE FUNCTION events_due(name text, first int[], last int[], parks bool, most int)
+RETURNS TABLE (delivery bigint, attempts smallint, due_position bigint)
+LANGUAGE plpgsql ROWS 50 {before.SETTINGS} AS $$
+DECLARE held text[]; low bigint; high bigint;
+BEGIN
+  SELECT array_agg(h.key), min(h.position), max(h.position) INTO held, low, high
+  FROM unnest(first, last) AS lane(first_slot, last_slot)
+  CROSS JOIN LATERAL (
+    SELECT o.key, o.position FROM events_delivery o
+    WHERE o.slot BETWEEN lane.first_slot AND lane.last_slot AND {_HOLDS}
+  ) AS h;
+  IF held IS NULL THEN
+    RETURN QUERY {_WALK.format(passing="")};
+  ELSE
+    RETURN QUERY {_WALK.format(passing=_NOT_HELD)};
+  END IF;
 END $$
 """
 
