@@ -30,10 +30,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.hook.pytest_deselected(items=elsewhere)
     items[:] = [item for item in items if item not in elsewhere]
     items.sort(key=lambda item: "browser" in getattr(item, "fixturenames", ()))
-    other = {"postgresql": "sqlite", "sqlite": "postgres"}[connection.vendor]
-    for item in items:
-        if item.get_closest_marker(other):
-            item.add_marker(pytest.mark.skip(f"about {other}, and this is {connection.vendor}"))
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -1,8 +1,8 @@
 """``make test``: the suite on SQLite and on a real PostgreSQL, with a real Redis.
 
-Uses DATABASE_URL (if it names a PostgreSQL) and REDIS_URL where given, and otherwise starts both
-out of wheels. ``DATABASE=sqlite`` or ``DATABASE=postgresql`` runs one of them. Arguments go to
-pytest.
+Starts both servers out of wheels; a DATABASE_URL that names a PostgreSQL is used instead.
+``DATABASE=sqlite`` or ``DATABASE=postgresql`` runs one of them, and then REDIS_URL is used too if
+given (both at once need two). Arguments go to pytest.
 """
 
 from __future__ import annotations
@@ -24,33 +24,57 @@ _ELSEWHERE = {"sqlite": "--ignore=tests/browser", "postgresql": "--ignore=tests/
 
 
 def main(arguments: list[str]) -> int:
-    """Run pytest once per database; the first failure decides the exit code."""
+    """Run pytest for each database, at the same time; the first failure decides the exit code."""
     chosen = os.environ.get("DATABASE")
-    given = os.environ.get("DATABASE_URL", "")
-    code = 0
+    databases = [chosen] if chosen else ["postgresql", "sqlite"]
     with tempfile.TemporaryDirectory(prefix="fd-") as folder, ExitStack() as servers:
-        home = Path(folder)
-        redis_url = os.environ.get("REDIS_URL") or servers.enter_context(_redis(home))
-        for database in [chosen] if chosen else ["sqlite", "postgresql"]:
-            url = ""
-            if database == "postgresql":
-                url = given if given.startswith("postgres") else servers.enter_context(_postgres())
-            code = code or _pytest(database, url, redis_url, home, arguments)
-    return code
+        runs = [_started(one, Path(folder) / one, arguments, servers) for one in databases]
+        codes = []
+        for database, run, output in runs:
+            print(f"== tests on {database}", flush=True)
+            codes.append(_shown(run, output))
+    return next(filter(None, codes), 0)
 
 
-def _pytest(database: str, url: str, redis_url: str, home: Path, arguments: list[str]) -> int:
-    print(f"== tests on {database}", flush=True)
+def _started(
+    database: str, home: Path, arguments: list[str], servers: ExitStack
+) -> tuple[str, subprocess.Popen[bytes], Path]:
+    """Pytest with a Redis, and a PostgreSQL if need be, of its own; it writes to a file."""
+    home.mkdir()
+    given = os.environ.get("DATABASE_URL", "")
+    url = f"sqlite:///{home / 'flowdeck.sqlite3'}"
+    if database == "postgresql":
+        url = given if given.startswith("postgres") else servers.enter_context(_postgres())
     environment = {
         **os.environ,
-        "FLOWDECK_HOME": str(home / database),
-        "DATABASE_URL": url or f"sqlite:///{home / database / 'flowdeck.sqlite3'}",
-        "REDIS_URL": redis_url,
+        "FLOWDECK_HOME": str(home),
+        "DATABASE_URL": url,
+        "REDIS_URL": os.environ.get("REDIS_URL", "") if os.environ.get("DATABASE") else "",
         "DJANGO_SETTINGS_MODULE": "tests.settings",  # importing eda_site has chosen the site's
+        "PYTHONUNBUFFERED": "1",
     }
+    if not environment["REDIS_URL"]:
+        environment["REDIS_URL"] = servers.enter_context(_redis(home))
     chosen = any(argument.startswith("tests") for argument in arguments)
     split = [] if chosen else [_ELSEWHERE[database]]
-    return subprocess.call([sys.executable, "-m", "pytest", *split, *arguments], env=environment)
+    command = [sys.executable, "-m", "pytest", *split, *arguments]
+    output = home / "output.txt"
+    with output.open("wb") as file:
+        run = subprocess.Popen(command, env=environment, stdout=file, stderr=subprocess.STDOUT)
+    servers.callback(run.terminate)
+    return database, run, output
+
+
+def _shown(run: subprocess.Popen[bytes], output: Path) -> int:
+    """Print what a run writes until it ends; return its exit code."""
+    with output.open("rb") as file:
+        while True:
+            ended = run.poll()
+            sys.stdout.buffer.write(file.read())
+            sys.stdout.flush()
+            if ended is not None:
+                return ended
+            time.sleep(0.2)
 
 
 @contextmanager
