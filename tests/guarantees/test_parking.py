@@ -48,9 +48,17 @@ def test_a_retry_is_not_run_before_its_time_and_holds_its_key_until_then() -> No
     assert handled() == [("free", 1)]
     waiting.due_at = datetime.now(UTC) - timedelta(seconds=1)
     waiting.save()
-    assert "probe.atomic" in sweep.due_processors()
     drain.drain_all()
     assert handled() == [("free", 1), ("held", 1), ("held", 2)]
+
+
+def test_the_sweep_sees_a_retry_when_it_is_due_and_not_before() -> None:
+    publish(Probed(n=1), stream="alone")
+    retry = retry_later("alone")
+    assert "probe.atomic" not in sweep.due_processors()
+    retry.due_at = datetime.now(UTC) - timedelta(seconds=1)
+    retry.save()
+    assert "probe.atomic" in sweep.due_processors()
 
 
 def test_a_failed_attempt_waits_as_long_as_its_retry_says() -> None:
@@ -96,6 +104,7 @@ def test_a_snooze_uses_up_no_attempt() -> None:
     processors.snoozed.clear()
     publish(Keyed(owner="ada", n=1), stream="thing-1")
     settle()
+    assert processors.snoozed.total() == 2
     assert Effect.objects.get(processor="probe.snoozing").attempt == 1
     assert not Attempt.objects.exists()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 
 from events import Delivery, Event, Reject, Retry, Snooze, processor, projection, upcaster
@@ -69,14 +70,14 @@ def skipping(event: Probed, delivery: Delivery) -> None:
     behave(event, delivery)
 
 
-snoozed: set[str] = set()
+snoozed = Counter[str]()
 
 
 @processor("probe.snoozing", retry=Retry(max_attempts=1))
 def snoozing(event: Keyed, delivery: Delivery) -> None:
-    """Keyed by owner; puts off what has an odd number, once per process."""
-    if event.n % 2 and delivery.idempotency_key not in snoozed:
-        snoozed.add(delivery.idempotency_key)
+    """Keyed by owner; puts off what has an odd number, once: in its batch, and then by itself."""
+    if event.n % 2 and snoozed[delivery.idempotency_key] < 2:
+        snoozed[delivery.idempotency_key] += 1
         raise Snooze(0)
     effect(delivery).save()
 
