@@ -14,7 +14,7 @@ import psutil
 
 from eda_site.run.watchdog import Watchdog, send
 
-_RESTART_SECONDS = 0.5
+_RESTART_SECONDS = 0.1
 
 
 class Kept:

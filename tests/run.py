@@ -53,6 +53,7 @@ def _started(
         "DJANGO_SETTINGS_MODULE": "tests.settings",  # importing eda_site has chosen the site's
         "PYTHONUNBUFFERED": "1",
     }
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # many processes are started, so it pays
     if not environment["REDIS_URL"]:
         environment["REDIS_URL"] = servers.enter_context(_redis(home))
     chosen = any(argument.startswith("tests") for argument in arguments)
