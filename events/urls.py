@@ -7,6 +7,7 @@ from events.dashboard import (
     audit_page,
     catalog,
     dead_letters,
+    design_review,
     entries,  # noqa: F401 (importing it registers them)
     flow,
     home,
@@ -48,6 +49,8 @@ urlpatterns = [
     path("replay/", replay.replay, name="replay"),
     path("replay/runs/", replay.run, name="run_replay"),
     path("replay/runs/<int:number>/cancel/", replay.cancel, name="cancel_replay"),
+    path("design-review/", design_review.review, name="design_review"),
+    path("design-review/prove/", design_review.prove, name="prove"),
     path("account/", account.account, name="account"),
     path("account/tokens/", account.create_token, name="create_token"),
     path("account/tokens/<int:number>/revoke/", account.revoke_token, name="revoke_token"),

@@ -30,13 +30,14 @@ class Violation:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a check looks at: positions up to and including ``until``."""
+    """What a check looks at: positions above ``after`` up to and including ``until``."""
 
     until: int
+    after: int = 0
 
     def chunks(self) -> Iterator[tuple[int, int]]:
         """Ranges of positions (after, up to), covering all."""
-        for after in range(0, self.until, CHUNK):
+        for after in range(self.after, self.until, CHUNK):
             yield after, min(after + CHUNK, self.until)
 
 
@@ -94,7 +95,7 @@ def _sequences(scope: Scope) -> Iterator[str]:
 def _deliveries(scope: Scope) -> Iterator[str]:
     for name, processor in sorted(registry.processors.items()):
         for type_name in processor.subscriptions:
-            yield from _missing(scope, name, type_name, processor.streams)
+            yield from missing_deliveries(scope, name, type_name, processor.streams)
     for position, processor_name in _rows(
         "SELECT d.position, d.processor FROM events_delivery d "
         "LEFT JOIN events_event e ON e.position = d.position WHERE e.position IS NULL LIMIT 1000"
@@ -102,7 +103,7 @@ def _deliveries(scope: Scope) -> Iterator[str]:
         yield f"{processor_name} has a delivery of event {position}, which does not exist"
 
 
-def _missing(scope: Scope, processor: str, type_name: str, streams: str) -> Iterator[str]:
+def missing_deliveries(scope: Scope, processor: str, type_name: str, streams: str) -> Iterator[str]:
     """Events of the type that the processor should have got: all since the first that it did."""
     first = _rows(
         "SELECT min(d.position) FROM events_delivery d JOIN events_event e "

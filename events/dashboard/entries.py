@@ -34,3 +34,4 @@ register(
     dead_letters,
 )
 register("Operate", "Audit", "events:audit", "log", 30, "view_audit")
+register("Learn", "Design review", "events:design_review", "check", 30, "view_log")

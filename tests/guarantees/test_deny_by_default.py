@@ -49,6 +49,8 @@ TABLE: dict[str, tuple[str, tuple[int, ...]]] = {
     "events:flow": ("GET", WATCHERS),
     "events:search": ("GET", WATCHERS),
     "events:processors": ("GET", WATCHERS),
+    "events:design_review": ("GET", WATCHERS),
+    "events:prove": ("POST", (SIGN_IN, 403, 403, 403, 200, 200, 200)),
     "events:pause": ("POST", PAUSERS),
     "events:resume": ("POST", PAUSERS),
     "events:dead_letters": ("GET", WATCHERS),
