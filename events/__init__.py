@@ -8,6 +8,7 @@ What an app needs is here: declare events and processors, publish, read streams:
 from events.context import correlation
 from events.errors import EventsError, PublishError, Reject, SequenceConflict, Snooze
 from events.event import Delivery, Draft, Event, StoredEvent
+from events.personal import Personal
 from events.publishing import Receipt, publish
 from events.registry import processor, projection
 from events.retry import Retry
@@ -20,6 +21,7 @@ __all__ = [
     "Draft",
     "Event",
     "EventsError",
+    "Personal",
     "PublishError",
     "Receipt",
     "Reject",

@@ -13,6 +13,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from events.errors import RegistrationError
+from events.personal import Personal, personal_fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,8 @@ class EventType:
 
     ``key_field`` names the payload field that order is kept by (None: the stream). ``refusal``
     says when the event reports a "no" of the business, for the pages: always (True), never
-    (False), or when the payload has all of the given values.
+    (False), or when the payload has all of the given values. ``personal`` are the fields about a
+    person, by name.
     """
 
     name: str
@@ -29,6 +31,7 @@ class EventType:
     cls: type[Event]
     key_field: str | None = None
     refusal: bool | Mapping[str, Any] = False
+    personal: Mapping[str, Personal] = field(default_factory=dict)
 
     def is_refusal(self, data: Mapping[str, Any]) -> bool:
         """Whether this payload (as stored JSON) reports a business refusal."""
@@ -50,7 +53,8 @@ class Event(BaseModel):
 
     Class arguments: ``version`` (from 1), ``key`` (payload field that order is kept by; the stream
     by default), ``refusal`` (see :class:`EventType`), ``abstract=True`` for bases that are not
-    event types. Instances are immutable, compare by value and refuse unknown fields.
+    event types. Fields about a person are marked with :class:`events.Personal`. Instances are
+    immutable, compare by value and refuse unknown fields.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -78,7 +82,10 @@ class Event(BaseModel):
             raise RegistrationError(f"{cls.__name__}: version must be 1 or more, not {version}.")
         if key is not None and key not in cls.model_fields:
             raise RegistrationError(f"{cls.__name__}: key={key!r} is not one of its fields.")
-        cls.__event_type__ = EventType(cls.__name__, version, cls, key, refusal)
+        personal = personal_fields(cls)
+        if key in personal:
+            raise RegistrationError(f"{cls.__name__}: its key {key!r} is personal; keys are shown.")
+        cls.__event_type__ = EventType(cls.__name__, version, cls, key, refusal, personal)
         for note in on_declared:
             note(cls.__event_type__)
 

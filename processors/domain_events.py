@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from events import Event, upcaster
+from events import Event, Personal, upcaster
 
 
 class Item(BaseModel):
@@ -21,6 +21,9 @@ class Item(BaseModel):
     sku: str
     quantity: int
     price: Decimal
+
+
+Email = Annotated[str, Personal(subject="user_id")]
 
 
 class OrderCreated(Event, version=2):
@@ -36,6 +39,7 @@ class OrderCreated(Event, version=2):
     currency: Literal["EUR"] = "EUR"
     reference: str = ""
     scenario: str = ""
+    email: Email = ""
 
 
 @upcaster(
@@ -60,6 +64,7 @@ class OrderSubmitted(Event, version=1):
     items: list[Item]
     reference: str = ""
     scenario: str = ""
+    email: Email = ""
 
 
 class DeadlineSet(Event, version=1):

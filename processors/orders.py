@@ -146,6 +146,7 @@ def _draft(checkout: Checkout, items: list[Item], scenario: str | None, topology
         items=items,
         reference=checkout.idempotency_key,
         scenario=scenario or "",
+        email=checkout.user.email,
     )
     return Draft(
         placed,

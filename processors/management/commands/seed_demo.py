@@ -52,6 +52,7 @@ class Command(BaseCommand):
 def _create_account(name: str) -> None:
     user, created = get_user_model().objects.get_or_create(username=name)
     if created:
+        user.email = f"{name}@example.org"
         user.set_password(settings.DEMO_PASSWORD)
         user.save()
     user.groups.add(Group.objects.get(name=name))
