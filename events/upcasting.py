@@ -76,6 +76,11 @@ def has_upcaster(type_name: str, from_version: int) -> bool:
     return (type_name, from_version) in _chain
 
 
+def sample_of(type_name: str, from_version: int) -> Payload | None:
+    """A payload as it was stored with this version, if its upcaster has one."""
+    return _samples.get((type_name, from_version))
+
+
 def faults() -> list[str]:
     """What is wrong with the steps there are, one message each: where they lead, their samples."""
     return [text for step in sorted(_chain) if (text := _fault(*step))]

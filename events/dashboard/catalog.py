@@ -10,6 +10,7 @@ from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from events.dashboard.catalog_versions import History, history_of
 from events.dashboard.event_detail import Token, tokens
 from events.dashboard.observed import TypeStatus, type_statuses
 from events.dashboard.page import requires
@@ -65,7 +66,10 @@ class StoredVersion:
 
 @dataclass(frozen=True, slots=True)
 class CatalogDetail:
-    """One type whole. ``example`` is the newest event, None if the payload is made up."""
+    """One type whole. ``example`` is the newest event, None if the payload is made up.
+
+    ``history`` is None for a type that is not declared.
+    """
 
     row: CatalogRow
     fields: list[SchemaField]
@@ -73,6 +77,7 @@ class CatalogDetail:
     example: Event | None
     data: list[Token]
     versions: list[StoredVersion]
+    history: History | None
 
 
 @requires("view_log")
@@ -104,9 +109,11 @@ def _detail(row: CatalogRow) -> CatalogDetail:
     position = row.status.last_position
     example = Event.objects.filter(position=position).first() if position else None
     data = example.data if example else example_of(schema)
+    history = history_of(row.declared)
     return CatalogDetail(
-        row, fields_of(schema), _coloured(schema), example, _coloured(data), _versions(row)
-    )
+        row, fields_of(schema, history.since if history else {}), _coloured(schema), example,
+        _coloured(data), _versions(row), history,
+    )  # fmt: skip
 
 
 def _coloured(value: Any) -> list[Token]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 _DEEPEST = 6  # levels unfolded; a schema may refer to itself
@@ -23,20 +23,27 @@ Schema = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class SchemaField:
-    """One field: its path (``items[].sku``), its type in words, the default if it has one."""
+    """One field: its path (``items[].sku``), its type in words, the default if it has one.
+
+    ``since`` is the version it came with; None if it was there from the first on.
+    """
 
     path: str
     type: str
     required: bool
     default: str | None
     note: str
+    since: int | None = None
 
 
-def fields_of(schema: Schema) -> list[SchemaField]:
-    """The fields of an object's schema in their order, nested ones after what holds them."""
+def fields_of(schema: Schema, since: Mapping[str, int] | None = None) -> list[SchemaField]:
+    """The fields of an object's schema in their order, nested ones after what holds them.
+
+    ``since`` tells the versions that fields came with, by path.
+    """
     found = []
     for one in _fields(schema, schema.get("$defs", {}), "", 0):
-        found.append(one)
+        found.append(replace(one, since=since.get(one.path)) if since else one)
         if len(found) >= _MOST:
             break
     return found

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.core import checks
 from django.db import connection, transaction
 from uuid_utils.compat import uuid7
 
@@ -72,5 +73,7 @@ def test_a_gap_in_a_chain_is_named() -> None:
             "Renamed is at version 5 but has no upcaster from 3.",
             "Renamed is at version 5 but has no upcaster from 4.",
         ]
+        errors = checks.run_checks(tags=["events"])
+        assert [message.id for message in errors] == ["events.E002"] * 2
     finally:
         object.__setattr__(declared, "version", 3)
