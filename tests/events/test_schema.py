@@ -74,6 +74,6 @@ def test_a_gap_in_a_chain_is_named() -> None:
             "Renamed is at version 5 but has no upcaster from 4.",
         ]
         errors = checks.run_checks(tags=["events"])
-        assert [message.id for message in errors] == ["events.E002"] * 2
+        assert [message.id for message in errors].count("events.E002") == 2
     finally:
         object.__setattr__(declared, "version", 3)
