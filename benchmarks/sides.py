@@ -68,7 +68,7 @@ def batch(stand: Stand) -> Numbers:
 
 
 def workflow(stand: Stand) -> Numbers:
-    """The whole order workflow of the shop: 13 deliveries an order."""
+    """The whole order workflow of the shop: 14 deliveries an order."""
     return _workflow(stand, stand.postgresql, "workflow", stand.amount(3_000))
 
 

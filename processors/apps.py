@@ -19,6 +19,7 @@ class ProcessorsConfig(AppConfig):
             confirmation,
             conservation,
             faults,
+            fraud,
             injection,
             inventory,
             mediator,

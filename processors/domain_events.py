@@ -172,6 +172,15 @@ class OrderCancelled(Event, version=1, refusal=True):
     reason: str
 
 
+class FraudSuspected(Event, version=1):
+    """Payments of one user failed too often within a minute (stream ``user-<id>``)."""
+
+    user_id: int
+    order_ids: list[int]
+    first_at: datetime
+    last_at: datetime
+
+
 class NotificationSent(Event, version=1):
     """The customer was told how the order went."""
 

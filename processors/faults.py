@@ -13,7 +13,8 @@ class Scenario:
 
     ``stages`` are the expected states of placed, paid, reserved, confirmed and notified, which the
     pages show before the order is placed. ``outage`` is how many calls the provider leaves
-    unanswered first; ``latency`` how many seconds it takes.
+    unanswered first; ``latency`` how many seconds it takes; ``reported_late`` how many seconds ago
+    it happened, as the provider says.
     """
 
     slug: str
@@ -25,6 +26,7 @@ class Scenario:
     outage: int = 0
     out_of_stock: bool = False
     poison: bool = False
+    reported_late: float = 0.0
 
 
 SCENARIOS = {
@@ -57,9 +59,14 @@ SCENARIOS = {
     )
 }  # fmt: skip
 # The same without the waiting, for orders by the thousand (``manage.py traffic``).
+_DECLINED = SCENARIOS["card_declined"]
 AT_ONCE = {
-    "declined_at_once": replace(SCENARIOS["card_declined"], slug="declined_at_once", latency=0),
+    "declined_at_once": replace(_DECLINED, slug="declined_at_once", latency=0),
     "sold_out_at_once": replace(SCENARIOS["out_of_stock"], slug="sold_out_at_once", latency=0),
+    # Declined long before the provider said so; each comes after the ones before.
+    "declined_20_s_ago": replace(_DECLINED, latency=1.2, reported_late=20),
+    "declined_3_min_ago": replace(_DECLINED, latency=0.6, reported_late=180),
+    "declined_10_min_ago": replace(_DECLINED, latency=1.8, reported_late=600),
 }
 _ALL = SCENARIOS | AT_ONCE
 _NONE = Scenario("", "", "", ("done", "done", "done", "done", "done"))

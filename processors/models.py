@@ -182,6 +182,18 @@ class Notification(models.Model):
         return self.subject
 
 
+class FraudWatch(models.Model):
+    """The failed payments of a user that may still become a suspicion, by event time."""
+
+    user_id = models.BigIntegerField(primary_key=True)
+    failures = models.JSONField(default=list, help_text="order and moment of each")
+    too_late = models.PositiveIntegerField(default=0, help_text="came after their window closed")
+
+    def __str__(self) -> str:
+        """User and number of failures."""
+        return f"user {self.user_id}: {len(self.failures)} failed payments"
+
+
 class SwitchedFault(models.Model):
     """A fault that somebody switched on for their own orders, for teaching (demo mode only)."""
 

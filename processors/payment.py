@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from events import Delivery, Retry, processor
+from datetime import UTC, datetime, timedelta
+
+from events import Delivery, Draft, Retry, processor, publish
 from processors import faults, gateway
 from processors.domain_events import (
     OrderCancelled,
@@ -32,15 +34,20 @@ def payment(
     return PaymentRefunded(order_id=event.order_id, amount=amount, provider_ref=reference)
 
 
-def _charge(event: OrderCreated | PaymentRequested, delivery: Delivery) -> PaymentProcessed:
+def _charge(event: OrderCreated | PaymentRequested, delivery: Delivery) -> PaymentProcessed | None:
     fault = faults.scenario(event.scenario)
     if fault.poison:
         raise MalformedPayment(f"can't read the card of order {event.order_id}: not a number")
     answer = gateway.charge(event.order_id, event.total, key=delivery.idempotency_key, fault=fault)
-    return PaymentProcessed(
+    processed = PaymentProcessed(
         order_id=event.order_id,
         amount=event.total,
         status="failed" if answer.declined else "success",
         reason=answer.declined,
         provider_ref=answer.reference,
     )
+    if not fault.reported_late:
+        return processed
+    happened = datetime.now(UTC) - timedelta(seconds=fault.reported_late)
+    publish(Draft(processed, occurred_at=happened))
+    return None

@@ -136,7 +136,7 @@ def test_a_poison_message_is_mended_and_retried(learner: User) -> None:
 def test_durability_confirms_every_order(learner: User) -> None:
     evidence = run(learner, "durability")  # no worker here to be killed; see the browser's test
     assert value(evidence, "Orders confirmed")[0] == "5 of 5"
-    assert value(evidence, "Deliveries done")[0] == "65 of 65"
+    assert value(evidence, "Deliveries done")[0] == "70 of 70"
     assert evidence.settled
     assert value(evidence, "Killed with SIGKILL")[0] == "not yet"
 
