@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
-.PHONY: help run test lint format traffic bench drill screenshots clean
+.PHONY: help run test lint format traffic bench bench-replay drill screenshots clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ traffic: $(INSTALLED) ## 20 orders a second for a minute, into a running Flowdec
 
 bench: $(INSTALLED_DEV) ## measure beside the peers (ARGS)
 	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-replay: $(INSTALLED_DEV) ## a million events into all read models, on one core (ARGS)
+	$(BIN)/python -m benchmarks.replay $(ARGS)
 
 drill: $(INSTALLED_DEV) ## break a running system on purpose (MINUTES, SEED, DATABASE)
 	$(BIN)/python -m drill

@@ -1,0 +1,1 @@
+"""A million shop events rebuilt into all read models: ``make bench-replay``."""
