@@ -66,8 +66,8 @@ def _ours(up: servers.Servers, count: int, profile: str) -> dict[str, float]:
 def _rebuild(database: Database, profile: str) -> dict[str, float]:
     command = [sys.executable, "manage.py", "replay", "--rebuild"]
     if profile:
-        command = [str(peer.PYTHON.parent / "py-spy"), "record", "-r", "100", "-f", "raw", "-o", profile, "--",
-                   *command]  # fmt: skip
+        spy = [str(peer.PYTHON.with_name("py-spy")), "record", "-r", "100", "-f", "raw"]
+        command = [*spy, "-o", profile, "--", *command]
     early = late = 0.0
     with psycopg.connect(database.url, autocommit=True) as look, running(
         command, database.environment() | {"DJANGO_SETTINGS_MODULE": "benchmarks.settings"}

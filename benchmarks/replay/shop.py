@@ -1,4 +1,4 @@
-"""The past of a busy shop, made by the database itself: five events an order, orders overlapping."""
+"""The past of a busy shop, made by the database: five events an order, orders overlapping."""
 
 from __future__ import annotations
 
