@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ninja import NinjaAPI
 
-from events.api import authentication, dead_letters_router, handle_problems
+from events.api import authentication, dead_letters_router, handle_problems, reveal_router
 from events.api import router as events_router
 from processors.api import router as shop_router
 
@@ -22,4 +22,5 @@ api = NinjaAPI(
 handle_problems(api)
 api.add_router("", shop_router)
 api.add_router("", events_router)
+api.add_router("", reveal_router)
 api.add_router("", dead_letters_router)

@@ -83,6 +83,7 @@ grant("view_processors", "viewer", "operator", "teacher", ADMIN, label="see the 
 grant("pause_processor", "operator", ADMIN, label="pause and resume processors")
 grant("view_dead_letters", "viewer", "operator", "teacher", ADMIN, label="see dead letters")
 grant("resolve_dead_letters", "operator", ADMIN, label="retry and discard dead letters")
+grant("reveal_personal", "operator", ADMIN, label="reveal personal data, with a reason")
 grant("view_audit", "operator", ADMIN, label="see the audit")
 grant("view_replay", "viewer", "operator", "teacher", ADMIN, label="see replays of read models")
 grant("run_replay", "operator", ADMIN, label="verify and rebuild read models")

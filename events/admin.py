@@ -6,6 +6,7 @@ Lists never count millions of rows and search by indexed fields only.
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 from uuid import UUID
@@ -19,6 +20,7 @@ from django.http import HttpRequest
 from django.utils.functional import cached_property
 
 from events import access, dead_letters, tokens
+from events.masking import masked
 from events.models import ApiToken, Attempt, Delivery, DeliveryState, Event, ProcessorState
 
 _MOST_ROWS = 10_000
@@ -74,6 +76,13 @@ class EventAdmin(ReadOnly):
     ordering = ("-position",)
     search_fields = ("=position",)  # shows the box; what is searched is decided below
     search_help_text = "Position, event id, correlation id or stream, whole."
+    exclude = ("data",)
+    readonly_fields = ("payload",)
+
+    @admin.display(description="data")
+    def payload(self, event: Event) -> str:
+        """The payload, personal values masked."""
+        return json.dumps(masked(event.type, event.data), indent=2, ensure_ascii=False)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Model], search_term: str

@@ -10,7 +10,7 @@ import hashlib
 import sys
 import traceback
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ from events import context, interception
 from events.errors import HandlerContractError, Reject, Snooze
 from events.event import Delivery, Draft, Event, Expectation
 from events.infrastructure import is_fault
+from events.masking import scrubbed
 from events.registry import Processor
 from events.schema import load
 from events.sql import DueDelivery, Mark
@@ -95,7 +96,7 @@ def failed(processor: Processor, due: DueDelivery, started: datetime, error: Exc
         return Outcome(due, mark)
     number = due.attempts + 1
     delay = None if isinstance(error, Reject) else processor.retry.delay(number)
-    failure = describe(error)
+    failure = _without_personal_data(describe(error), due)
     if delay is None:
         mark = Mark(due.id, "dead", number, None, started, finished, failure.fingerprint)
     else:
@@ -132,6 +133,16 @@ def describe(error: Exception) -> Failure:
         _storable(text),
         where[:300],
         _fingerprint(name, place),
+    )
+
+
+def _without_personal_data(failure: Failure, due: DueDelivery) -> Failure:
+    # What is kept of a failure outlives the person's wish to be forgotten, and goes into logs.
+    event = due.event
+    return replace(
+        failure,
+        message=scrubbed(event.type, event.payload, failure.message),
+        traceback=scrubbed(event.type, event.payload, failure.traceback),
     )
 
 

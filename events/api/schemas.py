@@ -8,6 +8,7 @@ from uuid import UUID
 
 from ninja import Field, Schema
 
+from events.masking import masked
 from events.models import Attempt, Event
 from events.overview import ProcessorRow
 from events.traces import DeliveryNode, Trace
@@ -36,7 +37,7 @@ class EventOut(Schema):
     sequence: int
     type: str
     version: int
-    data: Any
+    data: Any = Field(description="the payload; personal values are masked")
     metadata: dict[str, Any]
     key: str
     correlation_id: UUID
@@ -46,9 +47,10 @@ class EventOut(Schema):
     recorded_at: datetime
 
     @classmethod
-    def of(cls, event: Event) -> EventOut:
-        """From its row."""
-        return cls(**{name: getattr(event, name) for name in cls.model_fields})
+    def of(cls, event: Event, data: Any = None) -> EventOut:
+        """From its row; with ``data`` as the payload, if personal values were revealed."""
+        row = {name: getattr(event, name) for name in cls.model_fields}
+        return cls(**{**row, "data": data or masked(event.type, event.data)})
 
 
 class EventPage(Schema):

@@ -16,6 +16,7 @@ from events.dashboard.observed import TypeStatus, type_statuses
 from events.dashboard.page import requires
 from events.dashboard.schema_fields import SchemaField, example_of, fields_of
 from events.event import EventType
+from events.masking import masked
 from events.models import Event
 from events.registry import Processor, registry
 from events.upcasting import readable
@@ -108,7 +109,7 @@ def _detail(row: CatalogRow) -> CatalogDetail:
     schema = row.declared.cls.model_json_schema() if row.declared else {}
     position = row.status.last_position
     example = Event.objects.filter(position=position).first() if position else None
-    data = example.data if example else example_of(schema)
+    data = masked(example.type, example.data) if example else example_of(schema)
     history = history_of(row.declared)
     return CatalogDetail(
         row, fields_of(schema, history.since if history else {}), _coloured(schema), example,

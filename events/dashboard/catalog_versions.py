@@ -16,6 +16,7 @@ from events.conf import conf
 from events.dashboard.schema_fields import fields_of
 from events.errors import EventsError
 from events.event import EventType
+from events.masking import masked, scrubbed
 from events.models import Event
 from events.upcasting import has_upcaster, sample_of, upcast
 
@@ -115,11 +116,13 @@ def _upcast(declared: EventType) -> Upcast | None:
 
 
 def _compared(declared: EventType, version: int, data: Any, event: Event | None) -> Upcast:
+    stored = masked(declared.name, data)
     try:
         now = upcast(declared, version, json.loads(json.dumps(data)))
     except (EventsError, LookupError, TypeError, ValueError, AttributeError) as error:
-        return Upcast(event, version, declared.version, list(diff(data, data)), str(error))
-    return Upcast(event, version, declared.version, list(diff(data, now)))
+        said = scrubbed(declared.name, data, str(error))
+        return Upcast(event, version, declared.version, list(diff(stored, stored)), said)
+    return Upcast(event, version, declared.version, list(diff(stored, masked(declared.name, now))))
 
 
 def diff(old: Any, new: Any) -> Iterator[DiffLine]:

@@ -12,9 +12,11 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from events.access import can
+from events.access import Decision, can
 from events.dashboard.records import Record, record_of
+from events.masking import has_hidden, masked
 from events.models import Attempt, Delivery, DeliveryState, Event
+from events.reveal import ACTION as REVEAL
 from events.states import Derived, derive
 
 _EFFECTS = 50
@@ -53,7 +55,7 @@ class DeliveryLine:
 
 @dataclass(frozen=True, slots=True)
 class EventDetail:
-    """All that the drawer shows."""
+    """All that the drawer shows. ``revealed`` if its payload has no masks, ``hidden`` if it has."""
 
     event: Event
     causes: list[Event]
@@ -63,10 +65,16 @@ class EventDetail:
     data: str
     tokens: list[Token]
     may_see_log: bool
+    hidden: bool
+    revealed: bool
+    may_reveal: Decision
 
 
-def detail_of(event: Event, user: Any) -> EventDetail:
-    """Read what belongs to ``event``; five queries at most."""
+def detail_of(event: Event, user: Any, revealed: Any = None) -> EventDetail:
+    """Read what belongs to ``event``; five queries at most.
+
+    The payload is masked, or is ``revealed`` if that is given.
+    """
     related = _related(event)
     deliveries = list(Delivery.objects.filter(event_id=event.position).order_by("processor"))
     for delivery in deliveries:
@@ -76,7 +84,8 @@ def detail_of(event: Event, user: Any) -> EventDetail:
         failure.delivery_id: failure
         for failure in Attempt.objects.filter(delivery__in=deliveries).defer("traceback")
     }
-    data = json.dumps(event.data, indent=2, ensure_ascii=False)
+    shown = masked(event.type, event.data) if revealed is None else revealed
+    data = json.dumps(shown, indent=2, ensure_ascii=False)
     return EventDetail(
         event,
         [row for row in related if row.position < event.position],
@@ -86,6 +95,9 @@ def detail_of(event: Event, user: Any) -> EventDetail:
         data,
         list(tokens(data)),
         bool(can(user, "view_log")),
+        revealed is None and has_hidden(event.type, event.data),
+        revealed is not None,
+        can(user, REVEAL),
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from events.access import can
-from events.dashboard.event_detail import Token, detail_of
+from events.dashboard.event_detail import EventDetail, detail_of
 from events.dashboard.records import Record
 from events.dashboard.stack import Group, groups_of
 from events.dead_letter_groups import behind
@@ -26,7 +26,7 @@ class LetterDetail:
     stack: list[Group]
     waiting: int
     record: Record
-    tokens: list[Token]
+    data: EventDetail
     history: list[AuditEntry]
     may_see_log: bool
 
@@ -40,6 +40,6 @@ def letter_of(delivery: Delivery, user: Any) -> LetterDetail:
     named = AuditEntry.objects.filter(target=f"dead letter {delivery.pk}")
     return LetterDetail(
         delivery, attempts, last, groups_of(last.traceback) if last else [],
-        behind([delivery]).get(delivery.pk, 0), event.record, event.tokens,
+        behind([delivery]).get(delivery.pk, 0), event.record, event,
         list(named.order_by("-id")[:_ENTRIES]), bool(can(user, "view_log")),
     )  # fmt: skip

@@ -12,6 +12,7 @@ from uuid import UUID
 from django.http import QueryDict
 
 from events.dashboard.log_parameters import Parameters
+from events.masking import is_personal
 from events.models import DeliveryState
 from events.states import PARKED, RUNNING
 
@@ -155,13 +156,23 @@ def _conditions(read: Parameters) -> Iterator[Condition]:
         field = name.removeprefix("not.")
         if not value or not (field.startswith("data.") or (excluded and field in EXCLUDABLE)):
             continue
-        if field.startswith("data.") and not _PATH.fullmatch(field.removeprefix("data.")):
-            read.problems.append((field[:60], "is not a payload field such as data.user_id"))
+        if problem := _unsearchable(field):
+            read.problems.append((field[:60], problem))
         elif (found := found + 1) > _MOST:
             read.problems.append((name, f"is one condition too many: {_MOST} at most"))
             return
         elif value := read.short(name, value, 200):
             yield Condition(field, value, excluded)
+
+
+def _unsearchable(field: str) -> str:
+    if not field.startswith("data."):
+        return ""
+    path = field.removeprefix("data.")
+    if not _PATH.fullmatch(path):
+        return "is not a payload field such as data.user_id"
+    # Whoever may ask whether a masked value equals a guess can read it.
+    return "is personal: it can't be searched by" if is_personal(path.split(".")[0]) else ""
 
 
 def _form(read: Parameters, name: str) -> str:

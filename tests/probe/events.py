@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from events import Event
+from typing import Annotated
+
+from events import Event, Personal
 
 
 class Probed(Event, version=1):
@@ -39,3 +41,11 @@ class Renamed(Event, version=3):
 
     name: str
     size: int
+
+
+class Told(Event, version=1):
+    """An event about a person."""
+
+    user_id: int
+    email: Annotated[str, Personal(subject="user_id", was=("mail",))] = ""
+    notes: Annotated[list[str], Personal(subject="user_id")] = []

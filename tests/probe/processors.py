@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from events import Delivery, Event, Reject, Retry, Snooze, processor, projection, upcaster
-from tests.probe.events import Echoed, Keyed, Probed, Renamed
+from tests.probe.events import Echoed, Keyed, Probed, Renamed, Told
 from tests.probe.models import Effect, Tally
 
 AT_ONCE = Retry(max_attempts=3, base=0.0)
@@ -43,6 +43,12 @@ def atomic(event: Probed, delivery: Delivery) -> Iterator[Event]:
     behave(event, delivery)
     for n in range(event.echoes):
         yield Echoed(n=n, by=delivery.processor)
+
+
+@processor("probe.told", retry=AT_ONCE)
+def told(event: Told) -> None:
+    """Fail, and give away in the error whom the event is about."""
+    raise ProbeError(f"no mailbox {event.email!r} of user {event.user_id}, {event.notes}")
 
 
 @processor("probe.leased", retry=AT_ONCE, atomic=False)
