@@ -38,7 +38,7 @@ class TraceView(LiveView):
         return None if decision else Refusal(decision.reason)
 
     def regions(self) -> Sequence[Fragment]:
-        """Header, waterfall and drawer."""
+        """Header, the chosen view, drawer and rank."""
         page = TracePage.load(self._correlation_id, self._choice)
         if page is None:
             return []
@@ -49,7 +49,7 @@ class TraceView(LiveView):
                 f"trace-{part}",
                 render_to_string(f"events/traces/_{part}.html", {"page": page, "oob": True}),
             )
-            for part in ("head", "waterfall", "drawer")
+            for part in ("head", "view", "drawer", "rank")
         ]
 
     def patch(self, changes: Changes) -> Sequence[Fragment]:

@@ -46,3 +46,19 @@ def recent_traces(before: int | None = None) -> RecentTraces:
     older = firsts[SIZE - 1][0] if len(firsts) > SIZE else (edge if edge > 1 else None)
     rows = [found[name] for name in wanted if name in found]
     return RecentTraces([TraceRow(t, record_of(t.roots[0].row.stream)) for t in rows], older)
+
+
+def alike(trace: Trace, most: int = 20) -> list[TraceRow]:
+    """The newest other traces that began with an event of the same type."""
+    newest = Event.objects.filter(type=trace.roots[0].row.type).order_by("-position")
+    names = [
+        name
+        for name, cause in newest.values_list("correlation_id", "causation_id")[: most * 5]
+        if cause is None and name != trace.correlation_id
+    ][:most]
+    found = load_traces(names)
+    return [
+        TraceRow(found[name], record_of(found[name].roots[0].row.stream))
+        for name in dict.fromkeys(names)
+        if name in found
+    ]

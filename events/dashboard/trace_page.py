@@ -12,12 +12,15 @@ from uuid import UUID
 from django.urls import reverse
 
 from events.budget import Budget, budget_of
+from events.dashboard import trace_graph, trace_sequence
 from events.dashboard.records import Record, record_of
 from events.dashboard.stack import Group, groups_of
+from events.dashboard.trace_rank import Rank, rank_of
 from events.dashboard.waterfall import Choice, Row, Waterfall, lay_out
 from events.registry import Processor, registry
 from events.traces import DeliveryNode, Trace, Try, load_trace
 
+VIEWS = {"": "Waterfall", "graph": "Causal graph", "sequence": "Sequence"}
 _MOST_FOLDED = 20  # the choice has to fit into an address
 
 
@@ -29,12 +32,14 @@ def parse_choice(query: Mapping[str, str]) -> Choice:
         folded=frozenset(number for number in folded if number is not None),
         delivery=_number(query.get("delivery", "")),
         attempt=_number(query.get("attempt", "")),
+        view=query.get("view", "") if query.get("view") in VIEWS else "",
     )
 
 
 def query_of(choice: Choice) -> str:
     """The choice as URL parameters, always in the same order."""
     named: dict[str, object] = {
+        "view": choice.view,
         "idle": "1" if choice.idle else "",
         "folded": ",".join(str(number) for number in sorted(choice.folded)[:_MOST_FOLDED]),
         "delivery": choice.delivery or "",
@@ -81,6 +86,33 @@ class TracePage:
     def waterfall(self) -> Waterfall:
         """The drawing."""
         return lay_out(self.trace, self.choice)
+
+    @cached_property
+    def graph(self) -> trace_graph.Graph:
+        """The drawing of causes."""
+        return trace_graph.lay_out(self.trace)
+
+    @cached_property
+    def sequence(self) -> trace_sequence.Sequence:
+        """The drawing of who said what to whom."""
+        return trace_sequence.lay_out(self.trace)
+
+    @cached_property
+    def rank(self) -> Rank | None:
+        """How it compares with others."""
+        return rank_of(self.trace)
+
+    @property
+    def tabs(self) -> list[tuple[str, str, bool]]:
+        """Address and label of each view, and whether it is shown."""
+        return [
+            (self.url_with(view=view), label, view == self.choice.view)
+            for view, label in VIEWS.items()
+        ]
+
+    def delivery_url(self, number: int) -> str:
+        """The page with this delivery selected."""
+        return self.url_with(delivery=number, attempt=None)
 
     @cached_property
     def budget(self) -> list[dict[str, Any]]:

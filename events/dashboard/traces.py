@@ -8,9 +8,13 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from events.access import can_see_trace
+from events.dashboard.mermaid import sequence_diagram
 from events.dashboard.page import requires, signed_in
-from events.dashboard.recent_traces import recent_traces
+from events.dashboard.recent_traces import alike, recent_traces
+from events.dashboard.records import record_of
+from events.dashboard.trace_compare import compare as lay_out_both
 from events.dashboard.trace_page import TracePage, parse_choice
+from events.traces import Trace, load_traces
 
 
 @requires("view_log")
@@ -32,3 +36,44 @@ def trace(request: HttpRequest, correlation_id: UUID) -> HttpResponse:
     if page is None:
         raise Http404(f"There is no trace {correlation_id} that you may see.")
     return render(request, "events/traces/trace.html", {"page": page})
+
+
+@signed_in
+def mermaid(request: HttpRequest, correlation_id: UUID) -> HttpResponse:
+    """The sequence diagram of a trace as Mermaid text."""
+    text = sequence_diagram(_visible(request, [correlation_id])[0])
+    return HttpResponse(text, content_type="text/plain; charset=utf-8")
+
+
+@requires("view_log")
+def compare(request: HttpRequest) -> HttpResponse:
+    """Two traces, ``a`` and ``b``, side by side; with ``a`` alone, others to choose from."""
+    names = [name for key in ("a", "b") if (name := _uuid(request.GET.get(key, "")))]
+    if not names:
+        raise Http404("Name the trace to compare: ?a=<correlation id>.")
+    found = _visible(request, names)
+    context: dict[str, object] = {
+        "traces": [(trace, record_of(trace.roots[0].row.stream)) for trace in found],
+    }
+    if len(found) == 1:
+        context["others"] = alike(found[0])
+    else:
+        context["comparison"] = lay_out_both(found[0], found[1])
+    return render(request, "events/traces/compare.html", context)
+
+
+def _visible(request: HttpRequest, names: list[UUID]) -> list[Trace]:
+    """These traces in order; whoever may not see one does not learn whether it exists."""
+    seen = {name for name in names if can_see_trace(request.user, name)}
+    found = load_traces(seen)
+    missing = [name for name in names if name not in found]
+    if missing:
+        raise Http404(f"There is no trace {missing[0]} that you may see.")
+    return [found[name] for name in names]
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

@@ -47,6 +47,11 @@ class Row:
         return self.top + ROW / 2
 
     @property
+    def now(self) -> bool:
+        """Whether it is where the trace is just now: what runs, waits or is tried again."""
+        return self.kind == "delivery" and self.delivery is not None and self.delivery.waits
+
+    @property
     def aria_level(self) -> int:
         """Its level for those who hear the tree."""
         return self.level + 1
@@ -67,12 +72,14 @@ class Waterfall:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What the reader chose: ``idle`` shows idle time, ``folded`` hides attempts of deliveries."""
+    """What the reader chose: ``idle`` shows idle time, ``folded`` hides attempts of deliveries;
+    ``view`` is "graph" or "sequence" instead of the waterfall."""
 
     idle: bool = False
     folded: frozenset[int] = frozenset()
     delivery: int | None = None
     attempt: int | None = None
+    view: str = ""
 
 
 def lay_out(trace: Trace, choice: Choice | None = None) -> Waterfall:
@@ -212,7 +219,7 @@ class _Pen:
 
     def _bars(self, delivery: DeliveryNode, one: Try, y: float, height: float) -> list[Rect]:
         end = one.finished_at or max(self._trace.as_of, one.started_at)
-        kind = _kind(delivery, one)
+        kind = kind_of(delivery, one)
         bar = self._rect(one.started_at, end, y, height, kind)
         if one.failure is None:
             return [bar]
@@ -259,7 +266,8 @@ class _Pen:
         return max(0.0, (moment - self._start).total_seconds())
 
 
-def _kind(delivery: DeliveryNode, one: Try) -> str:
+def kind_of(delivery: DeliveryNode, one: Try) -> str:
+    """The class of the bar of a try."""
     if one.finished_at is None:
         return "b-run"
     if one.failure is None:
@@ -268,4 +276,4 @@ def _kind(delivery: DeliveryNode, one: Try) -> str:
     return "b-dead" if dead and one is delivery.tries[-1] else "b-fail"
 
 
-__all__ = ["ROW", "Choice", "Waterfall", "lay_out"]
+__all__ = ["ROW", "Choice", "Waterfall", "kind_of", "lay_out"]

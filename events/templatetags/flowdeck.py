@@ -141,6 +141,18 @@ def since(later: datetime | None, earlier: datetime | None) -> timedelta | None:
     return None if later is None or earlier is None else later - earlier
 
 
+@register.filter
+def longer(seconds: float) -> float:
+    """How much the other took longer."""
+    return -seconds
+
+
+@register.simple_tag
+def graph_url(page: Any, node: Any) -> str:
+    """The page of a trace with this delivery selected."""
+    return str(page.delivery_url(node.row.pk))
+
+
 @register.simple_tag
 def clock(moment: datetime | None) -> SafeString:
     """A time of day to the millisecond: hours and minutes dim, seconds strong."""

@@ -8,3 +8,4 @@ import "./menu.js";
 import "./search.js";
 import "./toasts.js";
 import "./keys.js";
+import "./copy.js";

@@ -44,6 +44,8 @@ TABLE: dict[str, tuple[str, tuple[int, ...]]] = {
     "events:delete_view": ("POST", (SIGN_IN, 403, 403, 404, 404, 404, 404)),  # it is nobody's
     "events:traces": ("GET", WATCHERS),
     "events:trace": ("GET", (SIGN_IN, 200, 404, 200, 200, 200, 200)),
+    "events:mermaid": ("GET", (SIGN_IN, 200, 404, 200, 200, 200, 200)),
+    "events:compare_traces": ("GET", (SIGN_IN, 403, 403, 404, 404, 404, 404)),  # of none
     "events:timeline": ("GET", WATCHERS),
     "events:catalog": ("GET", WATCHERS),
     "events:event_type": ("GET", WATCHERS),
