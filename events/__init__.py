@@ -13,7 +13,7 @@ from events.publishing import Receipt, publish
 from events.registry import processor, projection
 from events.retry import Retry
 from events.schema import load, parse
-from events.store import read_log, read_stream
+from events.store import read_log, read_stream, read_streams
 from events.upcasting import upcaster
 
 __all__ = [
@@ -37,5 +37,6 @@ __all__ = [
     "publish",
     "read_log",
     "read_stream",
+    "read_streams",
     "upcaster",
 ]

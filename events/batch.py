@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from events import infrastructure, lanes, telemetry
 from events.attempt import Outcome, attempt, attempt_together, failed
 from events.conf import conf
-from events.errors import LeaseLost
+from events.errors import LeaseLost, SequenceConflict
 from events.lanes import Claim
 from events.publishing import announce
 from events.registry import Processor
@@ -25,7 +25,7 @@ from events.sql import DueDelivery, LaneRow, dialect
 from events.store import append
 from events.telemetry import AppendedEvent, Settled
 
-_AGAIN = 3  # immediate repetitions after a deadlock or serialization failure
+_AGAIN = 3  # immediate repetitions after a deadlock, serialization failure or conflict
 
 
 @dataclass(slots=True)
@@ -59,14 +59,18 @@ def run(processor: Processor, claim: Claim, limit: int) -> Batch:
 
 def _run_atomic(processor: Processor, claim: Claim, limit: int) -> Batch:
     """One transaction that holds the lanes' row locks from reading to marking."""
-    try:
-        with transaction.atomic():
-            due = take(processor, claim, limit)
-            outcomes = list(_attempts_together(processor, due))
-            return Batch(len(due), outcomes, finish(outcomes))
-    except Exception as error:
-        if infrastructure.is_fault(error):
-            raise
+    for _ in range(_AGAIN):
+        try:
+            with transaction.atomic():
+                due = take(processor, claim, limit)
+                outcomes = list(_attempts_together(processor, due))
+                return Batch(len(due), outcomes, finish(outcomes))
+        except SequenceConflict:
+            continue  # a stream grew since a handler read it: what it decided is decided again
+        except Exception as error:
+            if infrastructure.is_fault(error):
+                raise
+            break
     # Some handler, or what was to be written, is at fault: begin anew and find out whose it is.
     with transaction.atomic():
         return _one_by_one(processor, take(processor, claim, limit))

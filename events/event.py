@@ -164,12 +164,20 @@ class Delivery:
         return f"{self.processor}:{self.envelope.id}"
 
     def emit(
-        self, event: Event, *, stream: str | None = None, also_caused_by: tuple[UUID, ...] = ()
+        self,
+        event: Event,
+        *,
+        stream: str | None = None,
+        also_caused_by: tuple[UUID, ...] = (),
+        expected_sequence: int | None = None,
     ) -> None:
         """Append ``event`` with this delivery's event as its cause when the handler succeeds.
 
-        ``stream`` defaults to the stream of the cause.
+        ``stream`` defaults to the stream of the cause. With ``expected_sequence`` it is appended
+        only if the stream is at that sequence; if it has grown, the handler is called again.
         """
+        if expected_sequence is not None:
+            self.expectations.append(Expectation(stream or self.envelope.stream, expected_sequence))
         self.emitted.append(
             Draft(
                 event,

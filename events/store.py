@@ -19,7 +19,7 @@ from events.errors import InvalidPayload, InvalidStream, SequenceConflict
 from events.event import Draft, Expectation, StoredEvent
 from events.registry import SLOTS, registry
 from events.schema import dump, load
-from events.sql import EVENT_COLUMNS, EventRow, Place, dialect
+from events.sql import EventRow, Place, dialect
 from events.telemetry import AppendedEvent
 
 _STREAM_NAME = re.compile(r"[^\s\x00-\x1f\x7f]{1,200}")
@@ -96,6 +96,16 @@ def read_stream(name: str, after: int = 0) -> list[StoredEvent]:
     return _select("WHERE stream = %s AND sequence > %s ORDER BY sequence", [name, after])
 
 
+def read_streams(names: Iterable[str]) -> dict[str, list[StoredEvent]]:
+    """The events of several streams, oldest first, in one query; an empty list for unknown ones."""
+    found: dict[str, list[StoredEvent]] = {name: [] for name in names}
+    if found:
+        marks = ", ".join(["%s"] * len(found))
+        for event in _select(f"WHERE stream IN ({marks}) ORDER BY stream, sequence", list(found)):
+            found[event.stream].append(event)
+    return found
+
+
 def read_log(after: int = 0, limit: int = 1000) -> list[StoredEvent]:
     """Up to ``limit`` events with a position above ``after``, oldest first."""
     return _select("WHERE position > %s ORDER BY position LIMIT %s", [after, limit])
@@ -134,18 +144,8 @@ def _row(draft: Draft, payload: str, ordinal: int, now: datetime) -> EventRow:
 
 
 def _select(where: str, parameters: list[Any]) -> list[StoredEvent]:
-    from events.models import Event  # models need loaded apps, appending does not
-
-    columns = EVENT_COLUMNS.replace(", ", ",").split(",")
-    query = f"SELECT {', '.join(columns)} FROM events_event {where}"
-    return [
-        StoredEvent(
-            row.position, row.id, row.stream, row.sequence, row.type, row.version,
-            json.dumps(row.data), row.metadata, row.key, row.correlation_id, row.causation_id,
-            row.producer, row.occurred_at, row.recorded_at,
-        )
-        for row in Event.objects.raw(query, parameters)
-    ]  # fmt: skip
+    with connection.cursor() as cursor:
+        return dialect().select_events(cursor, where, parameters)
 
 
-__all__ = ["append", "load", "read_log", "read_stream", "slot_of"]
+__all__ = ["append", "load", "read_log", "read_stream", "read_streams", "slot_of"]

@@ -127,3 +127,17 @@ def get_order(request: HttpRequest, order_id: int) -> Any:
     if order is None:
         raise Http404(f"You have no order {order_id}.")
     return order
+
+
+@router.post(
+    "/orders/{int:order_id}/cancel", response={204: None, 403: Problem, 409: Problem},
+    summary="Cancel an order",
+)  # fmt: skip
+def cancel_order(request: HttpRequest, order_id: int) -> Any:
+    """204 if your order was still open; 409 with the reason if it can't be cancelled any more."""
+    require(can(request.user, "place_orders"))
+    try:
+        orders.cancel_order(request.user, order_id)
+    except orders.OrderRefused as error:
+        return Status(409, {"detail": str(error)})
+    return Status(204, None)

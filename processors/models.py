@@ -111,25 +111,6 @@ class Reservation(models.Model):
         return f"reservation for order {self.order_id}"
 
 
-class Fulfilment(models.Model):
-    """What ``confirmation`` knows of an order until it has heard of both payment and stock."""
-
-    order_id = models.BigIntegerField(primary_key=True)
-    user_id = models.BigIntegerField()
-    total = models.DecimalField(max_digits=10, decimal_places=2)
-    items = models.JSONField()
-    payment = models.CharField(max_length=10, default="")
-    payment_event = models.UUIDField(null=True)
-    stock = models.CharField(max_length=10, default="")
-    stock_event = models.UUIDField(null=True)
-    reason = models.CharField(max_length=300, default="")
-    decided = models.BooleanField(default=False)
-
-    def __str__(self) -> str:
-        """The order and what is known."""
-        return f"order {self.order_id}: payment {self.payment or '?'}, stock {self.stock or '?'}"
-
-
 class Mediation(models.Model):
     """Where the mediator stands with an order: what it waits for, and what is to be undone."""
 

@@ -1,4 +1,4 @@
-"""Placing orders: the shop's only command."""
+"""The shop's commands: placing an order, and cancelling one that is not decided yet."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from uuid_utils.compat import uuid7
 
-from events import Draft, publish
-from processors import faults
+from events import Draft, SequenceConflict, load, publish, read_stream
+from processors import faults, order_decisions
 from processors.domain_events import (
     BROKER_STREAMS,
     MEDIATOR_STREAMS,
@@ -27,6 +27,8 @@ from processors.models import Checkout, Product
 
 MOST_LINES = 50
 MOST_PIECES = 99
+_DECISIONS = 5
+_CHANGED_MIND = "Cancelled by the customer."
 BROKER = "broker"
 MEDIATOR = "mediator"
 TOPOLOGIES = (BROKER, MEDIATOR)
@@ -97,6 +99,32 @@ def place_order(
         if found is None:
             raise
         return found
+
+
+def cancel_order(user: Any, order_id: int) -> None:
+    """Cancel an own order that is neither confirmed nor cancelled; what was done is undone.
+
+    Decided from the order's stream, and again if the stream grew meanwhile. Raises OrderRefused.
+    """
+    stream = stream_of(order_id)
+    for _ in range(_DECISIONS):
+        history = read_stream(stream)
+        order = order_decisions.fold(load(stored) for stored in history)
+        if order.status == "unknown" or order.user_id != user.pk:
+            raise OrderRefused(f"You have no order {order_id} that could be cancelled.", "order_id")
+        try:
+            cancelled = order_decisions.decide(order, order_decisions.Cancel(_CHANGED_MIND))
+            publish(
+                *cancelled, stream=stream, expected_sequence=history[-1].sequence,
+                correlation_id=history[0].correlation_id, causation_id=history[0].id,
+                producer="shop",
+            )  # fmt: skip
+        except order_decisions.NotPossible as error:
+            raise OrderRefused(str(error), "order_id") from error
+        except SequenceConflict:
+            continue
+        return
+    raise OrderRefused(f"Order {order_id} is changing just now: try again.", "order_id")
 
 
 def place_many(

@@ -190,13 +190,7 @@ def dialect() -> Dialect:
     return cast(Dialect, module)
 
 
-EVENT_COLUMNS = (
-    "position, id, stream, sequence, type, version, data, metadata, key, "
-    "correlation_id, causation_id, producer, occurred_at, recorded_at"
-)
-
 __all__ = [
-    "EVENT_COLUMNS",
     "DeliveryRow",
     "Dialect",
     "DueDelivery",
