@@ -122,10 +122,10 @@ def test_an_open_order_can_be_cancelled_and_a_decided_one_not(
     customer: Caller, other: Caller
 ) -> None:
     order_id = customer.order(("mug", 1)).json()["order_id"]
-    assert other.post(f"/orders/{order_id}/cancel").status_code == 409
-    assert customer.post(f"/orders/{order_id}/cancel").status_code == 204
+    assert other.post(f"/orders/{order_id}/cancel", {}).status_code == 409
+    assert customer.post(f"/orders/{order_id}/cancel", {}).status_code == 204
     settle()
     assert customer.get(f"/orders/{order_id}").json()["status"] == "cancelled"
-    again = customer.post(f"/orders/{order_id}/cancel")
+    again = customer.post(f"/orders/{order_id}/cancel", {})
     assert again.status_code == 409
     assert "cancelled already" in again.json()["detail"]

@@ -87,6 +87,7 @@ TABLE: dict[str, tuple[str, tuple[int, ...]]] = {
     "api:api-root": ("GET", (404,) * 7),
     "api:list_products": ("GET", (401, 200, 200, 200, 200, 200, 200)),
     "api:place_order": ("POST", (401, 400, 400, 403, 400, 400, 400)),
+    "api:cancel_order": ("POST", (401, 409, 409, 403, 409, 409, 409)),  # confirmed, or not theirs
     "api:get_order": ("GET", (401, 200, 404, 200, 200, 200, 200)),
     "api:list_events": ("GET", API_WATCHERS),
     "api:reveal_event": ("POST", (401, *(422,) * 6)),  # the test's body has no reason
