@@ -123,6 +123,20 @@ def _owners(deliveries: Sequence[Delivery]) -> dict[Any, int]:
 
 def _strike(fault: SwitchedFault, processor: Processor, delivery: Delivery) -> None:
     match fault.kind:
+        case "stop":
+            raise Snooze(_STOPPED_LOOK)
+        case "out_of_order":
+            _late(_draw(fault, delivery) * fault.amount / 1000, delivery)
+        case "slow":
+            _slow(fault.amount / 1000, processor, delivery)
+        case "kill_worker":
+            _die_once(fault)
+        case _:
+            _fail(fault, delivery)
+
+
+def _fail(fault: SwitchedFault, delivery: Delivery) -> None:
+    match fault.kind:
         case "fail_next" if _failures(fault, delivery) < fault.amount:
             _struck[fault.pk].add((delivery.id, delivery.attempt))
             raise InjectedFault(f"{_mark(fault)}: one of the next {fault.amount} attempts.")
@@ -132,12 +146,6 @@ def _strike(fault: SwitchedFault, processor: Processor, delivery: Delivery) -> N
             raise gateway.GatewayUnavailable("503 Service Unavailable from pay.example")
         case "poison":
             raise PoisonMessage(f"{_mark(fault)}: can't make sense of this message.")
-        case "stop":
-            raise Snooze(_STOPPED_LOOK)
-        case "slow":
-            _slow(fault.amount / 1000, processor, delivery)
-        case "kill_worker":
-            _die_once(fault)
 
 
 def _mark(fault: SwitchedFault) -> str:
@@ -163,6 +171,11 @@ def _slow(seconds: float, processor: Processor, delivery: Delivery) -> None:
     if not processor.atomic:
         threading.Event().wait(seconds)
         return
+    _late(seconds, delivery)
+
+
+def _late(seconds: float, delivery: Delivery) -> None:
+    """Come later; only what has the same key waits for it."""
     left = seconds - (datetime.now(UTC) - delivery.envelope.recorded_at).total_seconds()
     if left > 0:
         raise Snooze(left)
@@ -198,6 +211,18 @@ def _die_once(fault: SwitchedFault) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def death_key(number: int) -> str:
+def empty_redis() -> int:
+    """Drop all that Flowdeck keeps in Redis, as a restart without a disk would; how many keys.
+
+    What else is in that Redis stays, and so does the memory of who was killed.
+    """
+    client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1)
+    ours = ("flowdeck*", "_kombu*", "unacked*", "celery*")
+    keys = {key for name in ours for key in client.scan_iter(match=name, count=1000)}
+    chosen = [key for key in keys if not key.startswith(death_key("").encode())]
+    return int(client.delete(*chosen)) if chosen else 0
+
+
+def death_key(number: int | str) -> str:
     """Where Redis remembers which process a fault has killed."""
     return f"flowdeck:killed:{number}"

@@ -253,6 +253,18 @@ class LabBalance(models.Model):
         return f"{self.processor}: {self.amount}"
 
 
+class LabAccount(models.Model):
+    """What is in the account of a run, and how many moves of money that took: a read model."""
+
+    run_id = models.BigIntegerField(primary_key=True)
+    balance = models.IntegerField(default=0)
+    moves = models.PositiveIntegerField(default=0)
+
+    def __str__(self) -> str:
+        """Run and balance."""
+        return f"account of run {self.run_id}: {self.balance}"
+
+
 class LabSeen(models.Model):
     """Idempotency keys that a sandboxed processor has seen."""
 

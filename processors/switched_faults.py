@@ -11,8 +11,9 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
+from events import audit
 from events.registry import registry
 from processors import faults, injection
 from processors.models import SwitchedFault
@@ -63,6 +64,9 @@ KINDS = {
              "ms", 1500, 5000),
         Kind("poison", "Poison message", "A message that this code can never handle."),
         Kind("twice", "Deliver twice", "A worker that dies after the work and before saying so."),
+        Kind("out_of_order", "Deliver out of order",
+             "Messages overtake each other on their way; those of one key wait for each other.",
+             "ms at most", 1500, 5000),
         Kind("stop", "Stop the processor", "The service is not running at all."),
         Kind("lose_bell", "Lose the bell", "The message broker drops messages.", shared=True),
         Kind("kill_worker", "Kill a worker", "The machine is gone, in the middle of the work.",
@@ -104,6 +108,7 @@ def switch_on(
             user=user, processor=processor, kind=kind, amount=value if known.unit else 0,
             trace=trace, began_at=now, ends_at=now + timedelta(seconds=seconds),
         )  # fmt: skip
+        audit.record("fault_on", by=user.get_username(), target=known.says(fault), count=1)
     injection.look_again()
     return fault
 
@@ -111,7 +116,11 @@ def switch_on(
 def switch_off(user: Any, number: int | None = None) -> int:
     """End one of ``user``'s faults, or all; return how many were on."""
     chosen = _on(user) if number is None else _on(user).filter(pk=number)
-    count = chosen.update(ends_at=datetime.now(UTC))
+    with transaction.atomic():
+        said = ", ".join(KINDS[fault.kind].says(fault) for fault in chosen if fault.kind in KINDS)
+        count = chosen.update(ends_at=datetime.now(UTC))
+        if count:
+            audit.record("fault_off", by=user.get_username(), target=said, count=count)
     injection.look_again()
     return count
 
@@ -125,6 +134,15 @@ def end_experiments(user: Any) -> None:
 def switched_on(user: Any) -> list[SwitchedFault]:
     """What is on for ``user`` now, newest first."""
     return list(_on(user)) if faults.allowed() else []
+
+
+def felt_by(user: Any) -> list[SwitchedFault]:
+    """What is on for ``user`` now, and what others have set that everybody feels; newest first."""
+    if not faults.allowed():
+        return []
+    shared = [kind.slug for kind in KINDS.values() if kind.shared]
+    on = SwitchedFault.objects.filter(ends_at__gt=datetime.now(UTC))
+    return list(on.filter(Q(user_id=user.pk) | Q(kind__in=shared)).select_related("user"))
 
 
 def _on(user: Any) -> QuerySet[SwitchedFault]:

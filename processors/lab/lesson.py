@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.urls import NoReverseMatch, reverse
+
 from processors.models import LabRun
 from processors.shop.story import Story
 
@@ -20,12 +22,16 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What the learner can say afterwards. ``answer`` counts from 0; ``because`` explains it."""
+    """What the learner can say afterwards. ``answer`` counts from 0; ``because`` explains it.
+
+    ``phrase`` are the words of the lesson's text that give the answer.
+    """
 
     text: str
     options: tuple[str, ...]
     answer: int
     because: str
+    phrase: str
 
     @property
     def right(self) -> str:
@@ -62,11 +68,15 @@ class Picture:
 
 @dataclass
 class Evidence:
-    """What the log says of a run. ``settled`` once nothing of it will change by itself."""
+    """What the log says of a run. ``settled`` once nothing of it will change by itself.
+
+    ``links`` are label and address of pages that show more.
+    """
 
     columns: tuple[str, ...]
     rows: list[Measured] = field(default_factory=list)
     pictures: list[Picture] = field(default_factory=list)
+    links: list[tuple[str, str]] = field(default_factory=list)
     settled: bool = False
     conclusion: str = ""
     mendable: bool = False
@@ -76,10 +86,17 @@ class Evidence:
         *cells, last = (Cell(value) if isinstance(value, str) else value for value in values)
         self.rows.append(Measured(what, tuple(cells), last))
 
+    def link(self, label: str, name: str, *arguments: Any, query: str = "") -> None:
+        """Link to the page of this URL name, if this installation has it."""
+        try:
+            self.links.append((label, reverse(name, args=arguments) + query))
+        except NoReverseMatch:
+            return
+
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """One idea. ``text`` has terms in [[double brackets]], which link to the glossary.
+    """One idea. The terms of ``text`` link to the glossary by themselves.
 
     ``start(user, run)`` sets the experiment off and answers its facts; ``evidence(run)`` reads
     what became of it. ``mend`` is a second step, offered as ``mend_label`` while it makes sense.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,23 +16,33 @@ from events.traces import EventNode, Trace, load_trace
 from processors import orders
 from processors.domain_events import InventoryReplenished
 from processors.lab.lesson import Cell, Picture
-from processors.models import LabRun, Product, Stock
+from processors.models import Checkout, LabRun, Product, Stock
 from processors.shop.story import build_story
 
-_LOW, _PARCEL = 200, 500
+_LOW, _PARCEL = 1_000, 5_000
 SEED = 41
 """Experiments draw from it, so they go the same way each time."""
 
 
 def place(user: Any, trace: UUID | None = None, **how: Any) -> str:
     """Place the lab's order, one piece of the first product; its trace, as facts keep it."""
-    product = Product.objects.order_by("order", "sku").first()
-    if product is None:
-        raise orders.OrderRefused("The shop has no products; run manage.py seed_demo.")
-    _stock_up(product.sku)
-    items = [{"sku": product.sku, "quantity": 1}]
+    items = [{"sku": _product().sku, "quantity": 1}]
     placed = orders.place_order(user, items, str(uuid4()), correlation_id=trace, **how)
     return str(placed.correlation_id)
+
+
+def first_price() -> Decimal:
+    """What the lab's order costs."""
+    return _product().price
+
+
+def place_scenarios(user: Any, scenarios: Sequence[str]) -> dict[int, str]:
+    """Place an order of each scenario at once; their ids, each with its trace, in that order."""
+    product = _product()
+    items = [{"sku": product.sku, "quantity": 1}]
+    ids = orders.place_many(user, [(items, scenario) for scenario in scenarios])
+    traces = dict(Checkout.objects.filter(pk__in=ids).values_list("pk", "correlation_id"))
+    return {number: str(traces[number]) for number in ids}
 
 
 def trace_of(run: LabRun, name: str = "trace") -> Trace | None:
@@ -95,6 +107,15 @@ def listeners(type_name: str) -> str:
 def moment(value: datetime | None) -> str:
     """A time of the day to the millisecond."""
     return value.strftime("%H:%M:%S.%f")[:-3] if value else "–"
+
+
+def _product() -> Product:
+    """The first product, with enough of it on the shelf. Raises OrderRefused in an empty shop."""
+    product = Product.objects.order_by("order", "sku").first()
+    if product is None:
+        raise orders.OrderRefused("The shop has no products; run manage.py seed_demo.")
+    _stock_up(product.sku)
+    return product
 
 
 def _stock_up(sku: str) -> None:

@@ -12,7 +12,7 @@ from processors import faults
 from processors.lab import runs, sandbox
 from processors.lab.lessons import LESSONS
 from processors.lab.live import ExperimentView
-from processors.lab.shown import set_faults
+from processors.lab.shown import felt_faults
 
 
 def _progress(user: Any) -> navigation.Count:
@@ -22,7 +22,7 @@ def _progress(user: Any) -> navigation.Count:
 
 def _notices(user: Any) -> list[navigation.Notice]:
     url = reverse("lab:faults")
-    return [navigation.Notice(fault.words, url, fault.until) for fault in set_faults(user)]
+    return [navigation.Notice(fault.words, url, fault.until) for fault in felt_faults(user)]
 
 
 if faults.allowed():
@@ -36,5 +36,8 @@ hues.assign(
         sandbox.KEYED: "teal",
         sandbox.ATOMIC: "leaf",
         sandbox.ARRIVALS: "indigo",
+        sandbox.LOYALTY: "teal",
+        sandbox.ACCOUNT: "slate",
+        sandbox.GREETER: "leaf",
     },
 )

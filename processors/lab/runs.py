@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from threading import Event as Pause
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F
+from django.db import transaction
+from django.db.models import F, QuerySet
 from uuid_utils.compat import uuid7
 
+from events import audit, dead_letters
+from events.models import Event
 from processors import faults, injection
 from processors.lab.lesson import Lesson
-from processors.models import LabBalance, LabProgress, LabRun
+from processors.lab.sandbox import KEYED
+from processors.models import Charge, LabBalance, LabProgress, LabRun, LabSeen
 from processors.switched_faults import end_experiments, switch_off, switch_on
 
+_TRACE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _LEAST = timedelta(seconds=1)  # between two runs of one learner: a double click is one run
 
 
@@ -38,6 +44,7 @@ def start(user: Any, lesson: Lesson, choice: str = "") -> LabRun:
     if last is not None and now - last.began_at < _LEAST:
         return last
     end_experiments(user)
+    _discard_letters(user, LabRun.objects.filter(user_id=user.pk, lesson=lesson.slug))
     run = LabRun.objects.create(
         user=user, lesson=lesson.slug, trace=uuid7(), choice=chosen, began_at=now
     )
@@ -122,9 +129,38 @@ def the_class(limit: int = 200) -> list[Learner]:
 
 
 def reset(user: Any) -> None:
-    """Faults off, runs and progress forgotten. Events stay: the log is append-only."""
+    """Faults off, dead letters of experiments discarded, runs and progress forgotten.
+
+    Events stay: the log is append-only. So do the orders, as the shop's.
+    """
     switch_off(user)
     runs = LabRun.objects.filter(user_id=user.pk)
-    LabBalance.objects.filter(run_id__in=list(runs.values_list("pk", flat=True))).delete()
-    runs.delete()
-    LabProgress.objects.filter(user_id=user.pk).delete()
+    _discard_letters(user, runs)
+    with transaction.atomic():
+        numbers = list(runs.values_list("pk", flat=True))
+        LabBalance.objects.filter(run_id__in=numbers).delete()
+        Charge.objects.filter(order_id__in=[-number for number in numbers]).delete()
+        paid = Event.objects.filter(type="LabPaidIn", correlation_id__in=runs.values("trace"))
+        seen = [f"{KEYED}:{one}" for one in paid.values_list("id", flat=True)]
+        LabSeen.objects.filter(key__in=seen).delete()
+        runs.delete()
+        LabProgress.objects.filter(user_id=user.pk).delete()
+        audit.record("reset", by=user.get_username(), target="lab", count=len(numbers))
+
+
+def traces_of(run: LabRun) -> set[UUID]:
+    """All traces that a run has set off, as its facts name them."""
+    found = {run.trace}
+    for value in run.facts.values():
+        for one in value if isinstance(value, list) else [value]:
+            if isinstance(one, str) and _TRACE.fullmatch(one):
+                found.add(UUID(one))
+    return found
+
+
+def _discard_letters(user: Any, runs: QuerySet[LabRun]) -> None:
+    """A lesson ends tidy: what its experiment left as dead letters is given up."""
+    traces = {trace for run in runs for trace in traces_of(run)}
+    letters = dead_letters.dead().filter(event__correlation_id__in=traces)
+    if ids := list(letters.values_list("pk", flat=True)):
+        dead_letters.discard(ids, by=user.get_username(), reason="lab: the experiment is over")

@@ -11,8 +11,8 @@ from processors.lab import runs
 from processors.lab.glossary import linked
 from processors.lab.lesson import Evidence, Lesson
 from processors.lab.lessons import LESSONS
-from processors.models import LabProgress, LabRun
-from processors.switched_faults import KINDS, switched_on
+from processors.models import LabProgress, LabRun, SwitchedFault
+from processors.switched_faults import KINDS, felt_by, switched_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,16 @@ def answered(user: Any, lesson: Lesson) -> LabProgress | None:
 
 def paragraphs(lesson: Lesson) -> list[SafeString]:
     """A lesson's text with its terms linked."""
-    return [linked(paragraph) for paragraph in lesson.text]
+    return linked(lesson.text)
+
+
+def felt_faults(user: Any) -> list[SetFault]:
+    """What the learner feels: their own faults, and what others have set for everybody."""
+    return [
+        SetFault(fault.pk, _words(fault, user), fault.ends_at)
+        for fault in felt_by(user)
+        if fault.kind in KINDS
+    ]
 
 
 def set_faults(user: Any) -> list[SetFault]:
@@ -85,3 +94,8 @@ def set_faults(user: Any) -> list[SetFault]:
         for fault in switched_on(user)
         if fault.kind in KINDS
     ]
+
+
+def _words(fault: SwitchedFault, user: Any) -> str:
+    by = "" if fault.user_id == user.pk else f", set by {fault.user.get_username()}"
+    return KINDS[fault.kind].says(fault) + by

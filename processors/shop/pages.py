@@ -34,5 +34,5 @@ finders.register("Orders", 10, find_orders)
 hues.assign(
     shop="indigo", payment="teal", inventory="clay", confirmation="leaf", mediator="leaf",
     deadlines="leaf", notification="magenta", analytics="slate", sales="slate", orders="slate",
-    stock="slate",
+    stock="slate", fraud="clay",
 )  # fmt: skip

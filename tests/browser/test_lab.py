@@ -32,7 +32,7 @@ def concludes(page: Page, words: str) -> None:
 def test_lesson_1_follows_an_order(sign_in: SignIn) -> None:
     page = run(sign_in, "ripple")
     expect(row(page, "OrderConfirmed")).to_contain_text("notification")
-    concludes(page, "5 events, 14 deliveries, confirmed")
+    concludes(page, r"5 events, \d+ deliveries, confirmed")
     page.locator(".lab-question button").nth(2).click()
     expect(page.locator("#question")).to_contain_text("Confirmation writes OrderConfirmed")
     page.wait_for_load_state("load")

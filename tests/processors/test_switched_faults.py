@@ -7,15 +7,19 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+import redis
 from django.contrib.auth.models import User
 
-from events import bell
-from events.models import Attempt, Delivery
+from events import bell, drain
+from events.models import Attempt, AuditEntry, Delivery
+from events.registry import registry
 from events.testing import settle
 from events.verification import verify
 from processors import injection, orders
+from processors.lab import shown
 from processors.models import Charge, OrderSummary, ProviderCall, Stock, SwitchedFault
 from processors.switched_faults import KINDS, FaultRefused, switch_off, switch_on, switched_on
+from tests.accounts import person
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("shelf")]
 
@@ -92,6 +96,56 @@ def test_a_slow_processor_uses_up_no_attempt(customer: User) -> None:
     delivery = Delivery.objects.get(processor="payment", event__type="OrderCreated")
     assert (delivery.finished_at - delivery.started_at).total_seconds() >= 0.03
     assert failures("payment") == 0
+
+
+def test_messages_overtake_each_other_but_none_of_the_same_key(
+    customer: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late, prompt = (
+        orders.place_order(customer, [{"sku": "mug", "quantity": 1}], str(uuid4()))
+        for _ in range(2)
+    )
+    monkeypatch.setattr(
+        injection, "_draw", lambda _, delivery: delivery.envelope.stream == f"order-{late.order_id}"
+    )
+    switch_on(customer, "orders", "out_of_order", amount=5000)
+    for name in ("payment", "inventory", "confirmation", "notification", "orders"):
+        drain.drain(registry.processor(name))
+    assert list(OrderSummary.objects.values_list("order_id", "status")) == [
+        (prompt.order_id, "confirmed")
+    ]
+    switch_off(customer)
+    settle()
+    assert set(OrderSummary.objects.values_list("status", flat=True)) == {"confirmed"}
+    assert failures("orders") == 0
+    assert not list(verify())
+
+
+def test_what_everybody_feels_stands_on_everybodys_pages(customer: User) -> None:
+    learner = person("teacher")
+    switch_on(customer, "payment", "lose_bell")
+    switch_on(customer, "payment", "slow")
+    (notice,) = shown.felt_faults(learner)
+    assert notice.words == "payment: lose the bell, set by customer"
+    assert len(shown.felt_faults(customer)) == 2
+
+
+def test_switching_is_audited(customer: User) -> None:
+    switch_on(customer, "payment", "slow", amount=20)
+    switch_off(customer)
+    entries = AuditEntry.objects.order_by("id").values_list("who", "action", "target")
+    assert list(entries) == [
+        ("customer", "fault_on", "payment: slow (20 ms)"),
+        ("customer", "fault_off", "payment: slow (20 ms)"),
+    ]
+
+
+def test_emptying_redis_drops_what_is_ours_and_nothing_else(empty_redis: redis.Redis) -> None:
+    empty_redis.set("somebody", "else")
+    empty_redis.set(injection.death_key(7), "1234")
+    bell.ring(["payment"])
+    assert injection.empty_redis() >= 1
+    assert sorted(empty_redis.keys()) == [b"flowdeck:killed:7", b"somebody"]
 
 
 def test_now_and_then_is_drawn_anew_for_each_attempt(customer: User) -> None:

@@ -2,13 +2,18 @@
 
 from processors.lab.lesson import Lesson
 from processors.lab.lessons import (
+    calls,
     consistency,
     coupling,
     duplicates,
     durability,
+    evolution,
     ordering,
+    patterns,
+    reading,
     retries,
     ripple,
+    sourcing,
     topologies,
     tracing,
 )
@@ -23,6 +28,11 @@ LESSONS: tuple[Lesson, ...] = (
     retries.LESSON,
     durability.LESSON,
     tracing.LESSON,
+    sourcing.LESSON,
+    evolution.LESSON,
+    reading.LESSON,
+    patterns.LESSON,
+    calls.LESSON,
 )
 BY_SLUG = {lesson.slug: lesson for lesson in LESSONS}
 

@@ -65,7 +65,7 @@ LESSON = Lesson(
         "The page shows your click at once, marked as not yet confirmed. When the card is "
         "declined, the claim is struck out and the reason stands below it. The stock that was "
         "reserved is given back.",
-        "A read model is written by a [[projection]], after the event. It is a little behind: the "
+        "A read model is written by a projection, after the event. It is a little behind: the "
         "evidence says how much.",
     ),
     action="Order with a card that is declined",
@@ -80,5 +80,6 @@ LESSON = Lesson(
         ),
         0,
         "A claim has to look like one, and a wrong one is corrected where it was shown.",
+        phrase="the claim is struck out and the reason stands below it",
     ),
 )

@@ -1,4 +1,4 @@
-"""Lesson 2: loose coupling; the notification fails, the order does not."""
+"""Lesson 2: loose coupling; the notification fails, the order does not; a newcomer joins."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from events.traces import Trace
 from processors.lab.lesson import Cell, Evidence, Lesson, Question
 from processors.lab.measured import (
     after,
@@ -21,6 +22,7 @@ from processors.lab.measured import (
     trace_of,
 )
 from processors.lab.runs import break_for
+from processors.lab.sandbox import LOYALTY, add_to
 from processors.models import LabRun
 
 _FAILURES = 2
@@ -30,6 +32,17 @@ def _start(user: Any, run: LabRun) -> dict[str, Any]:
     trace: UUID = uuid7()
     break_for(user, trace, ("notification", "fail_next", _FAILURES, 20))
     return {"trace": place(user, trace)}
+
+
+def _mend(user: Any, run: LabRun) -> None:
+    """Add the newcomer to what listens to the order's OrderConfirmed; the others are left alone."""
+    trace = trace_of(run)
+    confirmed = first(trace, "OrderConfirmed")
+    if trace is None or confirmed is None:
+        return
+    run.facts["others"] = len(trace.deliveries)
+    run.save(update_fields=["facts"])
+    add_to(LOYALTY, confirmed.row)
 
 
 def _evidence(run: LabRun) -> Evidence:
@@ -48,15 +61,39 @@ def _evidence(run: LabRun) -> Evidence:
     found.add("Customer told after", after(trace, "NotificationSent"), "late, but told")
     found.add(
         "Who listens to OrderConfirmed", listeners("OrderConfirmed"),
-        "from the registry: one more listener changes nobody else",
+        "from the registry: nobody who writes knows them",
     )  # fmt: skip
+    if "others" in run.facts:
+        _newcomer(found, run, trace)
     found.pictures.append(picture("Your order", "notification fails twice", trace))
-    if told and found.settled:
+    if told and found.settled and "others" not in run.facts:
+        found.mendable = True
         found.conclusion = (
             f"The order was {decided(trace).text}, the message came after "
             f"{after(trace, 'NotificationSent')}. Nobody waited for it."
         )
     return found
+
+
+def _newcomer(found: Evidence, run: LabRun, trace: Trace | None) -> None:
+    given = first(trace, "LabPointsGiven")
+    others = [d for d in (trace.deliveries if trace else []) if d.processor != LOYALTY]
+    before = [d for d in others if d.event.row.type != "LabPointsGiven"]
+    found.settled = found.settled and given is not None
+    found.add("The newcomer", stands(trace, LOYALTY), "it got the event by subscribing to it")
+    found.add(
+        "What it did", f"{given.row.data['points']} points" if given else "nothing yet",
+        "an event again, in the same trace",
+    )  # fmt: skip
+    found.add(
+        "Deliveries of the others", f"{len(before)}, before {run.facts['others']}",
+        "nobody was asked, nobody was changed",
+    )  # fmt: skip
+    if found.settled and given:
+        found.conclusion = (
+            f"A processor was added and gave {given.row.data['points']} points; the "
+            f"{len(before)} deliveries of the others are as they were."
+        )
 
 
 LESSON = Lesson(
@@ -67,20 +104,23 @@ LESSON = Lesson(
     text=(
         "When one program calls another, both have to work at the same moment: the caller fails "
         "with whom it calls. Here nobody calls anybody.",
-        "The experiment lets notification fail twice for your order. Its [[delivery]] is tried "
-        "again later, each [[attempt]] kept with its error. Payment and inventory have deliveries "
+        "The experiment lets notification fail twice for your order. Its delivery is tried "
+        "again later, each attempt kept with its error. Payment and inventory have deliveries "
         "of their own and go on.",
-        "In the same way somebody can be added: a new [[processor]] subscribes, and gets the "
-        "events. No line of the others changes.",
+        "In the same way somebody can be added: a new processor subscribes, and gets the "
+        "events, even those of the past. No line of the others changes.",
     ),
     action="Order while notification fails",
     start=_start,
     evidence=_evidence,
+    mend_label="Add a processor to the running system",
+    mend=_mend,
     question=Question(
         "Notification is down for an hour. What do customers notice?",
         ("Orders fail", "Orders are confirmed, the message comes an hour later", "Nothing at all"),
         1,
         "Each processor has its own deliveries. Those of notification wait or are tried again; "
         "the others are done in the meantime.",
+        phrase="Payment and inventory have deliveries of their own and go on",
     ),
 )

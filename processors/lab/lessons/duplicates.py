@@ -81,9 +81,9 @@ LESSON = Lesson(
     text=(
         "A worker can die after it did the work and before it said so. Then somebody else does it "
         "again: every message system delivers at least once. Whoever adds twice is wrong.",
-        "There are two guards. Write the effect and the [[delivery]]'s completion in one "
+        "There are two guards. Write the effect and the delivery's completion in one "
         "transaction: both or neither. Or, where the effect is outside, hand over an "
-        "[[idempotency key]] that is the same each time.",
+        "idempotency key that is the same each time.",
         "The experiment pays in five times and delivers each payment twice to three processors: "
         "without a guard, with a key, and in one transaction.",
     ),
@@ -100,5 +100,6 @@ LESSON = Lesson(
         1,
         "A call to the outside can't be rolled back. The provider has to recognise the second one, "
         "by its key.",
+        phrase="an idempotency key that is the same each time",
     ),
 )

@@ -1,4 +1,4 @@
-"""Lesson 8: a worker dies in mid-flight and bells are lost; nothing else is."""
+"""Lesson 8: a worker dies in mid-flight and Redis is emptied; nothing is lost."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from uuid_utils.compat import uuid7
 
 from events.models import Delivery, DeliveryState
 from events.templatetags.flowdeck import duration
+from processors import injection
 from processors.injection import death_key
 from processors.lab.lesson import Cell, Evidence, Lesson, Question
 from processors.lab.measured import decided, failures, picture, place, settled, trace_of
@@ -26,7 +27,14 @@ def _start(user: Any, run: LabRun) -> dict[str, Any]:
     bell = switch_on(user, "payment", "lose_bell", seconds=2)
     (fault,) = break_for(user, trace, ("confirmation", "kill_worker", None, 15))
     placed = [place(user, trace), *(place(user) for _ in range(_ORDERS - 1))]
-    return {"trace": placed[0], "traces": placed, "fault": fault, "bell": bell.pk}
+    emptied = injection.empty_redis()
+    return {
+        "trace": placed[0],
+        "traces": placed,
+        "fault": fault,
+        "bell": bell.pk,
+        "emptied": emptied,
+    }
 
 
 def _evidence(run: LabRun) -> Evidence:
@@ -43,6 +51,10 @@ def _evidence(run: LabRun) -> Evidence:
         "in the middle of a confirmation, its transaction open",
     )  # fmt: skip
     found.add("Bells of payment", _lost(run), "the sweep looks by itself, once a second")
+    found.add(
+        "Redis emptied", Cell(f"{run.facts.get('emptied', 0)} keys dropped", "dead"),
+        "queues, bells and groups, while the orders were under way",
+    )  # fmt: skip
     found.add("That order", decided(trace), "another worker took over")
     found.add("Failed attempts", str(len(failures(trace, "confirmation"))), "a death is no failure")
     found.add(
@@ -57,8 +69,8 @@ def _evidence(run: LabRun) -> Evidence:
     found.pictures.append(picture("The order whose worker died", "and went on", trace))
     if found.settled and killed:
         found.conclusion = (
-            f"{killed.capitalize()} died, bells were lost, and {confirmed} of {len(traces)} orders "
-            f"were confirmed, each once. All {total} deliveries are done."
+            f"{killed.capitalize()} died, Redis was emptied, and {confirmed} of {len(traces)} "
+            f"orders were confirmed, each once. All {total} deliveries are done."
         )
     return found
 
@@ -78,19 +90,19 @@ def _killed(run: LabRun) -> str:
 LESSON = Lesson(
     slug="durability",
     title="Durability",
-    sub="kill a worker, lose nothing",
+    sub="kill a worker, empty Redis",
     icon="skull",
     text=(
         "What is still to be done is a row in the database, committed together with the change "
-        "that caused it. Redis only carries [[bell]]s: there is work. A lost bell costs time, "
+        "that caused it. Redis only carries bells: there is work. A lost bell costs time, "
         "never an event.",
         "When a worker dies, the database rolls back what it had not committed and frees its "
-        "[[lane]]. Another worker reads the same row and does the work. Every worker looks for due "
-        "work once a second, in a [[sweep]], so nobody has to ring.",
-        "The experiment kills a worker process for real, in the middle of your order, and loses "
-        "the bells of payment meanwhile.",
+        "lane. Another worker reads the same row and does the work. Every worker looks for due "
+        "work once a second, in a sweep, so nobody has to ring.",
+        "The experiment kills a worker process for real, in the middle of your order, loses "
+        "the bells of payment, and empties Redis meanwhile.",
     ),
-    action="Kill a worker",
+    action="Kill a worker, empty Redis",
     start=_start,
     evidence=_evidence,
     question=Question(
@@ -98,5 +110,6 @@ LESSON = Lesson(
         ("All that were in Redis", "None"),
         1,
         "Redis holds bells, and bells carry no state. The deliveries are rows.",
+        phrase="What is still to be done is a row in the database",
     ),
 )

@@ -87,10 +87,10 @@ LESSON = Lesson(
     sub="why order is kept per key",
     icon="twice",
     text=(
-        "A failed [[attempt]] is made again later. If the next event of the same thing did not "
+        "A failed attempt is made again later. If the next event of the same thing did not "
         "wait, it would overtake: first cancelled, then created.",
-        "So order is kept per [[key]]: the stream, unless the event names a field. What follows a "
-        "failed one with the same key is [[parked]]. Other keys go on, in their own [[lane]]s.",
+        "So order is kept per key: the stream, unless the event names a field. What follows a "
+        "failed one with the same key is parked. Other keys go on, in their own lanes.",
         "The experiment publishes the same eight steps twice. Steps 2 and 5 fail at their first "
         "try. Once all steps share a key, once each has its own.",
     ),
@@ -102,5 +102,6 @@ LESSON = Lesson(
         ("Yes, all events are", "No: each order is a key of its own"),
         1,
         "Order costs waiting, so it is kept only where it means something: within one key.",
+        phrase="So order is kept per key",
     ),
 )

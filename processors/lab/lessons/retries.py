@@ -77,11 +77,11 @@ LESSON = Lesson(
     sub="one bad message, the rest go on",
     icon="dead-letters",
     text=(
-        "Most failures pass: a restart, a short outage. So a failed [[attempt]] is made again, "
+        "Most failures pass: a restart, a short outage. So a failed attempt is made again, "
         "later each time (backoff), and at random within that time (jitter), or everybody would "
         "come back at the same moment.",
-        "Some never pass. When the attempts are used up, the delivery becomes a [[dead letter]]: "
-        "it is kept with every error and waits for a person. What has the same [[key]] waits "
+        "Some never pass. When the attempts are used up, the delivery becomes a dead letter: "
+        "it is kept with every error and waits for a person. What has the same key waits "
         "behind it; everything else goes on.",
         "First the cause is mended, then the letter is retried. The event itself is never changed.",
     ),
@@ -99,5 +99,6 @@ LESSON = Lesson(
         ),
         0,
         "Who retries at once, and all together, keeps an overloaded service down.",
+        phrase="or everybody would come back at the same moment",
     ),
 )

@@ -41,10 +41,10 @@ LESSON = Lesson(
     sub="place an order and follow it",
     icon="trace",
     text=(
-        "An [[event]] is a fact: something happened, and it will always have happened. The shop "
+        "An event is a fact: something happened, and it will always have happened. The shop "
         "writes OrderCreated into the log and is done. It calls nobody.",
-        "[[Processor]]s have said which events they listen to. The [[broker topology]] brings each "
-        "of them its own [[delivery]]. What they do, they write down as events again, and so one "
+        "Processors have said which events they listen to. The broker topology brings each "
+        "of them its own delivery. What they do, they write down as events again, and so one "
         "order ripples through the whole system.",
     ),
     action="Place an order",
@@ -56,5 +56,6 @@ LESSON = Lesson(
         2,
         "Confirmation writes OrderConfirmed and knows nobody. Notification has subscribed to it; "
         "the table above shows who listens to what.",
+        phrase="Processors have said which events they listen to",
     ),
 )

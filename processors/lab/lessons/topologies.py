@@ -82,7 +82,7 @@ LESSON = Lesson(
     icon="flow",
     text=(
         "With a broker, processors listen to each other's events and nobody is in charge: the "
-        "[[broker topology]]. With a [[mediator topology]], one processor holds the plan and asks "
+        "broker topology. With a mediator topology, one processor holds the plan and asks "
         "for each next step.",
         "The same payment, inventory and notification do the same work in both. What changes is "
         "who knows the plan, how many messages it takes, and what a stopped part holds up.",
@@ -103,5 +103,6 @@ LESSON = Lesson(
         1,
         "The mediator is the plan: one module names every step and what undoes it. With a broker "
         "the plan is spread over all who listen.",
+        phrase="one processor holds the plan and asks for each next step",
     ),
 )

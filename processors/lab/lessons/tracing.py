@@ -10,23 +10,17 @@ from django.db.models import Count
 
 from events.models import Delivery, DeliveryState, Event
 from events.traces import load_trace
-from processors import orders
 from processors.lab.lesson import Cell, Evidence, Lesson, Question
-from processors.lab.measured import SEED, decided, picture, place
-from processors.models import Checkout, LabRun, Product
+from processors.lab.measured import SEED, decided, picture, place_scenarios
+from processors.models import LabRun
 
-_ORDERS = 40
+_ORDERS = 200
 
 
 def _start(user: Any, run: LabRun) -> dict[str, Any]:
-    place(user)  # there are products, and enough of them
-    sku = Product.objects.order_by("order", "sku").values_list("sku", flat=True)[0]
-    items = [{"sku": sku, "quantity": 1}]
     scenarios = [""] * _ORDERS
     scenarios[random.Random(SEED).randrange(_ORDERS)] = "sold_out_at_once"  # noqa: S311
-    ids = orders.place_many(user, [(items, scenario) for scenario in scenarios])
-    traces = Checkout.objects.filter(pk__in=ids).values_list("correlation_id", flat=True)
-    return {"traces": [str(trace) for trace in traces]}
+    return {"traces": list(place_scenarios(user, scenarios).values())}
 
 
 def _evidence(run: LabRun) -> Evidence:
@@ -74,17 +68,17 @@ def _chain(event: Event, own: dict[Any, Event]) -> list[Event]:
 LESSON = Lesson(
     slug="tracing",
     title="Correlation and tracing",
-    sub="one cause among forty orders",
+    sub="one cause among 200 orders",
     icon="search",
     text=(
         "When nobody calls anybody, there is no call stack to read. Instead every event carries "
-        "two ids. The [[correlation id]] is shared by all that one request set off; the "
-        "[[causation id]] names the event that directly caused this one.",
+        "two ids. The correlation id is shared by all that one request set off; the "
+        "causation id names the event that directly caused this one.",
         "The first picks one order's events out of all. The second leads from a failure back to "
-        "where it began, step by step. Together they make the [[trace]].",
-        "The experiment places forty orders at once, and one of them fails.",
+        "where it began, step by step. Together they make the trace.",
+        "The experiment places 200 orders at once, and one of them fails.",
     ),
-    action="Place forty orders",
+    action="Place 200 orders",
     start=_start,
     evidence=_evidence,
     question=Question(
@@ -93,5 +87,6 @@ LESSON = Lesson(
         1,
         "The correlation id only says that they belong together. The causation id says which one "
         "caused which.",
+        phrase="the causation id names the event that directly caused this one",
     ),
 )
