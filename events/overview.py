@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.db import connection
 
+from events.conf import conf
 from events.models import Delivery, DeliveryState, Event, Lane, ProcessorState, Worker
 from events.registry import Processor, registry
 
@@ -20,6 +21,7 @@ COUNTED = 20_000
 
 _SAMPLE = 2_000  # newest deliveries that tell the rate
 _MINUTE = timedelta(seconds=60)
+_CLAIM = timedelta(seconds=5)  # a batch ends sooner; an older claim did not end well
 _ALIVE = timedelta(seconds=15)  # workers say every 5 s that they are alive
 _PATIENCE = timedelta(seconds=10)  # work may be due that long before anybody is missed
 
@@ -36,6 +38,30 @@ _OLDEST = {
     "sqlite": f"""(SELECT min(d.position) FROM events_delivery d
       WHERE d.processor = p.name AND {_UNFINISHED})""",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class LaneState:
+    """A lane: ``held`` while a worker works on it, ``careful`` while it is worked on one delivery
+    at a time since workers died on it, else ``free``. ``worker`` is who held it last."""
+
+    number: int
+    state: str
+    worker: str
+
+    @property
+    def x(self) -> int:
+        """Where it is drawn."""
+        return (self.number - 1) * 7
+
+    @classmethod
+    def of(cls, number: int, lane: Lane, now: datetime) -> LaneState:
+        """As it is ``now``."""
+        leased = lane.lease_expires_at is not None and lane.lease_expires_at > now
+        claimed = lane.claims > 0 and lane.claimed_at is not None and lane.claimed_at > now - _CLAIM
+        careful = lane.suspect is not None or lane.claims > conf().CRASHES
+        state = "careful" if careful else "held" if leased or claimed else "free"
+        return cls(number, state, lane.worker)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +86,12 @@ class ProcessorRow:
     lanes: int
     leased: int
     workers: tuple[str, ...]
+    lane_states: tuple[LaneState, ...] = ()
+
+    @property
+    def held(self) -> int:
+        """How many of its lanes a worker holds."""
+        return sum(lane.state != "free" for lane in self.lane_states)
 
     @property
     def at_least(self) -> bool:
@@ -84,6 +116,16 @@ class Overview:
     workers: list[Worker]
     as_of: datetime
     idle_since: datetime | None = None
+
+    @property
+    def lanes_of(self) -> dict[str, list[str]]:
+        """Per worker alive the lanes that it holds, as ``payment 3``."""
+        found: dict[str, list[str]] = {worker.name: [] for worker in self.workers}
+        for row in self.rows:
+            for lane in row.lane_states:
+                if lane.state != "free" and lane.worker in found:
+                    found[lane.worker].append(f"{row.name} {lane.number}")
+        return found
 
     @property
     def nobody_works(self) -> bool:
@@ -206,6 +248,10 @@ def _row(
         lanes=len(lanes),
         leased=len(leased),
         workers=tuple(sorted({lane.worker for lane in leased})),
+        lane_states=tuple(
+            LaneState.of(number, lane, now)
+            for number, lane in enumerate(sorted(lanes, key=lambda one: one.first_slot), 1)
+        ),
     )
 
 

@@ -2,8 +2,11 @@
 
 from typing import Any
 
+from django.db import connection
+
 from events.dashboard.navigation import Count, register
 from events.models import Delivery, DeliveryState
+from events.registry import registry
 
 _COUNTED = 1_000
 
@@ -17,21 +20,36 @@ def dead_letters(user: Any) -> Count | None:
     return Count(f"{_COUNTED:,}+" if number > _COUNTED else str(number), alert=True)
 
 
-register("Watch", "Timeline", "events:timeline", "timeline", 5, "view_log")
-register("Watch", "Event log", "events:log", "log", 10, "view_log")
-register("Watch", "Traces", "events:traces", "trace", 20, "view_log")
-register("Watch", "Flow map", "events:flow", "flow", 30, "view_processors")
-register("Operate", "Processors", "events:processors", "processors", 10, "view_processors")
-register("Operate", "Replay", "events:replay", "replay", 30, "view_replay")
-register("Learn", "Catalog", "events:catalog", "catalog", 20, "view_log")
+def under_way() -> Count | None:
+    """How many traces still have something to do, among the first unfinished deliveries."""
+    query = f"""
+        SELECT count(DISTINCT e.correlation_id), count(*) FROM (
+          SELECT d.position FROM events_delivery d
+          WHERE d.state IN ('pending', 'retrying') LIMIT {_COUNTED}
+        ) AS unfinished JOIN events_event e ON e.position = unfinished.position
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        traces, deliveries = cursor.fetchone()
+    more = "+" if deliveries == _COUNTED else ""
+    return Count(f"{traces:,}{more} live") if traces else None
+
+
+def types(user: Any) -> Count:
+    """How many are declared."""
+    return Count(str(len(registry.event_types)))
+
+
+register("Watch", "Timeline", "events:timeline", "timeline", 5, "view_log", key="t", tab=True)
+register("Watch", "Event log", "events:log", "log", 10, "view_log", key="e")
+register("Watch", "Traces", "events:traces", "trace", 20, "view_log", key="r", tab=True)
+register("Watch", "Flow map", "events:flow", "flow", 30, "view_processors", key="f", tab=True)
+register("Operate", "Processors", "events:processors", "processors", 10, "view_processors", key="o")
+register("Operate", "Replay", "events:replay", "replay", 30, "view_replay", key="p")
+register("Learn", "Catalog", "events:catalog", "catalog", 20, "view_log", types, key="c")
 register(
-    "Operate",
-    "Dead letters",
-    "events:dead_letters",
-    "dead-letters",
-    5,
-    "view_dead_letters",
-    dead_letters,
-)
-register("Operate", "Audit", "events:audit", "log", 30, "view_audit")
+    "Operate", "Dead letters", "events:dead_letters", "dead-letters", 5, "view_dead_letters",
+    dead_letters, key="d", tab=True,
+)  # fmt: skip
+register("Operate", "Audit", "events:audit", "log", 30, "view_audit", key="a")
 register("Learn", "Design review", "events:design_review", "check", 30, "view_log")

@@ -17,7 +17,8 @@ from events.dashboard.page import requires
 @requires("view_log")
 @requires("view_processors")
 def flow(request: HttpRequest) -> HttpResponse:
-    """The map. ``?focus=type:<name>`` draws its neighbourhood, ``?models=1`` read models too.
+    """The map. ``?focus=type:<name>`` draws its neighbourhood, ``?models=1`` read models too,
+    ``?unused=1`` what never got anything.
 
     ``?node=<kind>:<name>`` opens the panel beside it; for htmx the answer is the panel alone.
     """
@@ -37,5 +38,6 @@ def context_of(choice: Choice, facts: Facts) -> dict[str, Any]:
         "map": FlowMap.of(facts, choice),
         "choice": choice,
         "live_view": f"flow:{choice.query(node='')}",
+        "unused_url": choice.query(unused="" if choice.unused else "1"),
         "models_url": choice.query(models="" if choice.models else "1"),
     }

@@ -37,6 +37,12 @@ class Node:
         return self.row is not None and bool(self.row.declared and self.row.declared.replayable)
 
     @property
+    def asks(self) -> bool:
+        """Whether a processor has something to say, however quiet it is."""
+        row = self.row
+        return row is not None and bool(row.waiting or row.dead or row.paused_at)
+
+    @property
     def role(self) -> str:
         """Shape of a type's glyph."""
         declared = registry.event_types.get(self.name)

@@ -23,21 +23,27 @@ FITS = 1_560
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What of the map is asked for: around ``focus``, with read models, ``node`` selected."""
+    """What of the map is asked for: around ``focus``, with read models, with processors that never
+    got anything (``unused``), ``node`` selected."""
 
     focus: str = ""
     models: bool = False
     node: str = ""
+    unused: bool = False
 
     @classmethod
     def of(cls, query: Mapping[str, Any]) -> Choice:
         """From untrusted parameters."""
         text = {name: str(query.get(name, ""))[:120] for name in ("focus", "node")}
-        return cls(text["focus"], query.get("models") == "1", text["node"])
+        models, unused = (query.get(name) == "1" for name in ("models", "unused"))
+        return cls(text["focus"], models, text["node"], unused)
 
     def query(self, **changes: Any) -> str:
         """The parameters of an address, with some changed: ``?focus=type%3AProbed``."""
-        values = {"focus": self.focus, "models": "1" if self.models else "", "node": self.node}
+        values = {
+            "focus": self.focus, "models": "1" if self.models else "",
+            "unused": "1" if self.unused else "", "node": self.node,
+        }  # fmt: skip
         values |= changes
         return "?" + urlencode({name: value for name, value in values.items() if value})
 
@@ -80,7 +86,8 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class FlowMap:
-    """All that the page shows. ``hidden`` counts the read models that are not drawn."""
+    """All that the page shows. ``hidden`` counts the read models that are not drawn, ``unused``
+    what was never used, drawn or not."""
 
     facts: Facts
     choice: Choice
@@ -88,6 +95,7 @@ class FlowMap:
     lines: list[Line]
     layout: Layout
     hidden: int
+    unused: int
 
     @classmethod
     def of(cls, facts: Facts, choice: Choice) -> FlowMap:
@@ -109,7 +117,8 @@ class FlowMap:
         lines = [_line(edge, layout, facts.nodes) for edge in ordered]
         drawn = {node.key for node in nodes.values() if node.is_projection}
         models = {key for key, node in facts.nodes.items() if node.is_projection}
-        return cls(facts, choice, places, lines, layout, len(models - drawn))
+        unused = len(_unused(facts))
+        return cls(facts, choice, places, lines, layout, len(models - drawn), unused)
 
     @property
     def fit(self) -> str:
@@ -143,9 +152,28 @@ def _shown(facts: Facts, choice: Choice) -> set[str]:
         for key, node in facts.nodes.items()
         if choice.models or not node.is_projection or key in asked
     }
+    if not choice.unused:
+        shown -= _unused(facts) - asked
     if choice.focus in facts.nodes:
         shown &= _around(choice.focus, facts.edges)
     return shown
+
+
+def _unused(facts: Facts) -> set[str]:
+    """Processors that never got or wrote anything, with the types that only they know.
+
+    Nothing while the log is empty: then the map shows what is declared.
+    """
+    known = facts.nodes.values()
+    seen = {n.key for n in known if n.kind == TYPE and n.status and n.status.last_position}
+    if not seen:
+        return set()
+    used = {end for link in facts.edges if seen.intersection(link) for end in link} | seen
+    idle = {n.key for n in known if n.kind == PROCESSOR and n.key not in used and not n.asks}
+    kept = {end for link in facts.edges if not idle.intersection(link) for end in link}
+    return idle | {
+        end for link in facts.edges if idle.intersection(link) for end in link if end not in kept
+    }
 
 
 def _around(focus: str, edges: Iterable[Link]) -> set[str]:

@@ -22,6 +22,8 @@ logger = logging.getLogger("events.dashboard")
 
 SECTIONS = ("Shop", "Watch", "Operate", "Learn")
 THEMES = ("light", "dark")
+TABS = 5
+"""Entries in the tab bar of narrow screens; the others stand behind "More"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,10 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry. ``count`` gets the user and answers a Count, or None for nothing to say."""
+    """One entry. ``count`` gets the user and answers a Count, or None for nothing to say.
+
+    ``key`` opens it after a ``g``. ``tab`` keeps it in the tab bar of narrow screens.
+    """
 
     section: str
     label: str
@@ -43,6 +48,8 @@ class Entry:
     order: int
     permission: str | None = None
     count: Callable[[Any], Count | None] | None = None
+    key: str = ""
+    tab: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +74,14 @@ def register(
     order: int,
     permission: str | None = None,
     count: Callable[[Any], Count | None] | None = None,
+    key: str = "",
+    tab: bool = False,
 ) -> None:
     """Add an entry (``icon`` names a symbol of templates/shell/icons.html).
 
     Registering a ``url_name`` again replaces its entry.
     """
-    _entries[url_name] = Entry(section, label, url_name, icon, order, permission, count)
+    _entries[url_name] = Entry(section, label, url_name, icon, order, permission, count, key, tab)
 
 
 def register_notices(notices: Callable[[Any], list[Notice]]) -> None:
@@ -89,6 +98,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
         "notices": _notices_for(request),
         "theme": theme if theme in THEMES else "",
         "demo": getattr(settings, "DEMO", False),
+        "role": _role(request),
         "may_watch_log": bool(_user(request) and access.can(request.user, "view_log")),
     }
 
@@ -100,10 +110,11 @@ def _sections(request: HttpRequest) -> list[dict[str, Any]]:
     items = [item for entry in sorted(_entries.values(), key=_rank) if (item := _item(entry, user))]
     here = max((i["url"] for i in items if request.path.startswith(i["url"])), key=len, default="")
     sections: dict[str, list[dict[str, Any]]] = {}
-    for place, item in enumerate(items, 1):
+    tabs = sorted(items, key=lambda item: not item["tab"])[:TABS]
+    for item in items:
         active = item["url"] == here and (here != "/" or request.path == "/")
         sections.setdefault(item.pop("section"), []).append(
-            {**item, "place": place, "active": active}
+            {**item, "tab": item in tabs, "active": active}
         )
     return [{"title": title, "items": shown} for title, shown in sections.items()]
 
@@ -111,6 +122,15 @@ def _sections(request: HttpRequest) -> list[dict[str, Any]]:
 def _notices_for(request: HttpRequest) -> list[Notice]:
     user = _user(request)
     return [notice for tell in _notices for notice in tell(user)] if user else []
+
+
+def _role(request: HttpRequest) -> str:
+    """What the person is, where their name does not say it already."""
+    user = _user(request)
+    if user is None:
+        return ""
+    roles = access.roles_of(user) - {user.get_username()}
+    return ", ".join(sorted(roles))
 
 
 def _user(request: HttpRequest) -> Any:
@@ -135,14 +155,11 @@ def _item(entry: Entry, user: Any) -> dict[str, Any] | None:
         "slug": entry.url_name.replace(":", "-"),
         "count": count.text if count else "",
         "alert": bool(count and count.alert),
+        "key": entry.key,
+        "tab": entry.tab,
     }
 
 
 def _rank(entry: Entry) -> tuple[int, str, int, str]:
     known = SECTIONS.index(entry.section) if entry.section in SECTIONS else len(SECTIONS)
     return known, entry.section, entry.order, entry.label
-
-
-register("Watch", "Event log", "events:log", "log", 10, "view_log")
-register("Watch", "Traces", "events:traces", "trace", 20, "view_log")
-register("Operate", "Processors", "events:processors", "processors", 10, "view_processors")

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST
 from events import pause as switch
 from events.access import can
 from events.dashboard.page import requires
+from events.dashboard.run_times import run_times
 from events.errors import UnknownProcessor
 from events.overview import overview
 from events.registry import registry
@@ -63,6 +64,7 @@ def _page(
 ) -> HttpResponse:
     context |= {
         "overview": overview(),
+        "times": run_times(),
         "may_pause": can(request.user, "pause_processor"),
         "asked": asked if asked in registry.processors else "",
     }

@@ -1,4 +1,4 @@
-"""How long the processors' runs took lately and how many failed, from a fixed number of rows."""
+"""How long deliveries waited and ran lately and how many failed, from a fixed number of rows."""
 
 from __future__ import annotations
 
@@ -13,17 +13,20 @@ from events.models import Delivery, DeliveryState
 SAMPLE = 2_000
 """Newest deliveries looked at."""
 
-Row = tuple[str, str, int, datetime | None, datetime | None]
+Row = tuple[str, str, int, datetime | None, datetime | None, datetime]
 
 
 @dataclass(frozen=True, slots=True)
 class RunTimes:
-    """Of one processor: seconds of its runs (None if there was none), attempts and failures."""
+    """Of one processor: seconds of its runs (None if there was none), attempts and failures, and
+    seconds from the event to the run, of those that succeeded at once."""
 
     p50: float | None
     p99: float | None
     attempts: int
     failures: int
+    wait_p50: float | None = None
+    wait_p99: float | None = None
 
     @property
     def failed(self) -> float | None:
@@ -37,7 +40,7 @@ UNKNOWN = RunTimes(None, None, 0, 0)
 def run_times() -> dict[str, RunTimes]:
     """By name of the processor, in one query; those not in the sample are left out."""
     newest = Delivery.objects.order_by("-id").values_list(
-        "processor", "state", "attempts", "started_at", "finished_at"
+        "processor", "state", "attempts", "started_at", "finished_at", "event__recorded_at"
     )[:SAMPLE]
     rows: dict[str, list[Row]] = defaultdict(list)
     for row in newest:
@@ -55,9 +58,17 @@ def percentile(values: Sequence[float], percent: float) -> float | None:
 def _of(rows: Sequence[Row]) -> RunTimes:
     seconds = sorted(
         max(0.0, (finished - started).total_seconds())
-        for _, state, _, started, finished in rows
+        for _, state, _, started, finished, _ in rows
         if state == DeliveryState.DONE and started is not None and finished is not None
+    )
+    waits = sorted(
+        max(0.0, (started - recorded).total_seconds())
+        for _, state, attempts, started, _, recorded in rows
+        if state == DeliveryState.DONE and attempts == 1 and started is not None
     )
     attempts = sum(row[2] for row in rows)
     done = sum(row[1] == DeliveryState.DONE and row[2] > 0 for row in rows)
-    return RunTimes(percentile(seconds, 50), percentile(seconds, 99), attempts, attempts - done)
+    return RunTimes(
+        percentile(seconds, 50), percentile(seconds, 99), attempts, attempts - done,
+        percentile(waits, 50), percentile(waits, 99),
+    )  # fmt: skip

@@ -26,7 +26,7 @@ def _notices(user: Any) -> list[navigation.Notice]:
 
 
 if faults.allowed():
-    navigation.register("Learn", "Lab", "lab:lab", "lab", 10, "use_lab", count=_progress)
+    navigation.register("Learn", "Lab", "lab:lab", "lab", 10, "use_lab", count=_progress, key="l")
     navigation.register_notices(_notices)
 live.register("experiment", ExperimentView)
 hues.assign(

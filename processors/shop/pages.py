@@ -23,7 +23,7 @@ def _record(stream: str) -> records.Record | None:
     return records.Record(f"Order {number}", reverse("shop:shop")) if number.isdigit() else None
 
 
-navigation.register("Shop", "Shop", "shop:shop", "shop", 10, count=_open_orders)
+navigation.register("Shop", "Shop", "shop:shop", "shop", 10, count=_open_orders, key="s", tab=True)
 navigation.register("Shop", "Outbox", "shop:outbox", "outbox", 20)
 live.register("orders", OrdersView)
 live.register("stock", StockView)

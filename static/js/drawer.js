@@ -1,5 +1,5 @@
-// The drawer beside a list: a row opens it, Esc closes it, j and k walk, the address holds the
-// selection. Focus goes back to the row it came from.
+// The drawer beside a list: a row opens it, Esc closes it, j and k walk, c keeps only
+// its correlation, the address holds the selection. Focus goes back to the row it came from.
 
 import { named } from "./behaviour.js";
 
@@ -38,6 +38,7 @@ named("drawer", (drawer) => {
   const keys = (event) => {
     if (event.target.matches("input, textarea, select") || event.metaKey || event.ctrlKey || event.altKey) return;
     if (event.key === "Escape") close();
+    if (event.key === "c") selected()?.querySelector("a.corr")?.click();
     const step = { j: 1, k: -1 }[event.key];
     if (!step) return;
     const all = rows();

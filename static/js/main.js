@@ -1,5 +1,6 @@
 // What every page does. Pages with behaviours of their own load them in their `scripts` block.
 
+import "./keys.js"; // first: what follows a g means nothing else
 import "./theme.js";
 import "./connection.js";
 import "./live.js";
@@ -7,5 +8,4 @@ import "./time.js";
 import "./menu.js";
 import "./search.js";
 import "./toasts.js";
-import "./keys.js";
 import "./copy.js";

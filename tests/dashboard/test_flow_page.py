@@ -188,3 +188,18 @@ def test_the_number_of_queries_is_constant(viewer: Client, django_assert_num_que
         with django_assert_num_queries(19):  # and failures
             viewer.get("/flow/?node=processor:probe.atomic")
     assert Attempt.objects.count() == 1
+
+
+def test_what_was_never_used_is_hidden_until_asked_for(operator: Client) -> None:
+    assert "Never used" not in operator.get("/flow/").content.decode(), "all is declared only"
+    publish(Probed(n=1), stream="probe-1")
+    settle()
+    page = operator.get("/flow/").content.decode()
+    assert 'data-node="type:OrderCreated"' not in page
+    assert 'data-node="type:Probed"' in page
+    assert "Never used" in page
+    for query in ("unused=1", "focus=type:OrderCreated", "node=processor:payment"):
+        page = operator.get(f"/flow/?{query}").content.decode()
+        assert 'data-node="processor:payment"' in page
+    pause("payment", by="mara", reason="x")
+    assert 'data-node="processor:payment"' in operator.get("/flow/").content.decode()

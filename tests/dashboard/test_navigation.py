@@ -6,7 +6,8 @@ import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.test import RequestFactory
 
-from events.dashboard.navigation import navigation
+from events.dashboard import entries  # noqa: F401 (importing it registers them)
+from events.dashboard.navigation import TABS, navigation
 from tests.accounts import person
 
 pytestmark = pytest.mark.django_db
@@ -38,3 +39,16 @@ def test_a_theme_of_ones_own_making_is_ignored() -> None:
     request.user = AnonymousUser()
     request.COOKIES["theme"] = '"><script>'
     assert navigation(request)["theme"] == ""
+
+
+def test_a_narrow_screen_has_five_tabs() -> None:
+    def tabs(user: object) -> list[str]:
+        request = RequestFactory().get("/")
+        request.user = user
+        sections = navigation(request)["nav_sections"]
+        return [item["label"] for one in sections for item in one["items"] if item["tab"]]
+
+    customer = tabs(person("customer"))
+    assert tabs(person("operator")) == ["Shop", "Timeline", "Traces", "Flow map", "Dead letters"]
+    assert len(customer) <= TABS
+    assert "Outbox" in customer

@@ -10,7 +10,8 @@ from django.test import Client
 
 from events import overview as overview_module
 from events import pause, publish
-from events.models import Delivery, ProcessorState, Worker
+from events.dashboard.run_times import run_times
+from events.models import Delivery, Lane, ProcessorState, Worker
 from events.overview import overview
 from events.testing import settle
 from tests.probe.events import Probed
@@ -134,8 +135,34 @@ def test_the_number_of_queries_is_constant(
     operator: Client, django_assert_num_queries: Any
 ) -> None:
     publish(Probed(n=1), stream="probe-1")
-    with django_assert_num_queries(14):  # shell 8, overview 6
+    with django_assert_num_queries(15):  # shell 8, overview 6, run times
         operator.get("/processors/")
     publish(*[Probed(n=n) for n in range(50)], stream="probe-1")
-    with django_assert_num_queries(14):
+    with django_assert_num_queries(15):
         operator.get("/processors/")
+
+
+def test_lanes_tell_who_holds_them(operator: Client) -> None:
+    now = datetime.now(UTC)
+    Worker.objects.create(name="host:1", started_at=now, seen_at=now)
+    publish(Probed(n=1), stream="probe-1")
+    settle()
+    lane = Lane.objects.filter(processor="probe.batch").order_by("first_slot")[2]
+    Lane.objects.filter(pk=lane.pk).update(claims=1, claimed_at=now, worker="host:1")
+    assert overview().lanes_of["host:1"] == ["probe.batch 3"]
+    page = operator.get("/processors/").content.decode()
+    assert "holds probe.batch 3" in page
+    assert "1 held, 3 by host:1" in page
+    Lane.objects.filter(pk=lane.pk).update(claimed_at=now - timedelta(minutes=1))
+    assert row().held == 0, "its worker did not come back"
+    Lane.objects.filter(pk=lane.pk).update(claims=9)
+    assert row().lane_states[2].state == "careful"
+
+
+def test_waits_and_runs_are_told_in_percentiles(operator: Client) -> None:
+    publish(*[Probed(n=n) for n in range(5)], stream="probe-1")
+    settle()
+    times = run_times()["probe.batch"]
+    assert times.wait_p50 is not None
+    assert times.wait_p50 <= (times.wait_p99 or 0)
+    assert times.p50 is not None
