@@ -31,9 +31,14 @@ class EventsConfig(AppConfig):
 
 
 def _after_migrate(**_: Any) -> None:
-    """Lanes of declared processors exist from the start; the tables may just have been emptied."""
-    from events import lanes
+    """Lanes and roles exist from the start; the tables may just have been emptied."""
+    from django.contrib.auth.models import Group
+
+    from events import access, lanes
     from events.registry import registry
 
     lanes.forget_created()
     lanes.create_missing(registry.processors.values())
+    Group.objects.bulk_create(
+        [Group(name=role) for role in sorted(access.roles())], ignore_conflicts=True
+    )

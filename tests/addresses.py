@@ -10,6 +10,7 @@ from typing import Any
 from django.urls import URLPattern, URLResolver, get_resolver
 
 _PLACEHOLDER = re.compile(r"<(?:\w+:)?(\w+)>")
+_GROUP = re.compile(r"\(\?P(<\w+>)[^)]*\)")  # of a regular expression
 _ANCHORS = re.compile(r"\^|\\Z|\$|(?<=/)\?$")
 
 
@@ -40,9 +41,9 @@ def addresses() -> list[Address]:
 
 def _below(patterns: list[Any], before: str, namespace: str) -> Iterator[Address]:
     for one in patterns:
-        pattern = before + _ANCHORS.sub("", str(one.pattern))
+        pattern = before + _GROUP.sub(r"\1", _ANCHORS.sub("", str(one.pattern)))
         if isinstance(one, URLResolver):
             yield from _below(one.url_patterns, pattern, one.namespace or namespace)
         elif isinstance(one, URLPattern):
-            name = str(one.name or one.lookup_str)
+            name = str(one.name or one.lookup_str.rpartition(".")[2])
             yield Address(f"{namespace}:{name}" if namespace else name, pattern)

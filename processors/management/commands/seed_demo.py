@@ -18,7 +18,6 @@ from events.store import append_old
 from processors.domain_events import InventoryReplenished, stream_of
 from processors.models import Checkout, Product
 
-ROLES = ("customer", "viewer", "operator", "teacher", "admin")
 PRODUCTS = (
     ("desk-lamp", "Desk lamp", "59.00", 400),
     ("mug", "Mug", "14.00", 900),
@@ -32,17 +31,15 @@ OLD_CUSTOMER = "teacher"  # not the customer: their list is for what they order 
 
 
 class Command(BaseCommand):
-    """Create demo accounts (demo mode only), roles and products."""
+    """Create demo accounts (demo mode only) and products."""
 
-    help = "Create the demo's accounts, roles and products; what is there already is left alone."
+    help = "Create the demo's accounts and products; what is there already is left alone."
 
     def handle(self, **options: Any) -> None:
         """Run the command."""
         if not settings.DEMO:
             raise CommandError("Demo data exists in demo mode only (FLOWDECK_DEMO=1).")
         with transaction.atomic():
-            for role in ROLES:
-                Group.objects.get_or_create(name=role)
             for account in settings.DEMO_ACCOUNTS:
                 _create_account(account)
             if _create_products():

@@ -1,0 +1,1 @@
+"""Who gets what, everywhere: the table, and the ways to find out what is really so."""
