@@ -91,9 +91,11 @@ def append_old(
         dialect().append(cursor, [row], fan_out)
 
 
-def read_stream(name: str, after: int = 0) -> list[StoredEvent]:
+def read_stream(name: str, after: int = 0, upto: int | None = None) -> list[StoredEvent]:
     """The events of one stream with a sequence above ``after``, oldest first."""
-    return _select("WHERE stream = %s AND sequence > %s ORDER BY sequence", [name, after])
+    bound, more = ("", []) if upto is None else (" AND sequence <= %s", [upto])
+    where = f"WHERE stream = %s AND sequence > %s{bound} ORDER BY sequence"
+    return _select(where, [name, after, *more])
 
 
 def read_streams(names: Iterable[str]) -> dict[str, list[StoredEvent]]:

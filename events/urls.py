@@ -18,6 +18,7 @@ from events.dashboard import (
     reveal,
     saved_views,
     search,
+    streams,
     timeline,
     traces,
 )
@@ -36,6 +37,8 @@ urlpatterns = [
     path("traces/compare/", traces.compare, name="compare_traces"),
     path("traces/<uuid:correlation_id>/", traces.trace, name="trace"),
     path("traces/<uuid:correlation_id>/mermaid/", traces.mermaid, name="mermaid"),
+    path("streams/", streams.streams, name="streams"),
+    path("streams/<path:stream>/", streams.travel, name="stream"),
     path("catalog/", catalog.catalog, name="catalog"),
     path("catalog/<path:name>/", catalog.event_type, name="event_type"),
     path("flow/", flow.flow, name="flow"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,6 +68,12 @@ def contents(number: int | None = None) -> dict[str, Any]:
         shown = ReplayRun.objects.get(pk=number)
     models = [Model(p, _verdict_of(p.name, listed)) for p in replayable([])]
     return {"models": models, "runs": listed, "run": shown}
+
+
+def newest_verdicts(names: Iterable[str]) -> dict[str, ReplayRun]:
+    """For each projection the newest run that said whether its read model is right, if any."""
+    listed = list(ReplayRun.objects.all()[:_LISTED])
+    return {name: run for name in names if (run := _verdict_of(name, listed)) is not None}
 
 
 def _verdict_of(name: str, listed: list[ReplayRun]) -> ReplayRun | None:

@@ -6,8 +6,11 @@ from typing import Any
 
 from django.urls import reverse
 
-from events import live
-from events.dashboard import finders, hues, navigation, records
+from events import history, live
+from events.dashboard import belongings, finders, hues, navigation, records
+from processors.domain_events import BROKER_STREAMS, MEDIATOR_STREAMS
+from processors.order_decisions import Order, evolve
+from processors.shop.belongings import rows_of_order
 from processors.shop.finder import find_orders
 from processors.shop.live import OrdersView, OutboxView, StockView
 from processors.shop.summaries import count_open
@@ -28,8 +31,10 @@ navigation.register("Shop", "Outbox", "shop:outbox", "outbox", 20)
 live.register("orders", OrdersView)
 live.register("stock", StockView)
 live.register("outbox", OutboxView)
-records.register("order-", _record)
-records.register("mediated-", _record)
+for prefix in (BROKER_STREAMS, MEDIATOR_STREAMS):
+    records.register(prefix, _record)
+    history.register(prefix, Order(), evolve)
+    belongings.register(prefix, rows_of_order)
 finders.register("Orders", 10, find_orders)
 hues.assign(
     shop="indigo", payment="teal", inventory="clay", confirmation="leaf", mediator="leaf",

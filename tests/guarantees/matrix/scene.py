@@ -61,7 +61,7 @@ def build() -> Scene:
     return Scene(known, {
         "position": order.position, "correlation_id": placed.correlation_id,
         "order_id": placed.order_id, "number": _NOBODYS, "fingerprint": dead.fingerprint,
-        "name": "Probed", "events:pause name": "probe.atomic",
+        "name": "Probed", "stream": "probe-1", "events:pause name": "probe.atomic",
         "events:resume name": "probe.atomic", "events:letter number": dead.pk,
         "api:get_letter number": dead.pk, "lesson": "ripple", "app_label": "events",
         "content_type_id": 1, "object_id": _NOBODYS, "id": known["customer"].pk, "url": "none",
