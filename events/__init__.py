@@ -8,7 +8,7 @@ What an app needs is here: declare events and processors, publish, read streams:
 from events.context import correlation
 from events.errors import EventsError, PublishError, Reject, SequenceConflict, Snooze
 from events.event import Delivery, Draft, Event, StoredEvent
-from events.personal import Personal
+from events.personal import Personal, eraser
 from events.publishing import Receipt, publish
 from events.registry import processor, projection
 from events.retry import Retry
@@ -30,6 +30,7 @@ __all__ = [
     "Snooze",
     "StoredEvent",
     "correlation",
+    "eraser",
     "load",
     "parse",
     "processor",

@@ -21,6 +21,7 @@ from events.errors import LeaseLost, SequenceConflict
 from events.lanes import Claim
 from events.publishing import announce
 from events.registry import Processor
+from events.sealing import may_be_sealed, opened
 from events.sql import DueDelivery, LaneRow, dialect
 from events.store import append
 from events.telemetry import AppendedEvent, Settled
@@ -177,15 +178,25 @@ def _unheld(
 def take(processor: Processor, claim: Claim, limit: int) -> list[DueDelivery]:
     """Lock the lanes that can be had for this transaction; return what is due, by position."""
     with connection.cursor() as cursor:
-        return dialect().take_due(
+        due = dialect().take_due(
             cursor, processor.name, claim.lanes, limit, processor.on_dead == "park"
         )
+    return _opened(due)
 
 
 def fetch(processor: Processor, held: list[LaneRow], limit: int) -> list[DueDelivery]:
     """Up to ``limit`` due deliveries of lanes that this worker holds, by position."""
     with connection.cursor() as cursor:
-        return dialect().fetch_due(cursor, processor.name, held, limit, processor.on_dead == "park")
+        due = dialect().fetch_due(cursor, processor.name, held, limit, processor.on_dead == "park")
+    return _opened(due)
+
+
+def _opened(due: list[DueDelivery]) -> list[DueDelivery]:
+    """With what is personal readable: the keys of a whole batch are read at once."""
+    if any(may_be_sealed(one.event) for one in due):
+        for one, event in zip(due, opened([one.event for one in due]), strict=True):
+            one.event = event
+    return due
 
 
 def finish(outcomes: list[Outcome]) -> tuple[AppendedEvent, ...]:

@@ -22,6 +22,8 @@ class Conf:
     ``BATCH_SECONDS``; ``LANES_PER_CLAIM`` lanes are worked on in one batch. A lane whose claims
     ended badly ``CRASHES`` times in a row is worked on one delivery at a time. ``SCHEMAS_LOCK`` is
     the path of the file in which ``manage.py schemas`` keeps the schemas of what is stored.
+    ``PERSONAL_KEY`` wraps the keys of people (empty: Django's SECRET_KEY does), and those of
+    ``PERSONAL_KEY_FALLBACKS`` did so before (docs/forgetting.md).
     """
 
     REDIS_URL: str = ""
@@ -35,6 +37,8 @@ class Conf:
     BELL_SECONDS: float = 2.0
     SWEEP_SECONDS: float = 1.0
     SCHEMAS_LOCK: str = "schemas.lock"
+    PERSONAL_KEY: str = ""
+    PERSONAL_KEY_FALLBACKS: tuple[str, ...] = ()
 
 
 @lru_cache(maxsize=1)

@@ -38,6 +38,10 @@ class InvalidStream(PublishError):
     """The stream name is missing, too long, or holds characters that are not allowed."""
 
 
+class PersonalKeyUnreadable(PublishError):
+    """A person's key can't be unwrapped: the installation's own key was replaced."""
+
+
 class SequenceConflict(PublishError):
     """Somebody else appended to the stream first: load it again and decide again."""
 

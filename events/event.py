@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
+from pydantic_core import to_jsonable_python
 
 from events.errors import RegistrationError
 from events.personal import Personal, personal_fields
@@ -38,6 +39,13 @@ class EventType:
         if isinstance(self.refusal, bool):
             return self.refusal
         return all(data.get(name) == value for name, value in self.refusal.items())
+
+    def erased(self, name: str) -> Any:
+        """What a personal field (by its name, or one it had before) is once it was erased."""
+        for field_name, mark in self.personal.items():
+            if name == field_name or name in mark.was:
+                return to_jsonable_python(mark.erased)
+        return None
 
 
 on_declared: list[Callable[[EventType], None]] = []

@@ -7,20 +7,23 @@
         user_id: int
         email: Annotated[str, Personal(subject="user_id")] = ""
 
-This one mark says what must not be shown to everybody (:mod:`events.masking`) and whose it is.
+This one mark says what must not be shown to everybody (:mod:`events.masking`), what is stored
+sealed (:mod:`events.sealing`) and whose it is.
 """
 
 from __future__ import annotations
 
 import typing
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from events.errors import RegistrationError
+
+UNSET: Any = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,18 +31,44 @@ class Personal:
     """Marks a payload field as personal, of the person that the field ``subject`` names.
 
     ``was`` are names the field had in older versions: stored payloads are shown as they are, so
-    these are personal too.
+    these are personal too. ``erased`` is what handlers get once the person was forgotten: by
+    default the field's own default, or an empty text.
     """
 
     subject: str
     was: tuple[str, ...] = ()
+    erased: Any = UNSET
+
+
+Eraser = Callable[[str], int]
+erasers: dict[str, Eraser] = {}
+"""By the name of the projection."""
+
+
+def eraser(projection: str) -> Callable[[Eraser], Eraser]:
+    """Declare the decorated function as what erases a subject from the projection's read model::
+
+        @eraser("contacts")
+        def erase(subject: str) -> int:
+            return Contact.objects.filter(user_id=subject).update(email="")
+
+    It puts the erased values (those that handlers get) in place of the subject's and returns how
+    many rows it changed. It is called with the projection's lanes held.
+    """
+
+    def register(function: Eraser) -> Eraser:
+        erasers[projection] = function
+        return function
+
+    return register
 
 
 def personal_fields(payload: type[BaseModel]) -> dict[str, Personal]:
     """The marked fields of a payload by name.
 
-    Raises RegistrationError for a mark that names no subject, or that is inside of a nested model
-    or a union, where it would be easily missed by whoever asks for it.
+    Raises RegistrationError for a mark that names no subject, whose erased value does not fit the
+    field, or that is inside of a nested model or a union, where it would be easily missed by
+    whoever asks for it.
     """
     found = {}
     for name, field in payload.model_fields.items():
@@ -55,8 +84,22 @@ def personal_fields(payload: type[BaseModel]) -> dict[str, Personal]:
                     f"{where}: its subject {mark.subject!r} is not another field of the event. "
                     "Name the field that says whose it is, such as user_id."
                 )
-            found[name] = mark
+            found[name] = replace(mark, erased=_erased(where, field, mark))
     return found
+
+
+def _erased(where: str, field: FieldInfo, mark: Personal) -> Any:
+    value = mark.erased
+    if value is UNSET:
+        value = "" if field.is_required() else field.get_default(call_default_factory=True)
+    try:
+        fitting: Any = Annotated[field.annotation, *field.metadata]
+        return TypeAdapter(fitting).validate_python(value)
+    except ValidationError as error:
+        raise RegistrationError(
+            f"{where}: {value!r} does not fit the field, so it can't stand for an erased value. "
+            "Give one that does: Personal(subject=..., erased=...)."
+        ) from error
 
 
 def _marks(field: FieldInfo) -> Iterator[Personal]:

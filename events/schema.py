@@ -14,6 +14,7 @@ from events.conf import conf
 from events.errors import InvalidPayload, PayloadTooLarge, UnknownEventType, UnknownVersion
 from events.event import Event, EventType, StoredEvent
 from events.registry import registry
+from events.sealing import key_ids, may_be_sealed, opened
 from events.upcasting import upcast
 
 # An escaped NUL that is not itself the tail of an escaped backslash.
@@ -27,6 +28,8 @@ def load(stored: StoredEvent) -> Event:
     processor that needs such an event gets it as a dead letter with this reason.
     """
     declared = registry.event_type(stored.type)
+    if declared.personal and may_be_sealed(stored):
+        stored = _unsealed(stored)
     if stored.version == declared.version:
         return _validated(declared, stored.data)
     return _validated(declared, json.dumps(upcast(declared, stored.version, stored.payload)))
@@ -66,6 +69,16 @@ def dump(event: Event) -> str:
     if "\\u0000" in text and _NUL.search(text):
         raise InvalidPayload(f"{declared.name} holds a NUL character, which can't be stored.")
     return text
+
+
+def _unsealed(stored: StoredEvent) -> StoredEvent:
+    (found,) = opened([stored])
+    if key_ids(found.payload):
+        raise InvalidPayload(
+            f"{stored.type}: a personal value can't be opened. Its key can't be unwrapped (is the "
+            "former EVENTS['PERSONAL_KEY'] or SECRET_KEY among its fallbacks?), or it was changed."
+        )
+    return found
 
 
 def _validated(declared: EventType, text: str) -> Event:

@@ -19,6 +19,7 @@ from events.errors import InvalidPayload, InvalidStream, SequenceConflict
 from events.event import Draft, Expectation, StoredEvent
 from events.registry import SLOTS, registry
 from events.schema import dump, load
+from events.sealing import opened, sealed
 from events.sql import EventRow, Place, dialect
 from events.telemetry import AppendedEvent
 
@@ -40,6 +41,7 @@ def append(
     the caller's transaction (or savepoint) must be rolled back.
     """
     payloads = [dump(draft.event) for draft in drafts]  # refuse bad input before any statement
+    payloads = sealed([draft.event for draft in drafts], payloads)
     counts = Counter[str]()
     now = datetime.now(UTC)
     rows = []
@@ -147,7 +149,7 @@ def _row(draft: Draft, payload: str, ordinal: int, now: datetime) -> EventRow:
 
 def _select(where: str, parameters: list[Any]) -> list[StoredEvent]:
     with connection.cursor() as cursor:
-        return dialect().select_events(cursor, where, parameters)
+        return opened(dialect().select_events(cursor, where, parameters))
 
 
 __all__ = ["append", "load", "read_log", "read_stream", "read_streams", "slot_of"]

@@ -4,6 +4,7 @@ from events.models.access import ApiToken
 from events.models.delivery import Attempt, Delivery, DeliveryState
 from events.models.event import Event, Stream
 from events.models.lane import Lane, ProcessorState, Worker
+from events.models.personal_key import PersonalKey
 from events.models.replay import ReplayRun
 from events.models.resolution import AuditEntry, BulkAction, DeadLetterGroup
 from events.models.saved_view import SavedView
@@ -18,6 +19,7 @@ __all__ = [
     "DeliveryState",
     "Event",
     "Lane",
+    "PersonalKey",
     "ProcessorState",
     "ReplayRun",
     "SavedView",

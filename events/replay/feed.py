@@ -22,6 +22,7 @@ from events.models import DeliveryState
 from events.registry import Processor
 from events.replay.shadow import Shadow, only_shadows
 from events.schema import load
+from events.sealing import opened
 from events.sql import dialect
 from events.store import slot_of
 
@@ -120,7 +121,7 @@ class Feed:
                     states[name][position] = state
         self.position = self.position if last is None else last
         self.seen += len(events)
-        return events, states
+        return opened(events), states
 
     def _due(
         self, progress: _Progress, events: list[StoredEvent], states: dict[str, dict[int, str]]
@@ -220,7 +221,7 @@ def _read_at(positions: Sequence[int]) -> list[StoredEvent]:
         return []
     with connection.cursor() as cursor:
         where = f"WHERE position IN ({_marks(positions)}) ORDER BY position"
-        return dialect().select_events(cursor, where, positions)
+        return opened(dialect().select_events(cursor, where, positions))
 
 
 def _done_at(name: str, positions: Sequence[int]) -> list[int]:

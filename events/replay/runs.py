@@ -13,7 +13,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from events import audit, telemetry
+from events import audit, subject_keys, telemetry
 from events.errors import EventsError, ReplayCancelled, ReplayRefused
 from events.horizon import newest_position, settled_position
 from events.models import Lane, ReplayRun
@@ -113,6 +113,7 @@ class _Work:
         projections = replayable(self._run.processors)
         _refuse_new(projections)
         models = dict.fromkeys(model for p in projections for model in p.models)
+        forgotten = subject_keys.destroyed()
         with shadows(list(models)) as made:
             feed = Feed(projections, made)
             if self._run.kind == Kind.PREVIEW:
@@ -122,6 +123,7 @@ class _Work:
             _analyze(made)
             with transaction.atomic():
                 _hold(projections)
+                _refuse_outdated(forgotten)
                 feed.finish()
                 self._run.done = feed.seen
                 reports = [self._conclude(shadow) for shadow in made]
@@ -170,6 +172,12 @@ def _hold(projections: Sequence[Processor]) -> None:
     """Lock all lanes, so that live deliveries wait until the transaction ends."""
     names = [projection.name for projection in projections]
     list(Lane.objects.select_for_update().filter(processor__in=names).order_by("id"))
+
+
+def _refuse_outdated(forgotten: int) -> None:
+    # The shadows may hold what was read before, and would bring it back.
+    if subject_keys.destroyed() != forgotten:
+        raise ReplayRefused("Somebody was forgotten meanwhile: start again.")
 
 
 def _refuse_new(projections: Sequence[Processor]) -> None:

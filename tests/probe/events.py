@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated
 
 from events import Event, Personal
@@ -34,6 +35,14 @@ class Keyed(Event, version=1, key="owner"):
 
     owner: str
     n: int = 0
+
+
+class Introduced(Event, version=2):
+    """An event about a person; version 1 called the e-mail mail."""
+
+    user_id: int
+    email: Annotated[str, Personal(subject="user_id", was=("mail",))] = ""
+    born: Annotated[date, Personal(subject="user_id", erased=date(1, 1, 1))] = date(1, 1, 1)
 
 
 class Renamed(Event, version=3):

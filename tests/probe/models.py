@@ -18,3 +18,11 @@ class Tally(models.Model):
 
     stream = models.CharField(max_length=200, primary_key=True)
     count = models.PositiveIntegerField(default=0)
+
+
+class Contact(models.Model):
+    """A read model of people: what is in it has to be forgotten with them."""
+
+    user_id = models.BigIntegerField(primary_key=True)
+    email = models.CharField(max_length=200)
+    born = models.DateField()

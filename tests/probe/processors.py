@@ -5,10 +5,21 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator
+from datetime import date
 
-from events import Delivery, Event, Reject, Retry, Snooze, processor, projection, upcaster
-from tests.probe.events import Echoed, Keyed, Probed, Renamed, Told
-from tests.probe.models import Effect, Tally
+from events import (
+    Delivery,
+    Event,
+    Reject,
+    Retry,
+    Snooze,
+    eraser,
+    processor,
+    projection,
+    upcaster,
+)
+from tests.probe.events import Echoed, Introduced, Keyed, Probed, Renamed, Told
+from tests.probe.models import Contact, Effect, Tally
 
 AT_ONCE = Retry(max_attempts=3, base=0.0)
 
@@ -101,6 +112,26 @@ def tally(events: list[Probed], deliveries: list[Delivery]) -> None:
         row, _ = Tally.objects.get_or_create(stream=delivery.envelope.stream)
         row.count += 1
         row.save()
+
+
+@projection("probe.contacts", model=Contact)
+def contacts(event: Introduced) -> None:
+    """Who is known."""
+    Contact.objects.update_or_create(
+        user_id=event.user_id, defaults={"email": event.email, "born": event.born}
+    )
+
+
+@eraser("probe.contacts")
+def erase_contact(subject: str) -> int:
+    """What a replay would give."""
+    return Contact.objects.filter(user_id=subject).update(email="", born=date(1, 1, 1))
+
+
+@upcaster(Introduced, from_version=1, sample={"user_id": 1, "mail": "a@example.org"})
+def mail_to_email(data: dict) -> dict:
+    """Version 2 calls the mail email."""
+    return {"user_id": data["user_id"], "email": data["mail"]}
 
 
 @upcaster(Renamed, from_version=1, sample={"title": "lamp"})

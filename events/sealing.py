@@ -1,0 +1,133 @@
+"""Personal values in stored payloads: sealed with the key of the person, opened when they are read.
+
+A sealed value is ``{"$sealed": ..., "$key": ...}`` in place of the value: AES-256-GCM, bound to the
+type and the field it was stored in. Types without personal fields are passed by; a personal field
+that holds nothing (its erased value) is stored as it is.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from events import subject_keys
+from events.errors import InvalidPayload
+from events.event import Event, EventType, StoredEvent
+from events.registry import registry
+
+SEALED, KEY = "$sealed", "$key"
+_NONCE = 12
+_LONGEST_SUBJECT = 200
+
+Payload = dict[str, Any]
+
+
+def sealed(events: Sequence[Event], payloads: list[str]) -> list[str]:
+    """The texts to store: ``payloads`` with what is personal sealed.
+
+    Constant number of queries, none if nothing is personal. Needs an open transaction. Raises
+    InvalidPayload for a value without a subject, or PersonalKeyUnreadable.
+    """
+    if not any(type(event).__event_type__.personal for event in events):
+        return payloads
+    found = {number: held for number, event in enumerate(events) if (held := _held(event))}
+    if not found:
+        return payloads
+    keys = subject_keys.of_subjects({one for held in found.values() for one in held.values()})
+    texts = list(payloads)
+    for number, held in found.items():
+        name, data = type(events[number]).__event_type__.name, json.loads(texts[number])
+        for field, subject in held.items():
+            data[field] = _seal(keys[subject], _place(name, field), data[field])
+        texts[number] = json.dumps(data)
+    return texts
+
+
+def opened(events: Sequence[StoredEvent]) -> list[StoredEvent]:
+    """The events with what is personal opened, or erased if the key is gone. One query at most.
+
+    What can't be opened with its key stays sealed, and so is refused when it is loaded.
+    """
+    ids = {id_ for event in events if may_be_sealed(event) for id_ in key_ids(event.payload)}
+    if not ids:
+        return list(events)
+    keys = subject_keys.by_ids(ids)
+    return [_opened(event, keys) if may_be_sealed(event) else event for event in events]
+
+
+def may_be_sealed(event: StoredEvent) -> bool:
+    """A cheap look: False is certain."""
+    declared = registry.event_types.get(event.type)
+    return declared is not None and bool(declared.personal) and SEALED in event.data
+
+
+def key_ids(data: Any) -> set[str]:
+    """The keys that a payload's sealed values need."""
+    values = data.values() if isinstance(data, Mapping) else ()
+    return {str(value[KEY]) for value in values if is_sealed(value)}
+
+
+def is_sealed(value: Any) -> bool:
+    """Whether a value of a stored payload is a sealed one."""
+    return isinstance(value, Mapping) and value.keys() == {SEALED, KEY}
+
+
+def open_values(declared: EventType, data: Mapping[str, Any], keys: Mapping[str, bytes]) -> Payload:
+    """A stored payload with its sealed values opened by ``keys``; those without a key erased."""
+    return {
+        name: _open(declared, name, value, keys.get(str(value[KEY]))) if is_sealed(value) else value
+        for name, value in data.items()
+    }
+
+
+def _opened(event: StoredEvent, keys: Mapping[str, bytes]) -> StoredEvent:
+    declared = registry.event_types[event.type]
+    return replace(event, data=json.dumps(open_values(declared, event.payload, keys)))
+
+
+def _held(event: Event) -> dict[str, str]:
+    """The personal fields of an event that hold something, each with its subject."""
+    declared = type(event).__event_type__
+    return {
+        name: _subject(event, declared, mark.subject)
+        for name, mark in declared.personal.items()
+        if getattr(event, name) != mark.erased
+    }
+
+
+def _subject(event: Event, declared: EventType, field: str) -> str:
+    subject = str(getattr(event, field))
+    if not 1 <= len(subject) <= _LONGEST_SUBJECT:
+        raise InvalidPayload(
+            f"{declared.name}.{field} says whose the personal fields are, so it needs 1 to "
+            f"{_LONGEST_SUBJECT} characters, not {len(subject)}."
+        )
+    return subject
+
+
+def _seal(key: subject_keys.SubjectKey, place: bytes, value: Any) -> Payload:
+    nonce = os.urandom(_NONCE)
+    secret = nonce + AESGCM(key.secret).encrypt(nonce, json.dumps(value).encode(), place)
+    return {SEALED: base64.b64encode(secret).decode(), KEY: key.id}
+
+
+def _open(declared: EventType, name: str, value: Mapping[str, Any], key: bytes | None) -> Any:
+    if key is None:
+        return declared.erased(name)
+    try:
+        secret = base64.b64decode(value[SEALED], validate=True)
+        place = _place(declared.name, name)
+        return json.loads(AESGCM(key).decrypt(secret[:_NONCE], secret[_NONCE:], place))
+    except (InvalidTag, ValueError, TypeError):
+        return value
+
+
+def _place(type_name: str, field: str) -> bytes:
+    return f"{type_name}.{field}".encode()
