@@ -22,6 +22,7 @@ from django.utils.functional import cached_property
 from events import access, dead_letters, tokens
 from events.masking import masked
 from events.models import ApiToken, Attempt, Delivery, DeliveryState, Event, ProcessorState
+from events.sealing import gone
 
 _MOST_ROWS = 10_000
 
@@ -82,7 +83,9 @@ class EventAdmin(ReadOnly):
     @admin.display(description="data")
     def payload(self, event: Event) -> str:
         """The payload, personal values masked."""
-        return json.dumps(masked(event.type, event.data), indent=2, ensure_ascii=False)
+        return json.dumps(
+            masked(event.type, event.data, gone([event.data])), indent=2, ensure_ascii=False
+        )
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Model], search_term: str

@@ -15,26 +15,33 @@ from urllib.parse import quote
 
 from events.event import EventType
 from events.registry import registry
+from events.sealing import KEY, is_sealed
 
 MASK = "••••"
+ERASED = "erased"
 _SHORTEST = 3  # a shorter text is found everywhere, and names nobody
 
 
-def masked(type_name: str, data: Any) -> Any:
+def masked(type_name: str, data: Any, gone: frozenset[str] = frozenset()) -> Any:
     """The payload of an event of this type, with a mask for each personal value.
 
-    Of a type that no installed app declares (any more) nothing is known, so all is masked.
+    A value whose key is among those ``gone`` (:func:`events.sealing.gone`) is shown as erased. Of
+    a type that no installed app declares (any more) nothing is known, so all is masked.
     """
     if not isinstance(data, Mapping):
         return MASK
     declared = registry.event_types.get(type_name)
     hidden = data.keys() if declared is None else _names(declared)
-    return {name: MASK if name in hidden and value else value for name, value in data.items()}
+    return {
+        name: _hidden(value, gone) if name in hidden and value else value
+        for name, value in data.items()
+    }
 
 
-def has_hidden(type_name: str, data: Any) -> bool:
-    """Whether :func:`masked` hides anything of this payload."""
-    return bool(masked(type_name, data) != data)
+def has_hidden(type_name: str, data: Any, gone: frozenset[str] = frozenset()) -> bool:
+    """Whether :func:`masked` hides anything of this payload that could be revealed."""
+    shown = masked(type_name, data, gone)
+    return any(shown[name] not in (value, ERASED) for name, value in dict(data).items())
 
 
 def is_personal(field: str) -> bool:
@@ -52,6 +59,10 @@ def scrubbed(type_name: str, data: Any, text: str) -> str:
     for spelling in sorted(spellings, key=len, reverse=True):
         text = re.sub(re.escape(spelling), MASK, text, flags=re.IGNORECASE)
     return text
+
+
+def _hidden(value: Any, gone: frozenset[str]) -> str:
+    return ERASED if is_sealed(value) and value[KEY] in gone else MASK
 
 
 def _names(declared: EventType) -> frozenset[str]:

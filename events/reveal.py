@@ -7,7 +7,9 @@ from typing import Any
 from django.db import transaction
 
 from events import audit
+from events.masking import ERASED
 from events.models import Event
+from events.sealing import readable
 
 ACTION = "reveal_personal"
 """The permission (:mod:`events.access`), and the action in the audit."""
@@ -24,4 +26,4 @@ def reveal(event: Event, *, by: str, reason: str) -> Any:
         audit.record(
             ACTION, by=by, target=f"event {event.position}", count=1, reason=reason.strip()
         )
-        return event.data
+        return readable(event.type, event.data, ERASED)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -74,6 +74,25 @@ def key_ids(data: Any) -> set[str]:
     return {str(value[KEY]) for value in values if is_sealed(value)}
 
 
+def gone(payloads: Iterable[Any]) -> frozenset[str]:
+    """Of the keys that stored payloads need, those that are gone; one query at most."""
+    ids = {id_ for data in payloads for id_ in key_ids(data)}
+    return frozenset(ids - subject_keys.by_ids(ids).keys()) if ids else frozenset()
+
+
+def readable(type_name: str, data: Any, erased: Any) -> Any:
+    """A stored payload with its sealed values opened, ``erased`` for those without a key."""
+    if not (ids := key_ids(data)):
+        return data
+    keys = subject_keys.by_ids(ids)
+    return {
+        name: _open(type_name, name, value, keys.get(str(value[KEY])), erased)
+        if is_sealed(value)
+        else value
+        for name, value in data.items()
+    }
+
+
 def is_sealed(value: Any) -> bool:
     """Whether a value of a stored payload is a sealed one."""
     return isinstance(value, Mapping) and value.keys() == {SEALED, KEY}
@@ -82,7 +101,9 @@ def is_sealed(value: Any) -> bool:
 def open_values(declared: EventType, data: Mapping[str, Any], keys: Mapping[str, bytes]) -> Payload:
     """A stored payload with its sealed values opened by ``keys``; those without a key erased."""
     return {
-        name: _open(declared, name, value, keys.get(str(value[KEY]))) if is_sealed(value) else value
+        name: _open(declared.name, name, value, keys.get(str(value[KEY])), declared.erased(name))
+        if is_sealed(value)
+        else value
         for name, value in data.items()
     }
 
@@ -118,12 +139,14 @@ def _seal(key: subject_keys.SubjectKey, place: bytes, value: Any) -> Payload:
     return {SEALED: base64.b64encode(secret).decode(), KEY: key.id}
 
 
-def _open(declared: EventType, name: str, value: Mapping[str, Any], key: bytes | None) -> Any:
+def _open(
+    type_name: str, field: str, value: Mapping[str, Any], key: bytes | None, erased: Any
+) -> Any:
     if key is None:
-        return declared.erased(name)
+        return erased
     try:
         secret = base64.b64decode(value[SEALED], validate=True)
-        place = _place(declared.name, name)
+        place = _place(type_name, field)
         return json.loads(AESGCM(key).decrypt(secret[:_NONCE], secret[_NONCE:], place))
     except (InvalidTag, ValueError, TypeError):
         return value

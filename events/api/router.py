@@ -36,7 +36,7 @@ def list_events(request: HttpRequest, wanted: Query[EventFilter]) -> EventPage:
     found = list(rows[: wanted.limit + 1])
     page = found[: wanted.limit]
     following = page[-1].position if len(found) > wanted.limit else None
-    return EventPage(events=[EventOut.of(row) for row in page], next=following)
+    return EventPage(events=EventOut.of_all(page), next=following)
 
 
 @router.get("/traces/{uuid:correlation_id}", response=TraceOut, summary="Read one trace")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -11,6 +12,7 @@ from ninja import Field, Schema
 from events.masking import masked
 from events.models import Attempt, Event
 from events.overview import ProcessorRow
+from events.sealing import gone
 from events.traces import DeliveryNode, Trace
 
 MOST = 200
@@ -50,7 +52,13 @@ class EventOut(Schema):
     def of(cls, event: Event, data: Any = None) -> EventOut:
         """From its row; with ``data`` as the payload, if personal values were revealed."""
         row = {name: getattr(event, name) for name in cls.model_fields}
-        return cls(**{**row, "data": data or masked(event.type, event.data)})
+        return cls(**{**row, "data": data or masked(event.type, event.data, gone([event.data]))})
+
+    @classmethod
+    def of_all(cls, events: Sequence[Event]) -> list[EventOut]:
+        """From their rows."""
+        erased = gone(event.data for event in events)
+        return [cls.of(event, masked(event.type, event.data, erased)) for event in events]
 
 
 class EventPage(Schema):
@@ -122,7 +130,7 @@ class TraceOut(Schema):
             outcome=trace.outcome,
             complete=not trace.under_way,
             seconds=trace.seconds,
-            events=[EventOut.of(node.row) for node in trace.events],
+            events=EventOut.of_all([node.row for node in trace.events]),
             deliveries=[DeliveryOut.of(node) for node in trace.deliveries],
         )
 

@@ -19,6 +19,7 @@ from events.event import EventType
 from events.masking import masked
 from events.models import Event
 from events.registry import Processor, registry
+from events.sealing import gone
 from events.upcasting import readable
 
 _COUNTED = 2_000  # newest events of a type that tell its stored versions
@@ -109,7 +110,9 @@ def _detail(row: CatalogRow) -> CatalogDetail:
     schema = row.declared.cls.model_json_schema() if row.declared else {}
     position = row.status.last_position
     example = Event.objects.filter(position=position).first() if position else None
-    data = masked(example.type, example.data) if example else example_of(schema)
+    data = (
+        masked(example.type, example.data, gone([example.data])) if example else example_of(schema)
+    )
     history = history_of(row.declared)
     return CatalogDetail(
         row, fields_of(schema, history.since if history else {}), _coloured(schema), example,

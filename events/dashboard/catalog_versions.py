@@ -16,8 +16,9 @@ from events.conf import conf
 from events.dashboard.schema_fields import fields_of
 from events.errors import EventsError
 from events.event import EventType
-from events.masking import masked, scrubbed
+from events.masking import ERASED, masked, scrubbed
 from events.models import Event
+from events.sealing import gone, readable
 from events.upcasting import has_upcaster, sample_of, upcast
 
 
@@ -116,13 +117,17 @@ def _upcast(declared: EventType) -> Upcast | None:
 
 
 def _compared(declared: EventType, version: int, data: Any, event: Event | None) -> Upcast:
-    stored = masked(declared.name, data)
+    erased = gone([data])
+    stored = masked(declared.name, data, erased)
+    given = data if erased else readable(declared.name, data, ERASED)
     try:
-        now = upcast(declared, version, json.loads(json.dumps(data)))
+        now = upcast(declared, version, json.loads(json.dumps(given)))
     except (EventsError, LookupError, TypeError, ValueError, AttributeError) as error:
         said = scrubbed(declared.name, data, str(error))
         return Upcast(event, version, declared.version, list(diff(stored, stored)), said)
-    return Upcast(event, version, declared.version, list(diff(stored, masked(declared.name, now))))
+    return Upcast(
+        event, version, declared.version, list(diff(stored, masked(declared.name, now, erased)))
+    )
 
 
 def diff(old: Any, new: Any) -> Iterator[DiffLine]:

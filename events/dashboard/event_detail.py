@@ -17,6 +17,7 @@ from events.dashboard.records import Record, record_of
 from events.masking import has_hidden, masked
 from events.models import Attempt, Delivery, DeliveryState, Event
 from events.reveal import ACTION as REVEAL
+from events.sealing import gone
 from events.states import Derived, derive
 
 _EFFECTS = 50
@@ -84,7 +85,8 @@ def detail_of(event: Event, user: Any, revealed: Any = None) -> EventDetail:
         failure.delivery_id: failure
         for failure in Attempt.objects.filter(delivery__in=deliveries).defer("traceback")
     }
-    shown = masked(event.type, event.data) if revealed is None else revealed
+    erased = gone([event.data])
+    shown = masked(event.type, event.data, erased) if revealed is None else revealed
     data = json.dumps(shown, indent=2, ensure_ascii=False)
     return EventDetail(
         event,
@@ -95,7 +97,7 @@ def detail_of(event: Event, user: Any, revealed: Any = None) -> EventDetail:
         data,
         list(tokens(data)),
         bool(can(user, "view_log")),
-        revealed is None and has_hidden(event.type, event.data),
+        revealed is None and has_hidden(event.type, event.data, erased),
         revealed is not None,
         can(user, REVEAL),
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -16,11 +15,13 @@ from uuid_utils.compat import uuid7
 from events import load, publish, read_stream
 from events.errors import InvalidPayload, PersonalKeyUnreadable, RegistrationError
 from events.forgetting import forget, preview
+from events.masking import MASK
 from events.models import AuditEntry, Delivery, Event, PersonalKey
 from events.personal import erasers
 from events.replay import runs
 from events.store import append_old
 from events.testing import settle
+from tests.accounts import person, signed_in
 from tests.probe.events import Introduced, Probed
 from tests.probe.models import Contact
 
@@ -191,8 +192,27 @@ def test_an_eraser_of_something_else_is_named(monkeypatch: pytest.MonkeyPatch) -
         call_command("forget")
 
 
-def test_handlers_get_what_was_published_in_every_way_of_running() -> None:
+def test_pages_and_api_show_a_mask_and_then_that_it_is_erased() -> None:
     introduce()
-    assert json.dumps(MAIL) not in json.dumps(Event.objects.get().data)
-    settle()
-    assert set(Delivery.objects.values_list("state", flat=True)) == {"done"}
+    client = signed_in(person("operator"))
+    position = Event.objects.get().position
+    pages = [
+        f"/events/{position}/",
+        "/catalog/Introduced/",
+        f"/admin/events/event/{position}/change/",
+    ]
+    asked = {"reason": "she called"}
+    reveal = f"/events/{position}/reveal/"
+    assert MAIL in client.post(reveal, asked).content.decode()
+    for forgotten in (False, True):
+        for path in pages:
+            shown = client.get(path).content.decode()
+            assert ("erased" in shown) == forgotten, path
+            # The catalog has an upcaster's sample as well, which has a mask.
+            assert (MASK in shown) == (not forgotten or "catalog" in path), path
+            assert "$sealed" not in shown
+        (row,) = client.get("/api/v1/events?type=Introduced").json()["events"]
+        assert row["data"]["email"] == ("erased" if forgotten else MASK)
+        forget("7", by="test")
+    assert "erased" in client.post(reveal, asked).content.decode()
+    assert reveal not in client.get(pages[0]).content.decode(), "there is nothing left to reveal"
