@@ -1,8 +1,9 @@
 """``make test``: the suite on SQLite and on a real PostgreSQL, with a real Redis.
 
 Starts both servers out of wheels; a DATABASE_URL that names a PostgreSQL is used instead.
-``DATABASE=sqlite`` or ``DATABASE=postgresql`` runs one of them, and then REDIS_URL is used too if
-given (both at once need two). Arguments go to pytest.
+``DATABASE=sqlite`` or ``DATABASE=postgresql`` runs on one of them. A REDIS_URL is used too if only
+one suite runs (several at once need one each). Arguments go to pytest; if they name tests, these
+run in one suite for each database.
 """
 
 from __future__ import annotations
@@ -19,26 +20,42 @@ from pathlib import Path
 from eda_site.run import redis_server
 
 _START_SECONDS = 20
-# Whole sites in real processes are slow to start: each kind of their tests runs on one database.
-_ELSEWHERE = {"sqlite": "--ignore=tests/browser", "postgresql": "--ignore=tests/infra"}
+_DATABASES = ("postgresql", "sqlite")
+# Whole sites in real processes are slow to start, so each kind of their tests runs on one database;
+# browsers wait more than they work, so they have a suite of their own beside the others.
+_SUITES = (
+    ("postgresql", ["--ignore=tests/browser", "--ignore=tests/infra"]),
+    ("sqlite", ["--ignore=tests/browser"]),
+    ("postgresql", ["tests/browser"]),
+)
 
 
 def main(arguments: list[str]) -> int:
-    """Run pytest for each database, at the same time; the first failure decides the exit code."""
-    chosen = os.environ.get("DATABASE")
-    databases = [chosen] if chosen else ["postgresql", "sqlite"]
+    """Run all suites at the same time; the first failure decides the exit code."""
+    suites = _chosen(arguments)
     with tempfile.TemporaryDirectory(prefix="fd-") as folder, ExitStack() as servers:
-        runs = [_started(one, Path(folder) / one, arguments, servers) for one in databases]
+        runs = [
+            _started(database, Path(folder) / str(number), words, servers, len(suites) == 1)
+            for number, (database, words) in enumerate(suites)
+        ]
         codes = []
-        for database, run, output in runs:
-            print(f"== tests on {database}", flush=True)
+        for (database, words), (run, output) in zip(suites, runs, strict=True):
+            print(f"== on {database}: {' '.join(words)}", flush=True)
             codes.append(_shown(run, output))
     return next(filter(None, codes), 0)
 
 
+def _chosen(arguments: list[str]) -> list[tuple[str, list[str]]]:
+    """The suites to run: a database and words for pytest, each."""
+    wanted = os.environ.get("DATABASE")
+    if any(argument.startswith("tests") for argument in arguments):
+        return [(one, arguments) for one in ([wanted] if wanted else _DATABASES)]
+    return [(one, [*w, *arguments]) for one, w in _SUITES if wanted in (None, "", one)]
+
+
 def _started(
-    database: str, home: Path, arguments: list[str], servers: ExitStack
-) -> tuple[str, subprocess.Popen[bytes], Path]:
+    database: str, home: Path, words: list[str], servers: ExitStack, alone: bool
+) -> tuple[subprocess.Popen[bytes], Path]:
     """Pytest with a Redis, and a PostgreSQL if need be, of its own; it writes to a file."""
     home.mkdir()
     given = os.environ.get("DATABASE_URL", "")
@@ -49,21 +66,19 @@ def _started(
         **os.environ,
         "FLOWDECK_HOME": str(home),
         "DATABASE_URL": url,
-        "REDIS_URL": os.environ.get("REDIS_URL", "") if os.environ.get("DATABASE") else "",
+        "REDIS_URL": os.environ.get("REDIS_URL", "") if alone else "",
         "DJANGO_SETTINGS_MODULE": "tests.settings",  # importing eda_site has chosen the site's
         "PYTHONUNBUFFERED": "1",
     }
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # many processes are started, so it pays
     if not environment["REDIS_URL"]:
         environment["REDIS_URL"] = servers.enter_context(_redis(home))
-    chosen = any(argument.startswith("tests") for argument in arguments)
-    split = [] if chosen else [_ELSEWHERE[database]]
-    command = [sys.executable, "-m", "pytest", *split, *arguments]
+    command = [sys.executable, "-m", "pytest", *words]
     output = home / "output.txt"
     with output.open("wb") as file:
         run = subprocess.Popen(command, env=environment, stdout=file, stderr=subprocess.STDOUT)
     servers.callback(run.terminate)
-    return database, run, output
+    return run, output
 
 
 def _shown(run: subprocess.Popen[bytes], output: Path) -> int:
