@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
-.PHONY: help run test lint format traffic bench bench-replay drill screenshots clean
+.PHONY: help run test lab-thrice lint format traffic bench bench-replay drill screenshots clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,6 +16,9 @@ run: $(INSTALLED) ## start Flowdeck at http://127.0.0.1:8000 (PORT, FLOWDECK_HOM
 
 test: $(INSTALLED_DEV) ## every test, on SQLite and PostgreSQL (ARGS for pytest)
 	@exec $(BIN)/python -m tests.run $(ARGS)
+
+lab-thrice: $(INSTALLED_DEV) ## every lesson of the lab three times in Chromium, same outcome
+	@LAB_ROUNDS=3 DATABASE=postgresql $(BIN)/python -m tests.run tests/browser/test_lab.py -q
 
 lint: $(INSTALLED_DEV) ## style, types, import contracts, templates, event schemas
 	$(BIN)/ruff check .

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.urls import NoReverseMatch, reverse
 
+from processors.lab.wiring import Diagram
 from processors.models import LabRun
 from processors.shop.story import Story
 
@@ -64,6 +65,7 @@ class Picture:
     sub: str
     state: Cell
     story: Story | None
+    diagram: Diagram | None = None
 
 
 @dataclass

@@ -16,6 +16,7 @@ from events.traces import EventNode, Trace, load_trace
 from processors import orders
 from processors.domain_events import InventoryReplenished
 from processors.lab.lesson import Cell, Picture
+from processors.lab.wiring import Diagram
 from processors.models import Checkout, LabRun, Product, Stock
 from processors.shop.story import build_story
 
@@ -94,9 +95,10 @@ def settled(trace: Trace | None) -> bool:
     return trace is not None and not trace.under_way
 
 
-def picture(title: str, sub: str, trace: Trace | None) -> Picture:
+def picture(title: str, sub: str, trace: Trace | None, diagram: Diagram | None = None) -> Picture:
     """A trace, drawn."""
-    return Picture(title, sub, decided(trace), build_story(title, trace) if trace else None)
+    story = build_story(title, trace) if trace else None
+    return Picture(title, sub, decided(trace), story, diagram)
 
 
 def listeners(type_name: str) -> str:

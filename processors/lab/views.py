@@ -14,7 +14,7 @@ from events.access import can
 from events.dashboard.page import requires
 from processors import faults
 from processors.lab import glossary as words
-from processors.lab import runs, shown
+from processors.lab import quiz, runs, shown
 from processors.lab.lesson import Lesson
 from processors.lab.lessons import BY_SLUG, LESSONS, neighbours
 from processors.orders import OrderRefused
@@ -86,6 +86,29 @@ def reset(request: HttpRequest) -> HttpResponse:
 def glossary(request: HttpRequest) -> HttpResponse:
     """The lab's words."""
     return render(request, "lab/glossary.html", {"terms": words.entries(), **_side(request)})
+
+
+@require_GET
+@requires("use_lab")
+def self_check(request: HttpRequest) -> HttpResponse:
+    """All questions at once; the answers are in the address, so nothing is kept."""
+    questions = quiz.asked(request.GET)
+    context = {
+        "questions": questions,
+        "checked": any(one.chosen is not None for one in questions),
+        "right": sum(one.right for one in questions),
+        **_side(request),
+    }
+    return render(request, "lab/quiz.html", context)
+
+
+@require_GET
+@requires("use_lab")
+def handout(request: HttpRequest) -> HttpResponse:
+    """All lessons with their questions, the answers and the glossary, to print."""
+    lessons = [(one, shown.paragraphs(one)) for one in LESSONS]
+    context = {"handout": lessons, "words": words.entries(), **_side(request)}
+    return render(request, "lab/handout.html", context)
 
 
 @require_GET

@@ -73,12 +73,18 @@ def test_topologies_compare_what_both_needed(learner: User) -> None:
     assert evidence.settled
     assert value(evidence, "Events and requests")[:2] == ["5", "8"]
     assert value(evidence, "Who takes the first step")[1] == "mediator"
+    drawn = evidence.pictures[0].diagram
+    assert drawn
+    assert drawn.label == (
+        "shop done, payment done, inventory done, confirmation done, notification done"
+    )
+    assert "at mediator" in value(evidence, "Links, from the registry")[1]
     broker, mediator = (int(hops) for hops in value(evidence, "Hops to the outcome")[:2])
     assert broker < mediator
 
 
 @pytest.mark.parametrize(("choice", "row"), [
-    ("decider", "The one who decides"), ("notification", "Notification"),
+    ("decider", "The one who decides"), ("payment", "The order"), ("notification", "Notification"),
 ])  # fmt: skip
 def test_a_stopped_part_holds_up_what_depends_on_it(learner: User, choice: str, row: str) -> None:
     lesson = BY_SLUG["topologies"]

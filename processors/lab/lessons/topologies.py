@@ -9,14 +9,28 @@ from uuid_utils.compat import uuid7
 from events.registry import registry
 from events.traces import Trace
 from processors import orders
+from processors.domain_events import BROKER_STREAMS, MEDIATOR_STREAMS
 from processors.lab.lesson import Cell, Choice, Evidence, Lesson, Question
 from processors.lab.measured import decided, first, picture, place, settled, stands, trace_of
 from processors.lab.runs import break_for
+from processors.lab.wiring import Places, Wire, busiest, diagram, wires
 from processors.models import LabRun
 
 _STOPPED = 6.0  # seconds
+_BEGINS = (("OrderCreated", BROKER_STREAMS), ("OrderSubmitted", MEDIATOR_STREAMS))
+_PLACES: tuple[Places, Places] = (
+    {
+        "shop": (4, 66), "payment": (122, 8), "inventory": (122, 124), "confirmation": (240, 66),
+        "notification": (358, 66),
+    },
+    {
+        "shop": (4, 66), "mediator": (158, 66), "payment": (330, 8), "inventory": (330, 66),
+        "notification": (330, 124),
+    },
+)  # fmt: skip
 _BREAKS = {
     "well": ((), ()),
+    "payment": (("payment",), ("payment",)),
     "notification": (("notification",), ("notification",)),
     "decider": (("confirmation",), ("mediator",)),
 }
@@ -39,6 +53,11 @@ def _evidence(run: LabRun) -> Evidence:
     found.add("The order", *map(decided, both), "the mediator waits for each answer")
     found.add("Events and requests", *map(_events, both), "requests are messages too")
     found.add("Hops to the outcome", *map(_hops, both), "each answer goes back to the mediator")
+    wired = [wires(first_type, streams) for first_type, streams in _BEGINS]
+    found.add(
+        "Links, from the registry", *(f"{len(of)}, {_at(of)}" for of in wired),
+        "who writes what somebody else listens to",
+    )  # fmt: skip
     found.add(
         "Who takes the first step", _deciders("OrderCreated"), _deciders("OrderSubmitted"),
         "from the registry: everybody knows a part, or one knows all",
@@ -51,14 +70,20 @@ def _evidence(run: LabRun) -> Evidence:
         "Notification", *(stands(trace, "notification") for trace in both),
         "stopped, the order is confirmed all the same",
     )  # fmt: skip
-    found.pictures.append(picture("Broker", "nobody is in charge", broker))
-    found.pictures.append(picture("Mediator", "one holds the plan", mediator))
+    titles = (("Broker", "nobody is in charge"), ("Mediator", "one holds the plan"))
+    for (title, sub), of, places, trace in zip(titles, wired, _PLACES, both, strict=True):
+        found.pictures.append(picture(title, sub, trace, diagram(of, places, trace)))
     if found.settled:
         found.conclusion = (
             f"Same outcome, by {_events(broker).text} messages without and "
             f"{_events(mediator).text} with a mediator."
         )
     return found
+
+
+def _at(of: frozenset[Wire]) -> str:
+    name, count = busiest(of)
+    return f"{count} of them at {name}"
 
 
 def _events(trace: Trace | None) -> Cell:
@@ -94,6 +119,7 @@ LESSON = Lesson(
     evidence=_evidence,
     choices=(
         Choice("well", "everything running"),
+        Choice("payment", "payment stopped for 6 s"),
         Choice("notification", "notification stopped for 6 s"),
         Choice("decider", "the one who decides stopped for 6 s"),
     ),
