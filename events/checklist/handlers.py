@@ -48,9 +48,9 @@ def idempotent(redeliver: bool) -> Finding:
             "warn", f"{evidence} Not known of: {listed(unknown)}.",
             "Use delivery.idempotency_key in calls to the outside; then run with --redeliver.",
         )  # fmt: skip
-    return Finding(
-        "pass", evidence, unchecked="" if redeliver else "Outside calls: run with --redeliver."
-    )
+    outside = "What handlers do outside of this database."
+    more = "" if redeliver else " Calls to the outside: run with --redeliver."
+    return Finding("pass", evidence, unchecked=outside + more)
 
 
 def redelivered(processor: Processor, due: DueDelivery) -> list[str]:

@@ -21,7 +21,7 @@ RECENT = 20_000
 _IRREGULAR = (
     "Sent", "Paid", "Made", "Lent", "Sold", "Begun", "Done", "Taken", "Set", "Put", "Lost", "Won",
     "Built", "Bought", "Found", "Given", "Gone", "Held", "Left", "Met", "Read", "Run", "Shown",
-    "Spent", "Written", "In", "Out",
+    "Spent", "Told", "Written", "In", "Out",
 )  # fmt: skip
 
 
@@ -168,11 +168,20 @@ def traceable(redeliver: bool) -> Finding:
         )
         torn = cursor.fetchall()
     looked = min(newest, RECENT)
+    torn += _begun_by_processors(newest)
     if torn:
         return Finding(
-            "fail", f"{len(torn)} of the last {looked:,} events name a cause that is not in their "
-            f"trace, first event {torn[0][0]} ({torn[0][2]}).",
-            "Let publish() take the cause from its context; pass causation_id only if you must.",
+            "fail", f"{len(torn)} of the last {looked:,} events have no cause in their trace, or "
+            f"begin one though a processor wrote them; first event {torn[0][0]} ({torn[0][2]}).",
+            "Let publish() take cause and correlation from its context; pass ids only if you must.",
             traces=tuple(str(UUID(str(row[1]))) for row in torn[:3]),
         )  # fmt: skip
     return Finding("pass", f"The causes of the last {looked:,} events are all in their own trace.")
+
+
+def _begun_by_processors(newest: int) -> list[tuple[int, UUID, str]]:
+    """First events of traces that a processor wrote: it handled an event, and left its trace."""
+    begun = Event.objects.filter(
+        position__gt=newest - RECENT, causation_id=None, producer__in=list(registry.processors)
+    )
+    return list(begun.values_list("position", "correlation_id", "type")[:100])

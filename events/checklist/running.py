@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from django.db.models import Count
+
 from events.checklist.finding import Finding, Verdict, listed
 from events.checklist.log import RECENT, newest_position
 from events.models import Delivery, DeliveryState
@@ -61,11 +63,18 @@ def ordered(redeliver: bool) -> Finding:
         if (processor, key) == last and ended and finished_at and finished_at < ended:
             late.append(f"event {position} at {processor}")
         last, ended = (processor, key), finished_at
+    mixed = _mixed_keys()
     skips = [n for n, p in sorted(registry.processors.items()) if p.on_dead == "skip"]
     if late:
         return Finding(
             "fail", f"{len(late)} of {seen:,} deliveries were overtaken: {listed(late, 3)}.",
             "Compare the workers' clocks; then run manage.py verify.",
+        )  # fmt: skip
+    if mixed:
+        return Finding(
+            "warn", f"{seen:,} deliveries in the order of their keys; but {listed(mixed, 3)}: one "
+            "stream there has several keys, so its events may overtake each other.",
+            "Give all event types of a stream the same key, unless their order means nothing.",
         )  # fmt: skip
     if skips:
         return Finding(
@@ -75,6 +84,19 @@ def ordered(redeliver: bool) -> Finding:
     if not seen:
         return Finding("warn", "Nothing has been delivered yet.", "Publish an event, ask again.")
     return Finding("pass", f"{seen:,} deliveries, in the order of their keys, none overtaken.")
+
+
+def _mixed_keys() -> list[str]:
+    """Processors that recently got events of one stream with different keys, with such a stream."""
+    found = (
+        Delivery.objects.filter(event_id__gt=newest_position() - RECENT)
+        .order_by("processor", "event__stream")
+        .values_list("processor", "event__stream")
+        .annotate(keys=Count("key", distinct=True))
+        .filter(keys__gt=1)
+    )
+    streams = {processor: stream for processor, stream, _ in found[:1000]}
+    return [f"{processor} on {stream}" for processor, stream in sorted(streams.items())]
 
 
 def staleness(redeliver: bool) -> Finding:
@@ -91,7 +113,13 @@ def staleness(redeliver: bool) -> Finding:
             for finished, recorded in newest.values_list("finished_at", "event__recorded_at")
             if finished is not None
         )
-        if lags:
+        waiting = _waiting(name)
+        if waiting > _PROMPT:
+            measured.append(
+                f"{name} {duration(waiting)}, and it grows: nobody works on it, or it is parked"
+            )
+            verdict = _worse(verdict, waiting)
+        elif lags:
             p50, p99 = lags[len(lags) // 2], lags[min(len(lags) - 1, int(len(lags) * 0.99))]
             measured.append(f"{name} {duration(p50)} (p99 {duration(p99)})")
             verdict = _worse(verdict, p50)
@@ -102,6 +130,17 @@ def staleness(redeliver: bool) -> Finding:
     )
     found: Verdict = "pass" if verdict == "pass" else "warn" if verdict == "warn" else "fail"
     return Finding(found, f"Behind by: {'; '.join(measured)}.", advice)
+
+
+def _waiting(name: str) -> float:
+    """Seconds that the oldest delivery which nobody has begun has waited."""
+    oldest = (
+        Delivery.objects.filter(processor=name, state=DeliveryState.PENDING, attempts=0)
+        .order_by("event_id")
+        .values_list("event__recorded_at", flat=True)
+        .first()
+    )
+    return (datetime.now(UTC) - oldest).total_seconds() if oldest else 0.0
 
 
 def _worse(verdict: str, p50: float) -> str:

@@ -38,7 +38,9 @@ LESSONS = {
         "Nobody waited for it", {"Notification's failures": "2 of 2", "The order": "confirmed"},
         "Add a processor to the running system", r"gave 59 points; the (\d+) deliveries",
     ),
-    "topologies": Lesson("5 messages without and 8 with", {"Links, from the": "of them at mediator"}),
+    "topologies": Lesson(
+        "5 messages without and 8 with", {"Links, from the": "of them at mediator"}
+    ),
     "consistency": Lesson(
         "For .* the page showed what was not true", {"The read model says": "cancelled"}
     ),
