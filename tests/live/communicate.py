@@ -43,6 +43,11 @@ class Tab:
         text = message if isinstance(message, str) else json.dumps(message)
         await self._socket.send_input({"type": "websocket.receive", "text": text})
 
+    async def send_raw(self, message: str | bytes) -> None:
+        """Send a text or binary message as it is."""
+        kind = "text" if isinstance(message, str) else "bytes"
+        await self._socket.send_input({"type": "websocket.receive", kind: message})
+
     async def watch(self, *names: str, seen: int | None = None) -> None:
         """Subscribe, and wait for the first frame or refusal."""
         before = len(self.frames) + len(self.said)
