@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
-.PHONY: help run test lab-thrice lint format traffic bench bench-replay drill screenshots clean
+.PHONY: help run test lab-thrice lint audit format traffic bench bench-replay drill screenshots clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,10 @@ lint: $(INSTALLED_DEV) ## style, types, import contracts, templates, event schem
 	$(BIN)/lint-imports
 	$(BIN)/djlint --quiet --lint templates
 	$(BIN)/python manage.py schemas --check
+
+audit: $(VENV) ## known vulnerabilities of what is installed (asks PyPI, needs the network)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1
+	$(BIN)/pip-audit --requirement requirements.txt
 
 format: $(INSTALLED_DEV) ## put code into the common style
 	$(BIN)/ruff check --fix-only .

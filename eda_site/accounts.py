@@ -9,7 +9,7 @@ from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group, User
 from django.http import HttpRequest
 
-from events import access
+from events import access, audit
 
 access.grant("manage_accounts", access.ADMIN, label="create accounts and give roles")
 
@@ -32,6 +32,31 @@ class _Accounts(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.has_change_permission(request, obj)
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Note it in the audit, too."""
+        _note(request, "create", obj)
+        return super().log_addition(request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Note it in the audit, too."""
+        _note(request, "change", obj)
+        return super().log_change(request, obj, message)
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        """Note it in the audit, too."""
+        for obj in queryset:
+            _note(request, "delete", obj)
+        return super().log_deletions(request, queryset)
+
+
+def _note(request: HttpRequest, verb: str, obj: Any) -> None:
+    kind = obj._meta.model_name
+    roles = sorted(group.name for group in obj.groups.all()) if isinstance(obj, User) else []
+    audit.record(
+        f"{verb}_{kind}", by=request.user.get_username(), target=f"{kind} {obj}", count=1,
+        reason=f"roles: {', '.join(roles) or 'none'}" if isinstance(obj, User) else "",
+    )  # fmt: skip
 
 
 class AccountAdmin(_Accounts, UserAdmin):  # type: ignore[type-arg]

@@ -224,14 +224,14 @@ class ApiTokenAdmin(ReadOnly):
     """Tokens of all users: whose, when used, revocable. The token itself is not stored."""
 
     may_see = "manage_tokens"
-    list_display = ("id", "user", "created_at", "last_used_at", "revoked_at")
+    list_display = ("id", "user", "name", "scope", "created_at", "last_used_at", "revoked_at")
     list_select_related = ("user",)
-    fields = ("user", "created_at", "last_used_at", "revoked_at")
+    fields = ("user", "name", "scope", "created_at", "last_used_at", "revoked_at")
     ordering = ("-id",)
     actions = ("revoke",)
 
     @admin.action(description="Revoke the selected tokens", permissions=["view"])
     def revoke(self, request: HttpRequest, chosen: QuerySet[ApiToken]) -> None:
         """Make them worthless."""
-        count = tokens.revoke_all(chosen)
+        count = tokens.revoke_all(chosen, by=request.user.get_username())
         self.message_user(request, f"{count} token{'' if count == 1 else 's'} revoked.")

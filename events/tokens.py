@@ -7,8 +7,10 @@ import secrets
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from django.db import transaction
 from django.db.models import QuerySet
 
+from events import audit
 from events.models import ApiToken
 
 MOST = 20  # tokens that one person may have at a time
@@ -16,10 +18,20 @@ _PREFIX = "fd_"  # lets secret scanners recognise a leaked token
 _USE_NOTED_EVERY = timedelta(minutes=1)
 
 
-def issue(user: Any) -> str:
-    """A new token of ``user``: 256 random bits. This is the only time it can be read."""
-    token = _PREFIX + secrets.token_urlsafe(32)
-    ApiToken.objects.create(user=user, digest=_digest(token))
+def issue(user: Any, *, name: str = "", scope: str = ApiToken.Scope.FULL) -> str:
+    """A new token of ``user``: 256 random bits. This is the only time it can be read.
+
+    ``name`` says what it is for. Raises ValueError for a scope that there is not.
+    """
+    token, kept = _PREFIX + secrets.token_urlsafe(32), ApiToken.Scope(scope)
+    with transaction.atomic():
+        made = ApiToken.objects.create(
+            user=user, digest=_digest(token), name=printable(name)[:60], scope=kept
+        )
+        audit.record(
+            "create_token", by=user.get_username(), target=f"token {made.pk}", count=1,
+            reason=f"scope {kept}",
+        )  # fmt: skip
     return token
 
 
@@ -30,16 +42,22 @@ def of(user: Any) -> QuerySet[ApiToken]:
 
 def revoke(user: Any, number: int) -> bool:
     """Revoke the token ``number`` of ``user``; whether there was one to revoke."""
-    return bool(revoke_all(of(user).filter(pk=number)))
+    return bool(revoke_all(of(user).filter(pk=number), by=user.get_username()))
 
 
-def revoke_all(chosen: QuerySet[ApiToken]) -> int:
+def revoke_all(chosen: QuerySet[ApiToken], *, by: str) -> int:
     """Revoke those of the tokens that are not yet; return how many there were."""
-    return chosen.filter(revoked_at=None).update(revoked_at=datetime.now(UTC))
+    with transaction.atomic():
+        valid = chosen.filter(revoked_at=None)
+        numbers = ", ".join(str(one) for one in valid.values_list("pk", flat=True)[:20])
+        count = valid.update(revoked_at=datetime.now(UTC))
+        if count:
+            audit.record("revoke_token", by=by, target=f"token {numbers}", count=count)
+    return count
 
 
-def user_of(token: str) -> Any | None:
-    """The active user whose unrevoked token this is, or None."""
+def find(token: str) -> ApiToken | None:
+    """This token with its user, if it is not revoked and the user is active; its use is noted."""
     found = (
         ApiToken.objects.select_related("user")
         .filter(digest=_digest(token), revoked_at=None, user__is_active=True)
@@ -50,7 +68,12 @@ def user_of(token: str) -> Any | None:
     now = datetime.now(UTC)
     if found.last_used_at is None or now - found.last_used_at > _USE_NOTED_EVERY:
         ApiToken.objects.filter(pk=found.pk).update(last_used_at=now)
-    return found.user
+    return found
+
+
+def printable(text: str) -> str:
+    """What a person typed without the characters that can't be shown."""
+    return "".join(c for c in text if c.isprintable()).strip()
 
 
 def _digest(token: str) -> str:

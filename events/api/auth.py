@@ -5,20 +5,35 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpRequest
+from ninja.errors import HttpError
 from ninja.security import HttpBearer, SessionAuth
 
-from events import tokens
+from events import audit, tokens
+from events.models import ApiToken
+
+_LOOKING = ("GET", "HEAD")
 
 
 class BearerAuth(HttpBearer):
     """``Authorization: Bearer <token>``, as ``manage.py create_token`` prints it."""
 
     def authenticate(self, request: HttpRequest, token: str) -> Any | None:
-        """The token's user, who is then the request's user."""
-        user = tokens.user_of(token)
-        if user is not None:
-            request.user = user
-        return user
+        """The token's user, who is then the request's user.
+
+        Raises HttpError 403 if the token's scope does not reach that far.
+        """
+        found = tokens.find(token)
+        if found is None:
+            return None
+        request.user = found.user
+        if found.scope == ApiToken.Scope.READ and request.method not in _LOOKING:
+            reason = "This token may look only. Create one of full scope for what changes things."
+            audit.record(
+                "use_token", by=found.user.get_username(), target=request.path, reason=reason,
+                allowed=False,
+            )  # fmt: skip
+            raise HttpError(403, reason)
+        return found.user
 
 
 class BrowserAuth(SessionAuth):

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_POST
 from events import tokens
 from events.access import permissions_of, roles_of
 from events.dashboard.page import signed_in
+from events.models import ApiToken
 
 
 @signed_in
@@ -29,7 +30,12 @@ def create_token(request: HttpRequest) -> HttpResponse:
             request, f"You have {tokens.MOST} tokens. Revoke one that you don't use first."
         )
         return redirect("events:account")
-    return _page(request, issued=tokens.issue(request.user), status=201)
+    scope = request.POST.get("scope") or ApiToken.Scope.FULL
+    if scope not in ApiToken.Scope.values:
+        messages.warning(request, "Choose what the token may do. Nothing was created.")
+        return redirect("events:account")
+    issued = tokens.issue(request.user, name=request.POST.get("name", ""), scope=scope)
+    return _page(request, issued=issued, status=201)
 
 
 @require_POST
@@ -48,5 +54,6 @@ def _page(request: HttpRequest, *, issued: str = "", status: int = 200) -> HttpR
         "permissions": permissions_of(request.user),
         "tokens": tokens.of(request.user),
         "issued": issued,
+        "scopes": ApiToken.Scope.choices,
     }
     return render(request, "events/account/page.html", context, status=status)

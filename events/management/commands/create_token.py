@@ -8,6 +8,7 @@ from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from events import tokens
+from events.models import ApiToken
 
 
 class Command(BaseCommand):
@@ -18,6 +19,8 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the arguments."""
         parser.add_argument("user", help="user name")
+        parser.add_argument("--name", default="", help="what it is for")
+        parser.add_argument("--read-only", action="store_true", help="it may look only")
 
     def handle(self, *, user: str, **options: Any) -> None:
         """Run the command."""
@@ -29,4 +32,5 @@ class Command(BaseCommand):
         if not owner.is_active:
             raise CommandError(f"The account of {user!r} is switched off.")
         self.stderr.write("Keep it safe: it can't be shown again.")
-        self.stdout.write(tokens.issue(owner))
+        scope = ApiToken.Scope.READ if options["read_only"] else ApiToken.Scope.FULL
+        self.stdout.write(tokens.issue(owner, name=options["name"], scope=scope))

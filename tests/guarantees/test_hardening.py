@@ -1,0 +1,134 @@
+"""What every answer carries, what a token may do, and what never gets into a log."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import Group, User
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.core.management import call_command
+from django.test import Client
+
+from events import tokens
+from events.models import ApiToken, AuditEntry
+from tests.accounts import person, signed_in
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def raises(*_: object) -> None:
+    raise RuntimeError("the page is broken")
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/account/", 200), ("/events/", 500), ("/none/", 404), ("/lab/class/", 403), ("/", 302),
+        ("/admin/", 200), ("/admin/events/event/", 200), ("/admin/none/", 404),
+        ("/api/v1/products", 200), ("/api/v1/none", 404), ("/api/v1/openapi.json", 200),
+        ("/static/js/main.js", 200), ("/accounts/login/", 302),
+    ],
+)  # fmt: skip
+def test_every_answer_says_what_browsers_may_do(
+    path: str, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("events.dashboard.log.search", raises)
+    user = person("operator")
+    client = Client(raise_request_exception=False)
+    client.force_login(user)
+    answer = client.get(path)
+    answer.close()  # a static file is one that is open
+    assert answer.status_code == status
+    policy = answer["Content-Security-Policy"]
+    assert "default-src 'self'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert not re.search(r"unsafe|data:|\*|https?:", policy)
+    assert answer["X-Content-Type-Options"] == "nosniff"
+    assert answer["Referrer-Policy"] == "same-origin"
+    assert answer["Cross-Origin-Opener-Policy"] == "same-origin"
+    assert answer["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert "camera=()" in answer["Permissions-Policy"]
+    if not path.startswith("/static/"):
+        assert answer["X-Frame-Options"] == "DENY"
+
+
+def test_a_token_that_may_look_only_changes_nothing() -> None:
+    headers = {
+        "Authorization": f"Bearer {tokens.issue(person('operator'), scope='read')}",
+        "Idempotency-Key": "k",
+    }
+    client = Client(headers=headers)
+    assert client.get("/api/v1/events").status_code == 200
+    for path in ("orders", "dead-letters/retries", "dead-letters/bulk", "events/1/reveal"):
+        refused = client.post(f"/api/v1/{path}", json.dumps({}), "application/json")
+        assert refused.status_code == 403
+        assert "may look only" in refused.json()["detail"]
+    entry = AuditEntry.objects.order_by("-id")[0]
+    assert (entry.who, entry.action, entry.allowed) == ("operator", "use_token", False)
+
+
+def test_tokens_are_made_with_a_name_and_a_scope_and_the_audit_knows() -> None:
+    client = signed_in(person("customer"))
+    assert client.post("/account/tokens/", {"scope": "everything"}).status_code == 302
+    assert not ApiToken.objects.exists()
+    client.post("/account/tokens/", {"name": "nightly <b>\x00", "scope": "read"})
+    token = ApiToken.objects.get()
+    assert (token.name, token.scope) == ("nightly <b>", "read")
+    assert "nightly &lt;b&gt;" in client.get("/account/").content.decode()
+    client.post(f"/account/tokens/{token.pk}/revoke/")
+    told = AuditEntry.objects.order_by("id").values_list("who", "action", "target")
+    number = f"token {token.pk}"
+    assert list(told) == [
+        ("customer", "create_token", number), ("customer", "revoke_token", number),
+    ]  # fmt: skip
+
+
+def test_giving_a_role_is_in_the_audit() -> None:
+    user, role = person("customer"), Group.objects.get(name="operator")
+    form = {"username": "customer", "is_active": "on", "groups": [role.pk]}
+    changed = signed_in(person("admin")).post(f"/admin/auth/user/{user.pk}/change/", form)
+    assert changed.status_code == 302
+    entry = AuditEntry.objects.get()
+    assert (entry.who, entry.action, entry.target, entry.reason) == (
+        "admin", "change_user", "user customer", "roles: operator",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("password", ["shortone1", "123456789012", "password1234", "customer2026"])
+def test_weak_passwords_are_refused(password: str) -> None:
+    with pytest.raises(ValidationError):
+        validate_password(password, User(username="customer2026", email="c@example.org"))
+
+
+def test_no_secret_gets_into_a_log(
+    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    user = person("admin")
+    user.set_password("correct horse battery staple")
+    user.save()
+    client = Client(raise_request_exception=False)
+    client.post("/accounts/login/", {"username": "admin", "password": "wrong horse"})
+    client.post(
+        "/accounts/login/", {"username": "admin", "password": "correct horse battery staple"}
+    )
+    client.post("/account/tokens/")
+    call_command("create_token", "admin")
+    token = capsys.readouterr().out.splitlines()[-1]
+    session = client.cookies[settings.SESSION_COOKIE_NAME].value
+    for given in (token, "fd_" + "a" * 43):
+        bearer = Client(headers={"Authorization": f"Bearer {given}"})
+        bearer.get("/api/v1/events")
+        bearer.post("/api/v1/events/1/reveal", "{", "application/json")
+    said = "\n".join(
+        f"{record.getMessage()} {record.exc_text or ''}"
+        for record in caplog.records
+        if not record.name.startswith("django.db")  # statements, which nobody logs in production
+    )
+    for secret in (token, session, "wrong horse", "correct horse", "fd_aaaa", settings.SECRET_KEY):
+        assert secret not in said
