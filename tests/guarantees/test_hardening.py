@@ -7,6 +7,7 @@ import logging
 import re
 
 import pytest
+from asgiref.testing import ApplicationCommunicator
 from django.conf import settings
 from django.contrib.auth.models import Group, User
 from django.contrib.auth.password_validation import validate_password
@@ -132,3 +133,27 @@ def test_no_secret_gets_into_a_log(
     )
     for secret in (token, session, "wrong horse", "correct horse", "fd_aaaa", settings.SECRET_KEY):
         assert secret not in said
+
+
+@pytest.mark.parametrize(
+    ("origin", "opened"),
+    [
+        (b"http://testserver", True),
+        (b"https://evil.example", False),
+        (b"null", False),
+        (b"", False),
+    ],
+)
+async def test_a_socket_opens_for_pages_of_this_site_only(origin: bytes, opened: bool) -> None:
+    from eda_site.asgi import application
+
+    scope = {
+        "type": "websocket", "path": "/ws/live/", "query_string": b"", "subprotocols": [],
+        "headers": [(b"host", b"testserver"), (b"origin", origin)], "client": ("127.0.0.1", 1),
+    }  # fmt: skip
+    socket = ApplicationCommunicator(application, scope)
+    await socket.send_input({"type": "websocket.connect"})
+    answer = await socket.receive_output(10)
+    assert answer["type"] == ("websocket.accept" if opened else "websocket.close")
+    await socket.send_input({"type": "websocket.disconnect", "code": 1000})
+    await socket.wait(10)
