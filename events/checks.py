@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from celery import current_app
 from channels.layers import get_channel_layer
 from django.core.checks import CheckMessage, Error, Warning, register
 from django.db import connection
@@ -51,6 +52,14 @@ def surroundings(**_: Any) -> list[CheckMessage]:
                 id="events.W001",
             )
         )
+    if fault := _broker_fault():
+        found.append(
+            Error(
+                f"Celery can't ring bells: {fault}",
+                hint="Set CELERY_BROKER_URL to a broker Celery knows, such as redis://host:6379/0.",
+                id="events.E006",
+            )
+        )
     if get_channel_layer() is None:
         found.append(
             Warning(
@@ -60,3 +69,12 @@ def surroundings(**_: Any) -> list[CheckMessage]:
             )
         )
     return found
+
+
+def _broker_fault() -> str:
+    """What is wrong with the broker's URL; found here, since a bell rings after the commit."""
+    try:
+        current_app.connection_for_write()
+    except (KeyError, ValueError, ImportError) as error:
+        return str(error).strip("'\"")
+    return ""
