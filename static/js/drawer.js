@@ -15,6 +15,15 @@ function select(row) {
   history.replaceState(history.state, "", url);
 }
 
+/** Keep only the row's correlation. */
+function only(row) {
+  const trace = row?.querySelector("a.corr");
+  if (!trace) return;
+  const url = new URL(location.href);
+  url.searchParams.set("correlation", trace.pathname.split("/")[2]);
+  location.assign(url);
+}
+
 named("drawer", (drawer) => {
   const close = () => {
     const row = selected();
@@ -38,7 +47,7 @@ named("drawer", (drawer) => {
   const keys = (event) => {
     if (event.target.matches("input, textarea, select") || event.metaKey || event.ctrlKey || event.altKey) return;
     if (event.key === "Escape") close();
-    if (event.key === "c") selected()?.querySelector("a.corr")?.click();
+    if (event.key === "c") only(selected());
     const step = { j: 1, k: -1 }[event.key];
     if (!step) return;
     const all = rows();

@@ -4,7 +4,7 @@
 import { flipTheme } from "./theme.js";
 
 const PATIENCE = 1500; // ms between g and its letter
-let going = 0;
+let going = -Infinity; // when g was pressed
 
 const typing = (event) => event.target.matches?.("input, textarea, select, [contenteditable]");
 
@@ -17,7 +17,7 @@ function search() {
 document.addEventListener("keydown", (event) => {
   if (typing(event) || event.metaKey || event.ctrlKey || event.altKey) return;
   if (event.timeStamp - going < PATIENCE) {
-    going = 0;
+    going = -Infinity;
     const link = document.querySelector(`[data-go="${CSS.escape(event.key)}"]`);
     if (!link) return;
     event.preventDefault();

@@ -5,19 +5,12 @@ from __future__ import annotations
 import re
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.people import SignIn
 from tests.site import Site
 
 pytestmark = pytest.mark.browser
-
-PAGES = [
-    "/timeline/", "/timeline/?window=3600", "/events/", "/traces/", "/processors/", "/catalog/",
-    "/catalog/OrderCreated/", "/flow/", "/flow/?node=processor:payment", "/search/?q=order",
-    "/account/", "/shop/", "/shop/outbox/",
-]  # fmt: skip
 
 
 def newest(page: Page) -> int:
@@ -90,30 +83,3 @@ def test_a_paused_processor_lets_its_work_wait(sign_in: SignIn, site: Site) -> N
     page.get_by_role("button", name="Resume notification").click()
     expect(page.locator("tr", has_text="notification").first).not_to_contain_text("paused")
     assert order
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing_on_any_page(sign_in: SignIn, site: Site, theme: str) -> None:
-    site.order()
-    page = sign_in("operator", "/timeline/", color_scheme=theme)
-    found = {}
-    for path in PAGES:
-        page.goto(site.url + path)
-        page.wait_for_load_state("networkidle")
-        report = Axe().run(page)
-        if report.violations_count:
-            found[path] = [
-                (v["id"], [n["target"] for n in v["nodes"]][:3])
-                for v in report.response["violations"]
-            ]
-    assert found == {}
-
-
-def test_a_phone_needs_no_sideways_scrolling(sign_in: SignIn, site: Site) -> None:
-    page = sign_in("operator", "/timeline/")
-    page.set_viewport_size({"width": 390, "height": 844})
-    widths = {}
-    for path in PAGES:
-        page.goto(site.url + path)
-        widths[path] = page.evaluate("document.documentElement.scrollWidth")
-    assert {path: width for path, width in widths.items() if width > 390} == {}
