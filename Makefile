@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
-.PHONY: help run test lab-thrice lint audit format traffic bench bench-replay drill screenshots clean
+.PHONY: help run test lab-thrice lint audit format traffic bench bench-replay bench-live bench-pages drill screenshots clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,12 @@ bench: $(INSTALLED_DEV) ## measure beside the peers (ARGS)
 
 bench-replay: $(INSTALLED_DEV) ## a million events into all read models, on one core (ARGS)
 	$(BIN)/python -m benchmarks.replay $(ARGS)
+
+bench-live: $(INSTALLED_DEV) ## measure live pages in Chromium (ARGS)
+	$(BIN)/python -m benchmarks.live $(ARGS)
+
+bench-pages: $(INSTALLED_DEV) ## first byte of every page with a million events (ARGS=--sqlite)
+	$(BIN)/python -m benchmarks.pages $(ARGS)
 
 drill: $(INSTALLED_DEV) ## break a running system on purpose (MINUTES, SEED, DATABASE)
 	$(BIN)/python -m drill

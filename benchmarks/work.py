@@ -9,6 +9,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
 import django
 
@@ -17,10 +18,12 @@ django.setup()
 from django.contrib.auth.models import User  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 from django.db import connection, transaction  # noqa: E402
+from django.test import Client  # noqa: E402
 
 from benchmarks.flow.events import Pinged, Timed  # noqa: E402
 from benchmarks.flow.models import Note  # noqa: E402
 from events import Draft, publish  # noqa: E402
+from events.drain import drain_all  # noqa: E402
 from events.testing import settle  # noqa: E402
 from processors import orders  # noqa: E402
 from processors.domain_events import InventoryReplenished  # noqa: E402
@@ -103,6 +106,50 @@ def publish_timed(rate: str, seconds: str) -> dict[str, float]:
     return {}
 
 
+def seed_log(count: str) -> dict[str, float]:
+    """A log of so many events out of orders with every kind of fault (and the tables for it)."""
+    from events.seeding import seed
+
+    prepare()
+    call_command("traffic", orders=100, rate=0, mix="faulty", seed=1, stdout=sys.stderr)
+    settle()
+    call_command("traffic", orders=200, rate=0, mix="default", seed=2, stdout=sys.stderr)
+    drain_all()
+    began = time.perf_counter()
+    done = seed(int(count))
+    seconds = time.perf_counter() - began
+    return {"events": done.events, "deliveries": done.deliveries, "seconds": seconds}
+
+
+def addresses() -> dict[str, Any]:
+    """Every page and filter, and the cookie of somebody who may open them."""
+    from tests import every_page
+
+    paths = [path for of_page in every_page.pages().values() for path in of_page]
+    return {"paths": paths, "cookie": every_page.administrator().cookies["sessionid"].value}
+
+
+def sign_in(count: str) -> dict[str, Any]:
+    """Cookies of so many sessions of an operator."""
+    user = User.objects.get(username="operator")
+    cookies = []
+    for _ in range(int(count)):
+        client = Client(HTTP_HOST="localhost")
+        client.force_login(user)
+        cookies.append(client.cookies["sessionid"].value)
+    return {"cookies": cookies}
+
+
+def publish_steadily(rate: str, seconds: str) -> dict[str, float]:
+    """So many small events a second, in transactions of at most 1/50 second's worth."""
+    size = max(1, int(float(rate)) // 50)
+    published = 0
+    for n in _steadily(float(rate) / size, float(seconds)):
+        publish(*[Draft(Timed(at=time.time()), stream=f"s-{n}-{i}") for i in range(size)])
+        published += size
+    return {"published": published}
+
+
 def _rate(count: int, one: Callable[[int], object]) -> float:
     for n in range(-20, 0):
         one(n)  # connections, plans, imports
@@ -123,7 +170,7 @@ STEPS = {
     step.__name__: step
     for step in (
         prepare, place_orders, order_steadily, publish_one, publish_hundred, commit_row,
-        commit_orm_row, publish_timed,
+        commit_orm_row, publish_timed, seed_log, addresses, sign_in, publish_steadily,
     )
 }  # fmt: skip
 

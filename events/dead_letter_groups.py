@@ -16,6 +16,7 @@ from django.db.models import Count, Max, Min, Q
 from events import audit
 from events.dead_letters import Criteria
 from events.models import Attempt, DeadLetterGroup, Delivery
+from events.models.delivery import UNFINISHED
 
 BY = {
     "error": "fingerprint", "processor": "processor", "type": "event__type",
@@ -189,7 +190,7 @@ def behind(letters: list[Delivery]) -> dict[int, int]:
         )  # fmt: skip
     if not letters:
         return {}
-    unfinished = Q(state__in=("pending", "retrying"))  # names the partial index
+    unfinished = Q(state__among=UNFINISHED)  # names the partial index
     rows = Delivery.objects.filter(wanted, unfinished, state="pending").values_list(
         "processor", "key"
     )

@@ -15,7 +15,7 @@ from events.models import Delivery, DeliveryState, Lane
 
 def dead() -> QuerySet[Delivery]:
     """All dead letters, oldest first."""
-    return Delivery.objects.filter(state=DeliveryState.DEAD).order_by("id")
+    return Delivery.objects.filter(state__among=[DeliveryState.DEAD]).order_by("id")
 
 
 @dataclass(frozen=True, slots=True)

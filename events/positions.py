@@ -12,10 +12,12 @@ SLACK = timedelta(seconds=10)
 """How far positions and times may differ: an append that waits for a stream's head is recorded
 at the moment it began. Whoever cuts by position adds this and then compares the times."""
 
-# Halves the stretch of positions until one is left. Each step is two look-ups by primary key.
+# Halves the stretch of positions until one is left. Each step is two look-ups by primary key. Both
+# ends in one SELECT would read the whole table on SQLite.
 _SEARCH = """
 WITH RECURSIVE search(low, high) AS (
-  SELECT coalesce(min(position), 1), coalesce(max(position), 0) + 1 FROM events_event
+  SELECT coalesce((SELECT min(position) FROM events_event), 1),
+    coalesce((SELECT max(position) FROM events_event), 0) + 1
   UNION ALL
   SELECT
     CASE WHEN (SELECT recorded_at FROM events_event WHERE position >= (low + high) / 2

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from django.db.models import F, Min, Q
 
 from events.models import Delivery, DeliveryState, Lane
+from events.models.delivery import HOLDING
 from events.registry import registry
 
 RUNNING = "running"
@@ -64,7 +65,7 @@ def _held_back(waiting: list[Delivery]) -> dict[tuple[str, str], int]:
     rows = (
         Delivery.objects.filter(
             wanted,
-            state__in=(DeliveryState.RETRYING, DeliveryState.DEAD),  # names the partial index
+            state__among=HOLDING,  # names the partial index
             processor__in={d.processor for d in waiting},
             slot__in={d.slot for d in waiting},
             key__in={d.key for d in waiting},

@@ -21,7 +21,15 @@ _ACTIONS = {
     "events:save_view", "events:delete_view", "events:pause", "events:resume", "events:resolve",
     "events:cancel_bulk", "events:run_replay", "events:cancel_replay", "events:prove",
     "events:create_token", "events:revoke_token", "events:home", "lab:reset", "lab:switch_on",
-    "lab:switch_off", "lab:run", "lab:mend", "lab:answer", "shop:orders", "events:group_status", "login", "logout",
+    "lab:switch_off", "lab:run", "lab:mend", "lab:answer", "shop:orders", "events:group_status",
+    "login", "logout",
+}  # fmt: skip
+PAGES = {
+    "events:timeline", "events:log", "events:event", "events:traces", "events:trace",
+    "events:catalog", "events:event_type", "events:flow", "events:search", "events:processors",
+    "events:dead_letters", "events:letter", "events:audit", "events:audit_export", "events:replay",
+    "events:design_review", "events:account", "lab:lab", "lab:glossary", "lab:class", "lab:faults",
+    "lab:lesson", "shop:shop", "shop:outbox",
 }  # fmt: skip
 STATES = (*DeliveryState.values, PARKED, RUNNING)
 
@@ -61,8 +69,8 @@ def pages() -> dict[str, list[str]]:
 
 
 def missing() -> set[str]:
-    """Names of patterns that answer GET and are neither here nor known as actions."""
-    return set(_names(get_resolver())) - set(pages()) - _ACTIONS
+    """Names of patterns that answer GET and are neither in ``PAGES`` nor known as actions."""
+    return set(_names(get_resolver())) - PAGES - _ACTIONS
 
 
 def administrator() -> Client:

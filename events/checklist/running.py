@@ -25,7 +25,7 @@ def dead_letters(redeliver: bool) -> Finding:
         for name, processor in sorted(registry.processors.items())
         if processor.retry.delay(min(processor.retry.max_attempts, _MANY_ATTEMPTS)) is not None
     ]
-    dead = Delivery.objects.filter(state=DeliveryState.DEAD)
+    dead = Delivery.objects.filter(state__among=[DeliveryState.DEAD])
     count, oldest = dead.count(), dead.order_by("finished_at").first()
     evidence = (
         f"{len(registry.processors)} retry policies end in a dead letter; "

@@ -13,7 +13,7 @@ _COUNTED = 1_000
 
 def dead_letters(user: Any) -> Count | None:
     """How many need a person; above a thousand it is enough to know that."""
-    found = Delivery.objects.filter(state=DeliveryState.DEAD).order_by().values("id")
+    found = Delivery.objects.filter(state__among=[DeliveryState.DEAD]).order_by().values("id")
     number = found[: _COUNTED + 1].count()
     if not number:
         return None

@@ -14,8 +14,10 @@ from django.db.models.functions import Cast
 
 from events.dashboard.log_filter import Condition, LogFilter
 from events.dashboard.log_parameters import moment
-from events.models import Delivery, DeliveryState, Event
+from events.models import Delivery, DeliveryState, Event, Lane
+from events.models.delivery import KEPT, UNFINISHED
 from events.positions import SLACK, first_since, next_position
+from events.registry import registry
 from events.states import PARKED, RUNNING, derive
 
 SIZE = 100
@@ -68,7 +70,7 @@ class _Stretch:
 
 
 def search(wanted: LogFilter) -> LogPage:
-    """The wanted rows and the way to their neighbours; at most seven queries."""
+    """The wanted rows and the way to their neighbours; at most eight queries."""
     stretch = _bounds(wanted)
     if length := _most(wanted):
         stretch.limit(length)
@@ -150,7 +152,12 @@ def _with_condition(chosen: QuerySet[Event], one: Condition, alias: str) -> Quer
 def _with_state(wanted: LogFilter, stretch: _Stretch) -> list[int]:
     """Positions whose delivery is in the state, from the page's end of the stretch."""
     rows = Delivery.objects.filter(event_id__gte=stretch.low)
-    rows = rows.filter(state__in=_STORED.get(wanted.state, (wanted.state,)))
+    states = _STORED.get(wanted.state, (wanted.state,))
+    rows = rows.filter(state__in=states)
+    if DeliveryState.PENDING in states:
+        rows = rows.filter(processor__in=_known_processors(), state__among=UNFINISHED)
+    elif wanted.state in KEPT:
+        rows = rows.filter(state__among=KEPT)
     if stretch.high is not None:
         rows = rows.filter(event_id__lt=stretch.high)
     if wanted.processor:
@@ -166,6 +173,11 @@ def _with_state(wanted: LogFilter, stretch: _Stretch) -> list[int]:
         derived = derive(found)
         found = [row for row in found if derived[row.pk].state == wanted.state]
     return [row.event_id for row in found]
+
+
+def _known_processors() -> set[str]:
+    """All that may have unfinished work: the index of it begins with the processor."""
+    return {*registry.processors, *Lane.objects.values_list("processor", flat=True).distinct()}
 
 
 def _page(wanted: LogFilter, rows: list[Event], more: bool, stretch: _Stretch) -> LogPage:

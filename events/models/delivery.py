@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models
 
 from events.models.event import Event
@@ -15,6 +17,29 @@ class DeliveryState(models.TextChoices):
     DONE = "done"
     DEAD = "dead"
     DISCARDED = "discarded"
+
+
+UNFINISHED = (DeliveryState.PENDING.value, DeliveryState.RETRYING.value)
+HOLDING = (DeliveryState.RETRYING.value, DeliveryState.DEAD.value)
+KEPT = (*HOLDING, DeliveryState.DISCARDED.value)
+"""States in the order that the conditions of partial indexes name them."""
+
+
+class Among(models.Lookup):
+    """``state__among=UNFINISHED``: the states stand in the query itself, not as parameters.
+
+    SQLite uses a partial index only for a query that has its condition word for word.
+    """
+
+    lookup_name = "among"
+    prepare_rhs = False
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
+        """``state IN ('pending', 'retrying')``, or ``state = 'dead'``."""
+        column, parameters = self.process_lhs(compiler, connection)
+        states = [f"'{DeliveryState(state).value}'" for state in self.rhs]
+        condition = f"= {states[0]}" if len(states) == 1 else f"IN ({', '.join(states)})"
+        return f"{column} {condition}", tuple(parameters)
 
 
 class Delivery(models.Model):
@@ -61,6 +86,9 @@ class Delivery(models.Model):
     def __str__(self) -> str:
         """Processor, position and state."""
         return f"{self.processor} on {self.event_id}: {self.state}"
+
+
+Delivery._meta.get_field("state").register_lookup(Among)
 
 
 class Attempt(models.Model):

@@ -1,0 +1,17 @@
+"""Our own JavaScript stays small enough to be read, and to be loaded at once."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+FILES = sorted((Path(__file__).resolve().parent.parent / "static" / "js").rglob("*.js"))
+
+
+def test_all_of_it_is_small() -> None:
+    assert sum(len(gzip.compress(file.read_bytes())) for file in FILES) <= 45 * 1024
+
+
+def test_no_file_is_long() -> None:
+    lengths = {file.name: len(file.read_text().splitlines()) for file in FILES}
+    assert {name: lines for name, lines in lengths.items() if lines > 200} == {}
