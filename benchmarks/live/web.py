@@ -16,8 +16,8 @@ _START_SECONDS = 30
 
 
 @contextmanager
-def serving(database: Database) -> Iterator[int]:
-    """The port it answers at."""
+def serving(database: Database, **variables: str) -> Iterator[int]:
+    """The port it answers at; ``variables`` are added to its environment."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(2048)
@@ -26,7 +26,7 @@ def serving(database: Database) -> Iterator[int]:
         with OUTPUT.open("ab") as output:
             program = subprocess.Popen(
                 [sys.executable, "-m", "eda_site.run.web", str(listener.fileno())], cwd=ROOT,
-                env={**database.environment(), "FLOWDECK_DEMO": "1"}, stdout=output,
+                env={**database.environment(), "FLOWDECK_DEMO": "1", **variables}, stdout=output,
                 stderr=subprocess.STDOUT, pass_fds=[listener.fileno()],
             )  # fmt: skip
         try:
