@@ -70,6 +70,20 @@ class EventDetail:
     revealed: bool
     may_reveal: Decision
 
+    @property
+    def envelope(self) -> str:
+        """The envelope as JSON, to copy; without the payload."""
+        event = self.event
+        fields = {
+            "position": event.position, "id": event.id, "type": event.type,
+            "version": event.version, "stream": event.stream, "sequence": event.sequence,
+            "key": event.key, "correlation_id": event.correlation_id,
+            "causation_id": event.causation_id, "producer": event.producer,
+            "occurred_at": event.occurred_at.isoformat(),
+            "recorded_at": event.recorded_at.isoformat(),
+        }  # fmt: skip
+        return json.dumps(fields, indent=2, default=str)
+
 
 def detail_of(event: Event, user: Any, revealed: Any = None) -> EventDetail:
     """Read what belongs to ``event``; five queries at most.

@@ -12,6 +12,7 @@ from events.dashboard.timeline_density import Strip, density, strip
 from events.dashboard.timeline_lanes import lay_out
 from events.dashboard.timeline_shapes import WINDOWS, Drawing, Lane, Window
 from events.models import Attempt, Delivery, Event, ProcessorState
+from events.models import Lane as StoredLane
 from events.positions import SLACK, first_since
 from events.registry import registry
 from events.states import derive
@@ -19,6 +20,7 @@ from events.traces import Trace, build_trace
 
 MOST = 200
 """Events drawn one by one; a window with more of them shows counts. It bounds the page's size."""
+_LONG = timedelta(hours=1)
 LANES = 8
 """Processors with a lane of their own unless more are asked for; those in trouble always have."""
 
@@ -73,7 +75,8 @@ class Timeline:
         selected = Event.objects.filter(position=position).first() if position else None
         window = Window(seconds, _end(wanted, selected, now))
         trouble = _trouble()
-        names, folded = _fold(list(registry.processors), trouble, wanted.unfolded)
+        quiet = _quiet(now) if window.until == now else frozenset()
+        names, folded = _fold(list(registry.processors), trouble, quiet, wanted.unfolded)
         events = [] if seconds == max(WINDOWS) else _newest(selected, window, now)
         dense, cut = seconds == max(WINDOWS) or _too_many(events, window), False
         if dense:
@@ -96,11 +99,21 @@ def _end(wanted: Wanted, selected: Event | None, now: datetime) -> datetime:
     return now
 
 
-def _fold(names: list[str], trouble: Trouble, unfolded: bool) -> tuple[list[str], list[str]]:
-    """Names with a lane and names without. By name, not by how busy they are: lanes stay put."""
+def _quiet(now: datetime) -> frozenset[str]:
+    """Processors that nobody has worked for in the last hour; none if that is so for all."""
+    recent = StoredLane.objects.filter(claimed_at__gt=now - _LONG).order_by()
+    busy = set(recent.values_list("processor", flat=True).distinct())
+    return frozenset(set(registry.processors) - busy) if busy else frozenset()
+
+
+def _fold(
+    names: list[str], trouble: Trouble, quiet: frozenset[str], unfolded: bool
+) -> tuple[list[str], list[str]]:
+    """Names with a lane and names without. By name, quiet ones last, but not by how busy they are:
+    lanes stay put."""
     if unfolded or len(names) <= LANES + 1:
         return names, []
-    first = set(names[:LANES])
+    first = set([name for name in names if name not in quiet][:LANES])
     shown = [name for name in names if name in first or name in trouble]
     return shown, [name for name in names if name not in shown]
 

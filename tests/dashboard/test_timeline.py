@@ -117,6 +117,19 @@ def test_many_processors_are_folded_but_not_those_in_trouble(
     )
 
 
+def test_processors_without_work_for_an_hour_are_folded_first(
+    viewer: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timeline_data, "LANES", 3)
+    publish(Probed(n=1), stream="probe-1")
+    settle()
+    page = shown(viewer)
+    lanes = re.findall(r'<span class="grow clip" title="([^"]+)"', page)
+    worked = {d.processor for d in Delivery.objects.all()}
+    assert set(lanes[1:]) <= worked
+    assert [name for name in registry.processors if name in lanes] == lanes[1:], "by name"
+
+
 def test_counts_are_those_of_the_database(viewer: Client) -> None:
     publish(*[Probed(n=n) for n in range(40)], stream="probe-1")
     settle()
