@@ -56,6 +56,7 @@ def main() -> int:
 @contextmanager
 def _traffic(site: Site) -> Iterator[None]:
     """Two orders a second, as customers place them, with what goes wrong now and then."""
+    site.manage("traffic", "--mix", "faulty", "--orders", "80", "--rate", "20", "--seed", "3")
     process = subprocess.Popen(
         [sys.executable, "manage.py", "traffic", "--rate", "2", "--seconds", "600"],
         cwd=Path(__file__).parent.parent, env=site.environment, stdout=subprocess.DEVNULL,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import log10
 
-from django.db.models import Max
+from django.db.models import Count, Max
 
 from events.dashboard.shapes import Rect
 from events.models import Event
@@ -48,9 +48,17 @@ def rank_of(trace: Trace) -> Rank | None:
         Event.objects.filter(correlation_id__in=list(began))
         .order_by()
         .values_list("correlation_id")
-        .annotate(last=Max("recorded_at"))
+        .annotate(last=Max("recorded_at"), events=Count("position"))
     )
-    others = sorted(max(0.001, (last - began[name]).total_seconds()) for name, last in ended)
+    least = min(len(trace.events), 2)  # of a flow, one that has only begun says nothing
+    others = sorted(
+        max(0.001, (last - began[name]).total_seconds())
+        for name, last, events in ended
+        if events >= least
+    )
+    if len(others) < _FEWEST:
+        return None
+
     last = max(event.row.recorded_at for event in trace.events)
     return ranked(root.type, max(0.001, (last - trace.started_at).total_seconds()), others)
 
