@@ -7,12 +7,14 @@ built on lanes.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from django.db import connection
 
 from events import batch, bell, careful, infrastructure, lanes, telemetry
 from events.conf import conf
 from events.errors import LeaseLost
+from events.lanes import Claim
 from events.registry import Processor, registry
 
 _SLOW = 0.05  # seconds per delivery above which a handler gets small claims
@@ -22,8 +24,11 @@ _SLOW_BATCH = 8
 def answer_bell(name: str) -> None:
     """Drain the processor ``name`` because its bell was rung. Raises UnknownProcessor."""
     processor = registry.processor(name)
-    bell.clear(name)  # before the first claim: a commit from now on rings again
-    drain(processor)
+    clearing = bell.Clearing(name)  # before the first claim: a commit from now on rings again
+    try:
+        drain(processor, bell_is_clear=clearing.done)
+    finally:
+        clearing.done()
 
 
 def drain_all(limit: int = 1_000_000) -> int:
@@ -41,30 +46,29 @@ def drain_all(limit: int = 1_000_000) -> int:
     return settled
 
 
-def drain(processor: Processor, seconds: float | None = None) -> int:
+def drain(
+    processor: Processor,
+    seconds: float | None = None,
+    bell_is_clear: Callable[[], bool] = lambda: True,
+) -> int:
     """Work on ``processor`` until nothing is due or the time is up; return how much was settled.
 
-    Faults of the infrastructure end it early; the sweep starts it again.
+    Faults of the infrastructure end it early; the sweep starts it again. As long as
+    ``bell_is_clear`` says no, there is another look before the end.
     """
     end = time.monotonic() + (conf().DRAIN_SECONDS if seconds is None else seconds)
     settled, fruitless, pace = 0, set[int](), _Pace(processor)
     try:
         while time.monotonic() < end:
             claim = lanes.claim(processor, pace.lanes, fruitless)
-            if claim is None:
+            last_look = bell_is_clear()
+            if claim is not None:
+                count = _work(processor, claim, pace)
+                settled += count
+                if count == 0:
+                    fruitless.update(claim.ids)
+            elif last_look:
                 return settled
-            began = time.monotonic()
-            if (suspicious := claim.suspicious()) is not None:
-                done = careful.run_one(processor, claim.only(suspicious))
-            else:
-                done = batch.run(processor, claim, pace.batch_size)
-            count = len(done.outcomes)
-            settled += count
-            if count == 0:
-                fruitless.update(claim.ids)
-            elif done.due >= pace.batch_size:
-                bell.ring([processor.name])  # there is more than one worker's fill
-            pace.note(count, time.monotonic() - began)
     except Exception as error:
         if not (infrastructure.is_fault(error) or isinstance(error, LeaseLost)):
             raise
@@ -73,6 +77,19 @@ def drain(processor: Processor, seconds: float | None = None) -> int:
         return settled
     bell.ring([processor.name])
     return settled
+
+
+def _work(processor: Processor, claim: Claim, pace: _Pace) -> int:
+    began = time.monotonic()
+    if (suspicious := claim.suspicious()) is not None:
+        done = careful.run_one(processor, claim.only(suspicious))
+    else:
+        done = batch.run(processor, claim, pace.batch_size)
+    count = len(done.outcomes)
+    if count and done.due >= pace.batch_size:
+        bell.ring([processor.name])  # there is more than one worker's fill
+    pace.note(count, time.monotonic() - began)
+    return count
 
 
 class _Pace:

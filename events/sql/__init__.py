@@ -87,6 +87,9 @@ class Mark:
 class Dialect(Protocol):
     """What each database module offers. All need an open transaction unless said otherwise."""
 
+    APPENDS_BY_ONE_STATEMENT: bool
+    """Whether ``append`` is all or nothing outside of a transaction too."""
+
     def append(
         self, cursor: CursorWrapper, rows: Sequence[EventRow], fan_out: Sequence[Subscription]
     ) -> dict[UUID, Place]:

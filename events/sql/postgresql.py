@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -19,27 +19,19 @@ from django.db.backends.utils import CursorWrapper
 from events.event import StoredEvent
 from events.sql import DeliveryRow, DueDelivery, EventRow, LaneRow, Mark, Place, Subscription
 
+APPENDS_BY_ONE_STATEMENT = True
+
 # Lanes are ranges of slots; the index of due deliveries is by sixteenth of the slots and position,
 # so that a lane of the default sixteen is read in order of position without a sort.
 BAND_SHIFT = 6
 
 _JSON = ("data", "metadata")
+_PLAIN = [name for name in EventRow.__slots__ if name not in (*_JSON, "ordinal")]
 
-# Functions do the rest of the work (migrations 0006 and 0007): one round trip, planned once.
-_APPEND = """
-SELECT * FROM events_append(%s::json, %s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[])
-"""
-
-# A claim need not survive a crash of the server (a lease that is lost that way is noticed at the
-# commit of its batch), so its commit does not wait for the disk; the setting ends with it.
-_CLAIM = """
-UPDATE events_lane SET claims = claims + 1, worker = %(worker)s, claimed_at = clock_timestamp(),
-  token = %(token)s::uuid,
-  lease_expires_at = clock_timestamp() + %(lease)s * interval '1 second'
-WHERE (SELECT set_config('synchronous_commit', 'off', true)) IS NOT NULL
-  AND id IN (SELECT events_claimable(%(processor)s, %(leave_out)s::bigint[], %(limit)s))
-RETURNING id, first_slot, last_slot, claims, suspect
-"""
+# Functions do most of the work (migrations 0006 to 0008): one round trip each, planned once.
+_APPEND = "SELECT * FROM events_append(%s, %s, %s)"
+_CLAIM = "SELECT * FROM events_claim(%s, %s, %s, %s, %s, %s)"
+_TAKE = "SELECT * FROM events_take(%s, %s, %s, %s)"
 
 _LOCK = """
 UPDATE events_lane SET claims = 0 WHERE id IN (
@@ -60,13 +52,12 @@ _ENVELOPE = """e.position, e.id, e.stream, e.sequence, e.type, e.version,
   e.data::text, e.metadata::text, e.key, e.correlation_id, e.causation_id, e.producer,
   extract(epoch FROM e.occurred_at)::float8, extract(epoch FROM e.recorded_at)::float8"""
 
-_FETCH = f"""
+_FETCH_LANES = f"""
 SELECT due.delivery, due.attempts, {_ENVELOPE}
-FROM {{chosen}} AS due JOIN events_event e ON e.position = due.due_position
+FROM events_due(%s, %s::int[], %s::int[], %s, %s) AS due
+  JOIN events_event e ON e.position = due.due_position
 ORDER BY due.due_position
 """
-_FETCH_LANES = _FETCH.format(chosen="events_due(%s, %s::int[], %s::int[], %s, %s)")
-_TAKE = _FETCH.format(chosen="events_take(%s, %s::bigint[], %s, %s)")
 
 # The ids are given twice so that rows are found by index whatever the planner thinks of the join.
 _MARK = """
@@ -93,16 +84,16 @@ WHERE id IN (SELECT id FROM events_lane WHERE token = ANY(%s::uuid[]) FOR UPDATE
 _DUE_PROCESSORS = "SELECT events_due_processors(%s::text[])"
 
 
-def _as_json(rows: Sequence[EventRow]) -> str:
+def _as_json(rows: Sequence[EventRow], counts: Mapping[str, int]) -> str:
     # Rows go in as one JSON document: psycopg's array dumper costs more than the INSERT itself.
     # Payload and metadata are JSON text already and are embedded as they are.
-    documents = [
-        {
-            name: orjson.Fragment(getattr(row, name)) if name in _JSON else getattr(row, name)
-            for name in EventRow.__slots__
-        }
-        for row in rows
-    ]
+    documents = []
+    for row in rows:
+        document = {name: getattr(row, name) for name in _PLAIN}
+        document["behind"] = counts[row.stream] - row.ordinal
+        for name in _JSON:
+            document[name] = orjson.Fragment(getattr(row, name))
+        documents.append(document)
     return orjson.dumps(documents).decode()
 
 
@@ -111,10 +102,12 @@ def append(
 ) -> dict[UUID, Place]:
     """See Dialect."""
     counts = Counter(row.stream for row in rows)
-    names = sorted(counts)
-    subscriptions = [[one[n] for one in fan_out] for n in range(3)]
-    ahead = [counts[name] for name in names]
-    cursor.execute(_APPEND, [_as_json(rows), names, ahead, *subscriptions])
+    heads = [{"name": name, "n": counts[name]} for name in sorted(counts)]
+    to_whom = [{"type": t, "processor": name, "prefix": prefix} for t, name, prefix in fan_out]
+    cursor.execute(
+        _APPEND,
+        [_as_json(rows, counts), orjson.dumps(heads).decode(), orjson.dumps(to_whom).decode()],
+    )
     return {event: (position, sequence) for event, position, sequence in cursor.fetchall()}
 
 
@@ -123,11 +116,8 @@ def claim_lanes(
     worker: str, token: UUID | None, lease_seconds: float,
 ) -> list[LaneRow]:  # fmt: skip
     """See Dialect."""
-    parameters: dict[str, Any] = {
-        "processor": processor, "limit": limit, "leave_out": list(leave_out), "worker": worker,
-        "token": token, "lease": lease_seconds if token else None,
-    }  # fmt: skip
-    cursor.execute(_CLAIM, parameters)
+    lease = lease_seconds if token else None
+    cursor.execute(_CLAIM, [processor, _array(leave_out), limit, worker, token, lease])
     return [LaneRow(*row) for row in cursor.fetchall()]
 
 
@@ -153,8 +143,12 @@ def take_due(
     cursor: CursorWrapper, processor: str, lanes: Sequence[LaneRow], limit: int, parks: bool
 ) -> list[DueDelivery]:
     """See Dialect."""
-    cursor.execute(_TAKE, [processor, [lane.id for lane in lanes], parks, limit])
+    cursor.execute(_TAKE, [processor, _array(lane.id for lane in lanes), parks, limit])
     return [_due(row) for row in cursor.fetchall()]
+
+
+def _array(ids: Iterable[int]) -> str:
+    return f"{{{','.join(map(str, ids))}}}"
 
 
 def _due(row: Any) -> DueDelivery:
@@ -170,7 +164,7 @@ def _stored(row: Any) -> StoredEvent:
 
 def mark(cursor: CursorWrapper, marks: Sequence[Mark]) -> None:
     """See Dialect."""
-    ids = f"{{{','.join(str(m.id) for m in marks)}}}"
+    ids = _array(m.id for m in marks)
     first = marks[0]
     alike = (first.state, first.attempts, first.started_at, first.finished_at)
     if first.state == "done" and all(

@@ -19,6 +19,8 @@ from django.db.backends.utils import CursorWrapper
 from events.event import StoredEvent
 from events.sql import DeliveryRow, DueDelivery, EventRow, LaneRow, Mark, Place, Subscription
 
+APPENDS_BY_ONE_STATEMENT = False
+
 _ADVANCE = """
 INSERT INTO events_stream (name, head)
 SELECT value ->> 0, value ->> 1 FROM json_each(%s) WHERE true ORDER BY 1

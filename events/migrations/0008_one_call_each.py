@@ -1,0 +1,138 @@
+"""PostgreSQL: claiming, taking and appending as one planned call each, with one argument to parse.
+
+A message that comes alone waits for all of these, one after the other, so what counts here is
+milliseconds and not rows: planning a statement anew costs more than running it, and psycopg builds
+arrays slower than orjson writes the same as JSON.
+"""
+
+from importlib import import_module
+
+from django.db import migrations
+
+PerDatabase = import_module("events.migrations.0002_database_rules").PerDatabase
+older = import_module("events.migrations.0006_hot_path_functions")
+old = import_module("events.migrations.0007_fewer_round_trips")
+
+# A claim need not survive a crash of the server (a lease that is lost that way is noticed at the
+# commit of its batch), so its commit does not wait for the disk; the setting ends with it.
+CLAIM = f"""
+CREATE FUNCTION events_claim(name text, leave_out bigint[], most int, who text, lease_token uuid,
+  lease_seconds float8)
+RETURNS TABLE (lane bigint, first_slot smallint, last_slot smallint, claims int, suspect bigint)
+LANGUAGE plpgsql {older.SETTINGS} AS $$
+#variable_conflict use_column
+BEGIN
+  PERFORM set_config('synchronous_commit', 'off', true);
+  RETURN QUERY
+  UPDATE events_lane SET claims = events_lane.claims + 1, worker = who,
+    claimed_at = clock_timestamp(), token = lease_token,
+    lease_expires_at = clock_timestamp() + lease_seconds * interval '1 second'
+  WHERE id IN (SELECT events_claimable(name, leave_out, most))
+  RETURNING id, events_lane.first_slot, events_lane.last_slot, events_lane.claims,
+    events_lane.suspect;
+END $$
+"""
+
+# Lanes are locked in one statement and what is due on them is read in the next, or it would come
+# from a snapshot older than the locks.
+TAKE = f"""
+CREATE FUNCTION events_take(name text, lanes bigint[], parks bool, most int)
+RETURNS TABLE (delivery bigint, attempts smallint, "position" bigint, id uuid, stream varchar,
+  sequence bigint, type varchar, version smallint, data text, metadata text, key varchar,
+  correlation_id uuid, causation_id uuid, producer varchar, occurred_at float8, recorded_at float8)
+LANGUAGE plpgsql {older.SETTINGS} AS $$
+#variable_conflict use_column
+DECLARE first int[]; last int[];
+BEGIN
+  WITH locked AS (
+    UPDATE events_lane SET claims = 0 WHERE id IN (
+      SELECT id FROM events_lane
+      WHERE id = ANY(lanes)
+        AND (lease_expires_at IS NULL OR lease_expires_at < clock_timestamp())
+      ORDER BY id FOR UPDATE SKIP LOCKED)
+    RETURNING first_slot, last_slot
+  )
+  SELECT array_agg(first_slot), array_agg(last_slot) INTO first, last FROM locked;
+  IF first IS NULL THEN RETURN; END IF;
+  RETURN QUERY
+  SELECT due.delivery, due.attempts, e.position, e.id, e.stream, e.sequence, e.type, e.version,
+    e.data::text, e.metadata::text, e.key, e.correlation_id, e.causation_id, e.producer,
+    extract(epoch FROM e.occurred_at)::float8, extract(epoch FROM e.recorded_at)::float8
+  FROM events_due(name, first, last, parks, most) WITH ORDINALITY
+      AS due(delivery, attempts, due_position, place)
+    JOIN events_event e ON e.position = due.due_position
+  ORDER BY due.place;
+END $$
+"""
+
+# Heads are advanced in order of name, so that two appends can't deadlock. An event says how many
+# events of its stream come up to it in this append; where that is in the stream the head tells.
+APPEND = """
+CREATE FUNCTION events_append(rows json, heads json, fan_out json)
+RETURNS TABLE (event uuid, at bigint, number bigint) LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan SET jit = off AS $$
+BEGIN
+  RETURN QUERY
+  WITH head AS (
+    INSERT INTO events_stream AS s (name, head)
+    SELECT t.name, t.n FROM ROWS FROM (json_to_recordset(heads) AS (name text, n bigint))
+      WITH ORDINALITY AS t(name, n, place)
+    ORDER BY t.place
+    ON CONFLICT (name) DO UPDATE SET head = s.head + excluded.head
+    RETURNING s.name, s.head
+  ), row AS (
+    SELECT t.*, head.head - t.behind AS sequence
+    FROM ROWS FROM (json_to_recordset(rows) AS (
+      id uuid, stream text, behind bigint, type text, version smallint, data jsonb,
+      metadata jsonb, key text, slot smallint, correlation_id uuid, causation_id uuid,
+      producer text, occurred_at timestamptz, recorded_at timestamptz)) WITH ORDINALITY
+      AS t(id, stream, behind, type, version, data, metadata, key, slot, correlation_id,
+        causation_id, producer, occurred_at, recorded_at, place)
+    JOIN head ON head.name = t.stream
+  ), appended AS (
+    INSERT INTO events_event (id, stream, sequence, type, version, data, metadata, key,
+      correlation_id, causation_id, producer, occurred_at, recorded_at)
+    SELECT r.id, r.stream, r.sequence, r.type, r.version, r.data, r.metadata, r.key,
+      r.correlation_id, r.causation_id, r.producer, r.occurred_at, r.recorded_at
+    FROM row AS r ORDER BY r.place
+    RETURNING position, id, sequence
+  ), delivered AS (
+    INSERT INTO events_delivery (position, processor, key, slot, state, attempts)
+    SELECT a.position, to_whom.processor, r.key, r.slot, 'pending', 0
+    FROM appended AS a JOIN row AS r ON r.id = a.id
+    JOIN json_to_recordset(fan_out) AS to_whom(type text, processor text, prefix text)
+      ON to_whom.type = r.type AND starts_with(r.stream, to_whom.prefix)
+  )
+  SELECT a.id, a.position, a.sequence FROM appended AS a;
+END $$
+"""
+
+
+class Migration(migrations.Migration):
+    """The three functions."""
+
+    dependencies = [("events", "0007_fewer_round_trips")]
+    operations = [
+        PerDatabase(
+            {
+                "postgresql": [
+                    "DROP FUNCTION events_take(text, bigint[], bool, int)",
+                    "DROP FUNCTION events_append(json, text[], bigint[], text[], text[], text[])",
+                    CLAIM,
+                    TAKE,
+                    APPEND,
+                ],
+                "sqlite": [],
+            },
+            {
+                "postgresql": [
+                    "DROP FUNCTION events_append(json, json, json)",
+                    "DROP FUNCTION events_take(text, bigint[], bool, int)",
+                    "DROP FUNCTION events_claim",
+                    old.TAKE,
+                    old.APPEND,
+                ],
+                "sqlite": [],
+            },
+        )
+    ]
