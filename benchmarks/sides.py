@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 from benchmarks import fill, growth, peer, rivals
 from benchmarks.fill import Fill
 from benchmarks.flowdeck import Database, Drained, Template, working
 from benchmarks.memory import memory
-from benchmarks.servers import Servers
 from benchmarks.stand import Numbers, Stand
 
 _PATIENCE = 180  # seconds
@@ -100,7 +100,8 @@ def _confirmed(database: Database) -> int:
 
 
 def publish_1(stand: Stand) -> Numbers:
-    """Publishing one event per transaction, from one process."""
+    """Publishing one event per transaction, from one process, in turn with bare commits of a row
+    through Django's connection."""
     with stand.postgresql.copied() as database:
         return database.work("publish_one", stand.amount(2_000))
 
@@ -111,33 +112,27 @@ def publish_100(stand: Stand) -> Numbers:
         return database.work("publish_hundred", stand.amount(200))
 
 
-def commit_row(stand: Stand) -> Numbers:
-    """A bare single-row commit through Django's connection."""
-    with stand.postgresql.copied() as database:
-        return database.work("commit_row", stand.amount(2_000))
-
-
 def latency(stand: Stand) -> Numbers:
-    """From before publish() to within the handler, at 50 events/s."""
-    with stand.postgresql.copied() as database, working(database):
-        _settle_in(database.servers)
-        database.work("publish_timed", 50, _latency_seconds(stand))
-        return _latencies(stand, "latency")
-
-
-def celery_latency(stand: Stand) -> Numbers:
-    """From before delay() to within the task, at 50 tasks/s."""
-    stand.servers.forget_messages()
-    with peer.celery_working(stand.servers, "bare"):
-        _settle_in(stand.servers)
-        peer.step(stand.servers, "bare", "send_timed", 50, _latency_seconds(stand))
-        return _latencies(stand, "celery_latency")
+    """From before publish() to within the handler, at 50 events/s, and from before delay() to
+    within the task of bare Celery: every other second, with the workers of both waiting."""
+    with (
+        stand.postgresql.copied() as database,
+        working(database),
+        peer.celery_working(stand.servers, "bare"),
+    ):
+        _settle_in()
+        seconds = _latency_seconds(stand)
+        with ThreadPoolExecutor(1) as other:
+            theirs = other.submit(peer.step, stand.servers, "bare", "send_timed", 50, seconds, 1)
+            database.work("publish_timed", 50, seconds, 0)
+            theirs.result()
+        return {**_latencies(stand, "latency"), **_latencies(stand, "celery_latency")}
 
 
 def order_latency(stand: Stand) -> Numbers:
     """50 orders/s with the whole workflow at work: OrderCreated to payment, to confirmation."""
     with stand.postgresql.copied() as database, working(database):
-        _settle_in(database.servers)
+        _settle_in()
         database.work("order_steadily", 50, _latency_seconds(stand))
         database.wait_drained(0, _PATIENCE)
         return {
@@ -158,7 +153,7 @@ WHERE e.type = 'OrderCreated' AND c.type = 'OrderConfirmed'
 """
 
 
-def _settle_in(servers: Servers) -> None:
+def _settle_in() -> None:
     time.sleep(3)  # workers start, connect and are idle
 
 
@@ -172,9 +167,9 @@ def _latencies(stand: Stand, name: str) -> Numbers:
     client = redis.Redis.from_url(stand.servers.redis)
     wanted = 50 * _latency_seconds(stand)
     deadline = time.time() + 30
-    while client.llen("latency") < wanted and time.time() < deadline:
+    while client.llen(name) < wanted and time.time() < deadline:
         time.sleep(0.05)
-    times = [float(one) * 1000 for one in client.lrange("latency", 0, -1)]
+    times = [float(one) * 1000 for one in client.lrange(name, 0, -1)]
     if len(times) != wanted:
         raise SystemExit(f"{name}: of {wanted} messages {len(times)} were handled.")
     return _percentiles(name, times[50:])  # the first second warms up
@@ -192,7 +187,7 @@ SIDES: dict[str, Callable[[Stand], Numbers]] = {
     side.__name__: side
     for side in (
         celery, noop, echo, batch, orm, plain_django, workflow, sqlite_workflow, publish_1,
-        publish_100, commit_row, latency, celery_latency, order_latency, growth.empty,
+        publish_100, latency, order_latency, growth.empty,
         growth.hot_key, growth.dead_keys, growth.backlog, rivals.procrastinate,
         rivals.eventsourcing, rivals.celery_outbox, memory,
     )

@@ -20,8 +20,8 @@ from django.core.management import call_command  # noqa: E402
 from django.db import connection, transaction  # noqa: E402
 from django.test import Client  # noqa: E402
 
+from benchmarks import turns  # noqa: E402
 from benchmarks.flow.events import Pinged, Timed  # noqa: E402
-from benchmarks.flow.models import Note  # noqa: E402
 from events import Draft, publish  # noqa: E402
 from events.drain import drain_all  # noqa: E402
 from events.testing import settle  # noqa: E402
@@ -30,6 +30,7 @@ from processors.domain_events import InventoryReplenished  # noqa: E402
 from processors.models import Product  # noqa: E402
 
 _ORDERS_AT_ONCE = 100
+_AT_A_TIME = 50  # so that whatever disturbs the machine disturbs all that take turns
 
 
 def prepare() -> dict[str, float]:
@@ -68,8 +69,20 @@ def order_steadily(rate: str, seconds: str) -> dict[str, float]:
 
 
 def publish_one(count: str) -> dict[str, float]:
-    """One event per transaction, each of a stream of its own."""
-    return {"publish_1": _rate(int(count), lambda n: publish(Pinged(n=n), stream=f"one-{n}"))}
+    """One event per transaction, each of a stream of its own; and in turn with that what it is held
+    against: one small row per transaction, without ORM or index."""
+
+    def event(n: int) -> None:
+        publish(Pinged(n=n), stream=f"one-{n}")
+
+    def row(n: int) -> None:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("INSERT INTO bare (n, text) VALUES (%s, %s)", [n, "noted"])
+
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE bare (n int, text text)")
+    rates = _rates_in_turn(int(count), event, row)
+    return dict(zip(("publish_1", "commit_row"), rates, strict=True))
 
 
 def publish_hundred(count: str) -> dict[str, float]:
@@ -82,26 +95,9 @@ def publish_hundred(count: str) -> dict[str, float]:
     return {"publish_100": 100 * _rate(int(count), one)}
 
 
-def commit_row(count: str) -> dict[str, float]:
-    """What it is held against: one small row per transaction, without ORM or index."""
-
-    def one(n: int) -> None:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("INSERT INTO bare (n, text) VALUES (%s, %s)", [n, "noted"])
-
-    with connection.cursor() as cursor:
-        cursor.execute("CREATE TABLE bare (n int, text text)")
-    return {"commit_row": _rate(int(count), one)}
-
-
-def commit_orm_row(count: str) -> dict[str, float]:
-    """The same through the ORM."""
-    return {"commit_orm_row": _rate(int(count), lambda n: Note.objects.create(n=n, text="noted"))}
-
-
-def publish_timed(rate: str, seconds: str) -> dict[str, float]:
-    """Events that carry the moment they were published."""
-    for n in _steadily(float(rate), float(seconds)):
+def publish_timed(rate: str, seconds: str, turn: str) -> dict[str, float]:
+    """Events that carry the moment they were published, in every other second."""
+    for n in turns.steadily(int(rate), int(seconds), int(turn)):
         publish(Timed(at=time.time()), stream=f"timed-{n}")
     return {}
 
@@ -151,12 +147,22 @@ def publish_steadily(rate: str, seconds: str) -> dict[str, float]:
 
 
 def _rate(count: int, one: Callable[[int], object]) -> float:
-    for n in range(-20, 0):
-        one(n)  # connections, plans, imports
-    started = time.perf_counter()
-    for n in range(count):
-        one(n)
-    return count / (time.perf_counter() - started)
+    [rate] = _rates_in_turn(count, one)
+    return rate
+
+
+def _rates_in_turn(count: int, *sides: Callable[[int], object]) -> list[float]:
+    spent = [0.0 for _ in sides]
+    for one in sides:
+        for n in range(-20, 0):
+            one(n)  # connections, plans, imports
+    for first in range(0, count, _AT_A_TIME):
+        for number, one in enumerate(sides):
+            started = time.perf_counter()
+            for n in range(first, first + _AT_A_TIME):
+                one(n)
+            spent[number] += time.perf_counter() - started
+    return [count / seconds for seconds in spent]
 
 
 def _steadily(rate: float, seconds: float):  # type: ignore[no-untyped-def]
@@ -169,8 +175,8 @@ def _steadily(rate: float, seconds: float):  # type: ignore[no-untyped-def]
 STEPS = {
     step.__name__: step
     for step in (
-        prepare, place_orders, order_steadily, publish_one, publish_hundred, commit_row,
-        commit_orm_row, publish_timed, seed_log, addresses, sign_in, publish_steadily,
+        prepare, place_orders, order_steadily, publish_one, publish_hundred, publish_timed,
+        seed_log, addresses, sign_in, publish_steadily,
     )
 }  # fmt: skip
 

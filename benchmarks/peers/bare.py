@@ -10,6 +10,8 @@ import time
 import redis
 from celery import Celery
 
+from benchmarks.turns import steadily
+
 REDIS = os.environ["REDIS_URL"]
 SETTINGS = {
     "broker_url": REDIS.replace("unix://", "redis+socket://"),
@@ -40,7 +42,7 @@ def mark() -> None:
 @app.task(name="bare.timed")
 def timed(at: float) -> None:
     """Tell how long ago it was sent."""
-    _redis.rpush("latency", time.time() - at)
+    _redis.rpush("celery_latency", time.time() - at)
 
 
 def send(count: int) -> dict[str, float]:
@@ -54,11 +56,9 @@ def send(count: int) -> dict[str, float]:
     return {"celery_publish": rate}
 
 
-def send_timed(rate: int, seconds: int) -> dict[str, float]:
-    """Tasks that carry the moment they were sent."""
-    started = time.perf_counter()
-    for n in range(rate * seconds):
-        time.sleep(max(0.0, started + n / rate - time.perf_counter()))
+def send_timed(rate: int, seconds: int, turn: int) -> dict[str, float]:
+    """Tasks that carry the moment they were sent, in every other second."""
+    for _ in steadily(rate, seconds, turn):
         timed.delay(time.time())
     return {}
 
