@@ -3,6 +3,9 @@
 A message that comes alone waits for all of these, one after the other, so what counts here is
 milliseconds and not rows: planning a statement anew costs more than running it, and psycopg builds
 arrays slower than orjson writes the same as JSON.
+
+Lanes are walked one after the other until there is enough, in another order each time: where many
+keys are held back, each further lane would mean passing by all that is parked on it.
 """
 
 from importlib import import_module
@@ -33,6 +36,40 @@ BEGIN
 END $$
 """
 
+# Keys that are held back go into an object, key and position of the first that holds: looking a key
+# up in it is three times as fast as in a hash table of the planner's. (Of two values the last one
+# stays; sorting by the negative keeps the planner from walking all deliveries in order.)
+DUE = f"""
+CREATE FUNCTION events_due(name text, first int[], last int[], parks bool, most int)
+RETURNS TABLE (delivery bigint, attempts smallint, due_position bigint)
+LANGUAGE plpgsql ROWS 50 {older.SETTINGS} AS $$
+DECLARE first_slot int; last_slot int; held jsonb; found int;
+BEGIN
+  FOR first_slot, last_slot IN SELECT * FROM unnest(first, last) ORDER BY random() LOOP
+    SELECT jsonb_object_agg(o.key, o.position ORDER BY -o.position) INTO held
+    FROM events_delivery o
+    WHERE o.slot BETWEEN first_slot AND last_slot
+      AND o.processor = name AND o.state IN ('retrying', 'dead')
+      AND ((parks AND o.state = 'dead') OR o.due_at > statement_timestamp());
+    RETURN QUERY
+    SELECT d.id, d.attempts, d.position
+    FROM generate_series(first_slot >> 6, last_slot >> 6) AS band
+    CROSS JOIN LATERAL (
+      SELECT w.id, w.attempts, w.position FROM events_delivery w
+      WHERE w.processor = name AND w.state IN ('pending', 'retrying')
+        AND w.slot >> 6 = band AND w.slot BETWEEN first_slot AND last_slot
+        AND (w.due_at IS NULL OR w.due_at <= statement_timestamp())
+        AND (held -> w.key IS NULL OR w.position < (held -> w.key)::bigint)
+      ORDER BY w.position LIMIT most
+    ) AS d
+    ORDER BY d.position LIMIT most;
+    GET DIAGNOSTICS found = ROW_COUNT;
+    most := most - found;
+    EXIT WHEN most <= 0;
+  END LOOP;
+END $$
+"""
+
 # Lanes are locked in one statement and what is due on them is read in the next, or it would come
 # from a snapshot older than the locks.
 TAKE = f"""
@@ -58,10 +95,9 @@ BEGIN
   SELECT due.delivery, due.attempts, e.position, e.id, e.stream, e.sequence, e.type, e.version,
     e.data::text, e.metadata::text, e.key, e.correlation_id, e.causation_id, e.producer,
     extract(epoch FROM e.occurred_at)::float8, extract(epoch FROM e.recorded_at)::float8
-  FROM events_due(name, first, last, parks, most) WITH ORDINALITY
-      AS due(delivery, attempts, due_position, place)
+  FROM events_due(name, first, last, parks, most) AS due
     JOIN events_event e ON e.position = due.due_position
-  ORDER BY due.place;
+  ORDER BY due.due_position + 0;  -- the sum keeps the planner from walking all events in order
 END $$
 """
 
@@ -109,7 +145,7 @@ END $$
 
 
 class Migration(migrations.Migration):
-    """The three functions."""
+    """The functions."""
 
     dependencies = [("events", "0007_fewer_round_trips")]
     operations = [
@@ -118,7 +154,9 @@ class Migration(migrations.Migration):
                 "postgresql": [
                     "DROP FUNCTION events_take(text, bigint[], bool, int)",
                     "DROP FUNCTION events_append(json, text[], bigint[], text[], text[], text[])",
+                    "DROP FUNCTION events_due(text, int[], int[], bool, int)",
                     CLAIM,
+                    DUE,
                     TAKE,
                     APPEND,
                 ],
@@ -128,7 +166,9 @@ class Migration(migrations.Migration):
                 "postgresql": [
                     "DROP FUNCTION events_append(json, json, json)",
                     "DROP FUNCTION events_take(text, bigint[], bool, int)",
+                    "DROP FUNCTION events_due(text, int[], int[], bool, int)",
                     "DROP FUNCTION events_claim",
+                    old.DUE,
                     old.TAKE,
                     old.APPEND,
                 ],
