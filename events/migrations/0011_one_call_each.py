@@ -147,7 +147,7 @@ END $$
 class Migration(migrations.Migration):
     """The functions."""
 
-    dependencies = [("events", "0007_fewer_round_trips")]
+    dependencies = [("events", "0010_indexes_on_sqlite")]
     operations = [
         PerDatabase(
             {
