@@ -23,7 +23,7 @@ from events.sealing import opened, sealed
 from events.sql import EventRow, Place, dialect
 from events.telemetry import AppendedEvent
 
-_STREAM_NAME = re.compile(r"[^\s\x00-\x1f\x7f]{1,200}")
+_STREAM_NAME = re.compile(r"[^\s\x00-\x1f\x7f\ud800-\udfff]{1,200}")
 
 
 def slot_of(key: str) -> int:
@@ -120,7 +120,7 @@ def _checked_stream(draft: Draft) -> str:
     if stream is None or not _STREAM_NAME.fullmatch(stream):
         raise InvalidStream(
             f"{type(draft.event).__name__} needs a stream name of 1 to 200 characters without "
-            f"white space (such as 'order-42'), not {stream!r}."
+            f"white space (such as 'order-42'), not {stream and stream[:80]!r}."
         )
     return stream
 
