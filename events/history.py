@@ -122,7 +122,9 @@ def history_of(stream: str, at: int | None = None) -> History | None:
     None if there is no such stream. Of a stream that is longer than ``LONGEST`` the states begin
     with an event in the middle, and what came before is left out of them.
     """
-    head = Stream.objects.filter(name=stream).values_list("head", flat=True).first()
+    # PostgreSQL takes no NUL, not even to look for.
+    named = Stream.objects.filter(name=stream.replace("\x00", " "))
+    head = named.values_list("head", flat=True).first()
     if head is None:
         return None
     chosen = min(max(1, at or head), head)

@@ -84,7 +84,7 @@ def status(request: HttpRequest, fingerprint: str) -> HttpResponse:
     try:
         set_status(
             fingerprint, request.POST.get("status", ""), by=request.user.get_username(),
-            note=request.POST.get("note", "").strip(),
+            note=request.POST.get("note", "").replace("\x00", "").strip(),
             hours=int(hours) if hours.isascii() and hours.isdigit() and len(hours) < 5 else None,
         )  # fmt: skip
     except ValueError as error:

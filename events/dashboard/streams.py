@@ -52,7 +52,7 @@ class Mark:
 @requires("view_log")
 def streams(request: HttpRequest) -> HttpResponse:
     """Ask for a stream; ``?stream=<name>`` goes there."""
-    asked = request.GET.get("stream", "").strip()[:200]
+    asked = request.GET.get("stream", "").replace("\x00", "").strip()[:200]
     if asked and history_exists(asked):
         return redirect(reverse("events:stream", args=[asked]))
     newest = Event.objects.order_by("-position").values_list("stream", flat=True)[:_LOOKED_AT]
