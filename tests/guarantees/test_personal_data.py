@@ -48,7 +48,8 @@ def test_no_page_gives_it_away(role: str, event: Event) -> None:
         "position": event.position, "correlation_id": event.correlation_id, "name": "Told",
         "number": delivery.pk, "lesson": "ripple", "order_id": 1, "fingerprint": "f",
         "object_id": event.position, "id": 1, "content_type_id": 1, "app_label": "events",
-        "url": "none", "admin:events_delivery_change object_id": delivery.pk,
+        "url": "none", "stream": "told-7",
+        "admin:events_delivery_change object_id": delivery.pk,
     }  # fmt: skip
     seen = 0
     queries = ("", f"?selected={event.position}&q=allergic&delivery={delivery.pk}&attempt=1")
