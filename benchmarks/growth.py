@@ -6,7 +6,7 @@ Each side drains no-effect handlers for a few seconds; only what else is in the 
 from __future__ import annotations
 
 from benchmarks.fill import Fill, settle_statistics
-from benchmarks.flowdeck import Database, working
+from benchmarks.flowdeck import Database, Template, working
 from benchmarks.stand import Numbers, Stand
 
 _SECONDS = 5.0
@@ -20,8 +20,13 @@ def empty(stand: Stand) -> Numbers:
 
 def backlog(stand: Stand) -> Numbers:
     """1,000,000 waiting and 5,000,000 finished of five other processors."""
+    return _rate(with_backlog(stand), "backlog")
+
+
+def with_backlog(stand: Stand) -> Template:
+    """A Flowdeck with that in it."""
     waiting = Fill("Pinged", "bench.noop", stand.amount(1_000_000), 10_000, finished_for=5)
-    return _drained(stand, "backlog", waiting)
+    return _filled(stand, "backlog", waiting)
 
 
 def hot_key(stand: Stand) -> Numbers:
@@ -36,10 +41,18 @@ def dead_keys(stand: Stand) -> Numbers:
 
 
 def _drained(stand: Stand, name: str, *fills: Fill) -> Numbers:
+    return _rate(_filled(stand, name, *fills), name)
+
+
+def _filled(stand: Stand, name: str, *fills: Fill) -> Template:
     def fill(database: Database) -> None:
         for one in fills:
             one.into(database)
         settle_statistics(database)
 
-    with stand.filled(name, fill).copied() as database, working(database) as started:
+    return stand.filled(name, fill)
+
+
+def _rate(template: Template, name: str) -> Numbers:
+    with template.copied() as database, working(database) as started:
         return {name: database.drained_in(started, _SECONDS).rate}

@@ -1,4 +1,4 @@
-"""Memory of a worker process over a million deliveries: ``--memory``, since it takes minutes."""
+"""Memory of a worker process over the million deliveries that wait in the backlog."""
 
 from __future__ import annotations
 
@@ -6,33 +6,34 @@ import time
 
 import psutil
 
-from benchmarks.fill import Fill, settle_statistics
+from benchmarks import growth
 from benchmarks.flowdeck import Database, working
 from benchmarks.profile import pool_processes
 from benchmarks.stand import Numbers, Stand
 
-_EARLY, _ALL = 50_000, 1_000_000
 _PATIENCE = 600  # seconds
-_DONE = "SELECT count(*) FROM events_delivery WHERE processor = 'bench.noop' AND state = 'done'"
+_LEFT = """
+SELECT count(*) FROM events_delivery
+WHERE processor = 'bench.noop' AND state IN ('pending', 'retrying')
+"""
 
 
 def memory(stand: Stand) -> Numbers:
     """Resident memory of the larger pool process after 50,000 and after 1,000,000 deliveries."""
-    with stand.postgresql.copied() as database:
-        Fill("Pinged", "bench.noop", _ALL, 10_000).into(database)
-        settle_statistics(database)
+    with growth.with_backlog(stand).copied() as database:
+        [(waiting,)] = database.rows(_LEFT)
         with working(database):
             pool = [psutil.Process(pid) for pid in pool_processes()]
             return {
-                "memory_50k": _when(database, _EARLY, pool),
-                "memory_1m": _when(database, _ALL, pool),
+                "memory_50k": _when(database, waiting, waiting // 20, pool),
+                "memory_1m": _when(database, waiting, waiting, pool),
             }
 
 
-def _when(database: Database, count: int, pool: list[psutil.Process]) -> float:
+def _when(database: Database, waiting: int, count: int, pool: list[psutil.Process]) -> float:
     deadline = time.monotonic() + _PATIENCE
-    while database.rows(_DONE)[0][0] < count:
+    while waiting - database.rows(_LEFT)[0][0] < count:
         if time.monotonic() > deadline:
             raise SystemExit(f"{count} deliveries were not done in {_PATIENCE} s.")
-        time.sleep(0.5)
+        time.sleep(1)
     return max(process.memory_info().rss for process in pool) / 1e6

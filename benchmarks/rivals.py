@@ -20,7 +20,7 @@ _LEFT = "SELECT count(*) FROM procrastinate_jobs WHERE status IN ('todo', 'doing
 
 def eventsourcing(stand: Stand) -> Numbers:
     """One event per transaction, followed in one process (the library knows no more)."""
-    count = stand.amount(2_000)
+    count = stand.amount(1_000)
     with peer.database(stand.servers, "peer_sourced") as database:
         sent = peer.step(stand.servers, "sourced", "send", count, database=database)
         followed = peer.step(stand.servers, "sourced", "follow", count, database=database)
@@ -29,7 +29,7 @@ def eventsourcing(stand: Stand) -> Numbers:
 
 def procrastinate(stand: Stand) -> Numbers:
     """No-op jobs, deferred one per transaction; as many worker processes as ours."""
-    count = stand.amount(2_000)
+    count = stand.amount(1_000)
     with peer.database(stand.servers, "peer_jobs") as database:
         sent = peer.step(stand.servers, "jobs", "send", count, database=database)
         command = [
@@ -49,7 +49,7 @@ def procrastinate(stand: Stand) -> Numbers:
 
 def celery_outbox(stand: Stand) -> Numbers:
     """django-celery-outbox: rows of the transaction, its relay, Celery with no-op tasks."""
-    count = stand.amount(2_000)
+    count = stand.amount(1_000)
     with peer.database(stand.servers, "peer_outbox") as database:
         stand.servers.forget_messages()
         peer.step(stand.servers, "outbox", "prepare", database=database)

@@ -11,6 +11,8 @@ from benchmarks.ratios import GOALS, ratios, reached
 from benchmarks.sides import SIDES
 from benchmarks.stand import Stand
 
+ONCE = ("memory",)  # takes minutes, and hardly varies
+
 
 def measure(
     stand: Stand, sides: list[str], rounds: int
@@ -20,6 +22,8 @@ def measure(
     loads: list[float] = []
     for turn in range(rounds):
         for side in sides:
+            if turn and side in ONCE:
+                continue
             load, began = os.getloadavg()[0], time.monotonic()
             loads.append(load)
             found = SIDES[side](stand)
@@ -29,7 +33,8 @@ def measure(
             took = time.monotonic() - began
             print(f"{turn + 1}/{rounds} {text} (load before {load:.1f}; {took:.0f} s)", flush=True)
     middle = {name: statistics.median(values) for name, values in numbers.items()}
-    for name, value in ratios(middle).items():
-        verdict = {True: "reached", False: "MISSED", None: ""}[reached(name, value)]
-        print(f"{name:28} {value:8.2f}  {GOALS[name]:8} {verdict}", flush=True)
+    for name, value in {**ratios(numbers), **middle}.items():
+        if (met := reached(name, value)) is not None:
+            verdict = "reached" if met else "MISSED"
+            print(f"{name:28} {value:10.2f}  {GOALS[name]:8} {verdict}", flush=True)
     return dict(numbers), loads

@@ -17,7 +17,7 @@ _PATIENCE = 180  # seconds
 
 def celery(stand: Stand) -> Numbers:
     """Bare Celery: no-op tasks, all sent before the worker starts."""
-    count = stand.amount(4_000)
+    count = stand.amount(3_000)
     stand.servers.forget_messages()
     sent = peer.step(stand.servers, "bare", "send", count)
     with peer.celery_working(stand.servers, "bare"):
@@ -26,7 +26,7 @@ def celery(stand: Stand) -> Numbers:
 
 def plain_django(stand: Stand) -> Numbers:
     """on_commit -> task.delay; the task inserts a processed row and updates one row."""
-    count = stand.amount(3_000)
+    count = stand.amount(1_500)
     with peer.database(stand.servers, "peer_plain") as database:
         stand.servers.forget_messages()
         peer.step(stand.servers, "plain", "prepare", database=database)
@@ -51,13 +51,13 @@ def noop(stand: Stand) -> Numbers:
 
 def echo(stand: Stand) -> Numbers:
     """Handlers that return an event."""
-    what = Fill("Asked", "bench.echo", stand.amount(40_000))
+    what = Fill("Asked", "bench.echo", stand.amount(30_000))
     return {"echo": _drained(stand, "echo", what).rate}
 
 
 def orm(stand: Stand) -> Numbers:
     """Handlers that insert one row through the ORM."""
-    what = Fill("Noted", "bench.orm", stand.amount(20_000))
+    what = Fill("Noted", "bench.orm", stand.amount(15_000))
     return {"orm": _drained(stand, "orm", what).rate}
 
 
@@ -69,12 +69,12 @@ def batch(stand: Stand) -> Numbers:
 
 def workflow(stand: Stand) -> Numbers:
     """The whole order workflow of the shop: 14 deliveries an order."""
-    return _workflow(stand, stand.postgresql, "workflow", stand.amount(3_000))
+    return _workflow(stand, stand.postgresql, "workflow", stand.amount(2_000))
 
 
 def sqlite_workflow(stand: Stand) -> Numbers:
     """The same on SQLite."""
-    return _workflow(stand, stand.sqlite, "sqlite_workflow", stand.amount(1_500))
+    return _workflow(stand, stand.sqlite, "sqlite_workflow", stand.amount(1_000))
 
 
 def _workflow(stand: Stand, template: Template, name: str, orders: int) -> Numbers:
@@ -158,7 +158,7 @@ def _settle_in() -> None:
 
 
 def _latency_seconds(stand: Stand) -> int:
-    return 4 if stand.quick else 8
+    return 4 if stand.quick else 6
 
 
 def _latencies(stand: Stand, name: str) -> Numbers:
