@@ -42,6 +42,10 @@ class PersonalKeyUnreadable(PublishError):
     """A person's key can't be unwrapped: the installation's own key was replaced."""
 
 
+class ImportRefused(PublishError):
+    """A file of events does not fit this log; nothing of it was written."""
+
+
 class SequenceConflict(PublishError):
     """Somebody else appended to the stream first: load it again and decide again."""
 

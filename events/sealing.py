@@ -16,6 +16,7 @@ from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from pydantic_core import to_jsonable_python
 
 from events import subject_keys
 from events.errors import InvalidPayload
@@ -48,6 +49,38 @@ def sealed(events: Sequence[Event], payloads: list[str]) -> list[str]:
             data[field] = _seal(keys[subject], _place(name, field), data[field])
         texts[number] = json.dumps(data)
     return texts
+
+
+def seal_payloads(given: Sequence[tuple[str, Payload]]) -> list[Payload]:
+    """Payloads by type name, as they come from elsewhere, with what is personal sealed.
+
+    What is sealed already stays. Constant number of queries; needs an open transaction. Raises
+    InvalidPayload for a personal value without a subject.
+    """
+    held = [_unsealed_of(type_name, data) for type_name, data in given]
+    subjects = {subject for one in held for subject in one.values()}
+    keys = subject_keys.of_subjects(subjects) if subjects else {}
+    return [
+        {
+            name: _seal(keys[of[name]], _place(type_name, name), value) if name in of else value
+            for name, value in data.items()
+        }
+        for (type_name, data), of in zip(given, held, strict=True)
+    ]
+
+
+def _unsealed_of(type_name: str, data: Payload) -> dict[str, str]:
+    declared = registry.event_types.get(type_name)
+    found = {}
+    for name, mark in declared.personal.items() if declared is not None else ():
+        for spelled in (name, *mark.was):
+            value = data.get(spelled)
+            if value is None or is_sealed(value) or value == to_jsonable_python(mark.erased):
+                continue
+            if not 1 <= len(subject := str(data.get(mark.subject, ""))) <= _LONGEST_SUBJECT:
+                raise InvalidPayload(f"{type_name}.{spelled} is personal, but names no subject.")
+            found[spelled] = subject
+    return found
 
 
 def opened(events: Sequence[StoredEvent]) -> list[StoredEvent]:

@@ -37,6 +37,7 @@ urlpatterns = [
     path("traces/compare/", traces.compare, name="compare_traces"),
     path("traces/<uuid:correlation_id>/", traces.trace, name="trace"),
     path("traces/<uuid:correlation_id>/mermaid/", traces.mermaid, name="mermaid"),
+    path("traces/<uuid:correlation_id>/export/", traces.download, name="export_trace"),
     path("streams/", streams.streams, name="streams"),
     path("streams/<path:stream>/", streams.travel, name="stream"),
     path("catalog/", catalog.catalog, name="catalog"),

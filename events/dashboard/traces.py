@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 
 from events.access import can_see_trace
+from events.cloudevents import MEDIA_TYPE
 from events.dashboard.mermaid import sequence_diagram
 from events.dashboard.page import requires, signed_in
 from events.dashboard.recent_traces import alike, recent_traces
 from events.dashboard.records import record_of
 from events.dashboard.trace_compare import compare as lay_out_both
 from events.dashboard.trace_page import TracePage, parse_choice
+from events.exporting import Chosen, as_masked, export
+from events.horizon import newest_position
 from events.traces import Trace, load_traces
 
 
@@ -43,6 +46,16 @@ def mermaid(request: HttpRequest, correlation_id: UUID) -> HttpResponse:
     """The sequence diagram of a trace as Mermaid text."""
     text = sequence_diagram(_visible(request, [correlation_id])[0])
     return HttpResponse(text, content_type="text/plain; charset=utf-8")
+
+
+@signed_in
+def download(request: HttpRequest, correlation_id: UUID) -> StreamingHttpResponse:
+    """The events of a trace as JSON lines of CloudEvents, personal values masked."""
+    _visible(request, [correlation_id])
+    lines = export(Chosen(correlation_id), as_masked, upto=newest_position())
+    answer = StreamingHttpResponse(lines, content_type=f"{MEDIA_TYPE}; charset=utf-8")
+    answer["Content-Disposition"] = f'attachment; filename="trace-{correlation_id}.jsonl"'
+    return answer
 
 
 @requires("view_log")
