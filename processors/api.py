@@ -12,7 +12,7 @@ from ninja.errors import HttpError
 from pydantic import ConfigDict
 
 from events.access import can
-from events.api.problems import require
+from events.api.problems import require_action
 from processors import orders
 from processors.models import OrderSummary, Product
 
@@ -95,7 +95,7 @@ def place_order(
     idempotency_key: str = Header("", alias="Idempotency-Key", max_length=100),
 ) -> Any:
     """201 with a new order; 200 with the first one if the same request was sent before."""
-    require(can(request.user, "place_orders"))
+    require_action(request, "place_orders")
     if not idempotency_key:
         raise HttpError(
             400, "Send an Idempotency-Key header, such as a new UUID, with each new order."
@@ -135,7 +135,7 @@ def get_order(request: HttpRequest, order_id: int) -> Any:
 )  # fmt: skip
 def cancel_order(request: HttpRequest, order_id: int) -> Any:
     """204 if your order was still open; 409 with the reason if it can't be cancelled any more."""
-    require(can(request.user, "place_orders"))
+    require_action(request, "place_orders")
     try:
         orders.cancel_order(request.user, order_id)
     except orders.OrderRefused as error:

@@ -29,6 +29,22 @@ def signed_in(page: Page) -> Page:
     return guarded
 
 
+def demand(request: HttpRequest, action: str) -> None:
+    """Go on only if whoever is signed in may do ``action``. Raises PermissionDenied.
+
+    What was not only looked at but tried to be done is noted in the audit.
+    """
+    decision = can(request.user, action)
+    if decision:
+        return
+    if request.method not in _LOOKING:
+        audit.record(
+            action, by=request.user.get_username(), target=request.path,
+            reason=decision.reason, allowed=False,
+        )  # fmt: skip
+    raise PermissionDenied(decision.reason)
+
+
 def requires(action: str) -> Callable[[Page], Page]:
     """Let only those open the page who may do ``action``; tell the others which role it needs.
 
@@ -39,14 +55,7 @@ def requires(action: str) -> Callable[[Page], Page]:
         @signed_in
         @wraps(page)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-            decision = can(request.user, action)
-            if not decision:
-                if request.method not in _LOOKING:
-                    audit.record(
-                        action, by=request.user.get_username(), target=request.path,
-                        reason=decision.reason, allowed=False,
-                    )  # fmt: skip
-                raise PermissionDenied(decision.reason)
+            demand(request, action)
             return page(request, *args, **kwargs)
 
         return guarded

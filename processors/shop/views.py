@@ -7,14 +7,13 @@ from typing import Any
 from uuid import uuid4
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from events.access import can
-from events.dashboard.page import signed_in
+from events.dashboard.page import demand, signed_in
 from processors import orders
 from processors.shop.forms import OrderForm
 from processors.shop.products import cards
@@ -50,8 +49,7 @@ def place(request: HttpRequest) -> HttpResponse:
     """
     if not request.user.is_authenticated:
         return _signed_out(request)
-    if not (decision := can(request.user, "place_orders")):
-        raise PermissionDenied(decision.reason)
+    demand(request, "place_orders")
     form = OrderForm(request.POST)
     fits = form.is_valid()
     key = str(form.key_value)

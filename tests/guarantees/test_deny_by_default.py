@@ -14,6 +14,7 @@ from django.contrib.auth.models import Group
 from django.test import Client
 
 from events import access
+from events.models import AuditEntry
 from tests.guarantees.matrix import looks, scene, table
 from tests.live.communicate import in_thread
 
@@ -108,3 +109,25 @@ def test_an_action_that_nobody_granted_is_denied(people: dict[str, Any]) -> None
     assert "need the role" in access.can(people["operator"], "launch_rockets").reason
     people["admin"].is_active = False
     assert not access.can(people["admin"], "view_log")
+
+
+@pytest.mark.parametrize("who", ["customer", "viewer"])
+def test_every_action_that_is_denied_is_in_the_audit(who: str, built: scene.Scene) -> None:
+    """Each POST that the table answers with 403, of pages and of the API."""
+    browser, known, column = built.browser(who), table.read(), table.PEOPLE.index(who)
+    tried = [
+        address.path(built.values)
+        for address in looks.pages()
+        if known[f"page POST {address.name}"][column] == "403"
+        and known[f"page GET  {address.name}"][column] == "405"  # not a page that is looked at
+    ]
+    for path in tried:
+        assert browser.post(path, {"reason": "test"}).status_code == 403
+    for method, path, address in looks.operations():
+        if method == "POST" and known[f"api POST {path.removeprefix('/api/v1')}"][column] == "403":
+            tried.append(address.path(built.values))
+            body = looks.BODIES.get(address.name.partition(":")[2], {})
+            assert browser.post(tried[-1], body, "application/json").status_code == 403
+    entries = AuditEntry.objects.filter(who=who, allowed=False)
+    assert len(tried) > 10
+    assert set(tried) - set(entries.values_list("target", flat=True)) == set()

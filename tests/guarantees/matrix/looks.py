@@ -24,7 +24,7 @@ OTHER_METHODS = ("PUT", "PATCH", "DELETE")
 _OF_MODELS = ("_changelist", "_add", "_history", "_delete", "_change")
 _NOT_OPERATIONS = ("api:openapi-json", "api:api-root")
 _VERBS = {"view": "v", "add": "a", "change": "c", "delete": "d"}
-_BODIES: dict[str, Any] = {  # what fits, so that the answer is about the person
+BODIES: dict[str, Any] = {  # what fits, so that the answer is about the person
     "place_order": {"items": []},
     "retry_letters": {"letters": [1]},
     "discard_letters": {"letters": [1], "reason": "test"},
@@ -77,7 +77,7 @@ def look_at_operations(scene: Scene) -> Table:
     }
     found: Table = {}
     for method, path, address in operations():
-        body = json.dumps(_BODIES.get(address.name.partition(":")[2], {}))
+        body = json.dumps(BODIES.get(address.name.partition(":")[2], {}))
         cells = [
             str(Client(raise_request_exception=False).generic(
                 method, address.path(scene.values), body if method != "GET" else "",
