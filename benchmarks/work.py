@@ -16,6 +16,7 @@ import django
 django.setup()
 
 from django.contrib.auth.models import User  # noqa: E402
+from django.contrib.sessions.models import Session  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 from django.db import connection, transaction  # noqa: E402
 from django.test import Client  # noqa: E402
@@ -127,13 +128,14 @@ def addresses() -> dict[str, Any]:
 
 def sign_in(count: str) -> dict[str, Any]:
     """Cookies of so many sessions of an operator."""
-    user = User.objects.get(username="operator")
-    cookies = []
-    for _ in range(int(count)):
-        client = Client(HTTP_HOST="localhost")
-        client.force_login(user)
-        cookies.append(client.cookies["sessionid"].value)
-    return {"cookies": cookies}
+    client = Client(HTTP_HOST="localhost")
+    client.force_login(User.objects.get(username="operator"))
+    first = Session.objects.get(pk=client.cookies["sessionid"].value)
+    names = [f"{n:032x}" for n in range(int(count))]
+    Session.objects.bulk_create(
+        Session(name, first.session_data, expire_date=first.expire_date) for name in names
+    )
+    return {"cookies": names}
 
 
 def publish_steadily(rate: str, seconds: str) -> dict[str, float]:

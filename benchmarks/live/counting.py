@@ -29,9 +29,11 @@ def install() -> None:
             struct.pack_into("q", counter, 0, struct.unpack_from("q", counter)[0] + 1)
         return execute(*arguments)
 
-    connection_created.connect(
-        lambda connection, **_: connection.execute_wrappers.append(count), weak=False
-    )
+    def watch(connection: Any, **_: Any) -> None:
+        if count not in connection.execute_wrappers:  # it connects anew for every frame
+            connection.execute_wrappers.append(count)
+
+    connection_created.connect(watch, weak=False)
 
 
 def read(path: Path) -> int:

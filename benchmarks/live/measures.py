@@ -46,10 +46,16 @@ def pixel(bench: Bench) -> Numbers:
             bench.database.work("order_steadily", 50, seconds)
         shown.wait_for_timeout(500)
         painted = shown.evaluate("[...painted]")
+        lags = shown.evaluate("lags")
     recorded = bench.recorded()
     times = [at - recorded[int(position)] * 1000 for position, at in painted]
     times = times[len(times) // 8 :]  # the first second or two warms up
-    return {"pixel_p50_ms": part(times, 0.5), "pixel_p99_ms": part(times, 0.99)}
+    return {
+        "pixel_p50_ms": part(times, 0.5),
+        "pixel_p99_ms": part(times, 0.99),
+        "pixel_on_the_way_p50_ms": part(lags, 0.5),  # from the feed to the page
+        "pixel_rows": len(times),
+    }
 
 
 def sockets(bench: Bench) -> Numbers:

@@ -18,6 +18,16 @@ window.cost = { swaps: 0, longest: 0, nodes: 0 };
 new PerformanceObserver((list) => {
   for (const task of list.getEntries()) cost.longest = Math.max(cost.longest, task.duration);
 }).observe({ type: "longtask" });
+window.lags = [];
+window.WebSocket = class extends WebSocket {
+  constructor(...all) {
+    super(...all);
+    this.addEventListener("message", ({ data }) => {
+      const sent = typeof data === "string" && /"at": "([^"]+)"/.exec(data.slice(0, 200));
+      if (sent) lags.push(Date.now() - Date.parse(sent[1]));
+    });
+  }
+};
 setInterval(() => {
   cost.nodes = Math.max(cost.nodes, document.getElementsByTagName("*").length);
 }, 500);

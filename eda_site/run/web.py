@@ -22,6 +22,8 @@ def main(file: int) -> None:
         server_header=False,
         proxy_headers=False,
         ws_max_size=64 * 1024,
+        # It would compress the same frame again for each socket; on one machine that buys nothing.
+        ws_per_message_deflate=False,
         timeout_graceful_shutdown=2,
     )
     uvicorn.Server(config).run(sockets=[socket.socket(fileno=file)])

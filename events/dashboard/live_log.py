@@ -57,7 +57,9 @@ class LogView(LiveView):
             for row in rows
             if row.event.position in before and before[row.event.position] != row.look
         ]
-        return [*self._added(new), *(self._changed(row) for row in changed)]
+        if self.filter.at_the_top:  # the list itself puts each row where it belongs
+            return self._added([*new, *changed])
+        return [self._changed(row) for row in changed]
 
     def _concerned(self, changes: Changes) -> bool:
         if changes.unknown or (

@@ -34,7 +34,7 @@ logger = logging.getLogger("events.live")
 
 _GATHER = 0.02  # seconds to wait for more bells when nothing was sent lately
 _INTERVAL = 0.1  # seconds between frames at least
-_SHARE = 3  # the feed leaves this many times its own time to everybody else
+_SHARE = 2  # the feed leaves this many times its own processor time to everybody else
 _TICK = 1.0  # seconds between looks of its own
 _SESSIONS = 5.0  # seconds between checks of who is still signed in
 _AGAIN = 1.0  # seconds before the channel layer is tried again
@@ -176,9 +176,10 @@ class Feed:
         for socket in done.signed_out:
             socket.sign_out()
         await self._check_rights(done.changed_rights)
+        handing = time.thread_time()
         self._hand_out(done.rendered)
+        self._took = done.took + time.thread_time() - handing
         self._ended = time.monotonic()
-        self._took = self._ended - began
 
     def _plan(self, now: float) -> Plan:
         self._wake.clear()

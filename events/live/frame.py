@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
@@ -52,17 +53,18 @@ class Rendered:
 
 @dataclass(slots=True)
 class Done:
-    """What came of a plan."""
+    """What came of a plan; it ``took`` so many seconds of processor time, waiting left out."""
 
     pulse: Pulse | None = None
     rendered: list[Rendered] = field(default_factory=list)
     signed_out: list[Socket] = field(default_factory=list)
     changed_rights: list[Socket] = field(default_factory=list)
+    took: float = 0.0
 
 
 def read(plan: Plan) -> Done:
     """Do all of it. Never raises for a database that is away: it is tried again."""
-    done = Done()
+    done, began = Done(), time.thread_time()
     stale: set[Channel] = set()
     try:
         if plan.sockets:
@@ -81,6 +83,7 @@ def read(plan: Plan) -> Done:
         if changes or frame.joining or frame.channel.failed:
             update, fresh = frame.channel.render(changes, bool(frame.joining))
             done.rendered.append(Rendered(frame, update, fresh))
+    done.took = time.thread_time() - began
     return done
 
 

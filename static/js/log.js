@@ -5,6 +5,7 @@ import { named } from "./behaviour.js";
 import "./drawer.js";
 
 const SLACK = 24; // px from the top that still count as the top
+const FEW = 12; // rows at a time that are pointed out as new; more of them would be a blinking page
 
 const position = (row) => Number(row.dataset.position);
 
@@ -26,8 +27,9 @@ named("newest", (list) => {
     if (old) old.classList.remove("leaving");
     if (old) return old.lastElementChild.isEqualNode(row.lastElementChild) || old.lastElementChild.replaceWith(row.lastElementChild);
     if (isNew) row.classList.add("enter");
-    const next = [...list.children].find((other) => position(other) < position(row));
-    list.insertBefore(row, next ?? null);
+    let next = list.firstElementChild; // new rows belong to the top, or near it
+    while (next && position(next) > position(row)) next = next.nextElementSibling;
+    list.insertBefore(row, next);
     htmx.process(row);
   };
 
@@ -55,18 +57,15 @@ named("newest", (list) => {
 
   // Fragments for this list are taken out of the swap: order, holding and bounds are its own.
   const incoming = ({ detail: { tasks } }) => {
+    // Asked once: between two insertions it would have the whole table laid out again.
+    const wait = list.children.length > 0 && holding();
     for (const task of tasks.filter((one) => one.target === list)) {
       const rows = [...task.fragment.querySelectorAll("tr")];
       tasks.splice(tasks.indexOf(task), 1);
-      const fresh = rows.filter((row) => !document.getElementById(row.id));
+      const fresh = new Set(rows.filter((row) => !document.getElementById(row.id)));
       if (task.swapSpec.style === "innerMorph") forget(rows);
-      for (const row of rows) if (!fresh.includes(row)) place(row, false);
-      for (const row of fresh) holding() && list.children.length ? keep(row) : place(row, true);
-    }
-    // A row behind the pill changes too.
-    for (const task of tasks) {
-      const row = task.fragment?.querySelector?.("tr[id]");
-      if (row && held.has(row.id)) held.set(row.id, row);
+      for (const row of rows) if (!fresh.has(row)) place(row, false);
+      for (const row of fresh) wait ? keep(row) : place(row, fresh.size <= FEW);
     }
     trim();
     count();
