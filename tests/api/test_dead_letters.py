@@ -64,7 +64,7 @@ def test_after_mending_a_retry_un_parks_and_leaves_one_entry(
     assert answer.json() == {"asked": 3, "resolved": 3}
     settle()
     assert states() == {"done"}
-    entry = AuditEntry.objects.get()
+    entry = AuditEntry.objects.exclude(action="create_token").get()
     assert (entry.who, entry.action, entry.count, entry.reason) == ("olga", "retry", 3, "mended")
     again = operator.post("/dead-letters/retries", {"letters": dead})
     assert again.json() == {"asked": 3, "resolved": 0}, "the second one is told"
@@ -138,5 +138,5 @@ def test_what_a_viewer_tries_is_refused_and_noted(viewer: Caller, dead: list[int
         entry = AuditEntry.objects.latest("id")
         assert (entry.who, entry.action, entry.allowed) == ("vera", "resolve_dead_letters", False)
         assert path in entry.target
-    assert AuditEntry.objects.count() == 4
+    assert AuditEntry.objects.exclude(action="create_token").count() == 4
     assert states() == {"dead", "done", "pending"}
