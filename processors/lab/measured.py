@@ -98,7 +98,8 @@ def settled(trace: Trace | None) -> bool:
 def picture(title: str, sub: str, trace: Trace | None, diagram: Diagram | None = None) -> Picture:
     """A trace, drawn."""
     story = build_story(title, trace) if trace else None
-    return Picture(title, sub, decided(trace), story, diagram)
+    ordered = trace is None or first(trace, "OrderCreated", "OrderSubmitted")
+    return Picture(title, sub, decided(trace) if ordered else Cell(""), story, diagram)
 
 
 def listeners(type_name: str) -> str:

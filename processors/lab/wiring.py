@@ -10,7 +10,7 @@ from events.registry import Processor, registry
 from events.traces import Trace
 
 SHOP = "shop"
-WIDTH, HEIGHT = 96, 30
+WIDTH, HEIGHT = 100, 30
 Wire = tuple[str, str]
 Places = Mapping[str, tuple[int, int]]
 _WORST = ("dead", "retrying", "running", "pending")

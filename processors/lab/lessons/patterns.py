@@ -59,9 +59,18 @@ def _evidence(run: LabRun) -> Evidence:
         if found.settled:
             found.conclusion = (
                 f"Of {len(failed)} failed payments {len(named)} happened within a minute: "
-                f"FraudSuspected. The one that decided it came 20 s late, and still counted."
+                f"FraudSuspected. One of them was told of {_latest(failed, named):.0f} s late, and "
+                "still counted."
             )
     return found
+
+
+def _latest(failed: list[Event], named: list[int]) -> float:
+    return max(
+        (event.recorded_at - event.occurred_at).total_seconds()
+        for event in failed
+        if event.data["order_id"] in named
+    )
 
 
 def _open(traces: list[UUID]) -> bool:

@@ -20,12 +20,12 @@ _STOPPED = 6.0  # seconds
 _BEGINS = (("OrderCreated", BROKER_STREAMS), ("OrderSubmitted", MEDIATOR_STREAMS))
 _PLACES: tuple[Places, Places] = (
     {
-        "shop": (4, 66), "payment": (122, 8), "inventory": (122, 124), "confirmation": (240, 66),
-        "notification": (358, 66),
+        "shop": (2, 66), "payment": (120, 8), "inventory": (120, 124), "confirmation": (238, 66),
+        "notification": (356, 66),
     },
     {
-        "shop": (4, 66), "mediator": (158, 66), "payment": (330, 8), "inventory": (330, 66),
-        "notification": (330, 124),
+        "shop": (2, 66), "mediator": (164, 66), "payment": (326, 8), "inventory": (326, 66),
+        "notification": (326, 124),
     },
 )  # fmt: skip
 _BREAKS = {
