@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import random
 import signal
-import threading
 import time
 from collections import defaultdict
 from collections.abc import Sequence
@@ -105,7 +104,7 @@ def around(processor: Processor, deliveries: Sequence[Delivery], handle: Handle)
     here = (None, delivery.envelope.correlation_id)
     mine = [fault for fault in on if fault.user_id == owner and fault.trace in here]
     for fault in mine:
-        _strike(fault, processor, delivery)
+        _strike(fault, delivery)
     if any(fault.kind == "twice" for fault in mine):
         _once_for_nothing(processor, delivery, handle)
     return handle()
@@ -121,14 +120,14 @@ def _owners(deliveries: Sequence[Delivery]) -> dict[Any, int]:
     }
 
 
-def _strike(fault: SwitchedFault, processor: Processor, delivery: Delivery) -> None:
+def _strike(fault: SwitchedFault, delivery: Delivery) -> None:
     match fault.kind:
         case "stop":
             raise Snooze(_STOPPED_LOOK)
         case "out_of_order":
             _late(_draw(fault, delivery) * fault.amount / 1000, delivery)
         case "slow":
-            _slow(fault.amount / 1000, processor, delivery)
+            _late(fault.amount / 1000, delivery)
         case "kill_worker":
             _die_once(fault)
         case _:
@@ -166,16 +165,8 @@ def _draw(fault: SwitchedFault, delivery: Delivery) -> float:
     return random.Random(f"{fault.pk}:{delivery.id}:{delivery.attempt}").random()  # noqa: S311
 
 
-def _slow(seconds: float, processor: Processor, delivery: Delivery) -> None:
-    """Outside of transactions it takes its time; inside it comes later, and holds nobody up."""
-    if not processor.atomic:
-        threading.Event().wait(seconds)
-        return
-    _late(seconds, delivery)
-
-
 def _late(seconds: float, delivery: Delivery) -> None:
-    """Come later; only what has the same key waits for it."""
+    """Come later. A worker that slept instead would make the whole class wait for one learner."""
     left = seconds - (datetime.now(UTC) - delivery.envelope.recorded_at).total_seconds()
     if left > 0:
         raise Snooze(left)
