@@ -20,7 +20,7 @@ STORIES = ("Poison message", "Provider down", "Out of stock", "Card declined", "
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 NARROW_TOO = ("shop", "timeline", "trace", "flow", "dead-letters", "catalog")
-SETTLES = 4_000  # ms until the first frames and figures are there
+SETTLES = 3_000  # ms until the first frames and figures are there
 _FIND = """
 from events.models import Delivery, Event
 paid = Delivery.objects.select_related("event").filter(attempts__gt=2, state="done").latest("id")

@@ -48,7 +48,7 @@ def pages() -> dict[str, list[str]]:
         "events:log": [f"/events/{query}" for query in _log(newest)],
         "events:event": [f"/events/{newest.position}/"],
         "events:traces": ["/traces/", f"/traces/?before={newest.position // 2 + 1}"],
-        "events:trace": [trace],
+        "events:trace": [trace, f"{trace}?view=graph", f"{trace}?view=sequence"],
         "events:compare_traces": [f"/traces/compare/?a={newest.correlation_id}"],
         "events:mermaid": [f"{trace}mermaid/"],
         "events:streams": ["/streams/", f"/streams/?stream={newest.stream}"],
