@@ -27,7 +27,8 @@ _ACTIONS = {
 }  # fmt: skip
 PAGES = {
     "events:timeline", "events:log", "events:event", "events:traces", "events:trace",
-    "events:compare_traces", "events:mermaid", "events:streams", "events:stream", "lab:quiz",
+    "events:compare_traces", "events:mermaid", "events:export_trace",
+    "events:streams", "events:stream", "lab:quiz",
     "lab:handout", "events:catalog", "events:event_type", "events:flow", "events:search",
     "events:processors",
     "events:dead_letters", "events:letter", "events:audit", "events:audit_export", "events:replay",
@@ -51,6 +52,7 @@ def pages() -> dict[str, list[str]]:
         "events:trace": [trace, f"{trace}?view=graph", f"{trace}?view=sequence"],
         "events:compare_traces": [f"/traces/compare/?a={newest.correlation_id}"],
         "events:mermaid": [f"{trace}mermaid/"],
+        "events:export_trace": [f"{trace}export/"],
         "events:streams": ["/streams/", f"/streams/?stream={newest.stream}"],
         "events:stream": [f"/streams/{newest.stream}/"],
         "events:catalog": ["/catalog/"],
