@@ -14,7 +14,7 @@ import psutil
 
 from eda_site.run.watchdog import Watchdog, send
 
-_RESTART_SECONDS = 0.1
+RESTART_SECONDS = 0.1
 
 
 class Kept:
@@ -22,12 +22,12 @@ class Kept:
 
     def __init__(
         self, name: str, arguments: Sequence[str], log: Path, watchdog: Watchdog,
-        files: Sequence[int] = (),
+        files: Sequence[int] = (), pause: float = RESTART_SECONDS,
     ) -> None:  # fmt: skip
         self.name = name
         self.starts = 0
         self._arguments, self._log, self._files = arguments, log, files
-        self._watchdog = watchdog
+        self._watchdog, self._pause = watchdog, pause
         self._child: subprocess.Popen[bytes] | None = None
         self._wanted = threading.Event()
         self._over = threading.Event()
@@ -98,7 +98,7 @@ class Kept:
             if self._over.is_set():
                 return
             self._run_once()
-            self._over.wait(_RESTART_SECONDS)
+            self._over.wait(self._pause)
 
     def _run_once(self) -> None:
         with self._log.open("ab") as log:

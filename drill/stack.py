@@ -16,7 +16,7 @@ from typing import Any
 
 import redis
 
-from drill.kept import Kept
+from drill.kept import RESTART_SECONDS, Kept
 from drill.proxy import Proxy
 from eda_site.run import redis_server
 from eda_site.run.watchdog import Watchdog
@@ -172,7 +172,10 @@ def _start_work(stack: Stack, workers: int, watchdog: Watchdog) -> None:
 
     for number in range(workers):
         log = stack.home / f"worker{number}.log"
-        kept = Kept(f"worker {number}", worker_command(_CHILDREN), log, watchdog)
+        # Not all at once when all have died: then none would be there before the last.
+        pause = RESTART_SECONDS + number
+        command = worker_command(_CHILDREN)
+        kept = Kept(f"worker {number}", command, log, watchdog, pause=pause)
         stack.workers.append(kept.start())
     stack.listener = listener = socket.create_server(("127.0.0.1", 0), backlog=512)
     listener.set_inheritable(True)
