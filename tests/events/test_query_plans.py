@@ -61,6 +61,28 @@ def sequential_scans() -> int:
         return int(cursor.fetchone()[0])
 
 
+def rows_by_index() -> int:
+    """How many entries of the indexes of events and deliveries PostgreSQL has read."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_force_next_flush()")
+        cursor.execute("SELECT pg_stat_clear_snapshot()")
+        cursor.execute(
+            "SELECT sum(idx_tup_read) FROM pg_stat_user_indexes "
+            "WHERE relname IN ('events_event', 'events_delivery')"
+        )
+        return int(cursor.fetchone()[0])
+
+
+@pytest.mark.parametrize("name", ["probe.atomic", "probe.skipping"])
+def test_a_drain_reads_about_what_is_due_from_the_indexes(filled: None, name: str) -> None:
+    """An index read from end to end, for its order, is no sequential scan, and as slow as one."""
+    processor = registry.processor(name)
+    drain.drain(processor, seconds=0.0)
+    before = rows_by_index()
+    settled = drain.drain(processor, seconds=0.3)
+    assert 0 < rows_by_index() - before < 15 * settled
+
+
 def test_publishing_draining_and_sweeping_scan_neither_events_nor_deliveries(filled: None) -> None:
     before = sequential_scans()
     publish(*[Draft(Probed(n=n), stream=f"plan-{n}") for n in range(100)])
