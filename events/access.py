@@ -92,6 +92,7 @@ grant("reveal_personal", "operator", ADMIN, label="reveal personal data, with a 
 grant("view_audit", "operator", ADMIN, label="see the audit")
 grant("view_replay", "viewer", "operator", "teacher", ADMIN, label="see replays of read models")
 grant("run_replay", "operator", ADMIN, label="verify and rebuild read models")
+grant("redeliver", "operator", ADMIN, label="give a processor past events again")
 grant("run_checklist", "operator", "teacher", ADMIN, label="run the design review")
 grant("open_admin", "operator", ADMIN, label="open the admin")
 grant("manage_tokens", ADMIN, label="see and revoke everybody's API tokens")

@@ -14,6 +14,7 @@ from events.dashboard import (
     live_views,  # noqa: F401 (likewise)
     log,
     processors,
+    redeliver,
     replay,
     reveal,
     saved_views,
@@ -55,6 +56,7 @@ urlpatterns = [
     path("audit/", audit_page.audit, name="audit"),
     path("audit/export/", audit_page.export, name="audit_export"),
     path("replay/", replay.replay, name="replay"),
+    path("replay/redeliver/", redeliver.redeliver, name="redeliver"),
     path("replay/runs/", replay.run, name="run_replay"),
     path("replay/runs/<int:number>/cancel/", replay.cancel, name="cancel_replay"),
     path("design-review/", design_review.review, name="design_review"),

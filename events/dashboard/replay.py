@@ -14,15 +14,18 @@ from django.views.decorators.http import require_POST
 
 from events import bell
 from events.access import can
+from events.dashboard.as_of import number_of, position_of
 from events.dashboard.page import requires
 from events.errors import EventsError, ReplayRefused, UnknownProcessor
 from events.models import ReplayRun
 from events.registry import Processor
 from events.replay import runs as all_runs
+from events.replay.moments import tables
 from events.replay.plan import plan, replayable
 
 EVERY = "all"
 KINDS = (ReplayRun.Kind.VERIFY.value, ReplayRun.Kind.REBUILD.value)
+AS_OF = ReplayRun.Kind.PREVIEW.value
 _LONGEST_REASON = 300
 _LISTED = 30
 
@@ -60,14 +63,30 @@ class Model:
         return sum(report["differing"] for report in self.reports)
 
 
-def contents(number: int | None = None) -> dict[str, Any]:
-    """What the page shows, with run ``number`` (the newest for None). Raises DoesNotExist."""
+def contents(number: int | None = None, beside: int | None = None) -> dict[str, Any]:
+    """What the page shows, with run ``number`` (the newest for None). Raises DoesNotExist.
+
+    A run about how the read models were stands beside run ``beside``, or beside how they are now.
+    """
     listed = list(ReplayRun.objects.all()[:_LISTED])
     shown = next((run for run in listed if number in (None, run.pk)), None)
     if shown is None and number is not None:
         shown = ReplayRun.objects.get(pk=number)
     models = [Model(p, _verdict_of(p.name, listed)) for p in replayable([])]
-    return {"models": models, "runs": listed, "run": shown}
+    return {"models": models, "runs": listed, "run": shown, **_moments(shown, beside, listed)}
+
+
+def _moments(run: ReplayRun | None, beside: int | None, listed: list[ReplayRun]) -> dict[str, Any]:
+    """The read models as they were, if the run is about that, beside another run or now."""
+    if run is None or run.kind != AS_OF or run.state != run.State.FINISHED:
+        return {}
+    others = [
+        each for each in listed
+        if each.kind == AS_OF and each.state == each.State.FINISHED and each.pk != run.pk
+        and each.processors == run.processors
+    ]  # fmt: skip
+    other = next((each for each in others if each.pk == beside), None)
+    return {"tables": tables(run, other), "others": others, "other": other}
 
 
 def newest_verdicts(names: Iterable[str]) -> dict[str, ReplayRun]:
@@ -89,9 +108,10 @@ def _verdict_of(name: str, listed: list[ReplayRun]) -> ReplayRun | None:
 @requires("view_replay")
 def replay(request: HttpRequest) -> HttpResponse:
     """The read models and the runs. ``?verify=<name>`` and the like ask first."""
-    for kind in KINDS:
+    for kind in (*KINDS, AS_OF):
         if name := request.GET.get(kind, ""):
-            return _page(request, kind=kind, asked=name)
+            where = position_of(request.GET) if kind == AS_OF else {}
+            return _page(request, kind=kind, asked=name, **where)
     return _page(request, cancelling="cancel" in request.GET)
 
 
@@ -101,15 +121,20 @@ def run(request: HttpRequest) -> HttpResponse:
     """Ask for a run; a worker does it."""
     kind, name = request.POST.get("kind", ""), request.POST.get("name", "")
     reason = request.POST.get("reason", "").strip()
-    if kind not in KINDS:
+    if kind not in (*KINDS, AS_OF):
         raise Http404(f"There is no kind of run {kind[:40]!r}.")
+    to = position_of(request.POST)["to"] if kind == AS_OF else None
     if not 1 <= len(reason) <= _LONGEST_REASON or "\x00" in reason:
         problem = "Say why, in at most 300 characters: it is kept with the run."
-        return _page(request, kind=kind, asked=name, reason=reason, problem=problem, status=422)
+        return _page(
+            request, kind=kind, asked=name, reason=reason, problem=problem, to=to, status=422
+        )
     names = [] if name == EVERY else [name]
     try:
         with transaction.atomic():
-            made = all_runs.request(kind, names, by=request.user.get_username(), reason=reason)
+            made = all_runs.request(
+                kind, names, by=request.user.get_username(), reason=reason, to_position=to
+            )
             transaction.on_commit(lambda: bell.start_run(made.pk))
     except UnknownProcessor as error:
         raise Http404(str(error)) from error
@@ -131,15 +156,14 @@ def cancel(request: HttpRequest, number: int) -> HttpResponse:
 def _page(
     request: HttpRequest, *, kind: str = "", asked: str = "", status: int = 200, **context: Any
 ) -> HttpResponse:
-    chosen = request.GET.get("run", "")
-    number = int(chosen) if chosen.isdecimal() and len(chosen) < 18 else None
+    number = number_of(request.GET.get("run", ""))
     try:
-        context |= contents(number)
+        context |= contents(number, number_of(request.GET.get("with", "")))
     except ReplayRun.DoesNotExist as error:
         raise Http404(f"There is no run {number}.") from error
     if asked:
         try:
-            context["plan"] = plan([] if asked == EVERY else [asked])
+            context["plan"] = plan([] if asked == EVERY else [asked], context.get("to"))
         except EventsError as error:
             raise Http404(str(error)) from error
     context |= {"may_run": can(request.user, "run_replay"), "kind": kind, "asked": asked}

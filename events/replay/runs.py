@@ -18,6 +18,7 @@ from events.errors import EventsError, ReplayCancelled, ReplayRefused
 from events.horizon import newest_position, settled_position
 from events.models import Lane, ReplayRun
 from events.registry import Processor
+from events.replay import moments
 from events.replay.differences import Comparison, compare, make_equal
 from events.replay.feed import Feed
 from events.replay.plan import plan, replayable
@@ -25,7 +26,6 @@ from events.replay.shadow import Shadow, shadows
 
 _BEAT = 0.5  # seconds between two looks at the row
 _PATIENCE = 60.0  # seconds for transactions that may hide events
-_ROWS = 20
 
 State, Kind = ReplayRun.State, ReplayRun.Kind
 Follow = Callable[[ReplayRun], object]
@@ -118,7 +118,7 @@ class _Work:
             feed = Feed(projections, made)
             if self._run.kind == Kind.PREVIEW:
                 self._feed_up_to(feed, self._run.to_position)
-                return {"models": [_rows(shadow) for shadow in made]}
+                return {"models": [moments.built(shadow.model) for shadow in made]}
             self._feed_up_to(feed, None)
             _analyze(made)
             with transaction.atomic():
@@ -204,17 +204,4 @@ def _reported(found: Comparison) -> dict[str, Any]:
         "rows": found.rows,
         "differing": found.differing,
         "differences": [difference.as_dict() for difference in found.shown],
-    }
-
-
-def _rows(shadow: Shadow) -> dict[str, Any]:
-    """What the replay built: how many rows, and the first of them."""
-    manager = shadow.model._default_manager
-    return {
-        "model": shadow.model._meta.label,
-        "rows": manager.count(),
-        "first": [
-            {name: str(value) for name, value in row.items()}
-            for row in manager.order_by("pk").values()[:_ROWS]
-        ],
     }

@@ -7,7 +7,7 @@ from django.test import Client
 
 from events import publish
 from events.dashboard.live_replay import ReplayView
-from events.models import ReplayRun
+from events.models import Delivery, Event, ReplayRun
 from events.replay import runs
 from events.testing import settle
 from tests.probe.events import Probed
@@ -105,3 +105,69 @@ def test_the_page_is_live(operator: Client) -> None:
     assert "waits for a worker" in before["replay-run"]
     assert "identical" in after["replay-run"]
     assert ReplayView.allowed(None, "x") is not None
+
+
+def as_of(client: Client, position: int) -> ReplayRun:
+    fields = {"kind": "preview", "name": "probe.tally", "reason": "why", "position": position}
+    client.post(f"{PAGE}runs/", fields)
+    made = ReplayRun.objects.latest("id")
+    assert made.to_position == position
+    runs.execute(made.pk)
+    return made
+
+
+def test_a_read_model_is_shown_as_it_was(operator: Client) -> None:
+    positions = publish(*[Probed(n=n) for n in range(3)], stream="probe-1").positions
+    publish(Probed(n=9), stream="probe-2")
+    settle()
+    asked = text(operator, f"{PAGE}?preview=probe.tally&position={positions[1]}")
+    assert '<dt>Probed</dt><dd class="num">2</dd>' in asked
+    then = as_of(operator, positions[1])
+    page = text(operator, f"{PAGE}?run={then.pk}")
+    assert "probe.Tally: 1 row then" in page
+    assert "2 <ins>3 now</ins>" in page
+    assert "not there then" in page
+    earlier = as_of(operator, positions[0])
+    page = text(operator, f"{PAGE}?run={earlier.pk}&with={then.pk}")
+    assert f"1 <ins>2 at {positions[1]}</ins>" in page
+    assert "not there then" not in page
+    assert Tally.objects.get(stream="probe-1").count == 3
+
+
+@pytest.mark.usefixtures("history")
+def test_a_moment_leads_to_a_position(operator: Client) -> None:
+    oldest, newest = Event.objects.earliest("position"), Event.objects.latest("position")
+    page = text(operator, f"{PAGE}?preview=probe.tally&moment=2001-01-01T00:00:00")
+    assert f'name="position" value="{oldest.position - 1}"' in page
+    page = text(operator, f"{PAGE}?preview=probe.tally&moment=2199-01-01T00:00:00")
+    assert f'name="position" value="{newest.position}"' in page
+    assert "no date and time" in text(operator, f"{PAGE}?preview=probe.tally&moment=noon")
+    assert "no date and time" in text(
+        operator, f"{PAGE}?preview=probe.tally&moment=2026-02-31T01:01"
+    )
+
+
+def test_redelivering_says_first_what_it_would_do(operator: Client, viewer: Client) -> None:
+    publish(*[Probed(n=n) for n in range(3)], stream="probe-1")
+    settle()
+    address = f"{PAGE}redeliver/"
+    assert viewer.get(address).status_code == 403
+    page = text(operator, f"{address}?processor=probe.atomic&type=Probed")
+    assert "Redeliver 3 to probe.atomic" in page
+    assert not ReplayRun.objects.exists()
+    fields = {"processor": "probe.atomic", "type": "Probed"}
+    assert "Say why" in operator.post(address, fields).content.decode()
+    answer = operator.post(address, fields | {"reason": "the webhook was down"})
+    made = ReplayRun.objects.get()
+    assert answer.headers["Location"] == f"{PAGE}?run={made.pk}"
+    assert (made.kind, made.total, made.reason) == ("redeliver", 3, "the webhook was down")
+    due = Delivery.objects.filter(processor="probe.atomic", state="pending")
+    assert due.count() == 3
+    for refused, why in [
+        ({"processor": "probe.tally", "type": "Probed"}, "is a projection"),
+        ({"processor": "probe.atomic"}, "Say which events"),
+        ({"processor": "probe.atomic", "correlation": "x"}, "is no correlation id"),
+    ]:
+        answer = operator.get(address, refused)
+        assert answer.status_code == 422
+        assert why in answer.content.decode()

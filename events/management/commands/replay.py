@@ -73,7 +73,7 @@ class Command(BaseCommand):
         for model in run.result["models"]:
             if run.kind == ReplayRun.Kind.PREVIEW:
                 self.stdout.write(f"{model['model']}: {model['rows']:,} rows")
-                for row in model["first"]:
+                for row in model["first"][:_SHOWN]:
                     self.stdout.write("  " + ", ".join(f"{k}={v}" for k, v in row.items()))
                 continue
             differing += model["differing"]
