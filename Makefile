@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
-.PHONY: help run test lab-thrice lint audit format traffic bench bench-class bench-replay bench-live bench-pages drill screenshots clean
+.PHONY: help run test lab-thrice lint audit format traffic bench bench-class bench-replay bench-live bench-pages drill screenshots bench-letters clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ bench-pages: $(INSTALLED_DEV) ## first byte of every page with a million events 
 
 bench-class: $(INSTALLED_DEV) ## thirty learners at once, each with a fault of their own
 	$(BIN)/python -m benchmarks.classroom
+
+bench-letters: $(INSTALLED_DEV) ## 100,000 dead letters: pages and bulk actions (ARGS)
+	$(BIN)/python -m benchmarks.letters $(ARGS)
 
 drill: $(INSTALLED_DEV) ## break a running system on purpose (MINUTES, SEED, DATABASE)
 	$(BIN)/python -m drill

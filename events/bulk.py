@@ -9,6 +9,7 @@ and goes on only when all of them succeeded.
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
@@ -17,6 +18,7 @@ from django.db.models import Max, Q, QuerySet
 from events import audit, dead_letters
 from events.dead_letters import Criteria
 from events.models import BulkAction, Delivery, DeliveryState
+from events.models.delivery import UNFINISHED
 
 GRADUATED = (1, 10, 100)
 """Sizes of the first chunks of a graduated retry."""
@@ -25,6 +27,7 @@ UNDO_SECONDS = 8.0
 """How long a discard asked for on the page waits before it begins."""
 
 _CHUNK = 500
+_BLINK = timedelta(milliseconds=100)
 _UNSETTLED = (DeliveryState.PENDING, DeliveryState.RETRYING)
 
 
@@ -39,9 +42,12 @@ def ask(
     """
     with transaction.atomic():
         letters = criteria.letters()
+        if action == "retry":
+            dead_letters.note_retry(letters, by)
         total, newest = letters.order_by().count(), letters.aggregate(newest=Max("id"))["newest"]
         row = BulkAction.objects.create(
             action=action, criteria=criteria.as_dict(), newest=newest or 0, total=total,
+            graduated=graduated and action == "retry",
             steps=list(GRADUATED) if graduated and action == "retry" else [],
             per_second=per_second, by=by, reason=reason[:300],
             begins_at=datetime.now(UTC) + timedelta(seconds=delay),
@@ -74,10 +80,41 @@ def advance_all(seconds: float = 0.7) -> None:
             pass
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a bulk action is: of ``asked``, so many done, under way, and dead again."""
+
+    asked: int
+    done: int
+    under_way: int
+    came_back: int
+    per_second: float
+
+
+def progress(row: BulkAction) -> Progress:
+    """Count what became of the letters asked for; two queries by index for a retry."""
+    begun = max((_now() if row.finished_at is None else row.finished_at) - row.begins_at, _BLINK)
+    rate = row.asked / begun.total_seconds()
+    if row.action != "retry" or not row.asked:
+        return Progress(row.asked, row.asked, 0, 0, rate)
+    again, unfinished = came_back(row), _under_way(row)
+    return Progress(row.asked, max(0, row.asked - again - unfinished), unfinished, again, rate)
+
+
 def came_back(row: BulkAction) -> int:
     """How many letters of a retry are dead again."""
-    letters = Criteria.parse(row.criteria).letters().filter(id__lte=row.cursor, retried__gt=0)
-    return letters.order_by().count() if row.action == "retry" else 0
+    if row.action != "retry":
+        return 0
+    letters = Criteria.parse(row.criteria).letters().order_by()
+    return letters.filter(
+        id__lte=row.cursor, retried__gt=0, finished_at__gte=row.begins_at
+    ).count()  # fmt: skip
+
+
+def _under_way(row: BulkAction) -> int:
+    unfinished = Q(state__among=UNFINISHED, retried__gt=0)
+    chosen = Criteria.parse(row.criteria).among(Delivery.objects.filter(unfinished))
+    return chosen.filter(id__lte=row.cursor).count()
 
 
 def _advance(number: int) -> bool:

@@ -1,6 +1,6 @@
 """Dead letters by what they have in common, and what people have said of them.
 
-Three or four queries, whatever the number of letters: they read the partial index of dead letters.
+A constant number of queries, whatever the number of letters: they read partial indexes of the dead.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Count, Max, Min, Q
+from django.db.models.functions import TruncHour
 
 from events import audit
 from events.dead_letters import Criteria
-from events.models import Attempt, DeadLetterGroup, Delivery
+from events.models import Attempt, DeadLetterGroup, Delivery, DeliveryState
 from events.models.delivery import UNFINISHED
 
 BY = {
@@ -26,30 +27,18 @@ BY = {
 
 MOST_GROUPS = 100
 HOURS = 24
-_LOOKED_AT = 20_000
-_BEHIND = """
-WITH dead AS MATERIALIZED (
-  SELECT processor, key, min(position) AS position FROM (
-    SELECT processor, key, position FROM events_delivery WHERE state = 'dead' LIMIT %s
-  ) AS looked GROUP BY processor, key
-), waiting AS MATERIALIZED (
-  SELECT id, processor, key, position FROM events_delivery
-  WHERE state IN ('pending', 'retrying') AND state = 'pending'
-    AND processor IN (SELECT DISTINCT processor FROM dead)
-  LIMIT %s
-), held AS MATERIALIZED (
-  SELECT waiting.id, waiting.key FROM dead JOIN waiting
-    ON waiting.processor = dead.processor AND waiting.key = dead.key
-    AND waiting.position > dead.position
-)
-SELECT (SELECT count(*) FROM held), (SELECT count(DISTINCT key) FROM held),
-  (SELECT count(*) FROM waiting)
-"""
+_RESOLVED_FOR = timedelta(hours=24)
+_RESOLVED = 5
+_ACKNOWLEDGED, _ON_HOLD = DeadLetterGroup.Status.ACKNOWLEDGED, DeadLetterGroup.Status.ON_HOLD
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Dead letters with the same ``value``; ``sample`` is the last failed attempt of the newest."""
+    """Dead letters with the same ``value``; ``sample`` is the last failed attempt of the newest.
+
+    ``keys`` is how many keys they are of (None: not counted for this grouping), ``came_back_at``
+    when one of them failed again after a retry last.
+    """
 
     by: str
     value: str
@@ -57,7 +46,8 @@ class Group:
     first_at: datetime | None
     last_at: datetime | None
     came_back: int
-    processors: int
+    came_back_at: datetime | None
+    keys: int | None
     newest: int
     sample: Attempt | None
     status: DeadLetterGroup | None
@@ -77,40 +67,53 @@ class Group:
         return Criteria.parse({name: self.value})
 
     @property
-    def bars(self) -> list[tuple[int, int, int]]:
-        """The last 24 hours as bars of 4 by at most 24: x, y, height."""
-        most = max(self.per_hour, default=0) or 1
-        heights = [round(n / most * 22) + 2 if n else 0 for n in self.per_hour]
-        return [(4 * n, 24 - height, height) for n, height in enumerate(heights) if height]
-
-    @property
     def processor(self) -> str:
         """The processor of the newest letter."""
         return self.sample.delivery.processor if self.sample else ""
 
     @property
+    def standing(self) -> str:
+        """What is being done about it now: ``open``, ``acknowledged`` or ``on hold``.
+
+        A hold ends with its time. A failure that came back after what was said opens it again.
+        """
+        row = self.status
+        if row is None or self.reopened:
+            return "open"
+        over = row.until is not None and row.until <= datetime.now(UTC)
+        return "open" if row.status == _ON_HOLD and over else str(row.status)
+
+    @property
+    def reopened(self) -> bool:
+        """Whether it was put aside, and a retry failed again since then."""
+        row, back = self.status, self.came_back_at
+        aside = row is not None and row.status in (_ACKNOWLEDGED, _ON_HOLD)
+        return bool(aside and row and back and back > row.updated_at)
+
+    @property
     def on_hold(self) -> bool:
         """Whether somebody has put it off until later than now."""
-        row = self.status
-        held = row is not None and row.status == DeadLetterGroup.Status.ON_HOLD
-        return bool(held and row and (row.until is None or row.until > datetime.now(UTC)))
+        return self.standing == "on hold"
 
 
 def groups(by: str = "error", criteria: Criteria | None = None) -> list[Group]:
     """The largest groups first, 100 at most. Raises KeyError if letters are not grouped so."""
     column = BY[by]
     letters = (criteria or Criteria()).letters().order_by()
-    rows = list(
-        letters.values(column).annotate(
-            count=Count("id"), first_at=Min("finished_at"), last_at=Max("finished_at"),
-            newest=Max("id"), came_back=Count("id", filter=Q(retried__gt=0)),
-            processors=Count("processor", distinct=True),
-        ).order_by("-count", column)[:MOST_GROUPS]
-    )  # fmt: skip
+    back = Q(retried__gt=0)
+    figures = {
+        "count": Count("id"), "first_at": Min("finished_at"), "last_at": Max("finished_at"),
+        "newest": Max("id"), "came_back": Count("id", filter=back),
+        "came_back_at": Max("finished_at", filter=back),
+    }  # fmt: skip
+    if by in ("error", "processor"):  # their indexes hold the keys in order
+        figures["keys"] = Count("key", distinct=True)
+    grouped = letters.values(column).annotate(**figures)
+    rows = list(grouped.order_by("-count", column)[:MOST_GROUPS])
     samples = _samples([row["newest"] for row in rows])
     named = [row[column] for row in rows] if by == "error" else []
     statuses = DeadLetterGroup.objects.in_bulk(named)
-    hours = _per_hour(letters, column)
+    hours = _per_hour(letters, column, [row[column] for row in rows])
     return [_group(by, column, row, samples, statuses, hours) for row in rows]
 
 
@@ -121,7 +124,8 @@ def _group(
     value = row[column]
     return Group(
         by, value, row["count"], row["first_at"], row["last_at"], row["came_back"],
-        row["processors"], row["newest"], samples.get(row["newest"]), statuses.get(value),
+        row["came_back_at"], row.get("keys"), row["newest"], samples.get(row["newest"]),
+        statuses.get(value),
         tuple(hours.get(value, [0] * HOURS)),
     )  # fmt: skip
 
@@ -131,36 +135,51 @@ def _samples(deliveries: list[int]) -> dict[int, Attempt]:
     return {row.delivery_id: row for row in found.order_by("number", "id").defer("traceback")}
 
 
-def _per_hour(letters: Any, column: str) -> dict[str, list[int]]:
-    """How many died in each of the last 24 hours, of the newest 20,000."""
-    now = datetime.now(UTC)
-    newest = letters.filter(finished_at__gt=now - timedelta(hours=HOURS)).order_by("-id")
+def _per_hour(letters: Any, column: str, values: list[str]) -> dict[str, list[int]]:
+    """How many died in each of the last 24 hours, by the clock."""
+    this_hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    since = this_hour - timedelta(hours=HOURS - 1)
+    counted = (
+        letters.filter(finished_at__gte=since, **{f"{column}__in": values})
+        .annotate(hour=TruncHour("finished_at", tzinfo=UTC)).values_list(column, "hour").annotate(n=Count("id"))
+    )  # fmt: skip
     found: dict[str, list[int]] = defaultdict(lambda: [0] * HOURS)
-    for value, at in newest.values_list(column, "finished_at")[:_LOOKED_AT]:
-        hour = HOURS - 1 - int((now - at).total_seconds() // 3600)
-        found[value][max(0, min(HOURS - 1, hour))] += 1
+    for value, at, number in counted:
+        hour = int((at - since).total_seconds() // 3600)
+        found[value][max(0, min(HOURS - 1, hour))] += number
     return found
 
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Of all dead letters: how many, the oldest, and what waits behind them (at least)."""
+    """Of all dead letters that fit: how many, and since when the oldest is dead."""
 
     letters: int
     oldest_at: datetime | None
-    keys: int
-    waiting: int
-    bounded: bool
 
 
 def totals(criteria: Criteria | None = None) -> Totals:
-    """Figures above the groups; two queries."""
+    """Figures above the groups; one query."""
     letters = (criteria or Criteria()).letters().order_by()
     figures = letters.aggregate(n=Count("id"), oldest=Min("finished_at"))
-    with connection.cursor() as cursor:
-        cursor.execute(_BEHIND, [_LOOKED_AT, _LOOKED_AT])
-        waiting, keys, looked = cursor.fetchone()
-    return Totals(figures["n"], figures["oldest"], keys, waiting, looked >= _LOOKED_AT)
+    return Totals(figures["n"], figures["oldest"])
+
+
+def resolved_lately() -> list[DeadLetterGroup]:
+    """Groups of which nothing is dead or under way any more since somebody retried them."""
+    recent = DeadLetterGroup.objects.filter(retried_at__gt=datetime.now(UTC) - _RESOLVED_FOR)
+    rows = list(recent.order_by("-retried_at")[: 4 * _RESOLVED])
+    named = [row.fingerprint for row in rows]
+    dead = Delivery.objects.filter(state=DeliveryState.DEAD, fingerprint__in=named)
+    again = Delivery.objects.filter(
+        Q(state__among=UNFINISHED), retried__gt=0, fingerprint__in=named
+    )
+    left = {*_fingerprints(dead), *_fingerprints(again)}
+    return [row for row in rows if row.fingerprint not in left][:_RESOLVED]
+
+
+def _fingerprints(letters: Any) -> list[str]:
+    return list(letters.order_by().values_list("fingerprint", flat=True).distinct())
 
 
 def set_status(
@@ -178,23 +197,3 @@ def set_status(
             defaults={"status": chosen, "by": by, "note": note[:300], "until": until},
         )
         audit.record(str(chosen), by=by, target=f"group {fingerprint}", reason=note, count=1)
-
-
-def behind(letters: list[Delivery]) -> dict[int, int]:
-    """How many deliveries wait behind each of a page of letters; one query."""
-    wanted = Q()
-    for letter in letters:
-        wanted |= Q(
-            processor=letter.processor, slot=letter.slot, key=letter.key,
-            event_id__gt=letter.event_id,
-        )  # fmt: skip
-    if not letters:
-        return {}
-    unfinished = Q(state__among=UNFINISHED)  # names the partial index
-    rows = Delivery.objects.filter(wanted, unfinished, state="pending").values_list(
-        "processor", "key"
-    )
-    waiting: dict[tuple[str, str], int] = defaultdict(int)
-    for one in rows[:_LOOKED_AT]:
-        waiting[one] += 1
-    return {letter.pk: waiting[letter.processor, letter.key] for letter in letters}

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Max, Q, QuerySet
 
 from events import audit, bell, telemetry
-from events.models import Delivery, DeliveryState, Lane
+from events.models import Attempt, DeadLetterGroup, Delivery, DeliveryState, Lane
+
+_MOST_GROUPS = 100
 
 
 def dead() -> QuerySet[Delivery]:
     """All dead letters, oldest first."""
     return Delivery.objects.filter(state__among=[DeliveryState.DEAD]).order_by("id")
+
+
+NAMES = ("fingerprint", "processor", "type", "stream", "key")
+"""What letters can be chosen by, each a name that must be met whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +33,18 @@ class Criteria:
     processor: str = ""
     type: str = ""
     stream: str = ""
+    key: str = ""
+    came_back: bool = False
     ids: tuple[int, ...] = ()
 
     @classmethod
     def parse(cls, query: Mapping[str, Any]) -> Criteria:
         """From untrusted parameters. What can't name anything chooses nothing, never more."""
-        names = ("fingerprint", "processor", "type", "stream")
-        found = {name: _named(query.get(name)) for name in names}
-        return cls(**found, ids=tuple(int(one) for one in query.get("ids") or ()))
+        found = {name: _named(query.get(name)) for name in NAMES}
+        return cls(
+            **found, came_back=bool(query.get("came_back")),
+            ids=tuple(int(one) for one in query.get("ids") or ()),
+        )  # fmt: skip
 
     def __bool__(self) -> bool:
         """Whether anything is asked for; nothing means all letters."""
@@ -45,19 +56,27 @@ class Criteria:
 
     def __str__(self) -> str:
         """For people: ``processor payment, stream order-42``."""
-        given = {**self.as_dict(), "ids": ", ".join(map(str, self.ids[:20]))}
-        words = [f"{name} {value}" for name, value in given.items() if value]
+        given: dict[str, Any] = {**self.as_dict(), "ids": ", ".join(map(str, self.ids[:20]))}
+        back = "came back" if given.pop("came_back", False) else ""
+        words = [f"{name} {value}" for name, value in given.items() if value] + [back] * bool(back)
         return ", ".join(words) or "all dead letters"
 
     def letters(self) -> QuerySet[Delivery]:
         """The dead letters, oldest first."""
-        chosen = dead()
+        return self.among(dead())
+
+    def among(self, chosen: QuerySet[Delivery]) -> QuerySet[Delivery]:
+        """Those of the deliveries that fit."""
         if self.ids:
             chosen = chosen.filter(pk__in=self.ids)
         if self.fingerprint:
             chosen = chosen.filter(fingerprint=self.fingerprint)
         if self.processor:
             chosen = chosen.filter(processor=self.processor)
+        if self.key:
+            chosen = chosen.filter(key=self.key)
+        if self.came_back:
+            chosen = chosen.filter(retried__gt=0)
         if self.type:
             chosen = chosen.filter(event__type=self.type)
         return chosen.filter(event__stream=self.stream) if self.stream else chosen
@@ -96,11 +115,31 @@ def resolve(ids: Iterable[int], action: str, *, by: str, reason: str) -> int:
 
 def _by_hand(ids: list[int], action: str, by: str, reason: str) -> int:
     with transaction.atomic():
+        if action == "retry":
+            note_retry(dead().filter(pk__in=ids), by)
         count = resolve(ids, action, by=by, reason=reason)
         letters = ", ".join(map(str, ids[:20])) + (", …" if len(ids) > 20 else "")
         target = f"dead letter{'' if len(ids) == 1 else 's'} {letters}"
         audit.record(action, by=by, target=target, count=count, reason=reason)
     return count
+
+
+def note_retry(letters: QuerySet[Delivery], by: str) -> None:
+    """Write into the groups of these letters that somebody retried them, and what they were."""
+    newest = letters.order_by().values("fingerprint").annotate(newest=Max("id"))
+    chosen = dict(newest.values_list("newest", "fingerprint")[:_MOST_GROUPS])
+    failures = Attempt.objects.filter(delivery_id__in=chosen).order_by("number", "id")
+    said = failures.values_list("delivery_id", "error", "delivery__processor")
+    titles = {chosen[letter]: f"{error} in {processor}" for letter, error, processor in said}
+    now = datetime.now(UTC)
+    rows = [
+        DeadLetterGroup(fingerprint=one, title=titles.get(one, ""), retried_at=now, retried_by=by)
+        for one in chosen.values()
+    ]
+    DeadLetterGroup.objects.bulk_create(
+        rows, update_conflicts=True, unique_fields=["fingerprint"],
+        update_fields=["title", "retried_at", "retried_by"],
+    )  # fmt: skip
 
 
 def make_due(deliveries: QuerySet[Delivery]) -> int:

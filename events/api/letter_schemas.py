@@ -11,7 +11,7 @@ from pydantic import AfterValidator, ConfigDict
 from events import bulk
 from events.api.schemas import MOST, EventOut, FailureOut
 from events.dead_letter_groups import Group
-from events.dead_letters import Criteria
+from events.dead_letters import NAMES, Criteria
 from events.models import Attempt, BulkAction, Delivery, DeliveryState
 
 _ATTEMPTS = 50
@@ -48,11 +48,12 @@ class _Chosen(Schema):
     processor: Name = Field("", max_length=64)
     type: Name = Field("", max_length=100)
     stream: Name = Field("", max_length=200)
+    key: Name = Field("", max_length=200)
+    came_back: bool = Field(False, description="only those that failed again after a retry")
 
     def criteria(self) -> Criteria:
         """As the engine takes it."""
-        names = ("fingerprint", "processor", "type", "stream")
-        return Criteria.parse({name: getattr(self, name) for name in names})
+        return Criteria.parse({name: getattr(self, name) for name in (*NAMES, "came_back")})
 
 
 class GroupFilter(_Chosen):
@@ -136,7 +137,7 @@ class GroupOut(Schema):
             value=group.value, title=group.title, count=group.count, came_back=group.came_back,
             first_at=group.first_at, last_at=group.last_at,
             message=sample.message[:300] if sample else "", frame=sample.frame if sample else "",
-            processor=group.processor, status=said.status if said else "open",
+            processor=group.processor, status=group.standing,
             said_by=said.by if said else "", note=said.note if said else "",
         )  # fmt: skip
 

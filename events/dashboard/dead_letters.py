@@ -5,29 +5,33 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Max
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.http import urlencode
 from django.views.decorators.http import require_POST
 
 from events import bulk, dead_letters
 from events.access import can
+from events.dashboard.letter_console import Console, context_of, criteria_of
 from events.dashboard.letter_detail import letter_of
 from events.dashboard.page import requires
-from events.dead_letter_groups import BY, behind, groups, set_status, totals
+from events.dead_letter_groups import set_status
 from events.dead_letters import Criteria
-from events.models import BulkAction, DeadLetterGroup, Delivery
+from events.held_back import held_back
+from events.models import Delivery, Stream
 
-PAGE = 50
-_MOST_IDS = 500
 _HOLD_HOURS = (1, 8, 24, 168)
+_RATES = (1, 10, 100)
 
 
 @requires("view_dead_letters")
 def console(request: HttpRequest) -> HttpResponse:
-    """Groups, largest first, and the letters of the one that the address names."""
-    return render(request, "events/dead_letters/page.html", context_of(request))
+    """Groups, largest first, and the letters of what the address chooses."""
+    found = _named_by(request.GET.get("search", "").strip())
+    if found:
+        return redirect(found)
+    return _page(request)
 
 
 @requires("view_dead_letters")
@@ -36,18 +40,16 @@ def letter(request: HttpRequest, number: int) -> HttpResponse:
     found = get_object_or_404(Delivery.objects.select_related("event"), pk=number)
     detail = letter_of(found, request.user)
     if getattr(request, "htmx", None):
-        return render(
-            request, "events/dead_letters/_letter.html", {"detail": detail, **_may(request)}
-        )
-    context = context_of(request) | {"detail": detail}
-    return render(request, "events/dead_letters/page.html", context)
+        context = {"detail": detail, "query": Console.parse(request.GET).query, **_may(request)}
+        return render(request, "events/dead_letters/_letter.html", context)
+    return _page(request, detail=detail)
 
 
 @require_POST
 @requires("resolve_dead_letters")
 def resolve(request: HttpRequest) -> HttpResponse:
     """Retry or discard: one letter, those chosen, or all that fit. Asks before it does more."""
-    action, criteria = request.POST.get("action", ""), _criteria(request.POST)
+    action, criteria = request.POST.get("action", ""), _chosen(request)
     reason = request.POST.get("reason", "").strip()[:300]
     if action not in ("retry", "discard") or not criteria:
         messages.warning(request, "Choose at least one letter first. Nothing was done.")
@@ -57,9 +59,11 @@ def resolve(request: HttpRequest) -> HttpResponse:
         return _retried(request, criteria.ids[0], reason)
     if request.POST.get("confirmed") != str(count) or (action == "discard" and not reason):
         return _asks(request, action, criteria, count, reason)
+    rate = request.POST.get("per_second", "")
     row = bulk.ask(
         action, criteria, by=request.user.get_username(), reason=reason,
         graduated=request.POST.get("graduated") == "on",
+        per_second=int(rate) if rate in map(str, _RATES) else None,
         delay=bulk.UNDO_SECONDS if action == "discard" else 0.0,
     )  # fmt: skip
     if action == "discard":
@@ -92,47 +96,22 @@ def status(request: HttpRequest, fingerprint: str) -> HttpResponse:
     return _back(request)
 
 
-def context_of(request: HttpRequest) -> dict[str, Any]:
-    """What the page shows, from its address."""
-    by = request.GET.get("by", "error")
-    by = by if by in BY else "error"
-    criteria = _criteria(request.GET)
-    context: dict[str, Any] = {
-        "by": by,
-        "ways": BY,
-        "criteria": criteria,
-        "query": _query(criteria, by),
-        "groups": groups(by),
-        "totals": totals(),
-        "bulk_actions": recent(),
-        "hold_hours": _HOLD_HOURS,
-        "statuses": DeadLetterGroup.Status,
-        **_may(request),
-    }
-    if criteria:
-        after = request.GET.get("after", "")
-        first = int(after) if after.isascii() and after.isdigit() and len(after) < 19 else 0
-        found = list(criteria.letters().filter(id__gt=first).select_related("event")[: PAGE + 1])
-        shown = found[:PAGE]
-        waiting = behind(shown)
-        context |= {
-            "letters": [(one, waiting.get(one.pk, 0)) for one in shown],
-            "chosen": criteria.letters().order_by().count(),
-            "next": shown[-1].pk if len(found) > PAGE else None,
-        }
-    return context
+def _page(request: HttpRequest, code: int = 200, **more: Any) -> HttpResponse:
+    query = QueryDict(_back_query(request)) if request.method == "POST" else request.GET
+    context = context_of(Console.parse(query), query.get("after", ""))
+    context |= {"said_of": query.get("say", ""), "hold_hours": _HOLD_HOURS}
+    context |= {**_may(request), **more}
+    return render(request, "events/dead_letters/page.html", context, status=code)
 
 
-def recent() -> list[BulkAction]:
-    """Bulk actions under way, and the last few that ended."""
-    rows = list(BulkAction.objects.filter(state=BulkAction.State.RUNNING).order_by("-id")[:10])
-    newest = BulkAction.objects.aggregate(newest=Max("id"))["newest"] or 0
-    rows += (
-        BulkAction.objects.exclude(state=BulkAction.State.RUNNING)
-        .filter(id__gt=newest - 20)
-        .order_by("-id")[:3]
-    )
-    return rows
+def _named_by(text: str) -> str:
+    """The address of what a search names whole: a letter by its number, a stream by its name."""
+    if text.isascii() and text.isdigit() and len(text) < 19:
+        if Delivery.objects.filter(pk=int(text), failures__isnull=False).exists():
+            return reverse("events:letter", args=[int(text)])
+    elif 0 < len(text) <= 200 and text.isprintable() and Stream.objects.filter(pk=text).exists():
+        return f"{reverse('events:dead_letters')}?{urlencode({'stream': text})}"
+    return ""
 
 
 def _retried(request: HttpRequest, number: int, reason: str) -> HttpResponse:
@@ -150,43 +129,34 @@ def _asks(
 ) -> HttpResponse:
     """The question before more than one letter is touched, with the exact count."""
     repeated = "confirmed" in request.POST
-    context = context_of(request) | {
-        "asked": {
-            "action": action, "criteria": criteria, "count": count, "reason": reason,
-            "waiting": totals(criteria).waiting, "graduated": bulk.GRADUATED,
-            "problem": _problem(request, action, count, reason) if repeated else "",
-        }
+    asked = {
+        "action": action, "criteria": criteria, "count": count, "reason": reason,
+        "waiting": held_back().all.waiting, "graduated": bulk.GRADUATED, "rates": _RATES,
+        "step_by_step": "plain" not in request.POST,
+        "problem": _problem(request, action, count, reason) if repeated else "",
     }  # fmt: skip
-    return render(
-        request, "events/dead_letters/page.html", context, status=422 if repeated else 200
-    )
+    return _page(request, 422 if repeated else 200, asked=asked)
 
 
 def _problem(request: HttpRequest, action: str, count: int, reason: str) -> str:
     if action == "discard" and not reason:
-        return "Say why: whoever looks for these orders later will ask."
+        return "Say why: whoever looks for it later will ask."
     return f"Meanwhile it is {count}, not {request.POST.get('confirmed', '')[:10]}. Look again."
 
 
-def _criteria(query: QueryDict) -> Criteria:
-    ids = [text for text in query.getlist("letter") if text.isascii() and text.isdigit()]
-    chosen = {name: query.get(name, "") for name in ("fingerprint", "processor", "type", "stream")}
-    return Criteria.parse({**chosen, "ids": [t for t in ids if len(t) < 19][:_MOST_IDS]})
-
-
-def _query(criteria: Criteria, by: str) -> str:
-    query = QueryDict(mutable=True)
-    query.update({name: value for name, value in criteria.as_dict().items() if name != "ids"})
-    if by != "error":
-        query["by"] = by
-    return query.urlencode()
+def _chosen(request: HttpRequest) -> Criteria:
+    # A button of a group names it in the address it is sent to.
+    return criteria_of(request.POST) or criteria_of(request.GET)
 
 
 def _back(request: HttpRequest) -> HttpResponse:
+    url, query = reverse("events:dead_letters"), _back_query(request)
+    return redirect(f"{url}?{query}" if query else url)
+
+
+def _back_query(request: HttpRequest) -> str:
     query = request.POST.get("back", "")
-    safe = QueryDict(query[:600]).urlencode() if "\x00" not in query else ""
-    url = reverse("events:dead_letters")
-    return redirect(f"{url}?{safe}" if safe else url)
+    return QueryDict(query[:600]).urlencode() if "\x00" not in query else ""
 
 
 def _may(request: HttpRequest) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from events.access import can
 from events.dashboard.event_detail import EventDetail, detail_of
 from events.dashboard.records import Record
 from events.dashboard.stack import Group, groups_of
-from events.dead_letter_groups import behind
+from events.dead_letters import dead
+from events.held_back import behind
 from events.models import Attempt, AuditEntry, Delivery
 
 _ATTEMPTS = 20
@@ -25,6 +26,7 @@ class LetterDetail:
     last: Attempt | None
     stack: list[Group]
     waiting: int
+    same_key: int
     record: Record
     data: EventDetail
     history: list[AuditEntry]
@@ -37,9 +39,16 @@ def letter_of(delivery: Delivery, user: Any) -> LetterDetail:
     attempts = list(newest[:_ATTEMPTS])[::-1]
     last = delivery.failures.order_by("-number", "-id").first()
     event = detail_of(delivery.event, user)
-    named = AuditEntry.objects.filter(target=f"dead letter {delivery.pk}")
+    named = AuditEntry.objects.filter(
+        target__in=[f"dead letter {delivery.pk}", f"group {delivery.fingerprint}"]
+    )
     return LetterDetail(
         delivery, attempts, last, groups_of(last.traceback) if last else [],
-        behind([delivery]).get(delivery.pk, 0), event.record, event,
+        behind([delivery]).get(delivery.pk, 0), _dead_of_key(delivery), event.record, event,
         list(named.order_by("-id")[:_ENTRIES]), bool(can(user, "view_log")),
     )  # fmt: skip
+
+
+def _dead_of_key(delivery: Delivery) -> int:
+    same = dead().filter(processor=delivery.processor, key=delivery.key)
+    return same.order_by().count()

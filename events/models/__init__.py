@@ -1,6 +1,7 @@
 """The tables of the event runtime."""
 
 from events.models.access import ApiToken
+from events.models.alert import AlertRule
 from events.models.delivery import Attempt, Delivery, DeliveryState
 from events.models.event import Event, Stream
 from events.models.lane import Lane, ProcessorState, Worker
@@ -10,6 +11,7 @@ from events.models.resolution import AuditEntry, BulkAction, DeadLetterGroup
 from events.models.saved_view import SavedView
 
 __all__ = [
+    "AlertRule",
     "ApiToken",
     "Attempt",
     "AuditEntry",

@@ -30,7 +30,10 @@ class AuditEntry(models.Model):
 
 
 class DeadLetterGroup(models.Model):
-    """What people have said of the dead letters of one fingerprint. No row: nothing yet."""
+    """What people have said of the dead letters of one fingerprint. No row: nothing yet.
+
+    ``retried_at`` is when somebody retried letters of it last, ``title`` what they were called.
+    """
 
     class Status(models.TextChoices):
         """What is being done about it."""
@@ -45,6 +48,9 @@ class DeadLetterGroup(models.Model):
     note = models.CharField(max_length=300, default="")
     until = models.DateTimeField(null=True)
     updated_at = models.DateTimeField(auto_now=True)
+    title = models.CharField(max_length=300, default="")
+    retried_at = models.DateTimeField(null=True, db_index=True)
+    retried_by = models.CharField(max_length=150, default="")
 
     def __str__(self) -> str:
         """Fingerprint and status."""
@@ -80,6 +86,7 @@ class BulkAction(models.Model):
     cursor = models.BigIntegerField(default=0)
     total = models.PositiveIntegerField()
     asked = models.PositiveIntegerField(default=0)
+    graduated = models.BooleanField(default=False)
     steps = models.JSONField(default=list)
     waiting = models.JSONField(default=list)
     per_second = models.PositiveIntegerField(null=True)

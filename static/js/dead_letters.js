@@ -13,12 +13,14 @@ function rowsOf(form) {
 }
 
 function claim(form, action) {
-  for (const row of rowsOf(form)) {
+  const rows = rowsOf(form);
+  for (const row of rows) {
     row.dataset.claimed = action;
     const state = row.querySelector(".st");
     state.dataset.before = state.innerHTML;
     state.textContent = WORDS[action] ?? "asked";
   }
+  return rows;
 }
 
 function takeBack(page) {
@@ -35,12 +37,17 @@ named("dead-letters", (page) => {
     if (!form) return;
     event.preventDefault();
     const body = new FormData(form, event.submitter);
-    claim(form, body.get("action"));
+    const rows = claim(form, body.get("action"));
     try {
-      const answer = await fetch(form.getAttribute("action"), { method: "POST", body, headers: { Accept: "text/html" } });
+      const to = event.submitter?.getAttribute("formaction") ?? form.getAttribute("action");
+      const answer = await fetch(to, { method: "POST", body, headers: { Accept: "text/html" } });
       if (!answer.ok && answer.status !== 422) throw new Error(String(answer.status));
-      if (answer.redirected) history.replaceState(history.state, "", answer.url);
       const sent = new DOMParser().parseFromString(await answer.text(), "text/html");
+      // One letter: its row stays, and the live view tells in it what becomes of it.
+      if (rows.length === 1 && answer.redirected && !sent.querySelector("#main > .banner, #dl-bulk .under-way")) {
+        return document.querySelector("#drawer").replaceChildren();
+      }
+      if (answer.redirected) history.replaceState(history.state, "", answer.url);
       document.querySelector("#main").replaceWith(document.adoptNode(sent.querySelector("#main")));
       document.querySelector("#drawer").replaceChildren();
       htmx.process(document.querySelector("#main"));

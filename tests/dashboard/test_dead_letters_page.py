@@ -77,7 +77,7 @@ def test_more_than_one_are_asked_about_first(operator: Client) -> None:
     confirmed = operator.post("/dead-letters/resolve/", {**form, "confirmed": "3"})
     assert confirmed.status_code == 302
     assert BulkAction.objects.get().total == 3
-    assert "0 of 3 asked for" in page(operator)
+    assert "<b>0</b> of 3 asked for" in page(operator)
 
 
 def test_a_discard_needs_a_reason_and_can_be_undone(operator: Client) -> None:
@@ -100,6 +100,28 @@ def test_a_filter_that_names_nothing_chooses_nothing(operator: Client) -> None:
     form = {"action": "retry", "processor": "probe.atomic", "stream": "\x00"}
     asked = operator.post("/dead-letters/resolve/", form).content.decode()
     assert "Retry 0 dead letters?" in asked
+
+
+def test_filters_search_and_status_leave_out_what_does_not_fit(operator: Client) -> None:
+    [letter] = die(1)
+    assert "ProbeError" in page(operator, "?processor=probe.atomic&search=attempt")
+    assert "Nothing fits the filter" in page(operator, "?search=nowhere")
+    assert "Nothing fits the filter" in page(operator, "?status=acknowledged")
+    assert "ProbeError" in page(operator, "?status=open")
+    assert page(operator, "?came_back=1").count('class="dl-group"') == 0
+    named = operator.get(f"/dead-letters/?search={letter}")
+    assert named["Location"] == f"/dead-letters/{letter}/"
+    assert (
+        operator.get("/dead-letters/?search=held-0")["Location"] == "/dead-letters/?stream=held-0"
+    )
+
+
+def test_all_that_a_filter_leaves_are_retried_from_its_button(operator: Client) -> None:
+    die()
+    shown = page(operator, "?stream=held-1")
+    assert "Retry 1…" in shown
+    asked = operator.post("/dead-letters/resolve/?stream=held-1", {"action": "retry"})
+    assert "Retry 1 dead letter?" in asked.content.decode()
 
 
 def test_nothing_chosen_does_nothing(operator: Client) -> None:

@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from events import bulk, dead_letters, publish
-from events.dead_letter_groups import groups, set_status, totals
+from events.dead_letter_groups import BY, groups, resolved_lately, set_status, totals
 from events.dead_letters import Criteria
 from events.event import Draft
+from events.held_back import held_back
 from events.models import AuditEntry, BulkAction, Delivery
 from events.testing import settle
 from tests.probe import processors
@@ -143,8 +144,11 @@ def test_groups_say_how_many_why_and_what_waits(letters: list[int]) -> None:
     assert sum(group.per_hour) == LETTERS
     assert group.sample is not None
     assert "in behave" in group.sample.frame
-    figures = totals()
-    assert (figures.letters, figures.waiting, figures.keys) == (LETTERS, LETTERS, LETTERS)
+    assert group.keys == LETTERS
+    assert totals().letters == LETTERS
+    for by in BY:
+        assert held_back(by).all == (LETTERS, LETTERS)
+    assert held_back().groups == {group.value: (LETTERS, LETTERS)}
     assert [g.count for g in groups("stream")] == [1] * LETTERS
     assert [g.title for g in groups("type")] == ["Probed"]
 
@@ -157,3 +161,42 @@ def test_what_is_being_done_about_a_group_is_kept(letters: list[int]) -> None:
     assert not groups()[0].on_hold
     with pytest.raises(ValueError, match="forgotten"):
         set_status(fingerprint, "forgotten", by="operator")
+
+
+def test_a_failure_that_comes_back_opens_its_group_again(letters: list[int]) -> None:
+    fingerprint = groups()[0].value
+    set_status(fingerprint, "acknowledged", by="operator")
+    assert groups()[0].standing == "acknowledged"
+    dead_letters.retry(letters[:1], by="operator")
+    settle()
+    [group] = groups()
+    assert (group.came_back, group.reopened, group.standing) == (1, True, "open")
+    set_status(fingerprint, "acknowledged", by="operator")  # seen, and put aside again
+    assert groups()[0].standing == "acknowledged"
+
+
+def test_a_group_is_resolved_once_all_of_it_succeeded(mended: None, letters: list[int]) -> None:
+    fingerprint = groups()[0].value
+    dead_letters.retry(letters, by="operator")
+    assert resolved_lately() == []  # under way
+    settle()
+    [row] = resolved_lately()
+    assert (row.fingerprint, row.retried_by) == (fingerprint, "operator")
+    assert row.title == "ProbeError in probe.atomic"
+
+
+def test_progress_counts_what_became_of_each(letters: list[int]) -> None:
+    row = bulk.ask("retry", Criteria(processor="probe.atomic"), by="operator")
+    bulk.advance_all()
+    row.refresh_from_db()
+    seen = bulk.progress(row)
+    assert (seen.asked, seen.under_way, seen.came_back) == (LETTERS, LETTERS, 0)
+    settle()
+    seen = bulk.progress(row)
+    assert (seen.done, seen.under_way, seen.came_back) == (0, 0, LETTERS)
+
+
+def test_all_dead_letters_of_a_key_are_chosen_by_it(letters: list[int]) -> None:
+    wanted = Criteria.parse({"processor": "probe.atomic", "key": "held-3"})
+    assert wanted.letters().get().key == "held-3"
+    assert not Criteria.parse({**wanted.as_dict(), "came_back": True}).letters().exists()

@@ -11,10 +11,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from events import bulk
 from events.api.letter_schemas import BulkOut, GroupOut, LetterDetail, LetterOut
 from events.dead_letter_groups import BY, groups
-from events.dead_letters import Criteria
+from events.dead_letters import NAMES, Criteria
 from events.models import BulkAction
-
-_FILTERS = ("fingerprint", "processor", "type", "stream")
 
 
 class Command(BaseCommand):
@@ -42,8 +40,9 @@ class Command(BaseCommand):
             verb.add_argument("--as", dest="by", default="", help="who, for the audit (you)")
             verb.add_argument("--dry-run", action="store_true", help="say how many, do nothing")
         for verb in (listed, retried, discarded):
-            for name in _FILTERS:
+            for name in NAMES:
                 verb.add_argument(f"--{name}", default="", help="filter")
+            verb.add_argument("--came-back", action="store_true", help="failed after a retry")
         for verb in (listed, shown, retried, discarded):
             verb.add_argument("--json", action="store_true", help="JSON on stdout")
 
@@ -125,8 +124,9 @@ class Command(BaseCommand):
 
 def _criteria(options: dict[str, Any]) -> Criteria:
     """What was asked for. Raises CommandError for a value that can't name anything."""
-    given = {name: options[name] for name in _FILTERS if options[name]}
-    criteria = Criteria.parse({**given, "ids": options.get("numbers", ())})
+    given = {name: options[name] for name in NAMES if options[name]}
+    chosen = {"ids": options.get("numbers", ()), "came_back": options["came_back"]}
+    criteria = Criteria.parse({**given, **chosen})
     for name, value in given.items():
         # A filter that names nothing is refused with a message, rather than choosing nothing.
         if getattr(criteria, name) != value:

@@ -1,0 +1,233 @@
+"""``make bench-letters``: 100,000 dead letters in 50 groups, and how the pages and actions bear it.
+
+On PostgreSQL, with the web process and two worker processes as they are run in production. Prints
+the first byte of each page (p95 of 40), how long retrying everything takes, and what a stop in the
+middle leaves. ``--count`` takes another number of letters.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import os
+import socket
+import statistics
+import sys
+import time
+from typing import Any
+
+import psycopg
+
+from benchmarks import fill, flowdeck, servers
+from benchmarks.fill import Fill
+from benchmarks.flowdeck import Database, Template
+
+GROUPS = 50
+PAGES = {
+    "console": "/dead-letters/",
+    "console by processor": "/dead-letters/?by=processor",
+    "console by type": "/dead-letters/?by=type",
+    "console by stream": "/dead-letters/?by=stream",
+    "one group": "/dead-letters/?fingerprint=group-7",
+    "one processor": "/dead-letters/?by=processor&processor=bench.noop",
+    "a search": "/dead-letters/?search=provider",
+    "admin list": "/admin/events/delivery/?state=dead",
+    "admin list, all": "/admin/events/delivery/",
+}
+_ASKED = 40
+# An eighth of the letters came back after a retry; they died over the last two days.
+_DIE = """
+UPDATE events_delivery SET state = 'dead', attempts = 5, fingerprint = 'group-' || id %% {groups},
+  retried = (id %% 8 = 0)::int,
+  started_at = clock_timestamp() - interval '3 s' - random() * interval '2 days',
+  finished_at = clock_timestamp() - random() * interval '2 days'
+WHERE processor = 'bench.noop'
+"""
+_ATTEMPTS = """
+INSERT INTO events_attempt (delivery_id, number, outcome, error, message, traceback, frame,
+  fingerprint, worker, started_at, finished_at)
+SELECT id, 5, 'failed', 'ProviderError' || fingerprint, 'The provider did not answer within 1.0 s',
+  repeat(md5(id::text), 50), 'processors/gateway.py:64 in charge', fingerprint, 'bench-1',
+  started_at, finished_at
+FROM events_delivery WHERE state = 'dead'
+"""
+
+
+def main(arguments: list[str]) -> int:
+    """Seed, measure, print."""
+    parser = argparse.ArgumentParser(prog="make bench-letters", description=__doc__)
+    parser.add_argument("--count", type=int, default=100_000)
+    parser.add_argument("--pages", action="store_true", help="the pages only")
+    options = parser.parse_args(arguments)
+    with servers.started() as running:
+        template = Template(running, "postgresql").prepared()
+        with template.copied() as database:
+            seed(database, options.count)
+            _measure(database, options.pages)
+    return 0
+
+
+def seed(database: Database, count: int) -> None:
+    """So many dead letters, each behind a stream of its own; a fifth hold something back."""
+    Fill("Pinged", "bench.noop", count, streams=count, prefix="letter").into(database)
+    with psycopg.connect(database.url) as connection:
+        connection.execute(_DIE.format(groups=GROUPS).replace("%%", "%"))
+        connection.execute(_ATTEMPTS)
+    waiting = count // 5
+    with psycopg.connect(database.url) as connection:
+        connection.execute(_WAITING, [waiting])
+        connection.execute(
+            "INSERT INTO events_delivery (position, processor, key, slot, state, attempts) "
+            "SELECT position, 'bench.noop', key, crc32(convert_to(key, 'UTF8')) % 1024, "
+            "'pending', 0 FROM events_event WHERE sequence = 2 AND stream LIKE 'letter-%'"
+        )
+        connection.execute("UPDATE events_stream SET head = 2 WHERE name IN "
+                           "(SELECT stream FROM events_event WHERE sequence = 2)")  # fmt: skip
+    fill.settle_statistics(database)
+
+
+_WAITING = """
+INSERT INTO events_event (id, stream, sequence, type, version, data, metadata, key,
+  correlation_id, causation_id, producer, occurred_at, recorded_at)
+SELECT uuidv7(), 'letter-' || n, 2, 'Pinged', 1, jsonb_build_object('n', n), '{}', 'letter-' || n,
+  uuidv7(), NULL, 'bench', clock_timestamp(), clock_timestamp()
+FROM generate_series(1, %s - 1) AS n
+"""
+
+
+def _measure(database: Database, pages_only: bool) -> None:
+    os.environ.update(database.environment(), FLOWDECK_DEMO="1")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    web = [
+        sys.executable, "-m", "uvicorn", "eda_site.asgi:application", "--port", str(port),
+        "--lifespan", "off", "--no-access-log",
+    ]  # fmt: skip
+    with flowdeck.running(web, dict(os.environ)):
+        _pages(port, _session())
+        if not pages_only:
+            _retry_and_stop(database)
+            _retry_all(database)
+
+
+def _session() -> str:
+    import django
+
+    django.setup()
+    from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+    from django.contrib.auth.models import User
+    from django.contrib.sessions.backends.db import SessionStore
+
+    user = User.objects.get(username="operator")
+    session = SessionStore()
+    session[SESSION_KEY] = str(user.pk)
+    session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
+    session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+    session.create()
+    return str(session.session_key)
+
+
+def _pages(port: int, session: str) -> None:
+    _until_it_answers(port)
+    print(f"{'first byte':<24}{'p50':>10}{'p95':>10}")
+    for name, path in PAGES.items():
+        times = [_first_byte(port, path, session) for _ in range(_ASKED + 3)][3:]
+        p95 = statistics.quantiles(times, n=20)[-1]
+        print(f"{name:<24}{statistics.median(times):>7.0f} ms{p95:>7.0f} ms", flush=True)
+
+
+def _first_byte(port: int, path: str, session: str) -> float:
+    """Milliseconds until the answer begins. Raises SystemExit unless it is a page."""
+    began = time.perf_counter()
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection.request("GET", path, headers={"Cookie": f"sessionid={session}"})
+    answer = connection.getresponse()
+    took = time.perf_counter() - began
+    answer.read()
+    connection.close()
+    if answer.status != 200:
+        raise SystemExit(f"{path} answered {answer.status}.")
+    return took * 1000
+
+
+def _until_it_answers(port: int) -> None:
+    for _ in range(200):
+        try:
+            _first_byte(port, "/accounts/login/", "")
+            return
+        except OSError:
+            time.sleep(0.1)
+    raise SystemExit("The web process did not start; see var/benchmarks/output.log.")
+
+
+def _retry_and_stop(database: Database) -> None:
+    """Ask for everything, stop in the middle: the counts must agree."""
+    from events import bulk
+    from events.dead_letters import Criteria
+
+    with flowdeck.working(database):
+        row = bulk.ask("retry", Criteria(), by="operator")
+        _wait(row, lambda: row.asked > row.total // 10)
+        began = time.perf_counter()
+        bulk.cancel(row.pk, by="operator")
+        row.refresh_from_db()
+        stopped = time.perf_counter() - began
+        asked = row.asked
+        _drained()
+        row.refresh_from_db()
+    left = _dead()
+    print(f"stop: {stopped * 1000:.0f} ms after {asked:,} of {row.total:,}; asked for then "
+          f"{row.asked - asked:,} more; dead now {left:,} "
+          f"({'exact' if left == row.total - row.asked else 'WRONG'})", flush=True)  # fmt: skip
+
+
+def _retry_all(database: Database) -> None:
+    """All that is left, until every one is done and what waited behind them too."""
+    from events import bulk
+    from events.dead_letters import Criteria
+
+    with flowdeck.working(database):
+        time.sleep(3)  # workers start
+        began = time.perf_counter()
+        row = bulk.ask("retry", Criteria(), by="operator")
+        _wait(row, lambda: row.state != "running")
+        asked = time.perf_counter() - began
+        _drained()
+        ended = time.perf_counter() - began
+    print(f"retry all: {row.asked:,} of {row.total:,} asked for in {asked:.1f} s, "
+          f"done in {ended:.1f} s; dead now {_dead():,}", flush=True)  # fmt: skip
+
+
+def _wait(row: Any, so: Any) -> None:
+    deadline = time.monotonic() + 300
+    while not so():
+        if time.monotonic() > deadline:
+            raise SystemExit(f"Still {row}; see var/benchmarks/output.log.")
+        time.sleep(0.1)
+        row.refresh_from_db()
+
+
+def _drained() -> None:
+    from events.models import Delivery
+
+    unfinished = Delivery.objects.filter(state__in=("pending", "retrying")).extra(
+        where=["NOT EXISTS (SELECT 1 FROM events_delivery d WHERE d.state = 'dead' AND "
+               "d.processor = events_delivery.processor AND d.key = events_delivery.key "
+               "AND d.position < events_delivery.position)"]
+    )  # fmt: skip
+    deadline = time.monotonic() + 300
+    while unfinished.exists():
+        if time.monotonic() > deadline:
+            raise SystemExit("Work was left after 300 s; see var/benchmarks/output.log.")
+        time.sleep(0.2)
+
+
+def _dead() -> int:
+    from events.models import Delivery
+
+    return int(Delivery.objects.filter(state="dead").count())
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
