@@ -21,6 +21,7 @@ class EventsConfig(AppConfig):
         """Load declarations, checks and listeners."""
         autodiscover_modules("domain_events", "events", "processors")
         from events import checks, logs, worker  # noqa: F401 (registering is their import's effect)
+        from events.alerts import tell  # noqa: F401 (its processors)
 
         # The pages' listeners and views: a socket may come back before the first page is asked for.
         from events.dashboard import live_views  # noqa: F401

@@ -141,8 +141,10 @@ def _per_hour(letters: Any, column: str, values: list[str]) -> dict[str, list[in
     since = this_hour - timedelta(hours=HOURS - 1)
     counted = (
         letters.filter(finished_at__gte=since, **{f"{column}__in": values})
-        .annotate(hour=TruncHour("finished_at", tzinfo=UTC)).values_list(column, "hour").annotate(n=Count("id"))
-    )  # fmt: skip
+        .annotate(hour=TruncHour("finished_at", tzinfo=UTC))
+        .values_list(column, "hour")
+        .annotate(n=Count("id"))
+    )
     found: dict[str, list[int]] = defaultdict(lambda: [0] * HOURS)
     for value, at, number in counted:
         hour = int((at - since).total_seconds() // 3600)

@@ -161,6 +161,17 @@ def overview() -> Overview:
     return Overview(rows, workers, now, None if workers else _idle_since(rows, sample, now))
 
 
+def oldest_waiting(names: list[str]) -> dict[str, int | None]:
+    """Per processor: position of the oldest unfinished delivery."""
+    if not names:
+        return {}
+    values = ", ".join(["(CAST(%s AS text))"] * len(names))
+    query = f"WITH p(name) AS (VALUES {values}) SELECT p.name, {_OLDEST[connection.vendor]} FROM p"
+    with connection.cursor() as cursor:
+        cursor.execute(query, names)
+        return dict(cursor.fetchall())
+
+
 def _counts(names: list[str]) -> dict[str, tuple[int, int, int, int | None]]:
     """Per processor: unfinished, retrying, dead, position of the oldest unfinished."""
     if not names:

@@ -18,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 from django.db import connection
 
 from events import bell, bulk, drain, infrastructure, lanes, telemetry
+from events.alerts import watch
 from events.conf import conf
 from events.registry import registry
 from events.sql import dialect
@@ -102,6 +103,7 @@ class Sweeper(threading.Thread):
         try:
             sweep()
             bulk.advance_all()
+            watch.look()
             self._say_alive()
         except Exception as error:
             # This thread is the process's only way back after a fault: it must outlive all of them.

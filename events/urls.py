@@ -4,6 +4,7 @@ from django.urls import path
 
 from events.dashboard import (
     account,
+    alerts,
     audit_page,
     catalog,
     dead_letters,
@@ -53,6 +54,10 @@ urlpatterns = [
     path("dead-letters/resolve/", dead_letters.resolve, name="resolve"),
     path("dead-letters/bulk/<int:number>/cancel/", dead_letters.cancel, name="cancel_bulk"),
     path("dead-letters/groups/<str:fingerprint>/", dead_letters.status, name="group_status"),
+    path("alerts/", alerts.alerts, name="alerts"),
+    path("alerts/rules/", alerts.save, name="save_alert"),
+    path("alerts/rules/<int:number>/mute/", alerts.mute, name="mute_alert"),
+    path("alerts/rules/<int:number>/delete/", alerts.delete, name="delete_alert"),
     path("audit/", audit_page.audit, name="audit"),
     path("audit/export/", audit_page.export, name="audit_export"),
     path("replay/", replay.replay, name="replay"),

@@ -40,7 +40,7 @@ def letter(request: HttpRequest, number: int) -> HttpResponse:
     found = get_object_or_404(Delivery.objects.select_related("event"), pk=number)
     detail = letter_of(found, request.user)
     if getattr(request, "htmx", None):
-        context = {"detail": detail, "query": Console.parse(request.GET).query, **_may(request)}
+        context = {"detail": detail, "address": Console.parse(request.GET).query, **_may(request)}
         return render(request, "events/dead_letters/_letter.html", context)
     return _page(request, detail=detail)
 

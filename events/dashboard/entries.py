@@ -4,7 +4,8 @@ from typing import Any
 
 from django.db import connection
 
-from events.dashboard.navigation import Count, register
+from events.dashboard import alerts
+from events.dashboard.navigation import Count, register, register_notices
 from events.models import Delivery, DeliveryState
 from events.registry import registry
 
@@ -51,5 +52,7 @@ register(
     "Operate", "Dead letters", "events:dead_letters", "dead-letters", 5, "view_dead_letters",
     dead_letters, key="d", tab=True,
 )  # fmt: skip
+register("Operate", "Alerts", "events:alerts", "bell", 7, "view_alerts", alerts.count, key="n")
+register_notices(alerts.notices)
 register("Operate", "Audit", "events:audit", "log", 30, "view_audit", key="a")
 register("Learn", "Design review", "events:design_review", "check", 30, "view_log")

@@ -171,7 +171,7 @@ def context_of(console: Console, after: str = "") -> dict[str, Any]:
     runs, others = runs_of(console, found)
     context: dict[str, Any] = {
         "console": console, "by": console.by, "criteria": console.criteria,
-        "query": console.query, "ways": BY, "standings": STANDINGS, "names": NAMES,
+        "address": console.query, "ways": BY, "standings": STANDINGS, "names": NAMES,
         "groups": [row_of(console, group, held, runs) for group in shown],
         "hidden": len(found) - len(shown), "most": len(found) == MOST_GROUPS,
         "totals": totals(console.listed), "held": held, "group_count": len(found),
@@ -187,6 +187,8 @@ def context_of(console: Console, after: str = "") -> dict[str, Any]:
             "chosen": chosen.order_by().count(),
             "next": letters[-1].pk if len(page) > PAGE else None,
             "inside": any(group.value == console.opened for group in shown),
+            "title": next((g.title for g in shown if g.value == console.opened), "")
+            or str(console.criteria),
             "watched": ",".join(str(one.pk) for one in letters),
         }
     return context

@@ -1,6 +1,7 @@
 """The dashboard's live views by name. Importing this registers them."""
 
 from events import live
+from events.dashboard.live_alerts import AlertsView
 from events.dashboard.live_dead_letters import DeadLettersView, LettersView
 from events.dashboard.live_flow import FlowNodeView, FlowView
 from events.dashboard.live_log import LogView
@@ -18,5 +19,6 @@ live.register("replay", ReplayView)
 live.register("timeline", TimelineView)
 live.register("dead-letters", DeadLettersView)
 live.register("letters", LettersView)
+live.register("alerts", AlertsView)
 live.register("flow", FlowView)
 live.register("flow-node", FlowNodeView)

@@ -55,11 +55,13 @@ class Entry:
 @dataclass(frozen=True, slots=True)
 class Notice:
     """Something unusual that is on for this person, above their name on every page, and where to
-    end it. It ends by itself at ``until``."""
+    end it. It ends by itself at ``until``, or was so ``since`` then."""
 
     text: str
     url: str
-    until: datetime
+    until: datetime | None = None
+    since: datetime | None = None
+    icon: str = "bolt"
 
 
 _entries: dict[str, Entry] = {}

@@ -1,0 +1,1 @@
+"""Alerts: rules that people set, looked at by the sweep, told in the shell, by mail and webhook."""
