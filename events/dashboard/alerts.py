@@ -82,18 +82,26 @@ def notices(user: Any) -> list[Notice]:
     """What fires and is not muted, for every page of who may see it."""
     if not can(user, "view_alerts"):
         return []
-    firing = AlertRule.objects.filter(firing_since__isnull=False).order_by("-firing_since")
     return [
         Notice(f"{rule.name}: {rule.value:g} {rule.get_kind_display()}", reverse("events:alerts"),
                since=rule.firing_since, icon="bell")
-        for rule in firing[:3] if not rule.is_muted
+        for rule in _firing(user)[:3] if not rule.is_muted
     ]  # fmt: skip
 
 
 def count(user: Any) -> Count | None:
     """How many fire."""
-    firing = AlertRule.objects.filter(firing_since__isnull=False).count()
-    return Count(str(firing), alert=True) if firing else None
+    firing = _firing(user)
+    return Count(str(len(firing)), alert=True) if firing else None
+
+
+def _firing(user: Any) -> list[AlertRule]:
+    """Asked twice for each page, read once per request."""
+    known: list[AlertRule] | None = getattr(user, "_events_firing", None)
+    if known is None:
+        firing = AlertRule.objects.filter(firing_since__isnull=False)
+        known = user._events_firing = list(firing.order_by("-firing_since"))
+    return known
 
 
 def _page(

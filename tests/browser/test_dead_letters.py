@@ -91,7 +91,7 @@ def test_a_poison_message_is_found_mended_and_seen_to_succeed(sign_in: SignIn, s
     group.get_by_role("link", name="PoisonMessage").first.click()
     row = page.locator(".dl-letters tr", has_text=f"order-{orders[0]}#")
     row.get_by_role("link").first.click()
-    expect(page.locator("#drawer .tb").first).to_contain_text("injection.py")
+    expect(page.locator("#drawer .tb", has_text="injection.py").first).to_be_visible()
 
     page.goto(f"{site.url}/lab/faults/")
     page.get_by_role("button", name="End all").click()

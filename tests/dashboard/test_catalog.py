@@ -124,7 +124,7 @@ def test_the_number_of_queries_is_constant(viewer: Client, django_assert_num_que
     publish(Probed(n=1), stream="probe-1")
     for count in (1, 50):
         publish(*[Probed(n=n) for n in range(count)], stream="probe-1")
-        with django_assert_num_queries(9):  # shell 6, sample, newest of each type, these
+        with django_assert_num_queries(10):  # shell 7, sample, newest of each type, these
             viewer.get("/catalog/")
         with django_assert_num_queries(12):  # and the example, the oldest, the versions
             viewer.get("/catalog/Probed/")

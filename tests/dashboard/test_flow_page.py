@@ -183,9 +183,9 @@ def test_the_number_of_queries_is_constant(viewer: Client, django_assert_num_que
     for count in (2, 40):
         publish(*[Probed(n=n, rejects="probe.atomic") for n in range(count)], stream="probe-1")
         settle()
-        with django_assert_num_queries(18):  # shell 6; facts 12, of them the processors 6
+        with django_assert_num_queries(19):  # shell 7; facts 12, of them the processors 6
             viewer.get("/flow/")
-        with django_assert_num_queries(19):  # and failures
+        with django_assert_num_queries(20):  # and failures
             viewer.get("/flow/?node=processor:probe.atomic")
     assert Attempt.objects.count() == 1
 
