@@ -126,5 +126,5 @@ def test_the_number_of_queries_is_constant(viewer: Client, django_assert_num_que
         publish(*[Probed(n=n) for n in range(count)], stream="probe-1")
         with django_assert_num_queries(10):  # shell 7, sample, newest of each type, these
             viewer.get("/catalog/")
-        with django_assert_num_queries(12):  # and the example, the oldest, the versions
+        with django_assert_num_queries(13):  # and the example, the oldest, the versions
             viewer.get("/catalog/Probed/")

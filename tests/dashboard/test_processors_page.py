@@ -135,10 +135,10 @@ def test_the_number_of_queries_is_constant(
     operator: Client, django_assert_num_queries: Any
 ) -> None:
     publish(Probed(n=1), stream="probe-1")
-    with django_assert_num_queries(15):  # shell 8, overview 6, run times
+    with django_assert_num_queries(16):  # shell 9, overview 6, run times
         operator.get("/processors/")
     publish(*[Probed(n=n) for n in range(50)], stream="probe-1")
-    with django_assert_num_queries(15):
+    with django_assert_num_queries(16):
         operator.get("/processors/")
 
 
