@@ -11,6 +11,7 @@ from events.dashboard import (
     design_review,
     entries,  # noqa: F401 (importing it registers them)
     flow,
+    flow_past,
     home,
     live_views,  # noqa: F401 (likewise)
     log,
@@ -45,6 +46,8 @@ urlpatterns = [
     path("catalog/", catalog.catalog, name="catalog"),
     path("catalog/<path:name>/", catalog.event_type, name="event_type"),
     path("flow/", flow.flow, name="flow"),
+    path("flow/past/", flow_past.past, name="flow_past"),
+    path("flow/past/hops/", flow_past.hops, name="hops"),
     path("search/", search.search, name="search"),
     path("processors/", processors.processors, name="processors"),
     path("processors/<str:name>/pause/", processors.pause, name="pause"),

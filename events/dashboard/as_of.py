@@ -24,7 +24,7 @@ def position_of(query: Mapping[str, Any]) -> dict[str, Any]:
     problem = ""
     position = number_of(str(query.get("position", "")))
     if position is None and text:
-        moment = _moment(text)
+        moment = moment_of(text)
         problem = "" if moment else "That is no date and time, such as 2026-11-25 10:42:00."
     if position is None:
         position = first_since(moment) - 1 if moment else newest_position()
@@ -37,7 +37,8 @@ def number_of(text: str) -> int | None:
     return int(text) if text.isdecimal() and len(text) < 18 else None
 
 
-def _moment(text: str) -> datetime | None:
+def moment_of(text: str) -> datetime | None:
+    """A date and time from untrusted text, or None; of the site's time zone if it names none."""
     try:
         found = parse_datetime(text)
     except ValueError:  # well formed, but no such day
