@@ -56,10 +56,13 @@ from events.models import Attempt, Delivery
 from processors.models import Checkout, OrderSummary
 owner = dict(Checkout.objects.values_list("correlation_id", "user__username"))
 failed = Attempt.objects.values_list("delivery__processor", "delivery__event__correlation_id")
+first = Delivery.objects.filter(processor="orders", event__type="OrderCreated", state="done")
+behind = sorted((done - at).total_seconds() for done, at in
+                first.values_list("finished_at", "event__recorded_at")[:2000])
 late = Delivery.objects.exclude(state__in=("done", "dead")).count()
 print("judged", json.dumps({
     "failures": [[owner[trace], processor] for processor, trace in failed],
-    "open": late,
+    "open": late, "behind": behind,
     "orders": dict(OrderSummary.objects.filter(user_id__in=Checkout.objects.filter(
         user__username__startswith="learner-").values("user_id"))
         .order_by().values_list("status").annotate(n=Count("pk"))),
@@ -81,6 +84,11 @@ def main() -> int:
     p50, p99 = waits[len(waits) // 2], waits[int(len(waits) * 0.99)]
     print(f"{len(sessions)} learners, {len(waits)} orders in {SECONDS:.0f} s: {judged['orders']}")
     print(f"first live update p50 {p50:.3f} s, p99 {p99:.3f} s, longest {waits[-1]:.3f} s")
+    behind = judged["behind"]
+    print(
+        f"of it until the read model had the order: p50 {behind[len(behind) // 2]:.3f} s, "
+        f"p99 {behind[int(len(behind) * 0.99)]:.3f} s"
+    )
     print(f"{len(judged['failures'])} attempts failed as asked, {len(wrong)} of somebody else's")
     return int(bool(wrong) or p99 > ALLOWED)
 
