@@ -56,8 +56,6 @@ def main() -> int:
 @contextmanager
 def _traffic(site: Site) -> Iterator[None]:
     """Two orders a second, with what goes wrong now and then; not the customer's own."""
-    faulty = ("--mix", "faulty", "--orders", "80", "--rate", "20", "--seed", "3")
-    site.manage("traffic", "--user", "operator", *faulty)
     process = subprocess.Popen(
         [sys.executable, "manage.py", "traffic", "--rate", "2", "--seconds", "600",
          "--user", "operator"],
