@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from uuid import UUID
 
 from django.template.loader import render_to_string
@@ -54,9 +55,19 @@ class LogRow:
         return found
 
     @property
+    def marks(self) -> SafeString:
+        """The dots. Most rows of a type look alike, so each look is rendered once."""
+        return _marks(self.dots)
+
+    @property
     def look(self) -> tuple[tuple[str, str], ...]:
         """What would make the row look different."""
         return tuple((dot.processor, dot.state) for dot in self.dots)
+
+
+@lru_cache(maxsize=2_000)
+def _marks(dots: tuple[Dot, ...]) -> SafeString:
+    return render_to_string("events/log/_dots.html", {"dots": dots})
 
 
 def rows_of(events: Sequence[Event]) -> list[LogRow]:
