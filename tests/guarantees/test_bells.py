@@ -95,6 +95,24 @@ def test_a_commit_while_the_bell_is_answered_rings_again(
     assert rung(empty_redis, "probe.atomic") == 2
 
 
+def test_a_commit_that_still_found_the_bell_ringing_is_not_missed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Redis is not waited for before the first look, so there is a second one."""
+    real: Callable[..., Any] = lanes.claim
+
+    def too_early(*args: Any) -> Any:
+        monkeypatch.setattr(lanes, "claim", real)
+        with monkeypatch.context() as patch:
+            patch.setattr(bell, "_silent", lambda names: [])
+            publish(Probed(n=1), stream="probe-1")
+        return None
+
+    monkeypatch.setattr(lanes, "claim", too_early)
+    drain.answer_bell("probe.atomic")
+    assert Delivery.objects.get(processor="probe.atomic").state == "done"
+
+
 @pytest.fixture
 def hung_redis(settings: Any) -> Iterator[list[socket.socket]]:
     """A Redis that takes connections and never answers; yields the connections it took."""

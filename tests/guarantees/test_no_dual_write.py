@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
-from django.db import transaction
+from types import SimpleNamespace
 
-from events import bell, publish
+import pytest
+from django.db import IntegrityError, transaction
+
+from events import bell, publish, store
 from events.models import Delivery, Event, Stream
 from tests.probe.events import Probed
 from tests.probe.models import Tally
@@ -41,6 +43,15 @@ def test_a_refused_event_takes_the_callers_changes_with_it() -> None:
         publish(Probed(n=2), stream="probe-1", expected_sequence=0)
     assert not Tally.objects.exists()
     assert Event.objects.count() == 1
+
+
+def test_a_lone_publish_is_all_or_nothing_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Outside of any transaction; the delivery is refused after stream and event are written."""
+    nobody = SimpleNamespace(name=None, streams="")
+    monkeypatch.setattr(store.registry, "subscribers", lambda type_name: [nobody])
+    with pytest.raises(IntegrityError):
+        publish(Probed(n=1), stream="probe-1")
+    assert nothing_was_written()
 
 
 def test_events_and_deliveries_become_visible_together() -> None:
