@@ -42,6 +42,10 @@ class PersonalKeyUnreadable(PublishError):
     """A person's key can't be unwrapped: the installation's own key was replaced."""
 
 
+class ArchiveRefused(EventsError):
+    """Streams could not be archived; nothing was removed from the log."""
+
+
 class ImportRefused(PublishError):
     """A file of events does not fit this log; nothing of it was written."""
 

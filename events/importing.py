@@ -111,7 +111,7 @@ class _Import:
                 self._refuse(one, f"the id {one.event.id} is in the file twice")
             elif stored is None:
                 fresh[one.event.id] = one
-            elif _same(stored, one.event):
+            elif same_content(stored, one.event):
                 self.report.known += 1
             else:
                 self._refuse(one, f"event {one.event.id} is here with another content")
@@ -203,7 +203,8 @@ def _advanced(counts: Counter[str]) -> dict[str, int]:
     return {row.name: row.head for row in found}
 
 
-def _same(stored: StoredEvent, given: StoredEvent) -> bool:
+def same_content(stored: StoredEvent, given: StoredEvent) -> bool:
+    """Whether two are the same event; sealed and plain personal values may be the same."""
     envelope = all(
         getattr(stored, name) == getattr(given, name)
         for name in (

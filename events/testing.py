@@ -41,7 +41,8 @@ def let_tests_empty_the_log() -> None:
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' "
-                "AND tbl_name IN ('events_event', 'events_auditentry')"
+                "AND tbl_name IN ('events_event', 'events_auditentry', 'events_archive', "
+                "'events_archivedstream')"
             )
             triggers = cursor.fetchall()
             for name, _ in triggers:

@@ -75,19 +75,25 @@ def _rows(statement: str, parameters: list[Any] | None = None) -> list[tuple[Any
 @check("sequences without gaps")
 def _sequences(scope: Scope) -> Iterator[str]:
     # One statement is one snapshot: heads and events of the same moment.
-    for stream, head, count, lowest, highest in _rows(
+    for stream, head, count, lowest, highest, archived in _rows(
         """
-        SELECT coalesce(s.name, e.stream), s.head, coalesce(e.n, 0), e.low, e.high
+        SELECT coalesce(s.name, e.stream), s.head, coalesce(e.n, 0), e.low, e.high,
+          coalesce(a.upto, 0)
         FROM events_stream s FULL JOIN (
           SELECT stream, count(*) AS n, min(sequence) AS low, max(sequence) AS high
           FROM events_event GROUP BY stream
         ) AS e ON e.stream = s.name
-        WHERE s.head IS NULL OR e.n IS NULL OR s.head <> e.n OR e.low <> 1 OR e.high <> s.head
+        LEFT JOIN (
+          SELECT stream, max(upto) AS upto FROM events_archivedstream GROUP BY stream
+        ) AS a ON a.stream = s.name
+        WHERE s.head IS NULL OR s.head <> coalesce(e.n, 0) + coalesce(a.upto, 0)
+          OR (e.n IS NULL AND a.upto IS NULL)
+          OR e.low <> coalesce(a.upto, 0) + 1 OR e.high <> s.head
         """
     ):
         yield (
             f"stream {stream}: head is {head}, but it has {count} events "
-            f"with sequences {lowest} to {highest}"
+            f"with sequences {lowest} to {highest}, and {archived} in archives"
         )
 
 

@@ -2,6 +2,7 @@
 
 from events.models.access import ApiToken
 from events.models.alert import AlertRule
+from events.models.archive import Archive, ArchivedStream
 from events.models.delivery import Attempt, Delivery, DeliveryState
 from events.models.event import Event, Stream
 from events.models.lane import Lane, ProcessorState, Worker
@@ -13,6 +14,8 @@ from events.models.saved_view import SavedView
 __all__ = [
     "AlertRule",
     "ApiToken",
+    "Archive",
+    "ArchivedStream",
     "Attempt",
     "AuditEntry",
     "BulkAction",

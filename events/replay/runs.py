@@ -16,7 +16,7 @@ from django.db import connection, transaction
 from events import audit, subject_keys, telemetry
 from events.errors import EventsError, ReplayCancelled, ReplayRefused
 from events.horizon import newest_position, settled_position
-from events.models import Lane, ReplayRun
+from events.models import Archive, Lane, ReplayRun
 from events.registry import Processor
 from events.replay import moments
 from events.replay.differences import Comparison, compare, make_equal
@@ -112,6 +112,7 @@ class _Work:
         """Replay beside the live tables, then report, compare or make equal."""
         projections = replayable(self._run.processors)
         _refuse_new(projections)
+        _refuse_archived(projections)
         models = dict.fromkeys(model for p in projections for model in p.models)
         forgotten = subject_keys.destroyed()
         with shadows(list(models)) as made:
@@ -172,6 +173,16 @@ def _hold(projections: Sequence[Processor]) -> None:
     """Lock all lanes, so that live deliveries wait until the transaction ends."""
     names = [projection.name for projection in projections]
     list(Lane.objects.select_for_update().filter(processor__in=names).order_by("id"))
+
+
+def _refuse_archived(projections: Sequence[Processor]) -> None:
+    types = {name for projection in projections for name in projection.subscriptions}
+    for archive in Archive.objects.order_by("id"):
+        if needed := sorted(types & archive.types.keys()):
+            raise ReplayRefused(
+                f"Events of {', '.join(needed)} were archived to {archive.path}: import the "
+                "archives and an export of this log into an empty database, and replay there."
+            )
 
 
 def _refuse_outdated(forgotten: int) -> None:

@@ -1,0 +1,39 @@
+"""What was moved out of the log into files, and what stays of it: a tombstone for each stream."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class Archive(models.Model):
+    """One file of archived events. The database itself refuses UPDATE and DELETE."""
+
+    path = models.CharField(max_length=500)
+    sha256 = models.CharField(max_length=64)
+    events = models.BigIntegerField()
+    types = models.JSONField()
+    by = models.CharField(max_length=150)
+    reason = models.CharField(max_length=300, default="")
+    at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        """Where it is."""
+        return self.path
+
+
+class ArchivedStream(models.Model):
+    """A stream whose events up to a sequence are in an archive.
+
+    Only what a tombstone covers can be deleted from the log; tombstones can't be changed.
+    """
+
+    stream = models.CharField(max_length=200)
+    upto = models.BigIntegerField()
+    archive = models.ForeignKey(Archive, on_delete=models.PROTECT, related_name="streams")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["stream", "upto"], name="tombstone_once")]
+
+    def __str__(self) -> str:
+        """Stream and where it goes on."""
+        return f"{self.stream}, archived up to {self.upto}"
