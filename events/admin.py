@@ -21,7 +21,16 @@ from django.utils.functional import cached_property
 
 from events import access, dead_letters, tokens
 from events.masking import masked
-from events.models import ApiToken, Attempt, Delivery, DeliveryState, Event, ProcessorState
+from events.models import (
+    AlertRule,
+    ApiToken,
+    Attempt,
+    AuditEntry,
+    Delivery,
+    DeliveryState,
+    Event,
+    ProcessorState,
+)
 from events.sealing import gone
 
 _MOST_ROWS = 10_000
@@ -235,3 +244,32 @@ class ApiTokenAdmin(ReadOnly):
         """Make them worthless."""
         count = tokens.revoke_all(chosen, by=request.user.get_username())
         self.message_user(request, f"{count} token{'' if count == 1 else 's'} revoked.")
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ReadOnly):
+    """The audit, newest first. Search by who, or by what it was done to, whole."""
+
+    may_see = "view_audit"
+    list_display = ("id", "at", "who", "action", "target", "count", "reason", "allowed")
+    ordering = ("-id",)
+    search_fields = ("=who", "=target")
+    search_help_text = "Who, or the target, whole."
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Model], search_term: str
+    ) -> tuple[QuerySet[Model], bool]:
+        """Entries of one person or target; each has an index of its own."""
+        term = search_term.strip().replace("\x00", "")
+        if not term:
+            return queryset, False
+        return queryset.filter(who=term) | queryset.filter(target=term), False
+
+
+@admin.register(AlertRule)
+class AlertRuleAdmin(ReadOnly):
+    """Alert rules and what they say now; they are set on the page of alerts."""
+
+    may_see = "view_alerts"
+    list_display = ("name", "kind", "processor", "threshold", "value", "firing_since")
+    exclude = ("webhook",)

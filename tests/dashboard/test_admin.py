@@ -51,9 +51,9 @@ def test_lists_cost_the_same_however_long(
     operator: Client, django_assert_max_num_queries: Any
 ) -> None:
     publish(*[Probed(n=n) for n in range(150)], stream="probe-1")
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(13):
         operator.get("/admin/events/event/")
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(13):
         operator.get("/admin/events/delivery/")
 
 

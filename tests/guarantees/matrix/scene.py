@@ -10,7 +10,8 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 
 from events import pause, publish, saved_views, tokens
-from events.models import ApiToken, Delivery, Event
+from events.alerts import rules
+from events.models import ApiToken, AuditEntry, Delivery, Event
 from events.testing import settle
 from processors import orders
 from processors.domain_events import InventoryReplenished
@@ -56,6 +57,7 @@ def build() -> Scene:
     pause.resume("probe.batch", by="operator")
     tokens.issue(known["operator"])
     saved_views.save(known["viewer"], "mine", "type=Probed", shared=False)
+    alert = rules.save(None, {"name": "a", "kind": "paused"}, by="operator")
     dead = Delivery.objects.get(state="dead")
     order = Event.objects.get(type="OrderCreated")
     return Scene(known, {
@@ -66,6 +68,8 @@ def build() -> Scene:
         "api:get_letter number": dead.pk, "lesson": "ripple", "app_label": "events",
         "content_type_id": 1, "object_id": _NOBODYS, "id": known["customer"].pk, "url": "none",
         "admin events.event": order.position, "admin events.delivery": dead.pk,
+        "admin events.alertrule": alert.pk,
+        "admin events.auditentry": AuditEntry.objects.latest("id").pk,
         "admin events.processorstate": "probe.batch",
         "admin events.apitoken": ApiToken.objects.get().pk,
         "admin auth.user": known["customer"].pk,
