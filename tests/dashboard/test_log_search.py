@@ -193,7 +193,7 @@ def test_the_number_of_queries_is_constant(
         publish(Probed(fails=9, by="probe.atomic"), stream="probe-dead")
         settle()
         publish(Probed(), stream="probe-dead")
-        with django_assert_max_num_queries(15) as asked:
+        with django_assert_max_num_queries(16) as asked:
             viewer.get(f"/events/?{query}")
         counts.add(len(asked))
     assert len(counts) == 1, counts

@@ -114,7 +114,7 @@ def test_it_is_shown_as_text(viewer: Client, text: str) -> None:
 def test_the_number_of_queries_is_constant(viewer: Client, django_assert_num_queries: Any) -> None:
     for count in (1, 60):
         publish(*[Probed(n=n) for n in range(count)], stream="probe-1")
-        with django_assert_num_queries(8):  # shell 6, stream, stored type
+        with django_assert_num_queries(9):  # shell 7, stream, stored type
             asked(viewer, "prob")
-        with django_assert_num_queries(12):  # shell 6, order, newest, end, position, stream, type
+        with django_assert_num_queries(13):  # shell 7, order, newest, end, position, stream, type
             asked(viewer, "123456")
