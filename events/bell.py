@@ -7,25 +7,19 @@ again, so that a burst of commits costs one message.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
-import kombu.exceptions
-import kombu.pools
 import redis
-from celery import current_app
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from uuid_utils import uuid7
 
-from events import interception, telemetry
+from events import interception, messages, telemetry
 from events.conf import conf
 
 _TIMEOUT = 0.5  # seconds a hung Redis may cost
-_CONNECTIONS = 10
 _REST = 2.0  # seconds that a bell which failed is left alone
 
 DRAIN_TASK = "events.drain"
@@ -81,8 +75,7 @@ def ring(processors: Iterable[str]) -> bool:
     if breaker.resting:
         return False
     try:
-        for name in _silent(names):
-            _send(DRAIN_TASK, name)
+        _ring_silent(names)
     except BROKER_ERRORS as error:
         breaker.failed(error)
         return False
@@ -94,7 +87,7 @@ def start_run(number: int) -> bool:
     if breaker.resting:
         return False
     try:
-        _send(REPLAY_TASK, number)
+        messages.send(REPLAY_TASK, number, _TIMEOUT)
     except BROKER_ERRORS as error:
         breaker.failed(error)
         return False
@@ -142,50 +135,12 @@ class Clearing:
         self._connection = None
 
 
-def _silent(names: list[str]) -> list[str]:
-    if not conf().REDIS_URL:
-        return names
-    client, expiry = _redis(conf().REDIS_URL), int(conf().BELL_SECONDS * 1000)
-    if len(names) == 1:  # the rule; a pipeline costs twice as much
-        return names if client.set(_key(names[0]), 1, nx=True, px=expiry) else []
-    pipeline = client.pipeline(transaction=False)
-    for name in names:
-        pipeline.set(_key(name), 1, nx=True, px=expiry)
-    return [name for name, was_set in zip(names, pipeline.execute(), strict=True) if was_set]
-
-
-def _send(task: str, argument: str | int) -> None:
-    queue, headers, body = _message(task, argument)
-    number = str(uuid7())
-    try:
-        with _producers(os.getpid()).acquire(block=True, timeout=_TIMEOUT) as producer:
-            producer.publish(
-                body, headers={**headers, "id": number, "root_id": number}, correlation_id=number,
-                exchange="", routing_key=queue.name, declare=[queue], serializer="json",
-                delivery_mode=1, retry=False,
-            )  # fmt: skip
-    except kombu.exceptions.KombuError as error:
-        raise ConnectionError(str(error)) from error
-
-
-@lru_cache(maxsize=1000)
-def _message(task: str, argument: str | int) -> tuple[Any, dict[str, Any], Any]:
-    # A bell says the same each time but for its number; send_task() would build it anew, which
-    # takes as long as sending it.
-    amqp = current_app.amqp
-    message = amqp.as_task_v2("", task, (argument,), {}, ignore_result=True)
-    return amqp.router.route({}, task)["queue"], message.headers, message.body
-
-
-@lru_cache(maxsize=1)
-def _producers(pid: int) -> kombu.pools.ProducerPool:
-    """Producers of this process that give up at once, unlike Celery's own, which wait and retry."""
-    connection = current_app.connection_for_write()
-    connection.transport_options = {
-        **connection.transport_options,
-        "max_retries": 1,
-        "interval_start": 0,
-        "interval_step": 0,
-        "interval_max": 0,
-    }
-    return kombu.pools.ProducerPool(connection.Pool(limit=_CONNECTIONS), limit=_CONNECTIONS)
+def _ring_silent(names: list[str]) -> None:
+    url, expiry = conf().REDIS_URL, int(conf().BELL_SECONDS * 1000)
+    keys = [_key(name) for name in names]
+    if url and messages.shares_broker(url):
+        messages.send_unless_set(_redis(url), keys, expiry, DRAIN_TASK, names)
+        return
+    for key, name in zip(keys, names, strict=True):
+        if not url or _redis(url).set(key, 1, nx=True, px=expiry):
+            messages.send(DRAIN_TASK, name, _TIMEOUT)

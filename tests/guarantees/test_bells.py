@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -15,6 +17,7 @@ from django.db import connection
 
 from events import bell, drain, lanes, publish
 from events.models import Delivery, Event
+from events.registry import registry
 from tests.probe.events import Probed
 from tests.probe.models import Effect
 
@@ -35,9 +38,6 @@ def rung(broker: redis.Redis, processor: str) -> int:
 
 def messages(broker: redis.Redis) -> list[str]:
     """All messages of the broker, with their bodies readable."""
-    import base64
-    import json
-
     found = [json.loads(raw) for raw in broker.lrange(QUEUE, 0, -1)]
     return [json.dumps(base64.b64decode(message["body"]).decode()) for message in found]
 
@@ -69,6 +69,26 @@ def test_a_burst_of_commits_costs_one_message(empty_redis: redis.Redis) -> None:
     assert rung(empty_redis, "probe.atomic") == 1
 
 
+def test_a_bell_says_the_same_whoever_sends_it(
+    empty_redis: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Redis by itself where it is the broker too, else Kombu."""
+    assert bell.ring(["probe.atomic"])
+    monkeypatch.setattr("events.messages.shares_broker", lambda url: False)
+    assert bell.ring(["probe.atomic"])
+    assert rung(empty_redis, "probe.atomic") == 1  # it rings already, for both
+    empty_redis.delete("flowdeck:bell:probe.atomic")
+    assert bell.ring(["probe.atomic"])
+    kombus, ours = (json.loads(raw) for raw in empty_redis.lrange(QUEUE, 0, -1))
+    for message in (kombus, ours):
+        message["body"] = json.loads(base64.b64decode(message["body"]))
+        number = message["headers"].pop("id")
+        assert number == message["headers"].pop("root_id")
+        assert number == message["properties"].pop("correlation_id")
+        assert message["properties"].pop("delivery_tag")
+    assert ours == kombus
+
+
 def test_a_bell_that_nobody_answers_can_be_rung_again_after_a_while(
     empty_redis: redis.Redis,
 ) -> None:
@@ -96,16 +116,17 @@ def test_a_commit_while_the_bell_is_answered_rings_again(
 
 
 def test_a_commit_that_still_found_the_bell_ringing_is_not_missed(
-    monkeypatch: pytest.MonkeyPatch,
+    empty_redis: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Redis is not waited for before the first look, so there is a second one."""
     real: Callable[..., Any] = lanes.claim
 
     def too_early(*args: Any) -> Any:
         monkeypatch.setattr(lanes, "claim", real)
-        with monkeypatch.context() as patch:
-            patch.setattr(bell, "_silent", lambda names: [])
-            publish(Probed(n=1), stream="probe-1")
+        for processor in registry.processors:
+            empty_redis.set(f"flowdeck:bell:{processor}", 1)
+        publish(Probed(n=1), stream="probe-1")
+        assert rung(empty_redis, "probe.atomic") == 0
         return None
 
     monkeypatch.setattr(lanes, "claim", too_early)
