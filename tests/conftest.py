@@ -11,6 +11,7 @@ import pytest
 import redis
 from django.db import connection
 
+from tests.emptying import spare_the_work
 from tests.people import browser, shots, sign_in  # noqa: F401 (fixtures)
 from tests.site import Site, free_port
 
@@ -37,6 +38,11 @@ def _log_may_be_emptied() -> None:
     from events.testing import let_tests_empty_the_log
 
     let_tests_empty_the_log()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _emptied_fast() -> None:
+    spare_the_work()
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ _ACTIONS = {
     "events:cancel_bulk", "events:run_replay", "events:cancel_replay", "events:prove",
     "events:create_token", "events:revoke_token", "events:home", "lab:reset", "lab:switch_on",
     "lab:switch_off", "lab:run", "lab:mend", "lab:answer", "shop:orders", "events:group_status",
-    "events:reveal",
+    "events:reveal", "events:save_alert", "events:mute_alert", "events:delete_alert",
     "login", "logout",
 }  # fmt: skip
 PAGES = {
@@ -30,7 +30,7 @@ PAGES = {
     "events:compare_traces", "events:mermaid", "events:export_trace",
     "events:streams", "events:stream", "lab:quiz",
     "lab:handout", "events:catalog", "events:event_type", "events:flow", "events:search",
-    "events:processors",
+    "events:processors", "events:flow_past", "events:hops", "events:alerts", "events:redeliver",
     "events:dead_letters", "events:letter", "events:audit", "events:audit_export", "events:replay",
     "events:design_review", "events:account", "lab:lab", "lab:glossary", "lab:class", "lab:faults",
     "lab:lesson", "shop:shop", "shop:outbox",
@@ -58,6 +58,10 @@ def pages() -> dict[str, list[str]]:
         "events:catalog": ["/catalog/"],
         "events:event_type": [f"/catalog/{newest.type}/"],
         "events:flow": ["/flow/", "/flow/?models=1", "/flow/?node=processor:payment"],
+        "events:flow_past": ["/flow/past/"],
+        "events:hops": ["/flow/past/hops/"],
+        "events:alerts": ["/alerts/"],
+        "events:redeliver": ["/replay/redeliver/"],
         "events:search": [f"/search/?q={word}" for word in _words(newest)],
         "events:processors": ["/processors/", "/processors/?pause=payment"],
         "events:dead_letters": ["/dead-letters/"],

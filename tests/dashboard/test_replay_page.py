@@ -129,7 +129,7 @@ def test_a_read_model_is_shown_as_it_was(operator: Client) -> None:
     assert "not there then" in page
     earlier = as_of(operator, positions[0])
     page = text(operator, f"{PAGE}?run={earlier.pk}&with={then.pk}")
-    assert f"1 <ins>2 at {positions[1]}</ins>" in page
+    assert f"1 <ins>2 at {positions[1]:,}</ins>" in page
     assert "not there then" not in page
     assert Tally.objects.get(stream="probe-1").count == 3
 
