@@ -86,8 +86,8 @@ def _work(processor: Processor, claim: Claim, pace: _Pace) -> int:
     else:
         done = batch.run(processor, claim, pace.batch_size)
     count = len(done.outcomes)
-    if count and done.due >= pace.batch_size:
-        bell.ring([processor.name])  # there is more than one worker's fill
+    if count and done.due >= pace.batch_size and len(claim.lanes) >= pace.lanes:
+        bell.ring([processor.name])  # there is more than one worker's fill, on other lanes too
     pace.note(count, time.monotonic() - began)
     return count
 

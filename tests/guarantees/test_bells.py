@@ -8,6 +8,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ import redis
 from django.conf import settings as django_settings
 from django.db import connection
 
-from events import bell, drain, lanes, publish
+from events import Draft, bell, drain, lanes, publish
 from events.models import Delivery, Event
 from events.registry import registry
 from tests.probe.events import Probed
@@ -67,6 +68,18 @@ def test_a_burst_of_commits_costs_one_message(empty_redis: redis.Redis) -> None:
     for n in range(20):
         publish(Probed(n=n), stream="probe-1")
     assert rung(empty_redis, "probe.atomic") == 1
+
+
+def test_a_full_batch_calls_another_worker_if_other_lanes_may_be_left(
+    empty_redis: redis.Redis,
+) -> None:
+    processor = replace(registry.processor("probe.atomic"), batch_size=4)
+    events = [Probed(n=n) for n in range(40)]
+    for streams, calls in ((1, 0), (100, 1)):  # of one key only one worker can do the work
+        publish(*[Draft(e, stream=f"probe-{e.n % streams}") for e in events])
+        empty_redis.flushdb()
+        assert drain.drain(processor, seconds=60) == len(events)
+        assert rung(empty_redis, "probe.atomic") == calls
 
 
 def test_a_bell_says_the_same_whoever_sends_it(
