@@ -31,10 +31,15 @@ def backfill(projection: Processor) -> bool:
     """
     if not _subscribed(projection).exists():
         return True
+    if settled_position(_PATIENCE) is None:
+        return False
+    with transaction.atomic():  # on SQLite, what waits for the writer
+        ProcessorState.objects.get_or_create(name=projection.name)
+    # Whoever chose the receivers of an event before the projection was declared has ended now,
+    # perhaps past the position of the first wait: the second one takes that in.
     upto = settled_position(_PATIENCE)
     if upto is None:
         return False
-    ProcessorState.objects.get_or_create(name=projection.name)
     while not _next_chunk(projection, upto):
         pass
     return True

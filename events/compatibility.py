@@ -19,6 +19,9 @@ _UPPER = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties
 _LOWER = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties")
 _EXACT = ("pattern", "multipleOf", "uniqueItems", "format")
 
+PERSONAL = "x-personal"
+"""The keyword that a personal field has in a locked schema: its mark."""
+
 NEW_VERSION = "raise the version and write an @upcaster from the old one"
 
 
@@ -159,6 +162,7 @@ def _field_changes(event_type: str, where: str, old: Schema, new: Schema) -> Ite
     if old.get("type") == new.get("type") == "array" and _is_object(old) and _is_object(new):
         yield from _object_changes(event_type, f"{where}[].", old["items"], new["items"])
         return
+    yield from _mark_changes(event_type, where, old.get(PERSONAL), new.get(PERSONAL))
     old, new = _bare(old), _bare(new)
     if old == new:
         return  # only the default is another: no rule for values
@@ -178,13 +182,42 @@ def _field_changes(event_type: str, where: str, old: Schema, new: Schema) -> Ite
     yield Change(event_type, kind, where, backward, forward, advice)
 
 
+def _mark_changes(
+    event_type: str, where: str, old: Schema | None, new: Schema | None
+) -> Iterator[Change]:
+    if old and not new:
+        yield unmarked(event_type, where, f"mark {where} as Personal again")
+    if new and not old:
+        yield Change(
+            event_type, "personal mark added", where, True, False,
+            "replace all consumers before anybody publishes: old code can't open sealed values. "
+            "What is stored stays in plain text",
+        )  # fmt: skip
+    if old and new and (lost := set(old["was"]) - set(new["was"])):
+        names = ", ".join(sorted(lost))
+        yield unmarked(event_type, f"{where}, once {names}", f"name {names} in its was=(...)")
+    if old and new and old["subject"] != new["subject"]:
+        yield Change(
+            event_type, "personal subject changed", f"{where} is of {new['subject']}", True, True,
+            f"what is stored stays sealed with the key of {old['subject']}: forget both",
+        )  # fmt: skip
+
+
+def unmarked(event_type: str, detail: str, advice: str) -> Change:
+    """A field is not personal any more, but its stored values are sealed."""
+    return Change(
+        event_type, "personal mark removed", detail, False, True,
+        f"{advice}: its stored values are sealed, and would be neither opened nor masked",
+    )  # fmt: skip
+
+
 def _is_object(schema: Schema) -> bool:
     return "properties" in schema.get("items", {})
 
 
 def _bare(schema: Schema) -> dict[str, Any]:
-    """Without the default, which is no rule for values."""
-    return {name: value for name, value in schema.items() if name != "default"}
+    """Without the default and the mark, which are no rules for values."""
+    return {name: value for name, value in schema.items() if name not in ("default", PERSONAL)}
 
 
 def _alike(one: Schema, other: Schema) -> bool:

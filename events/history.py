@@ -5,7 +5,8 @@ An app says how its state follows from its events::
     history.register("order-", start=Order(), evolve=evolve)   # evolve(state, event) -> state
 
 For other streams the state is what the payloads say, the newest last. Both are computed from the
-log alone, never from a read model.
+log alone, never from a read model, and from masked events: a state is shown to whoever may see the
+log, so no rule is handed a personal value that it could pass on.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pydantic_core import to_jsonable_python
 
 from events.errors import EventsError
 from events.event import Event, StoredEvent
-from events.masking import masked
+from events.masking import masked, masked_event
 from events.models import Stream
 from events.schema import load
 from events.store import read_stream
@@ -170,7 +171,7 @@ def _evolved(fold: Fold | None, state: Any, stored: StoredEvent) -> tuple[Any, s
     if fold is None:
         return {**state, **masked(stored.type, stored.payload)}, ""
     try:
-        return fold.evolve(state, load(stored)), ""
+        return fold.evolve(state, masked_event(load(stored))), ""
     except EventsError as error:  # an unknown type or version is kept in the log, and shown raw
         return state, str(error)
 

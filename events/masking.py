@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from events.event import EventType
+from events.event import Event, EventType
 from events.registry import registry
 from events.sealing import KEY, is_sealed
 
@@ -36,6 +36,19 @@ def masked(type_name: str, data: Any, gone: frozenset[str] = frozenset()) -> Any
         name: _hidden(value, gone) if name in hidden and value else value
         for name, value in data.items()
     }
+
+
+def masked_event(event: Event) -> Event:
+    """The event with a mask for each personal text, and what stands for an erased one otherwise.
+
+    So it is of its type still, and what is computed from it can be shown to everybody.
+    """
+    hidden = {
+        name: MASK if type(value) is str else mark.erased
+        for name, mark in type(event).__event_type__.personal.items()
+        if (value := getattr(event, name)) != mark.erased
+    }
+    return event.model_copy(update=hidden) if hidden else event
 
 
 def has_hidden(type_name: str, data: Any, gone: frozenset[str] = frozenset()) -> bool:

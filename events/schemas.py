@@ -13,8 +13,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from events.compatibility import Change, changes
+from events.compatibility import PERSONAL, Change, changes, unmarked
 from events.event import EventType
+from events.personal import personal_fields
 from events.registry import registry
 from events.upcasting import has_upcaster
 
@@ -65,9 +66,14 @@ def check(lock: Lock) -> list[Change]:
 
 
 def schema_of(payload: type[BaseModel]) -> dict[str, Any]:
-    """The JSON Schema of a payload, references resolved, without remarks for people."""
+    """The JSON Schema of a payload, references resolved, without remarks for people.
+
+    A personal field has its mark in the keyword ``x-personal``.
+    """
     schema = payload.model_json_schema()
     plain: dict[str, Any] = _plain(schema, schema.get("$defs", {}), ())
+    for name, mark in personal_fields(payload).items():
+        plain["properties"][name][PERSONAL] = {"subject": mark.subject, "was": list(mark.was)}
     return plain
 
 
@@ -83,7 +89,7 @@ def _of_type(name: str, versions: Mapping[str, Any], declared: EventType | None)
             )
         ]  # fmt: skip
     if declared.version > newest:
-        return [_raised(name, newest, declared.version)]
+        return _unmarked(versions, declared) or [_raised(name, newest, declared.version)]
     return changes(name, versions[str(newest)], schema_of(declared.cls))
 
 
@@ -106,6 +112,20 @@ def _raised(name: str, old: int, new: int) -> Change:
         name, "version raised with upcaster", detail, True, False,
         "replace consumers first: old code keeps newer versions as dead letters, to retry later",
     )  # fmt: skip
+
+
+def _unmarked(versions: Mapping[str, Any], declared: EventType) -> list[Change]:
+    """What was personal in a stored version, and is known as such under no name any more."""
+    known = {name for field, mark in declared.personal.items() for name in (field, *mark.was)}
+    return [
+        unmarked(
+            declared.name, f"{name} of v{version}",
+            f"name it where the value is now: Personal(subject=..., was=({name!r},))",
+        )
+        for version, schema in versions.items()
+        for name, field in schema.get("properties", {}).items()
+        if PERSONAL in field and name not in known
+    ]  # fmt: skip
 
 
 def _plain(node: Any, definitions: Mapping[str, Any], inside: tuple[str, ...]) -> Any:

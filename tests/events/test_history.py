@@ -64,6 +64,27 @@ def test_personal_values_are_masked() -> None:
     assert "ada" not in str(step.values)
 
 
+@dataclass(frozen=True)
+class Person:
+    email: str = ""
+    notes: tuple[str, ...] = ()
+    known: bool = False
+
+
+def known(state: Person, event: Event) -> Person:
+    assert isinstance(event, Told)
+    return Person(event.email, (*state.notes, *event.notes), bool(event.email))
+
+
+def test_a_rule_is_handed_no_personal_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(history._folds, "told-", history.Fold(Person(), known))
+    publish(Told(user_id=1, email="ada@example.org", notes=["a friend"]), stream="told-1")
+    publish(Told(user_id=1), stream="told-1")
+    first, second = found("told-1").steps
+    assert first.state == {"email": "••••", "notes": [], "known": True}
+    assert second.state == {"email": "", "notes": [], "known": False}
+
+
 def test_an_event_that_this_code_can_not_read_is_kept_and_says_why(sums: None) -> None:
     publish(Probed(n=2), stream="sum-1")
     with transaction.atomic():

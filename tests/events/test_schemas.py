@@ -6,7 +6,7 @@ import io
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pytest
 from django.conf import settings
@@ -14,7 +14,7 @@ from django.core import checks
 from django.core.management import CommandError, call_command
 from pydantic import BaseModel
 
-from events import schemas, upcasting
+from events import Personal, schemas, upcasting
 from events.compatibility import Change, changes
 from events.registry import registry
 from tests.probe.events import Renamed
@@ -74,6 +74,24 @@ class Narrowed(Base):
     colour: Literal["red"]
 
 
+class Marked(Base):
+    name: Annotated[str, Personal(subject="id", was=("title",))]
+    size: int
+    colour: Literal["red", "green"]
+
+
+class MarkedOfSize(Base):
+    name: Annotated[str, Personal(subject="size", was=("title",))]
+    size: int
+    colour: Literal["red", "green"]
+
+
+class MarkedNow(Base):
+    name: Annotated[str, Personal(subject="id")]
+    size: int
+    colour: Literal["red", "green"]
+
+
 def of(old: type[BaseModel], new: type[BaseModel]) -> Callable[[], list[Change]]:
     return lambda: changes("Thing", schemas.schema_of(old), schemas.schema_of(new))
 
@@ -105,6 +123,9 @@ CLASSES: dict[str, Callable[[], list[Change]]] = {
     "enum narrowed": of(Plain, Narrowed),
     "default removed": of(Defaulted, Plain),
     "default given": of(Plain, Defaulted),
+    "personal mark added": of(Plain, Marked),
+    "personal mark removed": of(Marked, Plain),
+    "personal subject changed": of(Marked, MarkedOfSize),
     "type renamed or removed": against(Vanished={"1": {}}),
     "version raised with upcaster": against(Renamed={"1": {}, "2": {}}),
     "version raised without upcaster": against(Probed={"0": {}}),
@@ -131,11 +152,27 @@ def test_each_class_of_change_has_the_documented_verdict(kind: str) -> None:
     assert change.breaks("full") == (not (change.backward and change.forward))
 
 
+def test_a_former_name_of_a_personal_field_can_not_be_dropped() -> None:
+    (change,) = of(Marked, MarkedNow)()
+    assert change.breaks("backward")
+    assert "name, once title" in change.detail
+
+
+def test_a_new_version_can_not_forget_what_was_personal() -> None:
+    personal = {"properties": {"title": {"x-personal": {"subject": "id", "was": []}}}}
+    (change,) = against(Renamed={"1": personal, "2": {}})()
+    assert (change.kind, change.detail) == ("personal mark removed", "title of v1")
+    assert "was=('title',)" in change.advice
+    assert change.breaks("backward")
+
+
 def test_the_shops_types_are_locked() -> None:
     lock = schemas.read(Path(settings.BASE_DIR) / "schemas.lock")
     shop = [change for change in schemas.check(lock) if change.kind != "type added"]
     assert shop == []
     assert set(lock["OrderCreated"]) == {"1", "2"}
+    email = lock["OrderCreated"]["2"]["properties"]["email"]
+    assert email["x-personal"] == {"subject": "user_id", "was": []}
 
 
 def test_the_command_refuses_what_breaks_and_says_what_to_do(tmp_path: Path) -> None:
