@@ -33,8 +33,8 @@ from events.live.views import Name
 logger = logging.getLogger("events.live")
 
 _GATHER = 0.02  # seconds to wait for more bells when nothing was sent lately
-_INTERVAL = 0.1  # seconds between frames at least
-_SHARE = 2  # the feed leaves this many times its own processor time to everybody else
+_INTERVAL = 0.1  # seconds from one frame to the next at least
+_SHARE = 1  # the feed leaves this many times its own processor time to everybody else
 _TICK = 1.0  # seconds between looks of its own
 _SESSIONS = 5.0  # seconds between checks of who is still signed in
 _AGAIN = 1.0  # seconds before the channel layer is tried again
@@ -52,8 +52,7 @@ class Feed:
         self._pulse: Pulse | None = None
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self._ticked = self._checked = self._ended = 0.0
-        self._took = 0.0
+        self._ticked = self._checked = self._next = 0.0
         self._thread = ThreadPoolExecutor(1, "live-feed")
 
     def watch(self, socket: Socket, names: Iterable[Name], seen: int | None = None) -> None:
@@ -162,8 +161,7 @@ class Feed:
 
     async def _gather(self) -> None:
         """Let a burst become one frame; leave time to the rest of the process."""
-        interval = max(_INTERVAL, min(1.0, self._took * _SHARE))
-        await asyncio.sleep(max(_GATHER, self._ended + interval - time.monotonic()))
+        await asyncio.sleep(max(_GATHER, self._next - time.monotonic()))
 
     async def _send_frame(self) -> None:
         began = time.monotonic()
@@ -178,8 +176,8 @@ class Feed:
         await self._check_rights(done.changed_rights)
         handing = time.thread_time()
         self._hand_out(done.rendered)
-        self._took = done.took + time.thread_time() - handing
-        self._ended = time.monotonic()
+        took = done.took + time.thread_time() - handing
+        self._next = max(began + _INTERVAL, time.monotonic() + min(1.0, took * _SHARE))
 
     def _plan(self, now: float) -> Plan:
         self._wake.clear()

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
+from uuid import UUID
 
 from django.template.loader import render_to_string
 
 from events.live import Changes, Fragment, LiveView, Refusal
 from processors.shop.outbox import newest_messages
 from processors.shop.products import cards
-from processors.shop.rows import Orders, orders_of
-from processors.shop.story import story_of
-from processors.shop.summaries import customers_of
+from processors.shop.rows import Orders, Row, orders_of
+from processors.shop.story import decided, story_of
+from processors.shop.summaries import customers_of, last_positions, newest_orders
 
 
 class OrdersView(LiveView):
@@ -22,7 +23,8 @@ class OrdersView(LiveView):
 
     def __init__(self, user: Any, argument: str) -> None:
         super().__init__(user, argument)
-        self._shown: list[tuple[str, bool]] = []
+        self._shown: Orders | None = None
+        self._told: UUID | None = None
 
     @classmethod
     def allowed(cls, user: Any, argument: str) -> Refusal | None:
@@ -32,22 +34,38 @@ class OrdersView(LiveView):
     def regions(self) -> Sequence[Fragment]:
         """The list, the counts and the story of the newest decided order."""
         orders = orders_of(self.user)
-        self._shown = _shape(orders)
+        self._shown, self._told = orders, _told(orders)
         return [_list(orders), _counts(orders), _story(orders)]
 
     def patch(self, changes: Changes) -> Sequence[Fragment]:
         """The rows that look different now, or the whole list if a row came or folded."""
         if not _concerns(changes, self.user):
             return []
-        orders = orders_of(self.user)
-        if _shape(orders) != self._shown:
-            self._shown = _shape(orders)
-            return [_list(orders), _counts(orders), _story(orders)]
-        rows = [
-            Fragment(row.dom_id, render_to_string(row.partial, {"row": row, "oob": True}))
-            for row in orders.rows
-        ]
-        return [*rows, _counts(orders), _story(orders)]
+        before, told, orders = self._shown, self._told, orders_of(self.user)
+        self._shown, self._told = orders, _told(orders)
+        if before is None or _shape(orders) != _shape(before):
+            changed = [_list(orders)]
+        else:
+            pairs = zip(orders.rows, before.rows, strict=True)
+            changed = [_row(row) for row, old in pairs if row != old]
+        story_is_old = told != self._told or changes.unknown or self._told in changes.correlations
+        return [*changed, _counts(orders), *([_story(orders)] if story_is_old else [])]
+
+    @classmethod
+    def stale(cls, views: Sequence[LiveView]) -> Iterable[LiveView]:
+        """Those with an order under way, a new one or one with new events; two queries for all."""
+        watched = [view for view in views if isinstance(view, OrdersView)]
+        shown = {view: view._shown for view in watched if view._shown is not None}
+        newest = newest_orders(view.user.pk for view in watched)
+        last = last_positions(
+            row.correlation_id for orders in shown.values() for row in orders.rows
+        )
+        return [
+            view for view in watched
+            if view not in shown or shown[view].under_way
+            or newest.get(view.user.pk, 0) != max((r.order_id for r in shown[view].rows), default=0)
+            or any(last.get(row.correlation_id) != row.last for row in shown[view].rows)
+        ]  # fmt: skip
 
 
 class StockView(LiveView):
@@ -99,6 +117,15 @@ def _concerns(changes: Changes, user: Any) -> bool:
         return True
     touched = changes.correlations.known
     return user.pk in changes.once("shop.customers", lambda: customers_of(touched))
+
+
+def _told(orders: Orders) -> UUID | None:
+    row = decided(orders)
+    return row.correlation_id if row else None
+
+
+def _row(row: Row) -> Fragment:
+    return Fragment(row.dom_id, render_to_string(row.partial, {"row": row, "oob": True}))
 
 
 def _shape(orders: Orders) -> list[tuple[str, bool]]:

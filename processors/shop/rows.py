@@ -31,7 +31,10 @@ UNFOLDED = 4
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One order. ``group`` is open, confirmed or corrected; ``stuck`` if it needs a person."""
+    """One order. ``group`` is open, confirmed or corrected; ``last``: its newest event's position.
+
+    ``under_way``: it will still change, by itself or by a person.
+    """
 
     order_id: int
     dom_id: str
@@ -44,6 +47,8 @@ class Row:
     retries: int
     folded: bool
     correction: wording.Correction | None
+    under_way: bool
+    last: int
 
     @property
     def name(self) -> str:
@@ -98,6 +103,11 @@ class Orders:
     def older(self) -> bool:
         """Whether there are more than shown."""
         return self.counts["all"] > len(self.rows)
+
+    @property
+    def under_way(self) -> bool:
+        """Whether any of them, shown or not, will still change."""
+        return self.counts["open"] > 0 or any(row.under_way for row in self.rows)
 
 
 def orders_of(user: Any) -> Orders:
@@ -164,6 +174,8 @@ def _row(
         retries=sum(d.attempts - 1 for d, _ in deliveries if d.attempts > 1),
         folded=place >= UNFOLDED and group != "open",
         correction=wording.correction_of(cancelled.data, happened, names) if cancelled else None,
+        under_way=end is None or any(state != DeliveryState.DONE for _, state in deliveries),
+        last=events[-1].position if events else 0,
     )
 
 

@@ -15,7 +15,7 @@ from events.models import DeliveryState
 from events.registry import registry
 from events.templatetags.flowdeck import duration, role
 from events.traces import DeliveryNode, Trace, load_trace
-from processors.shop.rows import Orders
+from processors.shop.rows import Orders, Row
 
 LANE = 20
 READ_MODELS = "read models"
@@ -65,11 +65,16 @@ class Story:
 
 
 def story_of(orders: Orders) -> Story | None:
-    """The newest decided order's story, or the newest one's if none is decided."""
-    row = next((row for row in orders.rows if row.group != "open"), None)
-    row = row or next(iter(orders.rows), None)
+    """The story of the order that :func:`decided` names."""
+    row = decided(orders)
     trace = load_trace(row.correlation_id) if row else None
     return build_story(row.name, trace) if row and trace else None
+
+
+def decided(orders: Orders) -> Row | None:
+    """The newest decided order, or the newest one if none is decided."""
+    row = next((row for row in orders.rows if row.group != "open"), None)
+    return row or next(iter(orders.rows), None)
 
 
 def build_story(name: str, trace: Trace) -> Story:

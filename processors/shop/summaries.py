@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count
+from django.db.models import Count, Max
 
+from events.models import Event
 from processors.models import Checkout, OrderSummary
 from processors.orders import PlacedOrder
 
@@ -70,3 +71,15 @@ def customers_of(traces: Iterable[Any]) -> frozenset[int]:
     """Ids of those whose orders these traces belong to."""
     found = Checkout.objects.filter(correlation_id__in=list(traces))
     return frozenset(found.values_list("user_id", flat=True))
+
+
+def newest_orders(users: Iterable[int]) -> dict[int, int]:
+    """The newest order of each of these people, if they have any."""
+    rows = Checkout.objects.filter(user_id__in=list(users)).order_by().values_list("user_id")
+    return dict(rows.annotate(newest=Max("pk")))
+
+
+def last_positions(traces: Iterable[UUID]) -> dict[UUID, int]:
+    """The position of the newest event of each trace."""
+    rows = Event.objects.filter(correlation_id__in=list(traces)).order_by()
+    return dict(rows.values_list("correlation_id").annotate(last=Max("position")))

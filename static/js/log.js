@@ -6,6 +6,9 @@ import "./drawer.js";
 
 const SLACK = 24; // px from the top that still count as the top
 const FEW = 12; // rows at a time that are pointed out as new; more of them would be a blinking page
+const CALM = 1000; // ms since rows came last, before new ones are pointed out
+const ROW = 30; // px, the least that a row is high
+const REST = 120; // ms without new rows after which those below the fold are put in, too
 
 const position = (row) => Number(row.dataset.position);
 
@@ -15,6 +18,8 @@ named("newest", (list) => {
   const pill = document.getElementById(list.dataset.pill);
   const pause = document.querySelector('[data-behaviour~="pause"]');
   const held = new Map(); // id -> row
+  const below = new Map(); // id -> row that nobody can see yet: a flood does not have to draw it
+  let resting = 0, came = 0;
 
   const paused = () => pause?.getAttribute("aria-pressed") === "true";
   const holding = () =>
@@ -33,6 +38,30 @@ named("newest", (list) => {
     htmx.process(row);
   };
 
+  /** Put in what fits into the view at once; the rest, newest first, as soon as it is calm. */
+  const add = (rows) => {
+    if (!rows.length) return;
+    const now = performance.now(), seen = Math.ceil(innerHeight / ROW) + 4;
+    const isNews = rows.length <= FEW && now - came > CALM;
+    came = now;
+    rows.sort((a, b) => position(b) - position(a)).forEach((row, at) => {
+      below.delete(row.id);
+      at < seen ? place(row, isNews) : below.set(row.id, row);
+    });
+    for (const id of [...below.keys()].slice(0, -most)) below.delete(id);
+    clearTimeout(resting);
+    if (below.size) resting = setTimeout(fill, REST);
+  };
+
+  const fill = () => {
+    const rows = [...below.values()];
+    below.clear();
+    add(rows);
+    trim();
+  };
+
+  const fillNow = () => { while (below.size) fill(); };
+
   const trim = () => {
     while (list.children.length > most) list.lastElementChild.remove();
   };
@@ -48,7 +77,7 @@ named("newest", (list) => {
   };
 
   const show = () => {
-    for (const row of [...held.values()].sort((a, b) => position(a) - position(b)).slice(-most)) place(row, true);
+    add([...held.values()]);
     held.clear();
     trim();
     count();
@@ -65,7 +94,7 @@ named("newest", (list) => {
       const fresh = new Set(rows.filter((row) => !document.getElementById(row.id)));
       if (task.swapSpec.style === "innerMorph") forget(rows);
       for (const row of rows) if (!fresh.has(row)) place(row, false);
-      for (const row of fresh) wait ? keep(row) : place(row, fresh.size <= FEW);
+      wait ? [...fresh].forEach(keep) : add([...fresh]);
     }
     trim();
     count();
@@ -85,7 +114,8 @@ named("newest", (list) => {
     const ids = new Set(rows.map((row) => row.id));
     const oldest = rows.length ? Math.min(...rows.map(position)) : 0;
     for (const row of [...list.children]) if (position(row) >= oldest && !ids.has(row.id)) leave(row);
-    for (const [id, row] of held) if (position(row) >= oldest && !ids.has(id)) held.delete(id);
+    for (const rest of [held, below])
+      for (const [id, row] of rest) if (position(row) >= oldest && !ids.has(id)) rest.delete(id);
   };
 
   const keys = (event) => {
@@ -95,10 +125,13 @@ named("newest", (list) => {
   };
 
   pill.addEventListener("click", show);
+  scroller.addEventListener("scroll", fillNow, { passive: true });
   document.addEventListener("htmx:before:swap", incoming);
   document.addEventListener("keydown", keys);
   return () => {
+    clearTimeout(resting);
     pill.removeEventListener("click", show);
+    scroller.removeEventListener("scroll", fillNow);
     document.removeEventListener("htmx:before:swap", incoming);
     document.removeEventListener("keydown", keys);
   };
