@@ -1,0 +1,61 @@
+"""The orders page, live: whose rows are rendered again, and which of them."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from events.live import Changes
+from events.testing import settle
+from processors.orders import place_order
+from processors.shop.live import OrdersView
+from tests.accounts import person
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("shelf", "demo")]
+MUG = [{"sku": "mug", "quantity": 1}]
+
+
+def shown(user: User) -> OrdersView:
+    view = OrdersView(user, "")
+    view.regions()
+    return view
+
+
+def test_those_whose_orders_changed_unannounced_are_found(buyer: User) -> None:
+    other, third = person("operator"), person("teacher")
+    for user in (buyer, other):
+        place_order(user, MUG, f"first-{user.pk}")
+    settle()
+    views = [shown(user) for user in (buyer, other, third)]
+    assert list(OrdersView.stale(views)) == []
+    place_order(other, MUG, "second")
+    assert list(OrdersView.stale(views)) == [views[1]]
+    views[1].regions()
+    assert list(OrdersView.stale(views)) == [views[1]], "it is still under way"
+    settle()
+    views[1].regions()
+    assert list(OrdersView.stale(views)) == []
+
+
+def test_however_many_watch_it_takes_two_queries(buyer: User) -> None:
+    place_order(buyer, MUG, "one")
+    settle()
+    views = [shown(buyer), shown(person("operator"))]
+    with CaptureQueriesContext(connection) as taken:
+        list(OrdersView.stale(views))
+    assert len(taken) == 2
+
+
+def test_only_rows_that_look_different_are_sent(buyer: User) -> None:
+    place_order(buyer, MUG, "first")
+    settle()
+    second = place_order(buyer, MUG, "second")
+    view = shown(buyer)
+    settle()
+    changes = Changes()
+    changes.correlations.add(second.correlation_id)
+    sent = {fragment.id for fragment in view.patch(changes)}
+    assert sent == {f"order-no-{second.order_id}", "order-counts", "story"}
+    assert {fragment.id for fragment in view.patch(changes)} == {"order-counts", "story"}
