@@ -26,6 +26,7 @@ class EventsConfig(AppConfig):
         # The pages' listeners and views: a socket may come back before the first page is asked for.
         from events.dashboard import live_views  # noqa: F401
         from events.live import announce
+        from events.replay import agreement  # noqa: F401 (likewise)
 
         announce.listen()
         post_migrate.connect(_after_migrate, sender=self)

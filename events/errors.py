@@ -81,6 +81,10 @@ class ReplayRefused(EventsError):
     """The processor can't be replayed or given past deliveries again, or not now."""
 
 
+class CheckImpossible(EventsError):
+    """A check of ``manage.py verify`` can't be made just now, which is no violation."""
+
+
 class ReplayCancelled(EventsError):
     """Somebody cancelled the run while it was under way; the live read models are as before."""
 

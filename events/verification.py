@@ -13,6 +13,7 @@ from typing import Any
 
 from django.db import connection
 
+from events.errors import CheckImpossible
 from events.models import Event, Lane
 from events.registry import registry
 from events.store import slot_of
@@ -55,14 +56,23 @@ def check(name: str) -> Callable[[Check], Check]:
     return register
 
 
-def verify(progress: Callable[[str], None] = lambda name: None) -> Iterator[Violation]:
-    """Run all checks; ``progress`` is called with the name of each before it starts."""
+def verify(
+    progress: Callable[[str], None] = lambda name: None,
+    impossible: Callable[[str, str], None] = lambda name, reason: None,
+) -> Iterator[Violation]:
+    """Run all checks; ``progress`` is called with the name of each before it starts.
+
+    ``impossible`` is told which could not be made (it raised CheckImpossible), and why.
+    """
     newest = Event.objects.order_by("-position").values_list("position", flat=True).first()
     scope = Scope(newest or 0)
     for name, function in _checks.items():
         progress(name)
-        for detail in function(scope):
-            yield Violation(name, detail)
+        try:
+            for detail in function(scope):
+                yield Violation(name, detail)
+        except CheckImpossible as error:
+            impossible(name, str(error))
 
 
 def _rows(statement: str, parameters: list[Any] | None = None) -> list[tuple[Any, ...]]:

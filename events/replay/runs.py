@@ -101,8 +101,21 @@ def execute(number: int, follow: Follow = lambda run: None) -> ReplayRun | None:
     return run
 
 
+def compared(names: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """A verification that nobody asked for by name and that leaves no run: reads only.
+
+    For each read model its name, ``rows``, how many are ``differing``, and the first
+    ``differences``. Raises UnknownProcessor or ReplayRefused. Needs autocommit.
+    """
+    processors = [projection.name for projection in replayable(names)]
+    models: list[dict[str, Any]] = _Work(
+        ReplayRun(kind=Kind.VERIFY, processors=processors), lambda run: None
+    ).result()["models"]
+    return models
+
+
 class _Work:
-    """The steps of one run."""
+    """The steps of one run; of one that has no row, nothing is noted on the way."""
 
     def __init__(self, run: ReplayRun, follow: Follow) -> None:
         self._run, self._follow = run, follow
@@ -151,7 +164,7 @@ class _Work:
     def _look(self, feed: Feed) -> None:
         """Note progress on the row; raise ReplayCancelled if somebody asked for it."""
         self._run.done = feed.seen
-        if time.monotonic() - self._looked_at < _BEAT:
+        if self._run.pk is None or time.monotonic() - self._looked_at < _BEAT:
             return
         self._looked_at = time.monotonic()
         self._run.beat_at = datetime.now(UTC)

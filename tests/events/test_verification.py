@@ -15,6 +15,7 @@ from events.models import Attempt, Delivery, Lane, Stream
 from events.testing import settle
 from events.verification import verify
 from tests.probe.events import Probed
+from tests.probe.models import Tally
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -62,6 +63,8 @@ PLANTED: dict[str, tuple[Callable[[], object], str]] = {
     "overlapping lanes": (
         lambda: Lane.objects.filter(processor="probe.atomic", first_slot=0).update(last_slot=99),
         "overlap"),
+    "a read model that tells something else": (
+        lambda: Tally.objects.filter(stream="probe-1").update(count=77), "probe.Tally"),
     "a processor that is gone": (
         lambda: Delivery.objects.filter(processor="probe.tally").update(
             state="pending", processor="gone"), "no installed app declares"),

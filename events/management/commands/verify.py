@@ -31,26 +31,32 @@ class Command(BaseCommand):
             if not json and options["verbosity"] > 1:
                 self.stderr.write(f"checking: {name}")
 
-        found = list(verify(progress))
-        self.stdout.write(_as_json(names, found) if json else self._as_text(names, found))
+        skipped: dict[str, str] = {}
+        found = list(verify(progress, skipped.__setitem__))
+        report = _as_json if json else _as_text
+        self.stdout.write(report(names, found, skipped))
         if found:
             raise SystemExit(1)
 
-    def _as_text(self, names: list[str], found: list[Violation]) -> str:
-        counts = Counter(violation.check for violation in found)
-        lines = []
-        for name in names:
-            count = counts[name]
-            lines.append(f"{'FAILED' if count else 'ok    '} {name}")
-            details = [violation.detail for violation in found if violation.check == name]
-            lines += [f"         {detail}" for detail in details[:_SHOWN]]
-            if count > _SHOWN:
-                lines.append(f"         and {count - _SHOWN:,} more")
-        lines.append(f"{len(names)} checks, {len(found):,} violations")
-        return "\n".join(lines)
+
+def _as_text(names: list[str], found: list[Violation], skipped: dict[str, str]) -> str:
+    counts = Counter(violation.check for violation in found)
+    lines = []
+    for name in names:
+        count = counts[name]
+        verdict = "FAILED" if count else "not   " if name in skipped else "ok    "
+        lines.append(f"{verdict} {name}")
+        details = [violation.detail for violation in found if violation.check == name]
+        lines += [f"         {detail}" for detail in details[:_SHOWN]]
+        if count > _SHOWN:
+            lines.append(f"         and {count - _SHOWN:,} more")
+        if name in skipped:
+            lines.append(f"         not checked: {skipped[name]}")
+    lines.append(f"{len(names) - len(skipped)} checks, {len(found):,} violations")
+    return "\n".join(lines)
 
 
-def _as_json(names: list[str], found: list[Violation]) -> str:
+def _as_json(names: list[str], found: list[Violation], skipped: dict[str, str]) -> str:
     return json.dumps(
         {
             "ok": not found,
@@ -58,6 +64,7 @@ def _as_json(names: list[str], found: list[Violation]) -> str:
                 {
                     "name": name,
                     "violations": [v.detail for v in found if v.check == name],
+                    "not_checked": skipped.get(name, ""),
                 }
                 for name in names
             ],
