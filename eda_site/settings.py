@@ -67,6 +67,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "events.dashboard.unavailable.UnavailableMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "eda_site.urls"

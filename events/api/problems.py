@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig
+from django.db import DatabaseError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
-from events import audit
+from events import audit, infrastructure
 from events.access import Decision, can
 from events.conf import conf
 from events.errors import PublishError
@@ -65,6 +67,20 @@ def handle_problems(api: NinjaAPI) -> None:
     @api.exception_handler(PublishError)
     def refused(request: HttpRequest, error: PublishError) -> HttpResponse:
         return answer(request, 422, str(error))
+
+    _handle_faults(api, answer)
+
+
+def _handle_faults(api: NinjaAPI, answer: Callable[..., HttpResponse]) -> None:
+    """A fault of the database is no error of the server: 503, and try again."""
+
+    @api.exception_handler(OperationalError)
+    @api.exception_handler(InterfaceError)
+    def unavailable(request: HttpRequest, error: DatabaseError) -> HttpResponse:
+        if not infrastructure.is_fault(error):
+            raise error
+        detail = "The database is busy or away. Nothing was changed; try again in a moment."
+        return answer(request, 503, detail)
 
 
 def _field(location: Any) -> str:

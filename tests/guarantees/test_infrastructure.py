@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Iterator
 
 import pytest
+from django.contrib.auth.models import Group, User
 from django.db import OperationalError, connection, transaction
+from django.test import Client
 
-from events import Draft, batch, drain, publish, sweep
-from events.models import Attempt, Delivery, Stream
+from events import Draft, batch, drain, publish, sweep, tokens
+from events.models import Attempt, Delivery, ProcessorState, Stream
 from events.registry import registry
 from tests.guarantees import leases
 from tests.probe import processors
@@ -146,3 +149,25 @@ def test_a_batch_that_can_not_be_finished_is_left_to_the_next_bell(
         assert drain.drain(registry.processor(kind)) == 0
     leases.run_out()
     assert drain.drain(registry.processor(kind)) == 1
+
+
+@pytest.mark.sqlite
+def test_a_locked_database_is_no_error_of_the_server(client: Client) -> None:
+    operator = User.objects.create_user("olga")
+    operator.groups.add(Group.objects.get(name="operator"))
+    client.force_login(operator)
+    token = tokens.issue(operator)
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA busy_timeout = 50")
+    with sqlite3.connect(connection.settings_dict["NAME"], isolation_level=None) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        page = client.post("/processors/probe.atomic/pause/", {"reason": "to look at it"})
+        call = client.post(
+            "/api/v1/dead-letters/retries", {"letters": [1], "reason": "mended"},
+            "application/json", headers={"Authorization": f"Bearer {token}"},
+        )  # fmt: skip
+        writer.execute("ROLLBACK")
+    assert (page.status_code, page.headers["Retry-After"], call.status_code) == (503, "5", 503)
+    assert "Nothing was changed" in page.content.decode()
+    assert "Nothing was changed" in call.json()["detail"]
+    assert not ProcessorState.objects.filter(paused_at__isnull=False).exists()
