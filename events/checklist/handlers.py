@@ -152,7 +152,9 @@ def tried(redeliver: bool) -> Finding:
     if never or never_failed:
         return Finding(
             "warn", f"{evidence} Never: {listed(never, 3) or 'none'}. Never failed and recovered: "
-            f"{listed(never_failed, 3) or 'none'}.", "Test these paths, failures too.",
+            f"{listed(never_failed, 3) or 'none'}.",
+            "Write a test for each: publish the event, let the first attempt raise, call "
+            "events.testing.settle(), and assert the effects.",
             unchecked="What your test suite covers.",
         )  # fmt: skip
     return Finding("pass", f"{evidence} Each has failed at least once and recovered.")

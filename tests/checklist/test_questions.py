@@ -210,6 +210,7 @@ def test_10_paths_never_walked_are_told() -> None:
     found = ask(10)
     assert found.verdict == "warn"
     assert "Never failed and recovered" in found.evidence
+    assert "events.testing.settle()" in found.advice
 
 
 def test_an_empty_log_breaks_no_experiment() -> None:

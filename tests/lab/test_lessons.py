@@ -210,7 +210,15 @@ def test_a_pattern_is_found_by_event_time(learner: User, monkeypatch: pytest.Mon
         "in the window", "in the window", "in the window", "outside of the window",
         "too late, its window is closed",
     ]  # fmt: skip
+    told = [row.what for row in evidence.rows if row.what.startswith("order")]
+    assert told == [f"order {number}" for number in by_event_time()]
+    assert told != sorted(told, key=lambda what: int(what.split()[1]))
     assert value(evidence, "FraudSuspected")[0] == "3 orders"
+
+
+def by_event_time() -> list[int]:
+    failed = Event.objects.filter(type="PaymentProcessed").order_by("occurred_at")
+    return [event.data["order_id"] for event in failed]
 
 
 def test_calls_fail_with_whom_they_call(learner: User, monkeypatch: pytest.MonkeyPatch) -> None:

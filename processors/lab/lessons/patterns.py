@@ -28,7 +28,7 @@ def _start(user: Any, run: LabRun) -> dict[str, Any]:
 def _evidence(run: LabRun) -> Evidence:
     traces = [UUID(trace) for trace in run.facts["traces"]]
     events = Event.objects.filter(correlation_id__in=traces)
-    failed = list(events.filter(type="PaymentProcessed").order_by("position"))
+    failed = list(events.filter(type="PaymentProcessed").order_by("occurred_at", "position"))
     suspicion = events.filter(type="FraudSuspected").first()
     named = suspicion.data["order_ids"] if suspicion else []
     newest = max((event.occurred_at for event in failed), default=None)
