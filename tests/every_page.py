@@ -1,21 +1,22 @@
 """Every page of the site, with every filter: for tests of all of them and for measuring.
 
-A page that is added to the addresses of the site has to be added here: ``missing()`` names it.
+Addresses come from the URLconf (:mod:`tests.addresses`); here are what goes into them and which
+filters they have. A page that is added to the site has to be added here: ``missing()`` names it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib.auth.models import User
 from django.test import Client
-from django.urls import URLPattern, URLResolver, get_resolver
 
 from events.models import Delivery, DeliveryState, Event
 from events.states import PARKED, RUNNING
+from tests.addresses import addresses
 
 _ACTIONS = {
     "events:save_view", "events:delete_view", "events:pause", "events:resume", "events:resolve",
@@ -38,54 +39,26 @@ PAGES = {
 STATES = (*DeliveryState.values, PARKED, RUNNING)
 
 
-def pages() -> dict[str, list[str]]:
-    """Addresses by the name of their pattern; the log must not be empty."""
-    newest = Event.objects.latest("position")
-    dead = Delivery.objects.filter(state=DeliveryState.DEAD).order_by("-id").first()
-    letters = [f"/dead-letters/{dead.pk}/", f"/dead-letters/?selected={dead.pk}"] if dead else []
-    trace = f"/traces/{newest.correlation_id}/"
+def pages(
+    event: Event | None = None, values: Mapping[str, object] | None = None
+) -> dict[str, list[str]]:
+    """Addresses by the name of their pattern, the plain one and one with a choice first.
+
+    They are about ``event``, without one about the newest; ``values`` go into placeholders.
+    """
+    event = event or Event.objects.latest("position")
+    filters, place = _filters(event), values or _values(event)
     return {
-        "events:timeline": [f"/timeline/{query}" for query in _timeline(newest)],
-        "events:log": [f"/events/{query}" for query in _log(newest)],
-        "events:event": [f"/events/{newest.position}/"],
-        "events:traces": ["/traces/", f"/traces/?before={newest.position // 2 + 1}"],
-        "events:trace": [trace, f"{trace}?view=graph", f"{trace}?view=sequence"],
-        "events:compare_traces": [f"/traces/compare/?a={newest.correlation_id}"],
-        "events:mermaid": [f"{trace}mermaid/"],
-        "events:export_trace": [f"{trace}export/"],
-        "events:streams": ["/streams/", f"/streams/?stream={newest.stream}"],
-        "events:stream": [f"/streams/{newest.stream}/"],
-        "events:catalog": ["/catalog/"],
-        "events:event_type": [f"/catalog/{newest.type}/"],
-        "events:flow": ["/flow/", "/flow/?models=1", "/flow/?node=processor:payment"],
-        "events:flow_past": ["/flow/past/"],
-        "events:hops": ["/flow/past/hops/"],
-        "events:alerts": ["/alerts/"],
-        "events:redeliver": ["/replay/redeliver/"],
-        "events:search": [f"/search/?q={word}" for word in _words(newest)],
-        "events:processors": ["/processors/", "/processors/?pause=payment"],
-        "events:dead_letters": ["/dead-letters/"],
-        "events:letter": letters,
-        "events:audit": ["/audit/", "/audit/?who=operator"],
-        "events:audit_export": ["/audit/export/"],
-        "events:replay": ["/replay/"],
-        "events:design_review": ["/design-review/"],
-        "events:account": ["/account/"],
-        "lab:lab": ["/lab/"],
-        "lab:glossary": ["/lab/glossary/"],
-        "lab:class": ["/lab/class/"],
-        "lab:faults": ["/lab/faults/"],
-        "lab:quiz": ["/lab/quiz/"],
-        "lab:handout": ["/lab/handout/"],
-        "lab:lesson": ["/lab/lessons/ordering/"],
-        "shop:shop": ["/shop/"],
-        "shop:outbox": ["/shop/outbox/"],
+        one.name: [one.path(place) + query for query in filters.get(one.name, [""])]
+        for one in addresses()
+        if one.name in PAGES
     }
 
 
 def missing() -> set[str]:
     """Names of patterns that answer GET and are neither in ``PAGES`` nor known as actions."""
-    return set(_names(get_resolver())) - PAGES - _ACTIONS
+    names = {one.name for one in addresses() if not one.pattern.startswith(("admin/", "api/"))}
+    return names - PAGES - _ACTIONS
 
 
 def administrator() -> Client:
@@ -96,21 +69,44 @@ def administrator() -> Client:
     return client
 
 
-def _names(found: URLResolver, before: str = "", space: str = "") -> Iterator[str]:
-    for one in found.url_patterns:
-        path = before + str(one.pattern)
-        if isinstance(one, URLPattern):
-            yield f"{space}{one.name}"
-        elif not path.startswith(("admin/", "api/")):
-            yield from _names(one, path, f"{one.namespace}:" if one.namespace else space)
+def _values(event: Event) -> dict[str, object]:
+    letter = _letter()
+    return {
+        "position": event.position, "correlation_id": event.correlation_id, "name": event.type,
+        "stream": event.stream, "number": letter.pk if letter else 0, "lesson": "ordering",
+    }  # fmt: skip
 
 
-def _timeline(newest: Event) -> list[str]:
-    past = _text(newest.recorded_at - timedelta(hours=1))
+def _filters(event: Event) -> dict[str, list[str]]:
+    letter = _letter()
+    letters = [f"?selected={letter.pk}"] if letter else []
+    return {
+        "events:timeline": _timeline(event),
+        "events:log": _log(event),
+        "events:traces": ["", f"?before={event.position // 2 + 1}"],
+        "events:trace": ["", "?view=graph", "?view=sequence"],
+        "events:compare_traces": [f"?a={event.correlation_id}"],
+        "events:streams": ["", _query(stream=event.stream)],
+        "events:flow": ["", "?node=processor:payment", "?models=1"],
+        "events:search": [_query(q=word) for word in _words(event)],
+        "events:processors": ["", "?pause=payment"],
+        "events:dead_letters": ["", *letters, "?by=stream"],
+        "events:letter": [""] if letter else [],
+        "events:audit": ["", "?who=operator"],
+    }
+
+
+def _letter() -> Delivery | None:
+    return Delivery.objects.filter(state=DeliveryState.DEAD).order_by("-id").first()
+
+
+def _timeline(event: Event) -> list[str]:
+    past = _text(event.recorded_at - timedelta(hours=1))
     windows = [f"?window={seconds}" for seconds in (15, 60, 300, 900, 3600)]
     return [
-        "", *windows, "?lanes=all", f"?window=60&selected={newest.position}",
-        f"?window=60&until={past}", f"?window=3600&until={past}", f"?window=60&type={newest.type}",
+        "", f"?window=60&selected={event.position}", *windows, "?lanes=all",
+        f"?window=60&until={past}", f"?window=3600&until={past}",
+        _query(window=60, type=event.type),
     ]  # fmt: skip
 
 
@@ -132,14 +128,18 @@ def _log(newest: Event) -> list[str]:
         *({"state": state, "processor": "payment"} for state in STATES),
         {"state": "dead", "type": newest.type}, {"state": "done", "producer": newest.producer},
     ]  # fmt: skip
-    return ["", f"?selected={newest.position}", *(f"?{urlencode(one)}" for one in filters)]
+    return ["", f"?selected={newest.position}", *(_query(**one) for one in filters)]
 
 
 def _words(newest: Event) -> list[str]:
     return [
         "order", str(newest.id), str(newest.correlation_id), newest.stream, str(newest.position),
-        newest.id.hex[-7:], newest.type, "nothing+at+all",
+        newest.id.hex[-7:], newest.type, "nothing at all",
     ]  # fmt: skip
+
+
+def _query(**asked: object) -> str:
+    return f"?{urlencode(asked)}"
 
 
 def _text(moment: datetime) -> str:

@@ -84,10 +84,12 @@ class Site:
 
     def manage(self, *arguments: str) -> str:
         """Run ``manage.py`` in its environment and return what it printed."""
-        return subprocess.run(
+        done = subprocess.run(
             [sys.executable, "manage.py", *arguments], cwd=_ROOT, env=self.environment,
-            check=True, capture_output=True, text=True,
-        ).stdout  # fmt: skip
+            check=False, capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr[-3000:]
+        return done.stdout
 
     def token(self, user: str) -> str:
         """A bearer token of ``user``."""
