@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Any
 
 from pydantic_core import to_jsonable_python
@@ -86,7 +87,8 @@ class Step:
 class History:
     """Steps of a stream around event ``at``; ``head`` is how many events it has in all.
 
-    ``typed`` says whether the state is the app's own.
+    ``typed`` says whether the state is the app's own, ``archived`` whether the events that it is
+    to be folded from are no longer all in the log.
     """
 
     stream: str
@@ -94,6 +96,7 @@ class History:
     at: int
     typed: bool
     steps: tuple[Step, ...]
+    archived: bool = False
 
     def step(self, sequence: int) -> Step | None:
         """The step of this event, if it is among those shown."""
@@ -106,8 +109,7 @@ _folds: dict[str, Fold] = {}
 def register(prefix: str, start: Any, evolve: Evolve) -> None:
     """Fold streams whose name begins with ``prefix`` with ``evolve``, beginning at ``start``.
 
-    The state is a dataclass, a pydantic model or a mapping. It is shown to whoever may see the log,
-    so personal values do not belong into it.
+    The state is a dataclass, a pydantic model or a mapping. ``evolve`` gets masked events.
     """
     _folds[prefix] = Fold(start, evolve)
 
@@ -120,8 +122,9 @@ def fold_of(stream: str) -> Fold | None:
 def history_of(stream: str, at: int | None = None) -> History | None:
     """The events of a stream around ``at`` (the newest by default) with the states they made.
 
-    None if there is no such stream. Of a stream that is longer than ``LONGEST`` the states begin
-    with an event in the middle, and what came before is left out of them.
+    None if there is no such stream. Of a stream that is longer than ``LONGEST``, or whose beginning
+    is archived, the states begin with an event in the middle, and what came before is left out of
+    them. There are no steps if all of these events are archived.
     """
     # PostgreSQL takes no NUL, not even to look for.
     named = Stream.objects.filter(name=stream.replace("\x00", " "))
@@ -131,13 +134,14 @@ def history_of(stream: str, at: int | None = None) -> History | None:
     chosen = min(max(1, at or head), head)
     first = max(1, min(chosen - WINDOW // 2, head - WINDOW + 1))
     last = min(head, first + WINDOW - 1)
-    fold = fold_of(stream)
+    fold, after = fold_of(stream), max(0, last - LONGEST)
+    events = _events(stream, after, last)
+    oldest = list(islice(events, 1))
     steps = tuple(
-        step
-        for step in _steps(fold, _events(stream, max(0, last - LONGEST), last))
-        if step.event.sequence >= first
+        step for step in _steps(fold, chain(oldest, events)) if step.event.sequence >= first
     )
-    return History(stream, head, chosen, fold is not None, steps)
+    archived = not oldest or oldest[0].sequence > after + 1
+    return History(stream, head, chosen, fold is not None, steps, archived)
 
 
 def difference(before: State, after: State) -> list[tuple[str, str, str]]:

@@ -50,7 +50,7 @@ def find_by_position(user: Any, query: str) -> Iterator[Hit]:
 def find_streams(user: Any, query: str) -> Iterator[Hit]:
     """The stream of this name."""
     for stream in Stream.objects.filter(name=query):
-        url = f"{reverse('events:log')}?{urlencode({'stream': stream.name})}"
+        url = reverse("events:stream", args=[stream.name])
         count = f"{stream.head:,} event{'' if stream.head == 1 else 's'}"
         yield Hit(stream.name, url, count, "log")
 

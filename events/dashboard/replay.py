@@ -17,7 +17,7 @@ from events.access import can
 from events.dashboard.as_of import number_of, position_of
 from events.dashboard.page import requires
 from events.errors import EventsError, ReplayRefused, UnknownProcessor
-from events.models import ReplayRun
+from events.models import Archive, ReplayRun
 from events.registry import Processor
 from events.replay import runs as all_runs
 from events.replay.moments import tables
@@ -28,6 +28,7 @@ KINDS = (ReplayRun.Kind.VERIFY.value, ReplayRun.Kind.REBUILD.value)
 AS_OF = ReplayRun.Kind.PREVIEW.value
 _LONGEST_REASON = 300
 _LISTED = 30
+_ARCHIVES = 3  # files named
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,11 @@ def contents(number: int | None = None, beside: int | None = None) -> dict[str, 
     if shown is None and number is not None:
         shown = ReplayRun.objects.get(pk=number)
     models = [Model(p, _verdict_of(p.name, listed)) for p in replayable([])]
-    return {"models": models, "runs": listed, "run": shown, **_moments(shown, beside, listed)}
+    archives = list(Archive.objects.order_by("-id")[:_ARCHIVES])
+    return {
+        "models": models, "runs": listed, "run": shown, "archives": archives,
+        **_moments(shown, beside, listed),
+    }  # fmt: skip
 
 
 def _moments(run: ReplayRun | None, beside: int | None, listed: list[ReplayRun]) -> dict[str, Any]:

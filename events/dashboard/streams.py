@@ -15,7 +15,7 @@ from events.dashboard.belongings import belongings_of
 from events.dashboard.page import requires
 from events.dashboard.records import record_of
 from events.history import LONGEST, History, Step, difference, history_of
-from events.models import Event
+from events.models import ArchivedStream, Event, Stream
 
 _LATELY = 12  # streams offered where none was asked for
 _LOOKED_AT = 500  # of the newest events
@@ -70,6 +70,9 @@ def travel(request: HttpRequest, stream: str) -> HttpResponse:
     found = history_of(stream, _number(request, "at"))
     if found is None:
         raise Http404(f"There is no stream {stream!r}.")
+    if not found.steps:
+        context = {"history": found, "archived": _archived(stream)}
+        return render(request, "events/streams/archived.html", context)
     context = {"history": found, "selected": found.step(found.at), **_compared(request, found)}
     if getattr(request, "htmx", None):
         return render(request, "events/streams/_compare.html", context)
@@ -78,7 +81,13 @@ def travel(request: HttpRequest, stream: str) -> HttpResponse:
 
 def history_exists(name: str) -> bool:
     """Whether the log has a stream of this name."""
-    return Event.objects.filter(stream=name, sequence=1).exists()
+    return Stream.objects.filter(name=name).exists()
+
+
+def _archived(stream: str) -> list[ArchivedStream]:
+    """Where what is archived of the stream is, the newest file last."""
+    tombstones = ArchivedStream.objects.filter(stream=stream).select_related("archive")
+    return list(tombstones.order_by("upto"))
 
 
 def _around(found: History) -> dict[str, Any]:
@@ -88,6 +97,7 @@ def _around(found: History) -> dict[str, Any]:
         "marks": _marks(found),
         "labelled": len(found.steps) <= _LABELLED,
         "belongings": belongings_of(found.stream, newest.state),
+        "archived": _archived(found.stream) if found.archived else [],
         "longest": LONGEST if found.steps[0].event.sequence > LONGEST else 0,
         "before": f"?{urlencode({'at': max(1, found.steps[0].event.sequence - 1)})}",
         "last": newest.event.sequence,

@@ -43,7 +43,7 @@ def test_the_end_of_an_id_is_enough(viewer: Client, log: list[Event]) -> None:
 def test_a_position_a_stream_and_a_type(viewer: Client, log: list[Event]) -> None:
     position = log[0].position
     assert asked(viewer, f"#{position}").url == f"/events/{position}/"
-    assert asked(viewer, "probe-2").url == "/events/?stream=probe-2"
+    assert asked(viewer, "probe-2").url == "/streams/probe-2/"
     assert asked(viewer, "Probed").url == "/catalog/Probed/"
     copied(log[0], type="Forgotten", position=None)
     assert asked(viewer, "Forgotten").url == "/catalog/Forgotten/"

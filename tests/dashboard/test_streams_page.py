@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from events import publish
+from events.archiving import archive
 from events.models import ReplayRun
 from events.replay import runs
 from events.testing import settle
@@ -95,3 +98,21 @@ def test_a_long_stream_takes_no_more_queries(
     page = text(viewer, "/streams/probe-2/?at=150")
     assert "Earlier events" in page
     assert "Later events" in page
+
+
+def test_what_is_archived_is_said_to_be_so(viewer: Client, tmp_path: Path) -> None:
+    publish(Probed(n=1), Probed(n=2), stream="probe-1")
+    settle()
+    archive(["probe-1"], tmp_path / "old.jsonl", by="ada")
+    for address in ("/streams/probe-1/", "/streams/probe-1/?at=1&with=2", "/search/?q=probe-1"):
+        answer = viewer.get(address, follow=True)
+        assert answer.status_code == 200
+        assert "Archived: events up to 2, in file" in answer.text
+        assert str(tmp_path / "old.jsonl") in answer.text
+        assert "What came after" not in answer.text
+    publish(Echoed(n=7, by="me"), stream="probe-1")
+    page = text(viewer, "/streams/probe-1/")
+    assert "The state begins with what came after" in page
+    assert "As of event <span data-at>3</span> of 3" in page
+    assert "old.jsonl" in text(viewer, "/replay/")
+    assert "Projections of Probed can't be replayed here" in text(viewer, "/replay/")
