@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from email import message_from_bytes
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
@@ -16,6 +17,7 @@ from events import dead_letters, pause, publish, read_stream
 from events.alerts import rules, tell, watch
 from events.models import AlertRule, AuditEntry, Delivery
 from events.testing import settle
+from tests.probe import processors
 from tests.probe.events import Probed
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -190,3 +192,26 @@ def test_two_rules_cannot_have_one_name() -> None:
     rule()
     with pytest.raises(rules.RuleRefused, match="already"):
         rule()
+
+
+def test_mail_of_a_hostile_failure_adds_no_header_and_stays_text(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The name of an exception, unlike that of a rule, is whatever a handler raised."""
+    said = "Boom\r\nBcc: eve@example.com\u2028\x0b<script>alert(1)</script>"
+    hostile = type(said, (Exception,), {})
+
+    def behave(event: object, delivery: object) -> None:
+        raise hostile("mended\r\nBcc: eve@example.com\r\n\r\n<img src=x onerror=alert(2)>")
+
+    monkeypatch.setattr(processors, "behave", behave)
+    rule(kind="growth", mail_to="ops@example.com")
+    publish(Probed(n=1), stream="held")
+    settle()
+    look()
+    assert Delivery.objects.get(processor="alert-mail").state == "done"
+    [sent] = mail.outbox
+    raw = message_from_bytes(sent.message().as_bytes())
+    assert (raw["To"], raw["Bcc"], sent.recipients()) == ("ops@example.com", None, sent.to)
+    assert raw.get_content_type() == "text/plain"
+    assert "<script>" in sent.body
