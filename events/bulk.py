@@ -26,7 +26,7 @@ GRADUATED = (1, 10, 100)
 UNDO_SECONDS = 8.0
 """How long a discard asked for on the page waits before it begins."""
 
-_CHUNK = 500
+_CHUNK = 1_000
 _BLINK = timedelta(milliseconds=100)
 _UNSETTLED = (DeliveryState.PENDING, DeliveryState.RETRYING)
 
@@ -71,13 +71,18 @@ def cancel(number: int, *, by: str) -> bool:
     return bool(cancelled)
 
 
-def advance_all(seconds: float = 0.7) -> None:
-    """Work on every bulk action that is not finished, for about so many seconds altogether."""
-    end = time.monotonic() + seconds
+def advance_all(seconds: float = 0.7) -> bool:
+    """Work on every bulk action that is not finished, for about so many seconds altogether.
+
+    Returns whether there was more to do at once when the time was over.
+    """
+    end, left = time.monotonic() + seconds, False
     due = BulkAction.objects.filter(state=BulkAction.State.RUNNING, begins_at__lte=_now())
     for number in due.order_by("id").values_list("id", flat=True):
-        while _advance(number) and time.monotonic() < end:
+        while (more := _advance(number)) and time.monotonic() < end:
             pass
+        left |= more
+    return left
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from events.sql import dialect
 logger = logging.getLogger("events")
 _HEARTBEAT = timedelta(seconds=5)
 _GONE = timedelta(minutes=10)
+_BREATH = 0.1  # seconds between ticks while a bulk action has more to do: others write too
 _PATIENCE = 3.0  # seconds: a bell may be de-bounced for two
 
 
@@ -90,19 +91,21 @@ class Sweeper(threading.Thread):
 
     def run(self) -> None:
         """Sweep until stopped."""
-        while not self._stopping.wait(conf().SWEEP_SECONDS):
-            self.tick()
+        busy = False
+        while not self._stopping.wait(_BREATH if busy else conf().SWEEP_SECONDS):
+            busy = self.tick()
         connection.close()
 
     def stop(self) -> None:
         """End after the current tick."""
         self._stopping.set()
 
-    def tick(self) -> None:
-        """One sweep and, now and then, a sign of life. Never raises."""
+    def tick(self) -> bool:
+        """One sweep and, now and then, a sign of life; whether to come back soon. Never raises."""
+        more = False
         try:
             sweep()
-            bulk.advance_all()
+            more = bulk.advance_all()
             watch.look()
             self._say_alive()
         except Exception as error:
@@ -112,6 +115,8 @@ class Sweeper(threading.Thread):
             else:
                 logger.exception("The sweep failed; it goes on in %s s.", conf().SWEEP_SECONDS)
             connection.close()
+            more = False
+        return more
 
     def _say_alive(self) -> None:
         from events.models import Worker
