@@ -45,6 +45,28 @@ def test_a_verification_is_watched_until_its_verdict(sign_in: SignIn, site: Site
     expect(run.locator("progress")).to_be_visible()
 
 
+def test_a_rebuild_is_watched_until_it_is_done_and_readers_go_on(
+    sign_in: SignIn, site: Site
+) -> None:
+    order = site.order()
+    eventually(lambda: site.status(order) == "confirmed", within=30)
+    page = sign_in("operator", "/replay/?rebuild=orders")
+    page.get_by_label("Why?").fill("to be sure")
+    page.get_by_role("button", name="Rebuild 1 projection").click()
+    run = page.locator("#replay-run")
+    expect(run).to_contain_text("to be sure")
+    page.evaluate("window.neverReloaded = true")
+    done = run.locator(".state.done")
+    read = []
+    eventually(lambda: read.append(site.status(order)) or done.count(), within=30)
+    assert set(read) == {"confirmed"}
+    expect(run).to_contain_text("identical")
+    progress = run.locator("progress")
+    assert progress.get_attribute("value") == progress.get_attribute("max") != "0"
+    assert page.evaluate("window.neverReloaded") is True
+    expect(page.locator("#replay-runs")).to_contain_text("rebuild")
+
+
 def test_a_past_minute_is_played(sign_in: SignIn, site: Site) -> None:
     site.order()
     page = sign_in("operator", "/flow/past/")
