@@ -21,6 +21,7 @@ MARKUP = (
 FORMULA = '=HYPERLINK("http://evil.example","x")'
 HUGE = MARKUP + "x" * 100_000
 DEEP = 200  # levels of JSON
+ORDER = 901  # beyond those of the demo's customers
 _SKIPPED = ("Lane", "PersonalKey", "Stream", "Checkout", "LabRun", "FraudWatch", "Event")
 
 
@@ -53,7 +54,7 @@ def values(made: dict[str, Any]) -> dict[str, Any]:
     """What to put into the placeholders of addresses, for the rows that :func:`fill` made."""
     event = made["event"]
     return {
-        "position": event.position, "correlation_id": event.correlation_id, "order_id": 1,
+        "position": event.position, "correlation_id": event.correlation_id, "order_id": ORDER,
         "number": 1, "fingerprint": "f", "name": "Probed", "lesson": "ripple",
         "id": made["user"].pk, "stream": "probe-1",
         "events:letter number": made["Delivery"].pk, "app_label": "events", "url": "none",
@@ -147,7 +148,7 @@ def _value(field: Any, text: str, made: dict[str, Any], correlation: UUID) -> An
         models.TextField: text,
         models.BooleanField: False,
     }
-    own = made["user"].pk if field.name == "user_id" else 1
+    own = {"user_id": made["user"].pk, "order_id": ORDER}.get(field.name, 1)
     return next((value for kind, value in kinds.items() if isinstance(field, kind)), own)
 
 
