@@ -52,7 +52,7 @@ UPDATE events_delivery SET state = 'dead', attempts = 5, fingerprint = 'group-' 
   finished_at = clock_timestamp() - random() * interval '2 days'
 WHERE processor = 'bench.noop'
 """
-_FIRST_ONES = """ AND event_id IN (SELECT position FROM events_event
+_FIRST_ONES = """ AND position IN (SELECT position FROM events_event
   WHERE stream LIKE 'letter-%%' AND sequence = 1)
 """.replace("%%", "%")
 _ATTEMPTS = """
