@@ -138,7 +138,7 @@ def append(
     counts = Counter(row.stream for row in rows)
     cursor.execute(_ADVANCE, [json.dumps(list(counts.items()))])
     before = {name: head - counts[name] for name, head in cursor.fetchall()}
-    cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = 'events_event'")
+    cursor.execute("SELECT seq FROM main.sqlite_sequence WHERE name = 'events_event'")
     found = cursor.fetchone()
     first = (found[0] if found else 0) + 1
     places = {
