@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.contenttypes.management import create_contenttypes
+from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.db.models.signals import post_migrate
 
@@ -17,6 +18,7 @@ def spare_the_work() -> None:
     """
     post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
     post_migrate.disconnect(create_contenttypes)
+    post_migrate.connect(_forget_content_types)
     if connection.vendor == "postgresql":
         flush = connection.ops.sql_flush
 
@@ -31,3 +33,8 @@ def _full(tables: list[str]) -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute(" UNION ALL ".join(looks))
         return [table for (table,) in cursor.fetchall()]
+
+
+def _forget_content_types(**_: Any) -> None:
+    # They are made when they are asked for, but those of before are gone.
+    ContentType.objects.clear_cache()

@@ -32,7 +32,7 @@ named("travel", (page) => {
       if (step.dataset.step === at) step.setAttribute("aria-current", "step");
       else step.removeAttribute("aria-current");
     }
-    page.querySelector("[data-at]").textContent = at;
+    for (const place of [...all("at"), ...all("beside")]) place.textContent = at;
     page.querySelector("[data-line]").setAttribute("x2", page.querySelector(`[data-mark="${at}"]`).dataset.x);
     range.setAttribute("aria-valuetext", `As of event ${at}, ${stepOf(at).dataset.type}`);
   };
@@ -43,7 +43,7 @@ named("travel", (page) => {
     paint(at);
     remember(at);
     stepOf(at).scrollIntoView({ block: "nearest" });
-    compare();
+    if (other()) compare(); // else a late answer would undo a choice made meanwhile
   };
 
   const slide = () => go(Number(range.value));

@@ -31,11 +31,12 @@ def settled(page: Page, site: Site) -> int:
 def test_pointing_at_an_event_shows_what_belongs_to_it(sign_in: SignIn, site: Site) -> None:
     page = sign_in("operator", "/timeline/")
     order = settled(page, site)
+    expect(page.locator(f'.ev[aria-label="NotificationSent order-{order}#5"]')).to_be_attached()
     page.get_by_role("button", name="Pause").click()
     mark = f'.ev[aria-label="OrderConfirmed order-{order}#4"]'
     page.mouse.move(*middle(page, f"{mark} use"))
     expect(page.locator(".lanesvg.pointing .pointed path").first).to_be_attached()
-    assert page.locator(".ev.kin").count() >= 4
+    assert page.locator(".ev.kin").count() >= 5
     page.mouse.move(700, 10)
     expect(page.locator(".lanesvg.pointing")).to_have_count(0)
 
