@@ -18,6 +18,7 @@ from events.models import Archive, ArchivedStream, AuditEntry, Delivery, Event
 from events.replay import runs
 from events.testing import settle
 from events.verification import verify
+from tests.accounts import person
 from tests.probe.events import Echoed, Probed
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -52,6 +53,7 @@ def test_closed_streams_go_whole_and_the_log_stays_sound(tmp_path: Path) -> None
     assert closed_streams(later()) == ["closed-1", "closed-2"]
     assert closed_streams(later(), prefix="closed-2") == ["closed-2"]
     told, file = io.StringIO(), tmp_path / "archive.jsonl"
+    person("admin", "ada")
     arguments = {"older_than": -1, "stdout": told, "by": "ada", "reason": "old"}
     call_command("archive", dry_run=True, **arguments)
     assert read_log() == before

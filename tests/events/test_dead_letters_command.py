@@ -12,6 +12,7 @@ from django.core.management import CommandError, call_command
 from events import dead_letters, publish
 from events.models import AuditEntry, BulkAction, Delivery
 from events.testing import settle
+from tests.accounts import person
 from tests.probe import processors
 from tests.probe.events import Probed
 
@@ -67,12 +68,13 @@ def test_a_retry_after_mending_leaves_one_entry(
     dead: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(processors, "behave", lambda event, delivery: None)
-    done = as_json("retry", "--processor", "probe.atomic", "--as", "olga", "--reason", "mended")
+    person("operator")
+    done = as_json("retry", "--processor", "probe.atomic", "--as", "operator", "--reason", "mended")
     assert (done["state"], done["asked"], done["total"]) == ("finished", 4, 4)
     settle()
     assert set(Delivery.objects.values_list("state", flat=True)) == {"done"}
     entry = AuditEntry.objects.get()
-    assert (entry.who, entry.count, entry.reason) == ("olga", 4, "mended")
+    assert (entry.who, entry.count, entry.reason) == ("operator", 4, "mended")
 
 
 def test_chosen_letters_are_discarded_with_a_reason(dead: list[int]) -> None:
@@ -98,3 +100,15 @@ def test_what_names_nothing_does_not_mean_everything(
     with pytest.raises(CommandError):
         command("retry", *arguments)
     assert number_dead() == 4
+
+
+@pytest.mark.parametrize(
+    ("account", "told"), [("viewer", "you need the role"), ("eve", "no account")]
+)
+def test_an_account_acts_with_its_own_permissions(dead: list[int], account: str, told: str) -> None:
+    person("viewer")
+    with pytest.raises(CommandError, match=told):
+        command("retry", "--all", "--as", account)
+    assert dead_letters.dead().count() == len(dead)
+    refused = AuditEntry.objects.filter(who="viewer", action="resolve_dead_letters", allowed=False)
+    assert refused.count() == (account == "viewer")

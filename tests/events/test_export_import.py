@@ -253,6 +253,7 @@ def test_memory_stays_flat(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_commands(tmp_path: Path) -> None:
     a_trace()
     out, file, before = io.StringIO(), tmp_path / "log.jsonl", log()
+    person("admin", "ada")
     call_command("export", stdout=out, stderr=io.StringIO(), by="ada")
     file.write_text(out.getvalue(), encoding="utf-8")
     with pytest.raises(CommandError, match="needs a --reason"):

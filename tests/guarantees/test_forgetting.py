@@ -71,6 +71,7 @@ def test_who_is_forgotten_is_erased_everywhere_and_replays_agree() -> None:
     settle()
     before = list(Event.objects.values())
     told = io.StringIO()
+    person("admin", "dpo")
     call_command("forget", "7", reason="asked for it", by="dpo", stdout=told)
     assert "destroyed the key of subject 7" in told.getvalue()
     assert "probe.contacts: by its eraser, 1 rows" in told.getvalue()

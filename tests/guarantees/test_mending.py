@@ -49,6 +49,7 @@ def admin(letters: list[int]) -> None:
 
 
 def command(letters: list[int]) -> None:
+    person("operator")
     call_command(
         "dead_letters", "retry", *map(str, letters), "--as", "operator", "--reason", "mended",
         stdout=io.StringIO(),

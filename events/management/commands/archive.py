@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from events.archiving import MOST_STREAMS, archive, closed_streams
 from events.errors import EventsError
+from events.management import acting
 
 
 class Command(BaseCommand):
@@ -29,7 +29,7 @@ class Command(BaseCommand):
         parser.add_argument("--limit", type=int, default=MOST_STREAMS, help="streams at most")
         parser.add_argument("--dry-run", action="store_true", help="say how many, do nothing")
         parser.add_argument("--reason", default="", help="for the audit")
-        parser.add_argument("--as", dest="by", default="", help="who, for the audit (you)")
+        acting.add_argument(parser)
 
     def handle(self, *, to: Path | None, **options: Any) -> None:
         """Run the command."""
@@ -40,7 +40,7 @@ class Command(BaseCommand):
             return
         if to is None:
             raise CommandError("Say where --to write the file.")
-        by = options["by"] or getpass.getuser()
+        by = acting.acting(options["by"], "keep_log")
         try:
             row = archive(streams, to, by=by, reason=options["reason"])
         except (EventsError, OSError) as error:

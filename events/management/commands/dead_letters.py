@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 from typing import Any
 
@@ -12,6 +11,7 @@ from events import bulk
 from events.api.letter_schemas import BulkOut, GroupOut, LetterDetail, LetterOut
 from events.dead_letter_groups import BY, groups
 from events.dead_letters import NAMES, Criteria
+from events.management import acting
 from events.models import BulkAction
 
 
@@ -37,7 +37,7 @@ class Command(BaseCommand):
             verb.add_argument("numbers", type=int, nargs="*", help="these letters only")
             verb.add_argument("--all", action="store_true", help="needed without any filter")
             verb.add_argument("--reason", default="", required=verb is discarded)
-            verb.add_argument("--as", dest="by", default="", help="who, for the audit (you)")
+            acting.add_argument(verb)
             verb.add_argument("--dry-run", action="store_true", help="say how many, do nothing")
         for verb in (listed, retried, discarded):
             for name in NAMES:
@@ -99,7 +99,7 @@ class Command(BaseCommand):
             self._say(options, {"would": verb, "count": count}, [f"would {verb} {count:,}"])
             return
         row = bulk.ask(
-            verb, criteria, by=options["by"] or getpass.getuser(), reason=reason,
+            verb, criteria, by=acting.acting(options["by"], "resolve_dead_letters"), reason=reason,
             graduated=options.get("graduated", False), per_second=options.get("per_second"),
         )  # fmt: skip
         self._work(row)

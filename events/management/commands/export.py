@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -12,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from events import audit
 from events.errors import EventsError
 from events.exporting import Chosen, as_masked, as_revealed, as_stored, export
+from events.management import acting
 
 
 class Command(BaseCommand):
@@ -32,7 +32,7 @@ class Command(BaseCommand):
         how.add_argument("--masked", action="store_true", help="mask personal values")
         how.add_argument("--reveal", action="store_true", help="in plain text; needs --reason")
         parser.add_argument("--reason", default="", help="for the audit")
-        parser.add_argument("--as", dest="by", default="", help="who, for the audit (you)")
+        acting.add_argument(parser)
 
     def handle(self, **options: Any) -> None:
         """Run the command."""
@@ -44,7 +44,7 @@ class Command(BaseCommand):
         line = as_revealed if options["reveal"] else as_masked if options["masked"] else as_stored
         action = "export revealed" if options["reveal"] else "export"
         target = options["stream"] or str(options["correlation"] or "log")
-        by = options["by"] or getpass.getuser()
+        by = acting.acting(options["by"], "keep_log")
         audit.record(action, by=by, target=target, reason=options["reason"])
         count = 0
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -11,6 +10,7 @@ from django.db import transaction
 from events import audit, subject_keys
 from events.errors import EventsError
 from events.forgetting import Forgotten, forget, preview
+from events.management import acting
 
 
 class Command(BaseCommand):
@@ -25,7 +25,7 @@ class Command(BaseCommand):
         """Declare the arguments."""
         parser.add_argument("subject", nargs="?", help="as in the events, for instance a user id")
         parser.add_argument("--reason", default="", help="for the audit")
-        parser.add_argument("--as", dest="by", default="", help="who, for the audit (you)")
+        acting.add_argument(parser)
         parser.add_argument("--dry-run", action="store_true", help="say what would be done")
         parser.add_argument(
             "--rewrap", action="store_true",
@@ -34,7 +34,7 @@ class Command(BaseCommand):
 
     def handle(self, *, subject: str | None, **options: Any) -> None:
         """Run the command."""
-        by = options["by"] or getpass.getuser()
+        by = acting.acting(options["by"], "keep_log")
         if bool(subject) == options["rewrap"]:
             raise CommandError("Say whom to forget, or --rewrap.")
         try:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import getpass
 import sys
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -15,6 +14,7 @@ from django.db import transaction
 from events import audit
 from events.errors import EventsError
 from events.importing import import_events
+from events.management import acting
 
 
 class Command(BaseCommand):
@@ -31,17 +31,18 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="check, write nothing")
         parser.add_argument("--deliver", action="store_true", help="to all that subscribe")
         parser.add_argument("--reason", default="", help="for the audit")
-        parser.add_argument("--as", dest="by", default="", help="who, for the audit (you)")
+        acting.add_argument(parser)
 
     def handle(self, *, file: str, dry_run: bool, deliver: bool, **options: Any) -> None:
         """Run the command."""
+        by = acting.acting(options["by"], "keep_log")
         try:
             with _opened(file) as lines, transaction.atomic():
                 report = import_events(lines, deliver=deliver, dry_run=dry_run)
                 if not dry_run:
                     audit.record(
-                        "import", by=options["by"] or getpass.getuser(), target=Path(file).name,
-                        count=report.written, reason=options["reason"],
+                        "import", by=by, target=Path(file).name, count=report.written,
+                        reason=options["reason"],
                     )  # fmt: skip
         except (EventsError, OSError, UnicodeDecodeError) as error:
             raise CommandError(f"Nothing was written.\n{error}") from error

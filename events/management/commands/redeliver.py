@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
 from typing import Any
 from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from events.errors import EventsError
+from events.management import acting
 from events.redelivery import Choice, dry_run, redeliver
 
 
@@ -29,6 +29,7 @@ class Command(BaseCommand):
         parser.add_argument("--after", type=int, metavar="POSITION")
         parser.add_argument("--upto", type=int, metavar="POSITION")
         parser.add_argument("--reason", default="", help="why, for the list of runs")
+        acting.add_argument(parser)
         parser.add_argument("--yes", action="store_true", help="do it")
 
     def handle(self, *, processor: str, yes: bool, **options: Any) -> None:
@@ -37,9 +38,10 @@ class Command(BaseCommand):
             tuple(options["position"]), options["correlation"], options["type"],
             options["after"], options["upto"],
         )  # fmt: skip
+        by = acting.acting(options["by"], "redeliver")
         try:
             if yes:
-                run = redeliver(processor, choice, by=getpass.getuser(), reason=options["reason"])
+                run = redeliver(processor, choice, by=by, reason=options["reason"])
                 self.stdout.write(f"Run {run.pk}: {run.total:,} deliveries are due again.")
                 return
             counts = dry_run(processor, choice)

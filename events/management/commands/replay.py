@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import getpass
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from events.errors import EventsError
+from events.management import acting
 from events.models import ReplayRun
 from events.replay import runs
 from events.replay.differences import Difference
@@ -33,18 +33,19 @@ class Command(BaseCommand):
         what.add_argument("--rebuild", action="store_true", help="make the live tables equal")
         what.add_argument("--dry-run", action="store_true", help="say what would be read")
         parser.add_argument("--reason", default="", help="why, for the list of runs")
+        acting.add_argument(parser)
 
     def handle(self, *, names: list[str], **options: Any) -> None:
         """Run the command."""
+        by = acting.acting(options["by"], "run_replay")
         kind = "verify" if options["verify"] else "rebuild" if options["rebuild"] else "preview"
         try:
             if options["dry_run"]:
                 self._dry_run(names, options["to"])
                 return
             asked = runs.request(
-                kind, names, by=getpass.getuser(), reason=options["reason"],
-                to_position=options["to"],
-            )  # fmt: skip
+                kind, names, by=by, reason=options["reason"], to_position=options["to"]
+            )
         except EventsError as error:
             raise CommandError(str(error)) from error
         run = runs.execute(asked.pk, self._follow)
