@@ -14,6 +14,9 @@ _CLASSES = ("08", "40", "53", "57")
 _NOT = ("57014",)
 _AT_ONCE = ("40001", "40P01")
 
+# What pages and the API tell people of a fault; what they had begun was rolled back.
+UNAVAILABLE = "The database is busy or away. Nothing was changed; try again in a moment."
+
 
 def is_fault(error: BaseException) -> bool:
     """Whether ``error`` is a fault of the database or the way to it, not of the handler."""

@@ -79,8 +79,7 @@ def _handle_faults(api: NinjaAPI, answer: Callable[..., HttpResponse]) -> None:
     def unavailable(request: HttpRequest, error: DatabaseError) -> HttpResponse:
         if not infrastructure.is_fault(error):
             raise error
-        detail = "The database is busy or away. Nothing was changed; try again in a moment."
-        return answer(request, 503, detail)
+        return answer(request, 503, infrastructure.UNAVAILABLE)
 
 
 def _field(location: Any) -> str:

@@ -10,7 +10,6 @@ from django.shortcuts import render
 from events import infrastructure
 
 _RETRY_SECONDS = 5
-_SENTENCE = "The database is busy or away. Nothing was changed; try again in a moment."
 
 
 class UnavailableMiddleware:
@@ -30,6 +29,6 @@ class UnavailableMiddleware:
         """The page for a fault of the database; all else is somebody else's."""
         if not infrastructure.is_fault(error):
             return None
-        answer = render(request, "503.html", {"sentence": _SENTENCE}, status=503)
+        answer = render(request, "503.html", {"sentence": infrastructure.UNAVAILABLE}, status=503)
         answer.headers["Retry-After"] = str(_RETRY_SECONDS)
         return answer
