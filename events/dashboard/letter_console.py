@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar, cast
+from hashlib import sha256
+from typing import Any, TypeVar
 
+from django.core.cache import cache
 from django.db.models import Max
 from django.http import QueryDict
 
@@ -14,7 +16,7 @@ from events import bulk
 from events.dead_letter_groups import BY, MOST_GROUPS, Group, groups, resolved_lately, totals
 from events.dead_letters import NAMES, Criteria
 from events.held_back import HeldBack, behind, held_back
-from events.models import BulkAction
+from events.models import AuditEntry, BulkAction
 
 PAGE = 50
 MOST_IDS = 500
@@ -255,19 +257,19 @@ def _encoded(parameters: Mapping[str, Any]) -> str:
     return query.urlencode()
 
 
-_remembered: dict[Any, tuple[float, Any]] = {}
-
-
 def _kept(key: Any, read: Callable[[], T]) -> T:
-    """What ``read`` gives; if that was slow, what it gave some seconds ago at most."""
-    now = time.monotonic()
-    until, value = _remembered.get(key, (0.0, None))
-    if until > now:
-        return cast(T, value)
+    """What ``read`` gives; if that was slow, what it gave some seconds ago at most.
+
+    Never what it gave before the last action of anybody: who acted sees what became of it.
+    """
+    newest = AuditEntry.objects.aggregate(newest=Max("id"))["newest"]
+    name = "letters-" + sha256(repr((key, newest)).encode()).hexdigest()
+    known: tuple[T] | None = cache.get(name)
+    if known:
+        return known[0]
+    begun = time.monotonic()
     found = read()
-    took = time.monotonic() - now
+    took = time.monotonic() - begun
     if took > _SLOW:
-        if len(_remembered) > 50:
-            _remembered.clear()
-        _remembered[key] = (now + took + min(_MOST_KEPT, took * 40), found)
+        cache.set(name, (found,), took + min(_MOST_KEPT, took * 40))
     return found
