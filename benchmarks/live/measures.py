@@ -46,14 +46,17 @@ def pixel(bench: Bench) -> Numbers:
             bench.database.work("order_steadily", 50, seconds)
         shown.wait_for_timeout(500)
         painted = shown.evaluate("[...painted]")
-        lags = shown.evaluate("lags")
+        came = dict(shown.evaluate("[...came]"))
     recorded = bench.recorded()
-    times = [at - recorded[int(position)] * 1000 for position, at in painted]
-    times = times[len(times) // 8 :]  # the first second or two warms up
+    painted = painted[len(painted) // 8 :]  # the first second or two warms up
+    steps = [(recorded[int(one)] * 1000, *came[one], at) for one, at in painted if one in came]
+    times = [at - begun for begun, _, _, at in steps]
     return {
         "pixel_p50_ms": part(times, 0.5),
         "pixel_p99_ms": part(times, 0.99),
-        "pixel_on_the_way_p50_ms": part(lags, 0.5),  # from the feed to the page
+        "pixel_to_frame_p50_ms": part([sent - begun for begun, sent, _, _ in steps], 0.5),
+        "pixel_on_the_way_p50_ms": part([came - sent for _, sent, came, _ in steps], 0.5),
+        "pixel_to_paint_p50_ms": part([at - came for _, _, came, at in steps], 0.5),
         "pixel_rows": len(times),
     }
 

@@ -11,20 +11,23 @@ from playwright.sync_api import Page, sync_playwright
 
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 
-# A row counts as painted in the frame after the one it was inserted for.
+# A row counts as painted in the frame after the one it was inserted for, if it is in view then: the
+# list puts in what is below the fold once it is calm.
 _WATCH = """
 window.painted = new Map();
 window.cost = { swaps: 0, longest: 0, nodes: 0 };
 new PerformanceObserver((list) => {
   for (const task of list.getEntries()) cost.longest = Math.max(cost.longest, task.duration);
 }).observe({ type: "longtask" });
-window.lags = [];
+window.came = new Map(); // position -> when its frame was sent, and when it came
 window.WebSocket = class extends WebSocket {
   constructor(...all) {
     super(...all);
     this.addEventListener("message", ({ data }) => {
       const sent = typeof data === "string" && /"at": "([^"]+)"/.exec(data.slice(0, 200));
-      if (sent) lags.push(Date.now() - Date.parse(sent[1]));
+      const times = sent && [Date.parse(sent[1]), performance.timeOrigin + performance.now()];
+      for (const [, id] of sent ? data.matchAll(/id=."event-([0-9]+)/g) : [])
+        if (!came.has(id)) came.set(id, times);
     });
   }
 };
@@ -42,10 +45,14 @@ addEventListener("DOMContentLoaded", () => {
       for (const { id } of addedNodes) if (id?.startsWith("event-")) fresh.push(id.slice(6));
     if (!fresh.length) return;
     requestAnimationFrame(() => {
+      const inView = fresh.filter((id) => {
+        const place = document.getElementById(`event-${id}`)?.getBoundingClientRect();
+        return place && place.bottom > 0 && place.top < innerHeight;
+      });
       const channel = new MessageChannel();
       channel.port1.onmessage = () => {
         const at = performance.timeOrigin + performance.now();
-        for (const id of fresh) if (!painted.has(id)) painted.set(id, at);
+        for (const id of inView) if (!painted.has(id)) painted.set(id, at);
       };
       channel.port2.postMessage(0);
     });

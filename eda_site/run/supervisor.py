@@ -204,4 +204,4 @@ def worker_command(children: int) -> list[str]:
     quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     # It warns of running as root, which in a container is the rule; messages are JSON only.
     python = [sys.executable, "-W", "ignore:You're running the worker"]
-    return [*python, "-m", "celery", "--quiet", "-A", "eda_site", "worker", *options, *quiet]
+    return [*python, "-m", "eda_site.run.worker", *options, *quiet]

@@ -8,7 +8,7 @@ const SLACK = 24; // px from the top that still count as the top
 const FEW = 12; // rows at a time that are pointed out as new; more of them would be a blinking page
 const CALM = 1000; // ms since rows came last, before new ones are pointed out
 const ROW = 30; // px, the least that a row is high
-const REST = 120; // ms without new rows after which those below the fold are put in, too
+const REST = 400; // ms without new rows after which those below the fold are put in, too
 
 const position = (row) => Number(row.dataset.position);
 
@@ -18,7 +18,7 @@ named("newest", (list) => {
   const pill = document.getElementById(list.dataset.pill);
   const pause = document.querySelector('[data-behaviour~="pause"]');
   const held = new Map(); // id -> row
-  const below = new Map(); // id -> row that nobody can see yet: a flood does not have to draw it
+  const below = new Map(); // id -> row that nobody can see: a rush does not have to lay it out
   let resting = 0, came = 0;
 
   const paused = () => pause?.getAttribute("aria-pressed") === "true";
@@ -32,35 +32,42 @@ named("newest", (list) => {
     if (old) old.classList.remove("leaving");
     if (old) return old.lastElementChild.isEqualNode(row.lastElementChild) || old.lastElementChild.replaceWith(row.lastElementChild);
     if (isNew) row.classList.add("enter");
+    if (list.lastElementChild && position(list.lastElementChild) > position(row)) return list.append(row);
     let next = list.firstElementChild; // new rows belong to the top, or near it
     while (next && position(next) > position(row)) next = next.nextElementSibling;
     list.insertBefore(row, next);
-    htmx.process(row);
   };
 
-  /** Put in what fits into the view at once; the rest, newest first, as soon as it is calm. */
+  /** Put in what is in view at once; the rest, newest first, as soon as it is calm. */
   const add = (rows) => {
     if (!rows.length) return;
     const now = performance.now(), seen = Math.ceil(innerHeight / ROW) + 4;
     const isNews = rows.length <= FEW && now - came > CALM;
+    const isRush = now - came < REST;
     came = now;
-    rows.sort((a, b) => position(b) - position(a)).forEach((row, at) => {
+    for (const row of rows.sort((a, b) => position(b) - position(a))) {
+      const last = list.children[seen - 1];
       below.delete(row.id);
-      at < seen ? place(row, isNews) : below.set(row.id, row);
-    });
-    for (const id of [...below.keys()].slice(0, -most)) below.delete(id);
+      last && position(last) > position(row) ? below.set(row.id, row) : place(row, isNews);
+    }
+    while (isRush && list.children.length > seen) putAside(list.lastElementChild);
+    for (const row of [...below.values()].sort((a, b) => position(a) - position(b)).slice(0, -most)) below.delete(row.id);
+    htmx.process(list);
     clearTimeout(resting);
     if (below.size) resting = setTimeout(fill, REST);
   };
 
-  const fill = () => {
-    const rows = [...below.values()];
-    below.clear();
-    add(rows);
-    trim();
+  const putAside = (row) => {
+    row.remove();
+    below.set(row.id, row);
   };
 
-  const fillNow = () => { while (below.size) fill(); };
+  const fill = () => {
+    for (const row of [...below.values()].sort((a, b) => position(b) - position(a))) place(row, false);
+    below.clear();
+    htmx.process(list);
+    trim();
+  };
 
   const trim = () => {
     while (list.children.length > most) list.lastElementChild.remove();
@@ -125,13 +132,13 @@ named("newest", (list) => {
   };
 
   pill.addEventListener("click", show);
-  scroller.addEventListener("scroll", fillNow, { passive: true });
+  scroller.addEventListener("scroll", fill, { passive: true });
   document.addEventListener("htmx:before:swap", incoming);
   document.addEventListener("keydown", keys);
   return () => {
     clearTimeout(resting);
     pill.removeEventListener("click", show);
-    scroller.removeEventListener("scroll", fillNow);
+    scroller.removeEventListener("scroll", fill);
     document.removeEventListener("htmx:before:swap", incoming);
     document.removeEventListener("keydown", keys);
   };
