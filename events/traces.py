@@ -220,7 +220,7 @@ def build_trace(
     for row in deliveries:
         event = by_position[row.event_id]
         now = derived.get(row.pk) or Derived(row.state)
-        tries = tuple(_tries(row, failures.get(row.pk, []), now))
+        tries = tuple(tries_of(row, failures.get(row.pk, []), now))
         event.deliveries.append(DeliveryNode(row, event, now.state, now.worker, tries))
     for node in nodes.values():
         _hang(node, nodes)
@@ -235,7 +235,8 @@ def build_trace(
     return trace
 
 
-def _tries(row: Delivery, failures: list[Attempt], now: Derived) -> Iterator[Try]:
+def tries_of(row: Delivery, failures: Iterable[Attempt], now: Derived) -> Iterator[Try]:
+    """All tries at a delivery in order: those that failed, and the one that runs or succeeded."""
     for failure in failures:
         yield Try(failure.number, failure.started_at, failure.finished_at, failure)
     if now.state == RUNNING and now.running_since is not None:

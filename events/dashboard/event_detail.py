@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import json
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import OuterRef, Subquery
 
 from events.access import Decision, can
+from events.dashboard.chain import Step, chain_of
 from events.dashboard.records import Record, record_of
+from events.dashboard.waits import Tried, with_waits
 from events.masking import has_hidden, masked
 from events.models import Attempt, Delivery, DeliveryState, Event
 from events.reveal import ACTION as REVEAL
 from events.sealing import gone
 from events.states import Derived, derive
+from events.traces import tries_of
 
-_EFFECTS = 50
+_TRIES = 200  # failed attempts shown of all deliveries together
 _TOKEN = re.compile(r'("(?:\\.|[^"\\])*")(\s*:)?|(-?\d[\d.eE+-]*)|(true|false|null)')
 
 
@@ -34,12 +37,12 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryLine:
-    """One delivery: how long it waited and worked, and its last failure."""
+    """One delivery: how long it waited and worked, and its tries if one of them failed."""
 
     row: Delivery
     now: Derived
     event: Event
-    failure: Attempt | None
+    tries: list[Tried]
 
     @property
     def waited(self) -> float | None:
@@ -59,8 +62,7 @@ class EventDetail:
     """All that the drawer shows. ``revealed`` if its payload has no masks, ``hidden`` if it has."""
 
     event: Event
-    causes: list[Event]
-    effects: list[Event]
+    chain: list[Step]
     deliveries: list[DeliveryLine]
     record: Record
     data: str
@@ -69,6 +71,8 @@ class EventDetail:
     hidden: bool
     revealed: bool
     may_reveal: Decision
+    newer: int | None = None
+    older: int | None = None
 
     @property
     def envelope(self) -> str:
@@ -86,27 +90,18 @@ class EventDetail:
 
 
 def detail_of(event: Event, user: Any, revealed: Any = None) -> EventDetail:
-    """Read what belongs to ``event``; five queries at most.
+    """Read what belongs to ``event``, in a constant number of queries.
 
     The payload is masked, or is ``revealed`` if that is given.
     """
-    related = _related(event)
-    deliveries = list(Delivery.objects.filter(event_id=event.position).order_by("processor"))
-    for delivery in deliveries:
-        delivery.event = event
-    derived = derive(deliveries)
-    failures = {
-        failure.delivery_id: failure
-        for failure in Attempt.objects.filter(delivery__in=deliveries).defer("traceback")
-    }
+    deliveries = deliveries_of(event)
     erased = gone([event.data])
     shown = masked(event.type, event.data, erased) if revealed is None else revealed
     data = json.dumps(shown, indent=2, ensure_ascii=False)
     return EventDetail(
         event,
-        [row for row in related if row.position < event.position],
-        [row for row in related if row.position > event.position],
-        [DeliveryLine(d, derived[d.pk], event, failures.get(d.pk)) for d in deliveries],
+        chain_of(event, [line.row for line in deliveries]),
+        deliveries,
         record_of(event.stream),
         data,
         list(tokens(data)),
@@ -114,7 +109,31 @@ def detail_of(event: Event, user: Any, revealed: Any = None) -> EventDetail:
         revealed is None and has_hidden(event.type, event.data, erased),
         revealed is not None,
         can(user, REVEAL),
+        *_beside(event),
     )
+
+
+def deliveries_of(event: Event) -> list[DeliveryLine]:
+    """Its deliveries by processor, each with its tries."""
+    rows = list(Delivery.objects.filter(event_id=event.position).order_by("processor"))
+    for row in rows:
+        row.event = event
+    derived = derive(rows)
+    failures = defaultdict(list)
+    newest = Attempt.objects.filter(delivery__in=rows).defer("traceback").order_by("-id")
+    for failure in reversed(newest[:_TRIES]):
+        failures[failure.delivery_id].append(failure)
+    return [
+        DeliveryLine(
+            row,
+            derived[row.pk],
+            event,
+            with_waits(row, tries_of(row, failures[row.pk], derived[row.pk]))
+            if failures[row.pk]
+            else [],
+        )
+        for row in rows
+    ]
 
 
 def tokens(text: str) -> Iterator[Token]:
@@ -134,14 +153,13 @@ def tokens(text: str) -> Iterator[Token]:
         yield Token(text[end:])
 
 
-def _related(event: Event) -> list[Event]:
-    """Causes and direct effects, all of the same trace, by position."""
-    causes = [UUID(text) for text in event.metadata.get("also_caused_by", ())]
-    if event.causation_id is not None:
-        causes.append(event.causation_id)
-    wanted = Q(id__in=causes) | Q(causation_id=event.id)
-    rows = Event.objects.filter(wanted, correlation_id=event.correlation_id)
-    return list(rows.order_by("position")[:_EFFECTS])
+def _beside(event: Event) -> tuple[int | None, int | None]:
+    """Positions of the next newer and the next older event of the log."""
+    others = Event.objects.values("position")
+    newer = others.filter(position__gt=OuterRef("position")).order_by("position")[:1]
+    older = others.filter(position__lt=OuterRef("position")).order_by("-position")[:1]
+    row = Event.objects.filter(position=event.position)
+    return row.values_list(Subquery(newer), Subquery(older)).first() or (None, None)
 
 
 def _seconds(start: datetime | None, end: datetime | None) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,9 +10,11 @@ from events.access import can
 from events.dashboard.event_detail import EventDetail, detail_of
 from events.dashboard.records import Record
 from events.dashboard.stack import Group, groups_of
+from events.dashboard.waits import Tried, with_waits
 from events.dead_letters import dead
 from events.held_back import behind
 from events.models import Attempt, AuditEntry, Delivery
+from events.traces import Try
 
 _ATTEMPTS = 20
 _ENTRIES = 10
@@ -22,7 +25,7 @@ class LetterDetail:
     """All that the drawer shows. ``last`` is the newest attempt, ``stack`` its traceback."""
 
     delivery: Delivery
-    attempts: list[Attempt]
+    attempts: list[Tried]
     last: Attempt | None
     stack: list[Group]
     waiting: int
@@ -43,10 +46,16 @@ def letter_of(delivery: Delivery, user: Any) -> LetterDetail:
         target__in=[f"dead letter {delivery.pk}", f"group {delivery.fingerprint}"]
     )
     return LetterDetail(
-        delivery, attempts, last, groups_of(last.traceback) if last else [],
+        delivery, with_waits(delivery, _tries(attempts)), last,
+        groups_of(last.traceback) if last else [],
         behind([delivery]).get(delivery.pk, 0), _dead_of_key(delivery), event.record, event,
         list(named.order_by("-id")[:_ENTRIES]), bool(can(user, "view_log")),
     )  # fmt: skip
+
+
+def _tries(attempts: Iterable[Attempt]) -> Iterator[Try]:
+    for one in attempts:
+        yield Try(one.number, one.started_at, one.finished_at, one)
 
 
 def _dead_of_key(delivery: Delivery) -> int:

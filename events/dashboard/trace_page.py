@@ -16,6 +16,7 @@ from events.dashboard import trace_graph, trace_sequence
 from events.dashboard.records import Record, record_of
 from events.dashboard.stack import Group, groups_of
 from events.dashboard.trace_rank import Rank, rank_of
+from events.dashboard.waits import Tried, with_waits
 from events.dashboard.waterfall import Choice, Row, Waterfall, lay_out
 from events.registry import Processor, registry
 from events.traces import DeliveryNode, Trace, Try, load_trace
@@ -56,6 +57,11 @@ class SelectedDelivery:
     attempt: Try | None
     declared: Processor | None
     stack: list[Group]
+
+    @property
+    def tries(self) -> list[Tried]:
+        """Its tries with the waits between them."""
+        return with_waits(self.node.row, self.node.tries)
 
 
 @dataclass(frozen=True)

@@ -9,3 +9,4 @@ import "./menu.js";
 import "./search.js";
 import "./toasts.js";
 import "./copy.js";
+import "./sheet.js";

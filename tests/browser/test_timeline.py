@@ -77,3 +77,41 @@ def test_a_filter_is_made_by_keyboard_and_kept_as_a_view(sign_in: SignIn, site: 
     page.locator("summary", has_text="Views").click()
     page.get_by_role("link", name="New orders").click()
     page.wait_for_url("**/timeline/?window=15&type=OrderCreated")
+
+
+def test_the_drawer_walks_the_rows_shown_by_its_buttons_and_by_keys(
+    sign_in: SignIn, site: Site
+) -> None:
+    page = sign_in("operator", "/events/")
+    order = settled(page, site)
+    page.goto(f"{site.url}/events/?stream=order-{order}")
+    rows = page.locator("#log-rows > tr")
+    expect(rows).to_have_count(5)
+    rows.first.click()
+    drawer, older = page.locator("#drawer"), page.get_by_label("Older event (j)")
+    expect(page.get_by_label("Newer event (k)")).to_have_attribute("aria-disabled", "true")
+    for number in (4, 3):
+        older.focus()
+        page.keyboard.press("Enter")
+        expect(drawer).to_contain_text(f"order-{order}#{number}")
+        expect(older).to_be_focused()
+    page.keyboard.press("k")
+    expect(drawer).to_contain_text(f"order-{order}#4")
+    page.keyboard.press("Escape")
+    expect(rows.nth(1).locator("a").first).to_be_focused()
+
+
+def test_on_a_phone_the_drawer_peeks_and_a_tap_on_its_head_opens_it(
+    sign_in: SignIn, site: Site
+) -> None:
+    page = sign_in("operator", "/events/")
+    settled(page, site)
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.locator("#log-rows > tr").first.click()
+    data, head = page.locator("#drawer .json"), page.locator("#drawer h2")
+    expect(head).to_be_in_viewport()
+    expect(data).not_to_be_in_viewport()
+    head.click()
+    expect(page.locator("#drawer")).to_have_css("height", "640px")
+    head.click()
+    expect(page.locator("#drawer")).to_have_css("height", "148px")

@@ -32,7 +32,7 @@ BODIES: dict[str, Any] = {  # what fits, so that the answer is about the person
     "set_letter_group_status": {"status": "open"},
     "reveal_event": {"reason": "test"},
 }
-_ARGUMENTS = {"experiment": "ripple", "flow-node": "type:Probed"}
+_ARGUMENTS = {"event": "1", "experiment": "ripple", "flow-node": "type:Probed"}
 
 
 def pages() -> list[Address]:
