@@ -19,7 +19,7 @@ named("newest", (list) => {
   const pause = document.querySelector('[data-behaviour~="pause"]');
   const held = new Map(); // id -> row
   const below = new Map(); // id -> row that nobody can see: a rush does not have to lay it out
-  let resting = 0, came = 0;
+  let resting = 0, came = 0, seen = Math.ceil(innerHeight / ROW);
 
   const paused = () => pause?.getAttribute("aria-pressed") === "true";
   const holding = () =>
@@ -41,7 +41,7 @@ named("newest", (list) => {
   /** Put in what is in view at once; the rest, newest first, as soon as it is calm. */
   const add = (rows) => {
     if (!rows.length) return;
-    const now = performance.now(), seen = Math.ceil(innerHeight / ROW) + 4;
+    const now = performance.now();
     const isNews = rows.length <= FEW && now - came > CALM;
     const isRush = now - came < REST;
     came = now;
@@ -131,12 +131,17 @@ named("newest", (list) => {
     if (event.key === ".") pause?.click();
   };
 
+  // Told, not asked for: asking for a height would lay the table out in between.
+  const size = new ResizeObserver(([{ contentRect }]) => { seen = Math.ceil(contentRect.height / ROW) + 1; });
+
+  size.observe(scroller);
   pill.addEventListener("click", show);
   scroller.addEventListener("scroll", fill, { passive: true });
   document.addEventListener("htmx:before:swap", incoming);
   document.addEventListener("keydown", keys);
   return () => {
     clearTimeout(resting);
+    size.disconnect();
     pill.removeEventListener("click", show);
     scroller.removeEventListener("scroll", fill);
     document.removeEventListener("htmx:before:swap", incoming);
