@@ -27,7 +27,8 @@ class Processor:
     once; ``batch_size`` how many deliveries one transaction takes. ``replayable`` marks a
     projection; ``models`` are its read models. ``streams`` is the prefix of the streams that it
     listens to (empty: all). ``emits`` are names of the event types it says it emits; None if it
-    does not say (then nothing it emits is a surprise).
+    does not say (then nothing it emits is a surprise). ``mediates``: it decides each next step of
+    its flows (mediator topology); the flow map can show those apart.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Processor:
     wants_delivery: bool = True
     streams: str = ""
     emits: tuple[str, ...] | None = None
+    mediates: bool = False
 
     @property
     def description(self) -> str:
@@ -141,6 +143,7 @@ def processor(
     batch_size: int = 500,
     streams: str = "",
     emits: Iterable[type[Event]] | None = None,
+    mediates: bool = False,
 ) -> Callable[[Handler], Handler]:
     """Subscribe the decorated function to the event types in its first annotation::
 
@@ -151,7 +154,8 @@ def processor(
     ``delivery.emit``). ``atomic=False`` runs it outside of any transaction, for calls to the
     outside world. With ``streams="order-"`` it gets only events of streams of that prefix.
     ``emits`` are the event types it may emit, for the flow map; by default those of the return
-    annotation. The function itself is returned unchanged. Raises RegistrationError.
+    annotation. ``mediates=True`` says that it decides each next step of its flows.
+    The function itself is returned unchanged. Raises RegistrationError.
     """
 
     def register(handler: Handler) -> Handler:
@@ -159,6 +163,7 @@ def processor(
             declare(
                 name, handler, retry=retry or Retry(), atomic=atomic, batch=batch,
                 on_dead=on_dead, lanes=lanes, batch_size=batch_size, streams=streams, emits=emits,
+                mediates=mediates,
             )
         )  # fmt: skip
         return handler

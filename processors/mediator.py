@@ -45,7 +45,7 @@ TOO_LATE = "The payment took too long."
 _LOOK = 1.0  # seconds after which a sleeping deadline looks whether it is still needed
 
 
-@processor("mediator", batch=True, streams=MEDIATOR_STREAMS, emits=Asked)
+@processor("mediator", batch=True, streams=MEDIATOR_STREAMS, emits=Asked, mediates=True)
 def mediator(events: list[Heard], deliveries: list[Delivery]) -> None:
     """Ask for each next step of an order; when one fails, undo what was done before."""
     known = Mediation.objects.in_bulk({event.order_id for event in events})

@@ -9,8 +9,9 @@ from django.shortcuts import render
 
 from events.access import can
 from events.dashboard.flow_facts import Facts
-from events.dashboard.flow_map import Choice, FlowMap
+from events.dashboard.flow_map import WINDOWS, Choice, FlowMap
 from events.dashboard.flow_panel import panel_of
+from events.dashboard.flow_topology import TOPOLOGIES, mediators
 from events.dashboard.page import requires
 
 
@@ -18,17 +19,22 @@ from events.dashboard.page import requires
 @requires("view_processors")
 def flow(request: HttpRequest) -> HttpResponse:
     """The map. ``?focus=type:<name>`` draws its neighbourhood, ``?models=1`` read models too,
-    ``?unused=1`` what never got anything.
+    ``?unused=1`` what never got anything, ``?topology=mediator`` what goes through a mediator;
+    rates are of the last ``?window=`` seconds.
 
     ``?node=<kind>:<name>`` opens the panel beside it; for htmx the answer is the panel alone.
     """
-    choice, facts = Choice.of(request.GET), Facts.load()
+    choice = Choice.of(request.GET)
+    facts = Facts.load(choice.window)
     panel = panel_of(choice.node, facts) if choice.node else None
-    context = {"panel": panel, "may_pause": can(request.user, "pause_processor")}
+    context = {
+        "panel": panel, "may_pause": can(request.user, "pause_processor"), "choice": choice,
+        "close_url": choice.query(node="") or "?", "focus_url": choice.query(focus=choice.node),
+    }  # fmt: skip
     if getattr(request, "htmx", None) and choice.node:
         if panel is None:
             raise Http404(f"The map has no {choice.node!r}.")
-        return render(request, "events/flow/_panel.html", context | {"choice": choice})
+        return render(request, "events/flow/_panel.html", context)
     return render(request, "events/flow/page.html", context | context_of(choice, facts))
 
 
@@ -37,7 +43,16 @@ def context_of(choice: Choice, facts: Facts) -> dict[str, Any]:
     return {
         "map": FlowMap.of(facts, choice),
         "choice": choice,
+        "kept": choice.kept,
+        "windows": [(choice.query(window=s), s, label) for s, label in WINDOWS.items()],
+        "topologies": _topologies(choice),
         "live_view": f"flow:{choice.query(node='')}",
         "unused_url": choice.query(unused="" if choice.unused else "1"),
         "models_url": choice.query(models="" if choice.models else "1"),
     }
+
+
+def _topologies(choice: Choice) -> list[tuple[str, str, str]]:
+    """Address, name and label of each way to look at the flows; none if nobody mediates."""
+    names = {"": "All", **TOPOLOGIES} if mediators() else {}
+    return [(choice.query(topology=name) or "?", name, label) for name, label in names.items()]

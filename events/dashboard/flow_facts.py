@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from events.dashboard.observed import Produced, Received, TypeStatus, produced, received
+from events.dashboard.flow_dead import DeadLetters, dead_letters
+from events.dashboard.observed import Produced, Received, TypeStatus, reaching, received
 from events.dashboard.observed import type_statuses as statuses_of
 from events.dashboard.run_times import UNKNOWN, RunTimes, run_times
+from events.dashboard.type_marks import hue_of_type, role_of_type
 from events.models import Delivery
 from events.overview import Overview, ProcessorRow, overview
 from events.registry import registry
 
-PRODUCER, TYPE, PROCESSOR = "producer", "type", "processor"
+PRODUCER, TYPE, PROCESSOR, DEAD = "producer", "type", "processor", "dead"
+MINUTE = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A box of the map. ``status`` is that of a type, ``row`` and ``times`` of a processor."""
+    """A box of the map. ``status`` is that of a type, ``row`` and ``times`` of a processor,
+    ``letters`` of what is dead."""
 
     kind: str
     name: str
@@ -25,6 +29,7 @@ class Node:
     status: TypeStatus | None = None
     row: ProcessorRow | None = None
     times: RunTimes = UNKNOWN
+    letters: DeadLetters | None = None
 
     @property
     def key(self) -> str:
@@ -45,15 +50,20 @@ class Node:
     @property
     def role(self) -> str:
         """Shape of a type's glyph."""
-        declared = registry.event_types.get(self.name)
-        if declared is not None and declared.refusal is True:
-            return "refusal"
-        return "end" if all(p.replayable for p in registry.subscribers(self.name)) else "event"
+        return role_of_type(self.status) if self.status else "event"
 
     @property
     def hue(self) -> str:
         """The producer whose hue it has."""
-        return self.status.last_producer if self.status else self.name
+        return hue_of_type(self.status) if self.status else self.name
+
+    @property
+    def per_second(self) -> float | None:
+        """How many deliveries a processor settled; None if there is none in the sample and it works
+        on what is older."""
+        if self.row is None or (self.row.per_second is None and not self.times.per_second):
+            return None
+        return self.times.per_second
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +88,11 @@ class Edge:
         return self.source, self.target
 
     @property
+    def dead(self) -> bool:
+        """Whether it is the way of what failed for good."""
+        return self.target.startswith(f"{DEAD}:")
+
+    @property
     def mark(self) -> str:
         """What is odd about it: "unseen", "undeclared", or nothing."""
         if self.declared and not self.seen:
@@ -94,35 +109,47 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Everything that the map can show, by key and by link."""
+    """Everything that the map can show, by key and by link.
+
+    Rates and percentiles are of the last ``window`` seconds; ``reach`` says of how many of them the
+    events looked at tell.
+    """
 
     nodes: dict[str, Node]
     edges: dict[tuple[str, str], Edge]
     overview: Overview
+    window: int = MINUTE
+    reach: float = MINUTE
 
     @classmethod
-    def load(cls) -> Facts:
-        """Read it in twelve queries, each of which looks at a bounded number of rows."""
-        wrote = produced()
+    def load(cls, window: int = MINUTE) -> Facts:
+        """Read it in fourteen queries, each of which looks at a bounded number of rows."""
+        wrote, reach = reaching(window)
         statuses = statuses_of(wrote)
-        now, times = overview(), run_times()
+        now, times = overview(), run_times(window)
+        letters = dead_letters(now.rows, window)
         nodes = [
             *(Node(TYPE, s.name, s.name in registry.event_types, s) for s in statuses),
             *(
                 Node(PROCESSOR, row.name, True, None, row, times.get(row.name, UNKNOWN))
                 for row in now.rows
             ),
+            *([Node(DEAD, "letters", letters=letters)] if now.rows else []),
         ]
         known = {node.key: node for node in nodes}
         edges = {
             edge.link: edge
-            for edge in (*_listens(statuses, received(), now), *_writes(statuses, wrote))
+            for edge in (
+                *_listens(statuses, received(window), now),
+                *_writes(statuses, wrote),
+                *_buried(letters),
+            )
         }
         for edge in edges.values():  # whoever is not declared: people, commands, former processors
             for key in edge.link:
                 kind, _, name = key.partition(":")
                 known.setdefault(key, Node(kind, name, kind == PRODUCER))
-        return cls(known, edges, now)
+        return cls(known, edges, now, window, reach)
 
 
 def _listens(statuses: list[TypeStatus], got: list[Received], now: Overview) -> Iterator[Edge]:
@@ -156,3 +183,10 @@ def _writes(statuses: list[TypeStatus], wrote: list[Produced]) -> Iterator[Edge]
             rates.get((producer, name), 0.0), (producer, name) in seen,
             (producer, name) in declared if says else None, name in ever,
         )  # fmt: skip
+
+
+def _buried(letters: DeadLetters) -> Iterator[Edge]:
+    """From processors to the dead letters."""
+    for name in letters.sources:
+        rate = letters.per_second.get(name, 0.0)
+        yield Edge(f"{PROCESSOR}:{name}", f"{DEAD}:letters", rate, True, None)

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import log2
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
-from events.dashboard.flow_facts import PROCESSOR, TYPE, Edge, Facts, Node
+from events.dashboard.flow_below import with_below
+from events.dashboard.flow_facts import DEAD, MINUTE, PROCESSOR, TYPE, Edge, Facts, Node
 from events.dashboard.flow_layout import layered
 from events.dashboard.flow_place import Box, Layout, Link
+from events.dashboard.flow_topology import MEDIATOR, TOPOLOGIES, mediators, members
+from events.dashboard.hues import producer_hue
 
 _LONGEST_NAME = 26
 _REACH = 2  # steps of a neighbourhood: a type, who hears it, what those write
@@ -19,30 +22,49 @@ _CHARACTER, _SPEED = 6.8, 80.0  # px, px per second
 _READABLE = 1_180
 FITS = 1_560
 """A map up to this wide (px) is shrunk to the page, not below ``_READABLE``."""
+WINDOWS = {10: "10 s", MINUTE: "1 min", 3_600: "1 h"}
+"""Seconds that rates and percentiles are of, and how they are called."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
     """What of the map is asked for: around ``focus``, with read models, with processors that never
-    got anything (``unused``), ``node`` selected."""
+    got anything (``unused``), of one ``topology``, ``node`` selected; rates of the ``window``."""
 
     focus: str = ""
     models: bool = False
     node: str = ""
     unused: bool = False
+    topology: str = ""
+    window: int = MINUTE
 
     @classmethod
     def of(cls, query: Mapping[str, Any]) -> Choice:
         """From untrusted parameters."""
         text = {name: str(query.get(name, ""))[:120] for name in ("focus", "node")}
         models, unused = (query.get(name) == "1" for name in ("models", "unused"))
-        return cls(text["focus"], models, text["node"], unused)
+        topology = str(query.get("topology", ""))
+        topology = topology if topology in TOPOLOGIES and mediators() else ""
+        windows = {str(seconds): seconds for seconds in WINDOWS}
+        window = windows.get(str(query.get("window", "")), MINUTE)
+        return cls(text["focus"], models, text["node"], unused, topology, window)
+
+    @property
+    def window_label(self) -> str:
+        """How the window is called: ``10 s``."""
+        return WINDOWS[self.window]
+
+    @property
+    def kept(self) -> list[tuple[str, str]]:
+        """The parameters that stay when another focus is chosen."""
+        return parse_qsl(self.query(focus="", node="").removeprefix("?"))
 
     def query(self, **changes: Any) -> str:
         """The parameters of an address, with some changed: ``?focus=type%3AProbed``."""
         values = {
             "focus": self.focus, "models": "1" if self.models else "",
-            "unused": "1" if self.unused else "", "node": self.node,
+            "unused": "1" if self.unused else "", "topology": self.topology,
+            "window": "" if self.window == MINUTE else str(self.window), "node": self.node,
         }  # fmt: skip
         values |= changes
         return "?" + urlencode({name: value for name, value in values.items() if value})
@@ -61,7 +83,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """An edge as drawn: its way, its width, and the dots that run along it."""
+    """An edge as drawn: its way, its width, and the dots of a hue (a class) that run along it."""
 
     edge: Edge
     path: str
@@ -79,6 +101,7 @@ class Line:
             "fe",
             self.edge.mark,
             "held" if self.edge.held else "",
+            "deadl" if self.edge.dead else "",
             "back" if self.back else "",
         ]
         return " ".join(word for word in words if word)
@@ -110,6 +133,7 @@ class FlowMap:
                 key == choice.node,
             )
             for key, node in nodes.items()
+            if key in layout.boxes
         ]  # fmt: skip
         places.sort(key=lambda place: (place.box.layer, place.box.y))
         rank = {place.node.key: number for number, place in enumerate(places)}
@@ -129,8 +153,29 @@ class FlowMap:
 
     @property
     def marked(self) -> list[Edge]:
-        """Edges of all the facts that are declared and not seen, or seen and not declared."""
-        return [edge for edge in self.facts.edges.values() if edge.mark]
+        """Edges drawn that are declared and not seen, or seen and not declared."""
+        return [line.edge for line in self.lines if line.edge.mark]
+
+    @property
+    def processors(self) -> list[tuple[Node, list[Node], str]]:
+        """The processors drawn, by name, with the types that each hears and its address."""
+        found = [(p.node, self._heard(p.node), p.url) for p in self.places if p.node.row]
+        return sorted(found, key=lambda row: row[0].name)
+
+    def _heard(self, node: Node) -> list[Node]:
+        declared = node.row.declared if node.row else None
+        names = declared.subscriptions if declared else ()
+        return [self.facts.nodes[f"{TYPE}:{name}"] for name in names]
+
+    @property
+    def others(self) -> int:
+        """How many processors are not drawn."""
+        return len(self.facts.overview.rows) - len(self.processors)
+
+    @property
+    def cut(self) -> bool:
+        """Whether the window is longer than what was looked at."""
+        return self.facts.reach < self.facts.window - 1
 
     @property
     def connections(self) -> list[tuple[Node, Node, Edge]]:
@@ -152,7 +197,9 @@ def _shown(facts: Facts, choice: Choice) -> set[str]:
         for key, node in facts.nodes.items()
         if choice.models or not node.is_projection or key in asked
     }
-    if not choice.unused:
+    if choice.topology:
+        shown &= members(choice.topology, facts.nodes, facts.edges) | asked
+    if not (choice.unused or choice.focus or choice.topology == MEDIATOR):
         shown -= _unused(facts) - asked
     if choice.focus in facts.nodes:
         shown &= _around(choice.focus, facts.edges)
@@ -169,11 +216,22 @@ def _unused(facts: Facts) -> set[str]:
     if not seen:
         return set()
     used = {end for link in facts.edges if seen.intersection(link) for end in link} | seen
+    heard = {edge.target for edge in facts.edges.values() if edge.seen}
+    used -= {n.key for n in known if _picks(n) and n.key not in heard}
     idle = {n.key for n in known if n.kind == PROCESSOR and n.key not in used and not n.asks}
     kept = {end for link in facts.edges if not idle.intersection(link) for end in link}
-    return idle | {
-        end for link in facts.edges if idle.intersection(link) for end in link if end not in kept
-    }
+    written = {b for a, b in facts.edges if b not in seen and a in idle}
+    by_others = {b for a, b in facts.edges if a not in idle}
+    return (
+        idle
+        | (written - by_others)
+        | {end for link in facts.edges if idle.intersection(link) for end in link} - kept
+    )
+
+
+def _picks(node: Node) -> bool:
+    """Whether a processor hears only some streams, so that a type seen need not be one for it."""
+    return bool(node.row and node.row.declared and node.row.declared.streams)
 
 
 def _around(focus: str, edges: Iterable[Link]) -> set[str]:
@@ -190,11 +248,18 @@ def _around(focus: str, edges: Iterable[Link]) -> set[str]:
 @lru_cache(maxsize=64)
 def _drawn(sizes: tuple[tuple[str, tuple[float, float]], ...], links: tuple[Link, ...]) -> Layout:
     """The drawing changes only when somebody new appears; rates change all the time."""
-    return layered(dict(sizes), links)
+    dead = {key: size for key, size in sizes if key.startswith(f"{DEAD}:")}
+    above = {key: size for key, size in sizes if key not in dead}
+    layout = layered(above, [link for link in links if link[1] not in dead])
+    for key, size in dead.items() if above else ():
+        layout = with_below(layout, key, size, [a for a, b in links if b == key])
+    return layout
 
 
 def _size(node: Node) -> tuple[float, float]:
     width = len(_short(node.name)) * _CHARACTER
+    if node.kind == DEAD:
+        return 150.0, 44.0
     if node.kind == TYPE:
         return round(width + 26), 36.0
     return max(150.0 if node.kind == PROCESSOR else 88.0, round(width + 44)), 50.0
@@ -215,8 +280,9 @@ def _line(edge: Edge, layout: Layout, nodes: Mapping[str, Node]) -> Line:
         edge.per_second >= 10
     )  # fmt: skip
     of_type = nodes[edge.source] if edge.source.startswith(TYPE) else nodes[edge.target]
+    hue = "s-dead" if edge.dead else producer_hue(of_type.hue)
     return Line(
         edge, layout.paths[edge.link], layout.labels[edge.link],
-        round(1.2 + min(3.6, 0.9 * log2(1 + edge.per_second)), 1), of_type.hue, back, seconds,
+        round(1.2 + min(3.6, 0.9 * log2(1 + edge.per_second)), 1), hue, back, seconds,
         tuple(round(seconds * (n + 0.17) / count, 2) for n in range(count)),
     )  # fmt: skip

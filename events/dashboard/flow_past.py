@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
 from events.dashboard.as_of import moment_of
-from events.dashboard.flow_facts import PROCESSOR, PRODUCER, TYPE, Facts
+from events.dashboard.flow_facts import DEAD, PROCESSOR, PRODUCER, TYPE, Facts
 from events.dashboard.flow_map import Choice, FlowMap
 from events.dashboard.page import requires
 from events.models import Delivery, Event
@@ -34,10 +34,15 @@ def past(request: HttpRequest) -> HttpResponse:
     """The map at rest, with what plays the minute that ends ``?until=`` (the newest by default)."""
     until = _until(request)
     facts = Facts.load()
-    still = {link: replace(edge, per_second=0.0) for link, edge in facts.edges.items()}
+    still = {
+        link: replace(edge, per_second=0.0)
+        for link, edge in facts.edges.items()
+        if not edge.dead  # how many are dead now says nothing of then
+    }
+    nodes = {key: node for key, node in facts.nodes.items() if node.kind != DEAD}
     choice = Choice(models=True)
     context = {
-        "map": FlowMap.of(replace(facts, edges=still), choice), "choice": choice,
+        "map": FlowMap.of(replace(facts, nodes=nodes, edges=still), choice), "choice": choice,
         "until": until, "since": until - timedelta(seconds=SECONDS), "seconds": SECONDS,
         "speeds": SPEEDS,
     }  # fmt: skip

@@ -81,7 +81,7 @@ def place(
     labels: dict[Link, Point] = {}
     for link, way in ways.items():
         paths[link], points = _forward(way, boxes, middles, columns)
-        labels[link] = _free(points, labels.values())
+        labels[link] = free(points, labels.values())
     for number, link in enumerate(back):
         low = floor + EDGE + number * _BACK
         paths[link], labels[link] = _backward(boxes[link[0]], boxes[link[1]], columns, low, number)
@@ -181,7 +181,7 @@ def _on_curve(x: float, y: float, to_x: float, to_y: float, part: float) -> Poin
     )
 
 
-def _free(points: Sequence[Point], taken: Iterable[Point]) -> Point:
+def free(points: Sequence[Point], taken: Iterable[Point]) -> Point:
     """The first point where a label meets none of those that stand already."""
     stand = list(taken)
     for x, y in points:

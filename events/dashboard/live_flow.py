@@ -10,12 +10,12 @@ from django.template.loader import render_to_string
 
 from events.access import can
 from events.dashboard.flow import context_of
-from events.dashboard.flow_facts import Facts
-from events.dashboard.flow_map import Choice
+from events.dashboard.flow_facts import MINUTE, Facts
+from events.dashboard.flow_map import WINDOWS, Choice
 from events.dashboard.flow_panel import panel_of
 from events.live import Fragment, LiveView, Refusal
 
-_PARTS = ("marks", "drawing", "processors", "connections")
+_PARTS = ("marks", "drawing", "window", "processors", "connections")
 
 
 class _Watched(LiveView):
@@ -40,7 +40,7 @@ class FlowView(_Watched):
     def regions(self) -> Sequence[Fragment]:
         """The map, what is odd, and both tables."""
         choice = Choice.of(QueryDict(self.argument.removeprefix("?")).dict())
-        context = context_of(choice, Facts.load()) | {"oob": True}
+        context = context_of(choice, Facts.load(choice.window)) | {"oob": True}
         return [
             Fragment(f"flow-{part}", render_to_string(f"events/flow/_{part}.html", context))
             for part in _PARTS
@@ -48,11 +48,15 @@ class FlowView(_Watched):
 
 
 class FlowNodeView(_Watched):
-    """``flow-node:<kind>:<name>``: the figures of one node's panel."""
+    """``flow-node:<kind>:<name>``: the figures of one node's panel; ``flow-node:10:<kind>:<name>``
+    with those of the last ten seconds."""
 
     def regions(self) -> Sequence[Fragment]:
         """The figures; its head and links stay as they are."""
-        panel = panel_of(self.argument, Facts.load())
+        head, _, rest = self.argument.partition(":")
+        asked = {str(seconds): seconds for seconds in WINDOWS}.get(head)
+        facts = Facts.load(asked or MINUTE)
+        panel = panel_of(rest if asked else self.argument, facts)
         if panel is None:
             return []
         html = render_to_string("events/flow/_figures.html", {"panel": panel, "oob": True})

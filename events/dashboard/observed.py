@@ -19,13 +19,13 @@ from events.registry import registry
 SAMPLE = 5_000
 """Newest rows looked at."""
 
-_MINUTE = timedelta(seconds=60)
+_MINUTE = 60  # seconds
 Row = tuple[str, str, int, int, datetime]
 
 
 @dataclass(frozen=True, slots=True)
 class Produced:
-    """How often ``producer`` wrote ``type`` in the sample, and per second in the last minute."""
+    """How often ``producer`` wrote ``type`` in the sample, and per second in the window."""
 
     type: str
     producer: str
@@ -55,26 +55,32 @@ class TypeStatus:
     producers: tuple[str, ...]
 
 
-def produced(now: datetime | None = None) -> list[Produced]:
-    """Who wrote what, in one query."""
-    now = now or datetime.now(UTC)
+def produced(window: int = _MINUTE) -> list[Produced]:
+    """Who wrote what, with the rates of the last ``window`` seconds, in one query."""
+    return reaching(window)[0]
+
+
+def reaching(window: int = _MINUTE) -> tuple[list[Produced], float]:
+    """Like :func:`produced`, and of how many seconds the rates tell: fewer than ``window`` if the
+    sample does not reach back so far."""
+    now = datetime.now(UTC)
     newest = Event.objects.order_by("-position").values("position")[:SAMPLE]
     rows = _grouped(
-        Event.objects.filter(position__in=newest), "recorded_at", now, "type", "producer"
+        Event.objects.filter(position__in=newest), "recorded_at", now, window, "type", "producer"
     )
-    seconds = _window(rows, now)
-    return [Produced(a, b, count, recent / seconds) for a, b, count, recent, _ in rows]
+    seconds = _reach(rows, now, window)
+    return [Produced(a, b, count, recent / seconds) for a, b, count, recent, _ in rows], seconds
 
 
-def received(now: datetime | None = None) -> list[Received]:
-    """Who got what, in one query."""
-    now = now or datetime.now(UTC)
+def received(window: int = _MINUTE) -> list[Received]:
+    """Who got what, with the rates of the last ``window`` seconds, in one query."""
+    now = datetime.now(UTC)
     newest = Delivery.objects.order_by("-id").values("id")[:SAMPLE]
     rows = _grouped(
-        Delivery.objects.filter(id__in=newest), "event__recorded_at", now,
+        Delivery.objects.filter(id__in=newest), "event__recorded_at", now, window,
         "event__type", "processor",
     )  # fmt: skip
-    seconds = _window(rows, now)
+    seconds = _reach(rows, now, window)
     return [Received(a, b, count, recent / seconds) for a, b, count, recent, _ in rows]
 
 
@@ -102,18 +108,18 @@ def _status(name: str, wrote: list[Produced], newest: Event | None) -> TypeStatu
     )
 
 
-def _grouped(rows: QuerySet[Any], time: str, now: datetime, *keys: str) -> list[Row]:
-    recent = Count("pk", filter=Q(**{f"{time}__gt": now - _MINUTE}))
+def _grouped(rows: QuerySet[Any], time: str, now: datetime, window: int, *keys: str) -> list[Row]:
+    recent = Count("pk", filter=Q(**{f"{time}__gt": now - timedelta(seconds=window)}))
     chosen = rows.values_list(*keys).order_by(*keys)
     return list(chosen.annotate(Count("pk"), recent=recent, first=Min(time)))
 
 
-def _window(rows: list[Row], now: datetime) -> float:
-    """Seconds that the sample tells of: a minute, less if it does not reach back so far."""
+def _reach(rows: list[Row], now: datetime, window: int) -> float:
+    """Seconds that the sample tells of: the window, less if it does not reach back so far."""
     if sum(row[2] for row in rows) < SAMPLE:
-        return _MINUTE.total_seconds()
+        return float(window)
     reach = (now - min(row[4] for row in rows)).total_seconds()
-    return max(1.0, min(reach, _MINUTE.total_seconds()))
+    return max(1.0, min(reach, float(window)))
 
 
 def _last_positions(names: list[str]) -> dict[str, int | None]:

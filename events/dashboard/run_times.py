@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from math import ceil
 
 from events.models import Delivery, DeliveryState
@@ -19,7 +19,10 @@ Row = tuple[str, str, int, datetime | None, datetime | None, datetime]
 @dataclass(frozen=True, slots=True)
 class RunTimes:
     """Of one processor: seconds of its runs (None if there was none), attempts and failures, and
-    seconds from the event to the run, of those that succeeded at once."""
+    seconds from the event to the run, of those that succeeded at once.
+
+    ``runs`` are the seconds of each run that succeeded, sorted; ``per_second`` how many did.
+    """
 
     p50: float | None
     p99: float | None
@@ -27,6 +30,8 @@ class RunTimes:
     failures: int
     wait_p50: float | None = None
     wait_p99: float | None = None
+    runs: tuple[float, ...] = ()
+    per_second: float = 0.0
 
     @property
     def failed(self) -> float | None:
@@ -37,15 +42,37 @@ class RunTimes:
 UNKNOWN = RunTimes(None, None, 0, 0)
 
 
-def run_times() -> dict[str, RunTimes]:
-    """By name of the processor, in one query; those not in the sample are left out."""
-    newest = Delivery.objects.order_by("-id").values_list(
-        "processor", "state", "attempts", "started_at", "finished_at", "event__recorded_at"
-    )[:SAMPLE]
+def run_times(window: int | None = None) -> dict[str, RunTimes]:
+    """By name of the processor, in one query; those not in the sample are left out.
+
+    With ``window`` only of what was tried last within so many seconds.
+    """
+    now = datetime.now(UTC)
+    newest: list[Row] = list(
+        Delivery.objects.order_by("-id").values_list(
+            "processor", "state", "attempts", "started_at", "finished_at", "event__recorded_at"
+        )[:SAMPLE]
+    )
+    since = now - timedelta(seconds=window) if window else None
     rows: dict[str, list[Row]] = defaultdict(list)
     for row in newest:
-        rows[row[0]].append(row)
-    return {name: _of(found) for name, found in rows.items()}
+        if since is None or _tried(row) > since:
+            rows[row[0]].append(row)
+    reach = _reach(newest, now, window) if window else 0.0
+    return {name: _of(found, reach) for name, found in rows.items()}
+
+
+def _tried(row: Row) -> datetime:
+    """When it was tried last, or came if it never was."""
+    return row[4] or row[3] or row[5]
+
+
+def _reach(newest: Sequence[Row], now: datetime, window: int) -> float:
+    """Seconds of the window that the sample tells of."""
+    if len(newest) < SAMPLE:
+        return float(window)
+    earliest = min(_tried(row) for row in newest)
+    return max(1.0, min((now - earliest).total_seconds(), float(window)))
 
 
 def percentile(values: Sequence[float], percent: float) -> float | None:
@@ -55,7 +82,7 @@ def percentile(values: Sequence[float], percent: float) -> float | None:
     return values[max(0, ceil(len(values) * percent / 100) - 1)]
 
 
-def _of(rows: Sequence[Row]) -> RunTimes:
+def _of(rows: Sequence[Row], reach: float) -> RunTimes:
     seconds = sorted(
         max(0.0, (finished - started).total_seconds())
         for _, state, _, started, finished, _ in rows
@@ -70,5 +97,6 @@ def _of(rows: Sequence[Row]) -> RunTimes:
     done = sum(row[1] == DeliveryState.DONE and row[2] > 0 for row in rows)
     return RunTimes(
         percentile(seconds, 50), percentile(seconds, 99), attempts, attempts - done,
-        percentile(waits, 50), percentile(waits, 99),
+        percentile(waits, 50), percentile(waits, 99), tuple(seconds),
+        done / reach if reach else 0.0,
     )  # fmt: skip

@@ -184,6 +184,14 @@ def ago(moment: datetime | None, form: str = "age") -> SafeString:
 
 
 @register.filter
+def age(moment: datetime | None) -> str:
+    """How long ago in its biggest unit, as plain text: 5 h."""
+    if moment is None:
+        return "–"
+    return " ".join(_long(round((timezone.now() - moment).total_seconds())).split()[:2])
+
+
+@register.filter
 def rate(per_second: float) -> str:
     """How often in the unit one would say it in: 41/s, 1.4/s, 3/min."""
     if per_second >= 9.95:

@@ -49,6 +49,7 @@ named("flow", (page) => {
     url.searchParams.set("node", key);
     await htmx.ajax("GET", url.pathname + url.search, { target: "#flow-panel", swap: "innerHTML" });
     remember(key);
+    panel.scrollIntoView({ block: "nearest" });
   };
 
   const close = () => {
@@ -62,7 +63,7 @@ named("flow", (page) => {
     if (event.ctrlKey || event.metaKey || event.shiftKey) return;
     const link = event.target.closest("[data-node]");
     const ends = event.target.closest("#flow-panel [data-close]");
-    if (!link && !ends) return;
+    if ((!link && !ends) || link?.dataset.node.startsWith("dead:")) return;
     event.preventDefault();
     if (ends) close();
     else open(link.dataset.node);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -168,7 +169,10 @@ def test_the_live_views_show_what_the_page_shows(viewer: Client) -> None:
     publish(Probed(n=1), stream="probe-1")
     settle()
     for name, ids in (
-        ("flow:?models=1", ["flow-marks", "flow-drawing", "flow-processors", "flow-connections"]),
+        (
+            "flow:?models=1",
+            ["flow-marks", "flow-drawing", "flow-window", "flow-processors", "flow-connections"],
+        ),
         ("flow-node:type:Probed", ["flow-figures"]),
     ):
         found = find(name)
@@ -183,9 +187,9 @@ def test_the_number_of_queries_is_constant(viewer: Client, django_assert_num_que
     for count in (2, 40):
         publish(*[Probed(n=n, rejects="probe.atomic") for n in range(count)], stream="probe-1")
         settle()
-        with django_assert_num_queries(19):  # shell 7; facts 12, of them the processors 6
+        with django_assert_num_queries(21):  # shell 7; facts 14, of them the processors 6
             viewer.get("/flow/")
-        with django_assert_num_queries(20):  # and failures
+        with django_assert_num_queries(22):  # and failures
             viewer.get("/flow/?node=processor:probe.atomic")
     assert Attempt.objects.count() == 1
 
@@ -203,3 +207,78 @@ def test_what_was_never_used_is_hidden_until_asked_for(operator: Client) -> None
         assert 'data-node="processor:payment"' in page
     pause("payment", by="mara", reason="x")
     assert 'data-node="processor:payment"' in operator.get("/flow/").content.decode()
+
+
+@settling
+def test_what_failed_for_good_leads_to_the_dead_letters(viewer: Client) -> None:
+    empty = FlowMap.of(Facts.load(), Choice(unused=True))
+    [place] = [place for place in empty.places if place.node.kind == "dead"]
+    assert place.box.y > max(p.box.y for p in empty.places if p is not place), "below all else"
+    assert "none waits" in viewer.get("/flow/").content.decode()
+    publish(Probed(n=1, rejects="probe.atomic"), stream="probe-1")
+    settle()
+    drawn = FlowMap.of(Facts.load(), Choice(unused=True))
+    [line] = [line for line in drawn.lines if line.edge.dead]
+    assert line.edge.link == ("processor:probe.atomic", "dead:letters")
+    assert line.edge.per_second == pytest.approx(1 / 60)
+    assert line.hue == "s-dead"
+    page = viewer.get("/flow/").content.decode()
+    assert "1, oldest" in page
+    assert 'href="/dead-letters/" data-node="dead:letters"' in page
+    moved = [p.box for p in drawn.places if p.node.kind == "dead"]
+    assert [box.x for box in moved] == [place.box.x], "it stays where it is"
+
+
+def test_rates_and_percentiles_are_of_the_window_chosen(viewer: Client) -> None:
+    publish(*[Probed(n=n) for n in range(6)], stream="probe-1", producer="tests")
+    edge = ("producer:tests", "type:Probed")
+    rates = {window: Facts.load(window).edges[edge].per_second for window in (10, 60, 3_600)}
+    assert rates[10] == pytest.approx(0.6)
+    assert rates[60] == pytest.approx(0.1)
+    assert rates[3_600] == pytest.approx(6 / 3_600)
+    long_ago = datetime.now(UTC) - timedelta(seconds=30)
+    Delivery.objects.filter(processor="probe.atomic").update(
+        state="done", attempts=1, started_at=long_ago, finished_at=long_ago
+    )
+    assert "probe.atomic" not in run_times(10)
+    assert run_times(60)["probe.atomic"].per_second == pytest.approx(0.1)
+    page = viewer.get("/flow/?window=10&node=type:Probed").content.decode()
+    assert "of the last 10 s." in page
+    assert 'data-live-view="flow:?window=10"' in page
+    assert 'data-live-view="flow-node:10:type:Probed"' in page
+    found = find("flow-node:10:type:Probed")
+    assert found is not None
+    assert "0.6/s" in found.view(None, found.argument).regions()[0].html
+    assert "of the last 1 min." in viewer.get("/flow/?window=nonsense").content.decode()
+
+
+def test_a_window_longer_than_what_was_looked_at_says_so(
+    viewer: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("events.dashboard.observed.SAMPLE", 3)
+    publish(*[Probed(n=n) for n in range(6)], stream="probe-1")
+    assert "reach back" in viewer.get("/flow/?window=3600").content.decode()
+
+
+def names(topology: str) -> set[str]:
+    drawn = FlowMap.of(Facts.load(), Choice(topology=topology, models=True))
+    return {place.node.name for place in drawn.places}
+
+
+def test_the_flows_of_a_mediator_apart_from_the_others(viewer: Client) -> None:
+    mediated, others = names("mediator"), names("broker")
+    assert {"mediator", "OrderSubmitted", "PaymentRequested", "payment", "deadlines"} <= mediated
+    assert not mediated & {"confirmation", "OrderCreated", "Probed"}
+    assert {"confirmation", "OrderCreated", "payment", "PaymentProcessed", "Probed"} <= others
+    assert not others & {"mediator", "deadlines", "OrderSubmitted", "PaymentRequested"}
+    assert "InventoryReleased" in others, "it is written there, if only read models listen"
+    assert 'href="?topology=mediator"' in viewer.get("/flow/").content.decode()
+
+
+def test_where_nobody_mediates_there_is_no_choice(
+    viewer: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for known in registry.processors.values():
+        monkeypatch.setitem(registry.processors, known.name, replace(known, mediates=False))
+    assert "topology" not in viewer.get("/flow/").content.decode().replace('"Topology"', "")
+    assert Choice.of({"topology": "mediator"}).topology == ""
