@@ -16,6 +16,7 @@ from events.conf import conf
 from events.errors import LeaseLost
 from events.lanes import Claim
 from events.registry import Processor, registry
+from events.sql import dialect
 
 _SLOW = 0.05  # seconds per delivery above which a handler gets small claims
 _SLOW_BATCH = 8
@@ -31,16 +32,23 @@ def answer_bell(name: str) -> None:
         clearing.done()
 
 
+def due_processors() -> list[str]:
+    """Names of declared processors with due work that are not paused."""
+    with connection.cursor() as cursor:
+        return dialect().due_processors(cursor, sorted(registry.processors))
+
+
 def drain_all(limit: int = 1_000_000) -> int:
     """Drain every processor in this process until nothing is due; return how much was settled.
 
     Stops after about ``limit`` deliveries. For commands and tests; workers answer bells.
     """
+    lanes.create_missing(registry.processors.values())  # a new projection has a past to work on
     settled = 0
     while settled < limit:
         before = settled
-        for processor in list(registry.processors.values()):
-            settled += drain(processor)
+        for name in due_processors():
+            settled += drain(registry.processor(name))
         if settled == before:
             break
     return settled

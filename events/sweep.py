@@ -20,20 +20,14 @@ from django.db import connection
 from events import bell, bulk, drain, infrastructure, lanes, telemetry
 from events.alerts import watch
 from events.conf import conf
+from events.drain import due_processors
 from events.registry import registry
-from events.sql import dialect
 
 logger = logging.getLogger("events")
 _HEARTBEAT = timedelta(seconds=5)
 _GONE = timedelta(minutes=10)
 _BREATH = 0.1  # seconds between ticks while a bulk action has more to do: others write too
 _PATIENCE = 3.0  # seconds: a bell may be de-bounced for two
-
-
-def due_processors() -> list[str]:
-    """Names of declared processors with due work that are not paused."""
-    with connection.cursor() as cursor:
-        return dialect().due_processors(cursor, sorted(registry.processors))
 
 
 def sweep() -> None:
