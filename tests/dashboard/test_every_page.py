@@ -26,8 +26,8 @@ def record(count: int) -> None:
         stream = f"probe-{count}-{n}"
         publish(Probed(n=n, echoes=2), stream=stream)
         publish(Probed(n=n, fails=9, by="probe.atomic"), stream=f"dead-{count}-{n}")
-        settle()
-        publish(Probed(n=n), stream=f"dead-{count}-{n}")
+    settle()
+    publish(*[Draft(Probed(n=n), stream=f"dead-{count}-{n}") for n in range(count)])
     publish(*[Draft(Probed(n=n), stream=f"last-{count}-{n}") for n in range(count)])
 
 

@@ -109,7 +109,7 @@ def test_of_the_ways_to_cut_a_cycle_it_takes_that_with_few_links_back() -> None:
     assert layout.back == set(undone)
 
 
-def test_sixty_nodes_take_no_time() -> None:
+def test_sixty_nodes_take_little_work() -> None:
     names = [f"node{number}" for number in range(60)]
     links = [
         (names[i], names[j])
@@ -117,9 +117,9 @@ def test_sixty_nodes_take_no_time() -> None:
         for j in (i + 1, i + 3, i * 7 % 59)
         if j < 60 and i < j
     ]
-    started = time.perf_counter()
+    started = time.process_time()  # this process's own, however busy the machine is
     layered(dict.fromkeys(names, (140, 44)), links)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 def test_nothing_is_drawn_of_nothing() -> None:

@@ -27,7 +27,7 @@ from events.registry import registry
 from events.replay import runs
 from events.testing import settle
 from events.verification import verify
-from processors import orders
+from processors import gateway, orders
 from processors.domain_events import InventoryReplenished
 from processors.models import OrderSummary, Product, Sales, StockLevel
 from tests.polling import eventually
@@ -40,9 +40,10 @@ SCENARIOS = ["", "", "card_declined", "out_of_stock", "provider_down", "poison"]
 
 
 @pytest.fixture
-def history(settings: Any) -> None:
+def history(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Orders with every kind of fault, some of them unresolved."""
     settings.DEMO = True
+    monkeypatch.setattr(gateway, "_take_time", lambda seconds: None)
     for sku, price in [("mug", "14.00"), ("lamp", "59.00")]:
         Product.objects.create(sku=sku, name=sku, price=Decimal(price))
         publish(InventoryReplenished(sku=sku, quantity=12), stream=f"product-{sku}")

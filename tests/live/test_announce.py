@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
@@ -55,10 +54,9 @@ def test_a_hung_redis_costs_the_caller_nothing_and_is_counted(
     monkeypatch.setattr(announce, "_TIMEOUT", 0.05)
     monkeypatch.setattr(announce, "_REST", 0.01)
     announcer = with_layer(monkeypatch, lambda message: asyncio.sleep(3600))
-    began = time.perf_counter()
     for _ in range(100):
         announcer.appended(events=appended())
-    assert time.perf_counter() - began < 0.5
+    assert announcer.dropped < 50  # if each had waited for its time-out, all would be by now
     eventually(lambda: announcer.dropped >= 1)
     assert announcer.sent == 0
 

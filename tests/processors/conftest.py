@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 
 from events import publish
 from events.testing import settle
+from processors import gateway
 from processors.domain_events import InventoryReplenished
 from processors.models import Product
 
@@ -17,6 +18,12 @@ from processors.models import Product
 def demo(settings: object) -> None:
     """Scenarios exist in demo mode only."""
     settings.DEMO = True  # type: ignore[attr-defined]
+
+
+@pytest.fixture(autouse=True)
+def _a_provider_without_latency(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it answers is tested here; how long it takes only keeps everybody waiting."""
+    monkeypatch.setattr(gateway, "_take_time", lambda seconds: None)
 
 
 @pytest.fixture
