@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
-.PHONY: help run test lab-thrice lint audit format traffic bench bench-class bench-replay bench-live bench-pages drill screenshots bench-letters clean
+.PHONY: help run test plants lab-thrice lint audit format traffic bench bench-class bench-replay bench-live bench-pages drill screenshots bench-letters clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ test: $(INSTALLED_DEV) ## every test, on SQLite and PostgreSQL (ARGS for pytest)
 
 lab-thrice: $(INSTALLED_DEV) ## every lesson of the lab three times in Chromium, same outcome
 	@LAB_ROUNDS=3 DATABASE=postgresql $(BIN)/python -m tests.run tests/browser/test_lab.py -q
+
+plants: $(INSTALLED_DEV) ## take every mechanism out of a copy and see its test fail (ARGS choose)
+	@exec $(BIN)/python -m tests.plants $(ARGS)
 
 lint: $(INSTALLED_DEV) ## style, types, import contracts, templates, event schemas
 	$(BIN)/ruff check .

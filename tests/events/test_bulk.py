@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection
 
 from events import bulk, dead_letters, publish
 from events.dead_letter_groups import BY, groups, resolved_lately, set_status, totals
@@ -13,6 +14,7 @@ from events.event import Draft
 from events.held_back import held_back
 from events.models import AuditEntry, BulkAction, Delivery
 from events.testing import settle
+from tests.guarantees.test_exactly_once import Crash, crash_at
 from tests.probe import processors
 from tests.probe.events import Probed
 
@@ -66,6 +68,21 @@ def test_chunks_go_on_where_the_last_one_ended(
     row.refresh_from_db()
     assert row.asked == 7
     assert work_off(row).asked == LETTERS
+
+
+def test_a_crash_in_a_chunk_loses_and_doubles_nothing(
+    mended: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "_CHUNK", 10)
+    row = bulk.ask("retry", Criteria(processor="probe.atomic"), by="operator")
+    with monkeypatch.context() as patched:
+        crash_at(patched, (BulkAction, "save"), 2, after=False)
+        with pytest.raises(Crash):
+            bulk.advance_all()
+    connection.close()
+    assert work_off(row).asked == LETTERS
+    letters = Delivery.objects.filter(processor="probe.atomic", event__data__fails=99)
+    assert set(letters.values_list("state", "retried")) == {("done", 1)}
 
 
 def test_a_graduated_retry_stops_at_the_first_that_comes_back(letters: list[int]) -> None:

@@ -33,6 +33,7 @@ from tests.guarantees import leases
 from tests.guarantees.test_exactly_once import Crash, crash_at
 from tests.probe.events import Probed
 from tests.probe.models import Effect, Tally
+from tests.probe.processors import AT_ONCE
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -46,6 +47,7 @@ STEPS = {
     "mark": (dialect(), "mark"),
     "tell": (batch, "tell"),
 }
+MOST = AT_ONCE.max_attempts
 names, kinds = st.sampled_from("abc"), st.sampled_from(KINDS)
 
 
@@ -148,6 +150,31 @@ class History(RuleBasedStateMachine):
         )  # fmt: skip
         emitted = Event.objects.filter(type="Echoed", stream__in=self.log)
         assert Counter(emitted.values_list("producer", "causation_id")) == done
+
+    @invariant()
+    def emitted_in_the_order_of_what_was_handled(self) -> None:
+        position_of = dict(Event.objects.values_list("id", "position"))
+        emitted = Event.objects.filter(type="Echoed", stream__in=self.log).order_by("position")
+        causes: dict[tuple[str, str], list[int]] = {}
+        for stream, producer, cause in emitted.values_list("stream", "producer", "causation_id"):
+            causes.setdefault((stream, producer), []).append(position_of[cause])
+        for by, positions in causes.items():
+            assert positions == sorted(positions), (by, positions)
+
+    @invariant()
+    def attempts_are_as_many_as_it_took(self) -> None:
+        """Neither a crash nor a pause uses one up, and each that failed is kept."""
+        over = Delivery.objects.filter(processor__in=KINDS, state__in=["done", "dead"])
+        kept = Counter(Attempt.objects.values_list("delivery_id", flat=True))
+        for one in over.select_related("event"):
+            asked = one.event.data
+            if one.state == "done":
+                failures = asked["fails"] if asked["by"] == one.processor else 0
+                wanted = failures + 1
+            else:
+                wanted = (1 if asked["rejects"] == one.processor else MOST) + one.retried
+            assert one.attempts == wanted, (one.state, one.attempts, asked)
+            assert kept[one.pk] == one.attempts - (one.state == "done")
 
     def teardown(self) -> None:
         """In the end everything is done, dead, discarded, or waits behind a dead letter."""

@@ -40,14 +40,15 @@ def test_two_requests_do_not() -> None:
     assert Event.objects.values("correlation_id").distinct().count() == 2
 
 
+@pytest.mark.parametrize("kind", ["probe.atomic", "probe.leased"])
 def test_what_handlers_publish_is_caused_by_what_they_handled(
-    monkeypatch: pytest.MonkeyPatch,
+    kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """``publish`` inside a handler is the same as returning the event: one with its success."""
     failures = iter([True, False])
 
     def behave(event: Probed, delivery: Delivery) -> None:
-        if delivery.processor == "probe.atomic":
+        if delivery.processor == kind:
             publish(Echoed(n=1, by="publish"))
             if next(failures):
                 raise processors.ProbeError("after publishing")
@@ -58,4 +59,4 @@ def test_what_handlers_publish_is_caused_by_what_they_handled(
     cause, published = Event.objects.order_by("position")
     assert published.data["by"] == "publish"
     assert (published.causation_id, published.correlation_id) == (cause.id, receipt.correlation_id)
-    assert (published.stream, published.producer) == ("probe-1", "probe.atomic")
+    assert (published.stream, published.producer) == ("probe-1", kind)

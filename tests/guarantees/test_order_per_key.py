@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from events import SequenceConflict, batch, dead_letters, drain, lanes, publish
 from events.models import Delivery, Event, Stream
 from events.registry import registry
 from events.testing import settle
+from tests.polling import eventually
 from tests.probe.events import Keyed, Probed
 from tests.probe.models import Effect
 
@@ -103,6 +105,58 @@ def test_two_workers_never_work_on_one_lane() -> None:
     thread.join(20)
     assert len(done.outcomes) + sum(overlapping) == 1
     assert sequences("probe.atomic") == {"probe-1": [1]}
+
+
+@pytest.mark.postgres  # SQLite's second writer reads nothing before the first has ended
+def test_what_is_due_is_read_after_the_lane_is_locked(raw: Any) -> None:
+    """Between a worker's statement and its lock another one does the work and commits.
+
+    What the statement saw when it began is old by then, so nothing may be read from it.
+    """
+    processor = registry.processor("probe.atomic")
+    publish(Probed(n=1), stream="probe-1")
+    claim = lanes.claim(processor, 16)
+    assert claim is not None
+    raw(
+        "CREATE FUNCTION wait_first() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        "IF current_setting('probe.late', true) = 'yes' THEN "
+        "PERFORM pg_advisory_xact_lock(77); END IF; RETURN NULL; END $$",
+        "CREATE TRIGGER wait_first BEFORE UPDATE ON events_lane EXECUTE FUNCTION wait_first()",
+        "SELECT pg_advisory_lock(77)",
+    )
+    late: list[int] = []
+
+    def second() -> None:
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SET probe.late = 'yes'")
+            late.append(len(batch.run(processor, claim, 10).outcomes))
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=second)
+    thread.start()
+    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    eventually(lambda: raw(waiting) == 1, within=10)
+    assert len(batch.run(processor, claim, 10).outcomes) == 1
+    raw("SELECT pg_advisory_unlock(77)")
+    thread.join(20)
+    assert late == [0]
+    assert sequences("probe.atomic") == {"probe-1": [1]}
+
+
+@pytest.fixture
+def raw() -> Iterator[Callable[..., Any]]:
+    """Run statements; return the last one's first value, if any. The trigger goes at the end."""
+
+    def run(*statements: str) -> Any:
+        with connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+            return cursor.fetchone()[0] if cursor.description else None
+
+    yield run
+    run("SELECT pg_advisory_unlock_all()", "DROP FUNCTION IF EXISTS wait_first CASCADE")
 
 
 @pytest.mark.parametrize("expected", [True, False], ids=["expected_sequence", "unconditional"])
