@@ -9,9 +9,12 @@ from uuid import uuid4
 
 import pytest
 from django.core.management import call_command
+from django.db import IntegrityError, transaction
+from django.db.models import F
 
 from events import publish
-from events.models import Attempt, Delivery, Lane, Stream
+from events.models import Attempt, Delivery, Event, Lane, Stream
+from events.store import slot_of
 from events.testing import settle
 from events.verification import verify
 from tests.probe.events import Probed
@@ -34,6 +37,20 @@ def forged_cause() -> None:
     publish(Probed(n=9), stream="probe-9", causation_id=uuid4())
 
 
+def cause_of_another_trace() -> None:
+    """An event that names a cause which belongs to something else."""
+    cause = Event.objects.order_by("position")[0]
+    publish(Probed(n=9), stream="probe-9", causation_id=cause.id, correlation_id=uuid4())
+
+
+def skipped_number() -> None:
+    """As many events as the head says, but one with a number that is not its own."""
+    first = Event.objects.filter(stream="probe-1").order_by("-sequence")[0]
+    first.pk, first.id, first.sequence = None, uuid4(), first.sequence + 2
+    first.save(force_insert=True)
+    Stream.objects.filter(name="probe-1").update(head=F("head") + 1)
+
+
 def emitted_too_early() -> None:
     """A delivery that is undone although its events are there."""
     Delivery.objects.filter(processor="probe.atomic", event__stream="probe-1").update(
@@ -46,6 +63,13 @@ PLANTED: dict[str, tuple[Callable[[], object], str]] = {
         lambda: Stream.objects.filter(name="probe-1").update(head=99), "head is 99"),
     "a head without events": (
         lambda: Stream.objects.create(name="ghost", head=1), "stream ghost: head is 1"),
+    "events without a head": (
+        lambda: Stream.objects.filter(name="probe-1").delete(), "stream probe-1: head is None"),
+    "a number left out": (skipped_number, "stream probe-1: head is "),
+    "a delivery of nothing": (
+        lambda: Delivery.objects.create(
+            event_id=10**9, processor="probe.tally", key="x", slot=slot_of("x"), state="done"),
+        "event 1000000000, which does not exist"),
     "a lost delivery": (
         lambda: Delivery.objects.filter(processor="probe.tally").order_by("-id")[0].delete(),
         "has no delivery for probe.tally"),
@@ -65,10 +89,15 @@ PLANTED: dict[str, tuple[Callable[[], object], str]] = {
         "overlap"),
     "a read model that tells something else": (
         lambda: Tally.objects.filter(stream="probe-1").update(count=77), "probe.Tally"),
+    "a read model that has forgotten something": (
+        lambda: Tally.objects.filter(stream="probe-1").delete(), "probe.Tally"),
+    "a read model that knows more than the log": (
+        lambda: Tally.objects.create(stream="never", count=1), "probe.Tally"),
     "a processor that is gone": (
         lambda: Delivery.objects.filter(processor="probe.tally").update(
             state="pending", processor="gone"), "no installed app declares"),
     "a forged cause": (forged_cause, "not an earlier event of its trace"),
+    "a cause of another trace": (cause_of_another_trace, "not an earlier event of its trace"),
     "an effect of unfinished work": (emitted_too_early, "whose delivery is pending"),
     "a dead letter without a reason": (
         lambda: Attempt.objects.all().delete(), "has no attempt with an error"),
@@ -98,3 +127,11 @@ def test_a_planted_violation_is_found(plant: Callable[[], object], finding: str)
     report = json.loads(out.getvalue())
     assert not report["ok"]
     assert any(finding in text for each in report["checks"] for text in each["violations"])
+
+
+@pytest.mark.usefixtures("history")
+def test_a_second_delivery_is_refused_by_the_database_itself() -> None:
+    one = Delivery.objects.filter(processor="probe.tally")[0]
+    one.pk = None
+    with pytest.raises(IntegrityError), transaction.atomic():
+        one.save(force_insert=True)
