@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.db import connection
 
-from events.conf import conf
+from events.lane_state import LaneState
 from events.models import Delivery, DeliveryState, Event, Lane, ProcessorState, Worker
 from events.registry import Processor, registry
 
@@ -21,7 +21,6 @@ COUNTED = 20_000
 
 _SAMPLE = 2_000  # newest deliveries that tell the rate
 _MINUTE = timedelta(seconds=60)
-_CLAIM = timedelta(seconds=5)  # a batch ends sooner; an older claim did not end well
 _ALIVE = timedelta(seconds=15)  # workers say every 5 s that they are alive
 _PATIENCE = timedelta(seconds=10)  # work may be due that long before anybody is missed
 
@@ -38,30 +37,6 @@ _OLDEST = {
     "sqlite": f"""(SELECT min(d.position) FROM events_delivery d
       WHERE d.processor = p.name AND {_UNFINISHED})""",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class LaneState:
-    """A lane: ``held`` while a worker works on it, ``careful`` while it is worked on one delivery
-    at a time since workers died on it, else ``free``. ``worker`` is who held it last."""
-
-    number: int
-    state: str
-    worker: str
-
-    @property
-    def x(self) -> int:
-        """Where it is drawn."""
-        return (self.number - 1) * 7
-
-    @classmethod
-    def of(cls, number: int, lane: Lane, now: datetime) -> LaneState:
-        """As it is ``now``."""
-        leased = lane.lease_expires_at is not None and lane.lease_expires_at > now
-        claimed = lane.claims > 0 and lane.claimed_at is not None and lane.claimed_at > now - _CLAIM
-        careful = lane.suspect is not None or lane.claims > conf().CRASHES
-        state = "careful" if careful else "held" if leased or claimed else "free"
-        return cls(number, state, lane.worker)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +84,24 @@ class ProcessorRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Totals:
+    """Figures of all processors, and the bytes that the workers hold.
+
+    What is not known of one is not known of all: None. ``at_least`` and ``held_at_least`` say that
+    ``waiting``, or ``retrying`` and ``dead``, are lower bounds.
+    """
+
+    per_second: float | None
+    waiting: int
+    at_least: bool
+    oldest_at: datetime | None
+    retrying: int
+    dead: int
+    held_at_least: bool
+    memory: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Overview:
     """All processors and the workers alive. ``nobody_works`` is a warning that is true."""
 
@@ -126,6 +119,22 @@ class Overview:
                 if lane.state != "free" and lane.worker in found:
                     found[lane.worker].append(f"{row.name} {lane.number}")
         return found
+
+    @property
+    def totals(self) -> Totals:
+        """The figures of all rows together."""
+        rates = [row.per_second for row in self.rows]
+        memory = [worker.memory for worker in self.workers]
+        return Totals(
+            None if None in rates else sum(rate for rate in rates if rate is not None),
+            sum(row.waiting for row in self.rows),
+            any(row.at_least for row in self.rows),
+            min((row.oldest_at for row in self.rows if row.oldest_at), default=None),
+            sum(row.retrying for row in self.rows),
+            sum(row.dead for row in self.rows),
+            any(max(row.retrying, row.dead) >= COUNTED for row in self.rows),
+            None if None in memory or not memory else sum(one for one in memory if one is not None),
+        )
 
     @property
     def nobody_works(self) -> bool:

@@ -22,6 +22,7 @@ from events.alerts import watch
 from events.conf import conf
 from events.drain import due_processors
 from events.registry import registry
+from events.vital_signs import VitalSigns, memory
 
 logger = logging.getLogger("events")
 _HEARTBEAT = timedelta(seconds=5)
@@ -82,12 +83,15 @@ class Sweeper(threading.Thread):
         self._stopping = threading.Event()
         self._beat_at = datetime.min.replace(tzinfo=UTC)
         self._started_at = datetime.now(UTC)
+        self._signs = VitalSigns()
 
     def run(self) -> None:
         """Sweep until stopped."""
+        telemetry.subscribe("settled", self._signs.settled)
         busy = False
         while not self._stopping.wait(_BREATH if busy else conf().SWEEP_SECONDS):
             busy = self.tick()
+        telemetry.unsubscribe("settled", self._signs.settled)
         connection.close()
 
     def stop(self) -> None:
@@ -120,7 +124,13 @@ class Sweeper(threading.Thread):
             return
         self._beat_at = now
         Worker.objects.update_or_create(
-            name=lanes.worker_name(), defaults={"started_at": self._started_at, "seen_at": now}
+            name=lanes.worker_name(),
+            defaults={
+                "started_at": self._started_at,
+                "seen_at": now,
+                "per_second": self._signs.rate(),
+                "memory": memory(),
+            },
         )
         Worker.objects.filter(seen_at__lt=now - _GONE).delete()
 

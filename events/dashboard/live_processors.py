@@ -39,11 +39,11 @@ class ProcessorsView(LiveView):
         return None if decision else Refusal(decision.reason)
 
     def regions(self) -> Sequence[Fragment]:
-        """The warning, the workers, and the figures of each row (its buttons stay as they are)."""
+        """Warning, totals, workers, and the figures of each row (its buttons stay as they are)."""
         now, times = overview(), run_times()
         found = [
             _fragment(part, f"events/processors/_{part}.html", {"overview": now})
-            for part in ("warning", "workers")
+            for part in ("warning", "totals", "workers")
         ]
         for row in now.rows:
             html = render_to_string(

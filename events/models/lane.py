@@ -53,11 +53,17 @@ class ProcessorState(models.Model):
 
 
 class Worker(models.Model):
-    """A worker process that has said lately that it is alive."""
+    """A worker process that has said lately that it is alive, and how it does.
+
+    ``per_second`` is what it got done lately, ``memory`` the bytes that it holds; None if it can't
+    tell.
+    """
 
     name = models.CharField(max_length=100, primary_key=True)
     started_at = models.DateTimeField()
     seen_at = models.DateTimeField()
+    per_second = models.FloatField(null=True)
+    memory = models.BigIntegerField(null=True)
 
     def __str__(self) -> str:
         """Host and process id."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,6 +16,10 @@ from events.models import Delivery, Lane, ProcessorState, Worker
 from events.overview import overview
 from events.testing import settle
 from tests.probe.events import Probed
+
+WORKER = re.compile(
+    r'<b class="mono">(\S+)</b></td><td class="num">(\S+)</td><td class="num">([^<]+)</td>'
+)
 
 
 def row(name: str = "probe.batch") -> Any:
@@ -166,3 +171,33 @@ def test_waits_and_runs_are_told_in_percentiles(operator: Client) -> None:
     assert times.wait_p50 is not None
     assert times.wait_p50 <= (times.wait_p99 or 0)
     assert times.p50 is not None
+
+
+def test_workers_tell_how_much_they_do_and_the_memory_they_hold(operator: Client) -> None:
+    now = datetime.now(UTC)
+    Worker.objects.create(
+        name="host:1", started_at=now, seen_at=now, per_second=3.9, memory=118 * 2**20
+    )
+    assert "118.0\xa0MB" in operator.get("/processors/").content.decode()
+    assert overview().totals.memory == 118 * 2**20
+    Worker.objects.create(name="host:2", started_at=now, seen_at=now)
+    page = operator.get("/processors/").content.decode()
+    told = {row[0]: row[1:] for row in re.findall(WORKER, page)}
+    assert told == {"host:1": ("3.9/s", "118.0\xa0MB"), "host:2": ("–", "–")}
+    assert overview().totals.memory is None, "what is not known of one is not known of all"
+
+
+def test_totals_are_those_of_all_processors(
+    operator: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(Probed(n=1, rejects="probe.batch"), stream="probe-1")
+    rows = overview().rows
+    assert overview().totals.waiting == sum(one.waiting for one in rows) > 1
+    settle()
+    totals = overview().totals
+    assert (totals.waiting, totals.dead, totals.oldest_at) == (0, 1, None)
+    assert totals.per_second == pytest.approx(sum(one.per_second or 0 for one in overview().rows))
+    publish(Probed(n=1), stream="probe-1")
+    monkeypatch.setattr(overview_module, "_SAMPLE", 3)
+    publish(Probed(n=2), stream="probe-2")
+    assert overview().totals.per_second is None

@@ -1,0 +1,61 @@
+"""What a worker tells of itself, and that it does."""
+
+from __future__ import annotations
+
+import pytest
+
+from events import lanes, publish, telemetry
+from events.drain import drain_all
+from events.models import Worker
+from events.sweep import Sweeper
+from events.vital_signs import VitalSigns, memory
+from tests.probe.events import Probed
+
+MEGABYTE = 2**20
+
+
+def test_the_rate_is_what_got_done_over_the_last_signs() -> None:
+    now = [0.0]
+    signs = VitalSigns(lambda: now[0])
+    assert signs.rate() is None, "no time has passed: it is not known, and not 0"
+    rates = []
+    for done in (10, 0, 0, 0, 0):
+        now[0] += 5
+        signs.settled(deliveries=[telemetry.Settled(1, "done", None)] * done)  # type: ignore[arg-type]
+        rates.append(signs.rate())
+    assert rates[0] == pytest.approx(2)
+    assert rates[1] == pytest.approx(1)
+    assert rates[-1] == 0, "it was long ago"
+
+
+def test_only_what_is_done_counts() -> None:
+    now = [0.0]
+    signs = VitalSigns(lambda: now[0])
+    states = ("done", "retrying", "dead", "done")
+    signs.settled(deliveries=[telemetry.Settled(1, state, None) for state in states])  # type: ignore[arg-type]
+    now[0] = 1
+    assert signs.rate() == 2
+
+
+def test_memory_is_that_of_this_process() -> None:
+    held = memory()
+    assert held is not None
+    assert 10 * MEGABYTE < held < 4_000 * MEGABYTE
+    ballast = bytearray(b"x" * (64 * MEGABYTE))
+    assert (memory() or 0) > held + 32 * MEGABYTE
+    del ballast
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_sweeper_says_how_its_process_does() -> None:
+    sweeper = Sweeper()
+    telemetry.subscribe("settled", sweeper._signs.settled)
+    try:
+        publish(Probed(n=1), stream="probe-1")
+        drain_all()
+        sweeper.tick()
+    finally:
+        telemetry.unsubscribe("settled", sweeper._signs.settled)
+    told = Worker.objects.get(name=lanes.worker_name())
+    assert told.per_second
+    assert told.memory
