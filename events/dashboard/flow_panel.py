@@ -2,43 +2,63 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from events.dashboard.flow_facts import PROCESSOR, Edge, Facts, Node
-from events.models import Attempt
+from events.dashboard.flow_histogram import Histogram, histogram
+from events.dashboard.flow_retries import Step, steps_of
+from events.models import Attempt, Delivery, DeliveryState
+from events.models.delivery import KEPT
+from events.retry import Retry
 
 _FAILURES = 500  # newest failed attempts looked at
 _SHOWN = 4
+_RETRYING = 2_000  # oldest retrying deliveries looked at
 
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """A node, what comes in and goes out, and the newest failures of a processor."""
+    """A node, what comes in and goes out; of a processor its run times, its retries, and the newest
+    failure of each kind with how many there were among the newest."""
 
     node: Node
     incoming: list[tuple[Node, Edge]]
     outgoing: list[tuple[Node, Edge]]
-    failures: list[Attempt]
+    failures: list[tuple[Attempt, int]]
+    runs: Histogram | None = None
+    steps: list[Step] | None = None
 
 
 def panel_of(key: str, facts: Facts) -> Panel | None:
-    """The panel of a node by its key, or None if the map has no such node; one query at most."""
+    """The panel of a node by its key, or None if the map has no such node; two queries at most."""
     node = facts.nodes.get(key)
     if node is None:
         return None
     edges = facts.edges.values()
+    incoming = [(facts.nodes[edge.source], edge) for edge in edges if edge.target == key]
+    outgoing = [(facts.nodes[edge.target], edge) for edge in edges if edge.source == key]
+    if node.kind != PROCESSOR:
+        return Panel(node, incoming, outgoing, [])
+    retry = node.row.declared.retry if node.row and node.row.declared else None
     return Panel(
-        node,
-        [(facts.nodes[edge.source], edge) for edge in edges if edge.target == key],
-        [(facts.nodes[edge.target], edge) for edge in edges if edge.source == key],
-        _failures(node.name) if node.kind == PROCESSOR else [],
-    )
+        node, incoming, outgoing, _failures(node.name), histogram(node.times.runs),
+        _steps(node.name, retry) if retry else None,
+    )  # fmt: skip
 
 
-def _failures(processor: str) -> list[Attempt]:
+def _steps(processor: str, retry: Retry) -> list[Step]:
+    """With how many wait at each: of the oldest that are retrying, by the index of what is open."""
+    retrying = Delivery.objects.filter(state__among=KEPT, state=DeliveryState.RETRYING)
+    oldest = retrying.order_by("event_id").values_list("processor", "attempts")[:_RETRYING]
+    return steps_of(retry, Counter(n for name, n in oldest if name == processor))
+
+
+def _failures(processor: str) -> list[tuple[Attempt, int]]:
     """The newest of each kind."""
     newest = Attempt.objects.order_by("-id").values("id")[:_FAILURES]
     found: dict[str, Attempt] = {}
+    counts: Counter[str] = Counter()
     rows = (
         Attempt.objects.filter(id__in=newest, delivery__processor=processor)
         .defer("traceback")
@@ -47,4 +67,5 @@ def _failures(processor: str) -> list[Attempt]:
     )
     for attempt in rows:
         found.setdefault(attempt.fingerprint, attempt)
-    return list(found.values())[:_SHOWN]
+        counts[attempt.fingerprint] += 1
+    return [(one, counts[kind]) for kind, one in found.items()][:_SHOWN]

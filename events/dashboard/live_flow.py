@@ -55,9 +55,11 @@ class FlowNodeView(_Watched):
         """The figures; its head and links stay as they are."""
         head, _, rest = self.argument.partition(":")
         asked = {str(seconds): seconds for seconds in WINDOWS}.get(head)
-        facts = Facts.load(asked or MINUTE)
+        choice = Choice(window=asked or MINUTE)
+        facts = Facts.load(choice.window)
         panel = panel_of(rest if asked else self.argument, facts)
         if panel is None:
             return []
-        html = render_to_string("events/flow/_figures.html", {"panel": panel, "oob": True})
+        context = {"panel": panel, "choice": choice, "oob": True}
+        html = render_to_string("events/flow/_figures.html", context)
         return [Fragment("flow-figures", html)]

@@ -29,6 +29,10 @@ named("flow", (page) => {
       else node.removeAttribute("aria-current");
       node.classList.toggle("on", node.dataset.node === pointed);
     }
+    for (const row of page.querySelectorAll("#flow-processors tbody tr")) {
+      row.toggleAttribute("aria-selected", false);
+      if (row.querySelector("[data-node]").dataset.node === chosen) row.setAttribute("aria-selected", "true");
+    }
     map()?.classList.toggle("near", Boolean(pointed));
     for (const edge of page.querySelectorAll(".fe")) {
       const ends = [edge.dataset.from, edge.dataset.to];

@@ -11,13 +11,16 @@ from django.test import Client
 
 from events import publish
 from events.dashboard.flow_facts import Facts
+from events.dashboard.flow_histogram import histogram
 from events.dashboard.flow_map import Choice, FlowMap
+from events.dashboard.flow_retries import steps_of
 from events.dashboard.run_times import percentile, run_times
 from events.live.changes import Changes
 from events.live.views import find
 from events.models import Attempt, Delivery, Event
 from events.pause import pause
 from events.registry import Registry, registry
+from events.retry import Retry
 from events.testing import settle
 from tests.dashboard.test_hostile_text import HOSTILE, assert_harmless, hostile_event
 from tests.probe.events import Probed
@@ -189,7 +192,7 @@ def test_the_number_of_queries_is_constant(viewer: Client, django_assert_num_que
         settle()
         with django_assert_num_queries(21):  # shell 7; facts 14, of them the processors 6
             viewer.get("/flow/")
-        with django_assert_num_queries(22):  # and failures
+        with django_assert_num_queries(23):  # and failures, retries
             viewer.get("/flow/?node=processor:probe.atomic")
     assert Attempt.objects.count() == 1
 
@@ -282,3 +285,38 @@ def test_where_nobody_mediates_there_is_no_choice(
         monkeypatch.setitem(registry.processors, known.name, replace(known, mediates=False))
     assert "topology" not in viewer.get("/flow/").content.decode().replace('"Topology"', "")
     assert Choice.of({"topology": "mediator"}).topology == ""
+
+
+def test_run_times_as_bars_of_equal_steps() -> None:
+    assert histogram([]) is None
+    found = histogram([0.0002, 0.002, 0.002, 0.3])
+    assert found is not None
+    assert [tick[1] for tick in found.ticks] == pytest.approx([0.001, 0.01, 0.1, 1.0])
+    assert [column.count for column in found.columns] == [1, 2, 1]
+    assert max(found.columns, key=lambda column: column.height).count == 2
+    assert all(0 <= column.x <= 100 - column.width for column in found.columns)
+    one = histogram([1.0])
+    assert one is not None
+    assert one.total == 1
+
+
+def test_the_steps_of_a_retry_policy() -> None:
+    steps = steps_of(Retry(max_attempts=4, base=1, factor=4, cap=10), {0: 1, 2: 3})
+    assert [step.wait for step in steps] == [1, 4, 10, None]
+    assert [step.waiting for step in steps] == [1, 0, 3, 0]
+    assert steps[0].gap < steps[1].gap < steps[2].gap
+    assert [step.number for step in steps_of(Retry(max_attempts=30), {})] == [*range(1, 8), 30]
+    assert steps_of(Retry(max_attempts=30), {})[-1].skipped == 22
+    assert [step.wait for step in steps_of(Retry(max_attempts=1), {})] == [None]
+
+
+@settling
+def test_the_panel_draws_run_times_and_what_waits_at_each_attempt(viewer: Client) -> None:
+    publish(Probed(n=1, fails=9, by="probe.atomic"), Probed(n=2), stream="probe-1")
+    settle()
+    Delivery.objects.filter(processor="probe.atomic", event__sequence=1).update(
+        state="retrying", attempts=2
+    )
+    page = viewer.get("/flow/?node=processor:probe.atomic").content.decode()
+    assert "1 waits for attempt 3" in page
+    assert "half took at most" in viewer.get("/flow/?node=processor:probe.leased").content.decode()
