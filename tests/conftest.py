@@ -10,10 +10,14 @@ from pathlib import Path
 import pytest
 import redis
 from django.db import connection
+from hypothesis import Phase, settings
 
 from tests.emptying import spare_the_work
 from tests.people import browser, shots, sign_in  # noqa: F401 (fixtures)
 from tests.site import Site, free_port
+
+# ``make plants`` wants to know whether it fails, and not the shortest way to it.
+settings.register_profile("unshrunk", phases=[Phase.generate])
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome", "chrome"])),

@@ -30,10 +30,11 @@ _HOSTILE = (
     "tests/api/test_fuzz.py", "tests/live/test_fuzz.py", "tests/dashboard/test_hostile_text.py",
     "tests/guarantees/test_hostile_text.py",
 )  # fmt: skip
-# who may do what is decided before the database is asked, and a mask is put on after;
+# who may do what is decided before the database is asked, a mask is put on after, and how often a
+# page asks does not depend on whom;
 _PEOPLE = (
     "tests/guarantees/test_deny_by_default.py", "tests/guarantees/test_hardening.py",
-    "tests/guarantees/test_personal_data.py",
+    "tests/guarantees/test_personal_data.py", "tests/dashboard/test_every_page.py",
 )  # fmt: skip
 # whole sites in real processes are slow to start; and browsers wait more than they work, so they
 # have a suite of their own beside the others.

@@ -163,6 +163,7 @@ def raw() -> Iterator[Callable[..., Any]]:
 def test_concurrent_appends_to_one_stream_leave_no_gap(expected: bool) -> None:
     """With a condition exactly one of the racers wins each sequence; without, all get one."""
     conflicts: list[Exception] = []
+    won: list[int | None] = []
     start = threading.Barrier(4)
 
     def append(number: int) -> None:
@@ -173,6 +174,7 @@ def test_concurrent_appends_to_one_stream_leave_no_gap(expected: bool) -> None:
                     head = Stream.objects.filter(name="hot").values_list("head", flat=True).first()
                     at = (head or 0) if expected else None
                     publish(Probed(n=number), stream="hot", expected_sequence=at)
+                    won.append(at)
                 except SequenceConflict as conflict:
                     conflicts.append(conflict)
         finally:
@@ -185,4 +187,4 @@ def test_concurrent_appends_to_one_stream_leave_no_gap(expected: bool) -> None:
         thread.join(60)
     written = list(Event.objects.order_by("position").values_list("sequence", flat=True))
     assert written == list(range(1, 41 - len(conflicts)))
-    assert expected or not conflicts
+    assert len(set(won)) == len(won) if expected else not conflicts

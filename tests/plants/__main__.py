@@ -83,7 +83,8 @@ class _Field:
             "DJANGO_SETTINGS_MODULE": "tests.settings",  # importing eda_site has chosen the site's
         }
         how = "--create-db" if anew else "--reuse-db"
-        words = ["-q", "-x", "-p", "no:cacheprovider", "--reuse-db", how, *tests]
+        words = ["-q", "-x", "-p", "no:cacheprovider", "--hypothesis-profile=unshrunk",
+                 "--reuse-db", how, *tests]  # fmt: skip
         done = subprocess.run(
             [sys.executable, "-m", "pytest", *words], cwd=self._copy, env=environment,
             check=False, capture_output=True, text=True,

@@ -94,7 +94,7 @@ def test_a_slow_processor_uses_up_no_attempt(customer: User) -> None:
     switch_on(customer, "payment", "slow", amount=30)
     assert order(customer).status == "confirmed"
     delivery = Delivery.objects.get(processor="payment", event__type="OrderCreated")
-    assert (delivery.started_at - delivery.event.recorded_at).total_seconds() >= 0.03
+    assert (delivery.finished_at - delivery.event.recorded_at).total_seconds() >= 0.03
     assert failures("payment") == 0
 
 
