@@ -15,13 +15,15 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-from events.models import Delivery, Event
+from events.models import Delivery, DeliveryState, Event
 from events.states import derive
 from events.templatetags.flowdeck import clock, correlation, dot, glyph, role, thousands
 
 _KEPT = 4_000  # rows whose fixed cells are kept, about 3 MB
 _cells: dict[UUID, SafeString] = {}
 
+_NEEDED = ("id", "event_id", "processor", "key", "slot", "due_at", "state")
+_WAITING = (DeliveryState.PENDING, DeliveryState.RETRYING)
 _FIXED = (
     '<td class="mono dim">{}</td><td>{}</td>'
     '<td><a class="etype" href="{url}" hx-get="{url}">{}{}<span class="v">v{}</span></a></td>'
@@ -102,16 +104,16 @@ def _marks(dots: tuple[Dot, ...]) -> SafeString:
 
 def rows_of(events: Sequence[Event]) -> list[LogRow]:
     """Rows of the events, in their order; three queries at most."""
-    deliveries = list(
-        Delivery.objects.filter(event_id__in=[event.position for event in events])
-        .only("event_id", "processor", "key", "slot", "state", "due_at")
-        .order_by("processor")
-    )
     by_position = {event.position: event for event in events}
-    for delivery in deliveries:
+    found = Delivery.objects.filter(event_id__in=list(by_position)).order_by("processor")
+    rows = found.values_list(*_NEEDED)
+    # Most are settled, and what they are is what they say: only the others are made into objects.
+    waiting = [Delivery.from_db(None, _NEEDED, row) for row in rows if row[-1] in _WAITING]
+    for delivery in waiting:
         delivery.event = by_position[delivery.event_id]
-    derived = derive(deliveries)
+    derived = derive(waiting)
     dots: dict[int, list[Dot]] = defaultdict(list)
-    for delivery in deliveries:
-        dots[delivery.event_id].append(Dot(delivery.processor, derived[delivery.pk].state))
+    for number, position, processor, *_, state in rows:
+        seen = derived.get(number)
+        dots[position].append(Dot(processor, seen.state if seen else state))
     return [LogRow(event, tuple(dots[event.position])) for event in events]
