@@ -10,50 +10,18 @@ from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from events.dashboard.catalog_rows import CatalogRow, catalog_rows, lock_state, query_of
 from events.dashboard.catalog_versions import History, history_of
+from events.dashboard.catalog_ways import Ways, ways_between
 from events.dashboard.event_detail import Token, tokens
-from events.dashboard.observed import TypeStatus, type_statuses
 from events.dashboard.page import requires
 from events.dashboard.schema_fields import SchemaField, example_of, fields_of
-from events.event import EventType
 from events.masking import masked
 from events.models import Event
-from events.registry import Processor, registry
 from events.sealing import gone
 from events.upcasting import readable
 
 _COUNTED = 2_000  # newest events of a type that tell its stored versions
-
-
-@dataclass(frozen=True, slots=True)
-class CatalogRow:
-    """One type. ``declared`` is None for one that only the log still knows."""
-
-    status: TypeStatus
-    declared: EventType | None
-    consumers: tuple[Processor, ...]
-
-    @property
-    def name(self) -> str:
-        """Name of the type."""
-        return self.status.name
-
-    @property
-    def role(self) -> str:
-        """Shape of its glyph: refusal, end (nobody but read models listens) or event."""
-        if self.declared is not None and self.declared.refusal is True:
-            return "refusal"
-        return "end" if all(listener.replayable for listener in self.consumers) else "event"
-
-    @property
-    def producer(self) -> str:
-        """Who wrote the newest one: gives the glyph its hue."""
-        return self.status.last_producer
-
-    @property
-    def description(self) -> str:
-        """What the class says of itself."""
-        return " ".join((self.declared.cls.__doc__ or "").split()) if self.declared else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,30 +48,35 @@ class CatalogDetail:
     data: list[Token]
     versions: list[StoredVersion]
     history: History | None
+    ways: Ways
+
+    @property
+    def lost(self) -> list[StoredVersion]:
+        """Stored versions that can't be read."""
+        return [one for one in self.versions if one.count and not one.readable]
 
 
 @requires("view_log")
 def catalog(request: HttpRequest) -> HttpResponse:
-    """All event types."""
-    return render(request, "events/catalog/page.html", {"rows": _rows()})
+    """All event types; with ``?q=`` those that have each of its words."""
+    return render(request, "events/catalog/page.html", _list(request))
 
 
 @requires("view_log")
 def event_type(request: HttpRequest, name: str) -> HttpResponse:
-    """One event type, beside the list of all."""
-    rows = _rows()
-    row = next((row for row in rows if row.name == name), None)
+    """One event type, beside the list of all, which ``?q=`` narrows."""
+    context = _list(request)
+    row = next((row for row in context["rows"] if row.name == name), None)
     if row is None:
         raise Http404(f"No event type {name!r} is declared or was seen lately.")
-    context = {"rows": rows, "detail": _detail(row), "counted": _COUNTED}
+    context |= {"detail": _detail(row), "counted": _COUNTED, "lock": lock_state()}
     return render(request, "events/catalog/type.html", context)
 
 
-def _rows() -> list[CatalogRow]:
-    return [
-        CatalogRow(status, registry.event_types.get(status.name), registry.subscribers(status.name))
-        for status in type_statuses()
-    ]
+def _list(request: HttpRequest) -> dict[str, Any]:
+    query = query_of(request.GET.get("q", ""))
+    rows = catalog_rows(query)
+    return {"rows": rows, "q": query, "shown": sum(not row.hidden for row in rows)}
 
 
 def _detail(row: CatalogRow) -> CatalogDetail:
@@ -117,6 +90,7 @@ def _detail(row: CatalogRow) -> CatalogDetail:
     return CatalogDetail(
         row, fields_of(schema, history.since if history else {}), _coloured(schema), example,
         _coloured(data), _versions(row), history,
+        ways_between(len(row.status.producers), len(row.consumers)),
     )  # fmt: skip
 
 

@@ -60,15 +60,15 @@ class Stretch:
         low, high = first_since(since - SLACK), first_since(until + SLACK)
         return cls(since, until, step, max(low, high - COUNTED), high, high - low > COUNTED)
 
-    def events(self) -> Counts:
-        """Events per producer and bin; one query."""
+    def events(self, by: str = "producer") -> Counts:
+        """Events per producer (or ``by`` type) and bin; one query."""
         rows = (
             Event.objects.filter(
                 position__gte=self.low, position__lt=self.high,
                 recorded_at__gte=self.since, recorded_at__lt=self.until,
             )
             .annotate(bin=Bin("recorded_at", self.step))
-            .values_list("producer", "bin")
+            .values_list(by, "bin")
             .annotate(n=Count("position"))
             .order_by()
         )  # fmt: skip

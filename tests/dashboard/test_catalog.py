@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -12,6 +14,8 @@ from pydantic import BaseModel
 from events import publish
 from events.dashboard import observed
 from events.dashboard.schema_fields import example_of, fields_of
+from events.dashboard.type_marks import hue_of_type, role_of_type
+from events.dashboard.type_rates import stored_counts, type_lines
 from events.registry import Registry
 from tests.dashboard.test_hostile_text import HOSTILE, assert_harmless, hostile_event
 from tests.probe.events import Echoed, Probed
@@ -95,7 +99,7 @@ def test_a_rate_is_over_what_was_looked_at(db: None, monkeypatch: pytest.MonkeyP
 
 
 def test_nothing_declared_is_an_empty_page(viewer: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("observed", "catalog"):
+    for module in ("observed", "catalog_rows", "type_marks"):
         monkeypatch.setattr(f"events.dashboard.{module}.registry", Registry())
     assert "No event types are declared" in viewer.get("/catalog/").content.decode()
 
@@ -124,7 +128,74 @@ def test_the_number_of_queries_is_constant(viewer: Client, django_assert_num_que
     publish(Probed(n=1), stream="probe-1")
     for count in (1, 50):
         publish(*[Probed(n=n) for n in range(count)], stream="probe-1")
-        with django_assert_num_queries(10):  # shell 7, sample, newest of each type, these
+        with django_assert_num_queries(
+            14
+        ):  # shell 7, sample, newest of each type, these, lines, stored
             viewer.get("/catalog/")
-        with django_assert_num_queries(13):  # and the example, the oldest, the versions
+        with django_assert_num_queries(17):  # and the example, the oldest, the versions
             viewer.get("/catalog/Probed/")
+
+
+def shown(page: str) -> set[str]:
+    """Names of the types that the page does not hide."""
+    rows = re.findall(
+        r'<tr data-words="[^"]*"( hidden)?><td><a class="etype" href="/catalog/(\w+)/', page
+    )
+    return {name for hidden, name in rows if not hidden}
+
+
+def test_the_filter_leaves_what_has_all_words(viewer: Client) -> None:
+    publish(Probed(n=1), stream="probe-1", producer="tests")
+    everything = shown(viewer.get("/catalog/").content.decode())
+    assert {"Probed", "OrderCreated"} <= everything
+    assert shown(viewer.get("/catalog/?q=PROBE.batch tests").content.decode()) == {"Probed"}
+    assert shown(viewer.get("/catalog/?q=probed").content.decode()) == {"Probed"}
+    page = viewer.get("/catalog/?q=order").content.decode()
+    assert "Probed" not in shown(page)
+    assert f"<b data-shown>{len(shown(page))}</b> of {len(everything)} event types" in page
+    assert 'href="/catalog/OrderCreated/?q=order"' in page, "the way back is narrowed too"
+    none = viewer.get("/catalog/?q=nonsense").content.decode()
+    assert shown(none) == set()
+    assert "data-none>" in none
+    side = viewer.get("/catalog/Probed/?q=order").content.decode()
+    assert '<input id="ct-q" type="search" name="q" value="order"' in side
+    assert 'aria-current="true" hidden' in side
+    assert_harmless(viewer.get("/catalog/", {"q": HOSTILE[0] + "\x00"}).content.decode())
+
+
+def test_counts_and_a_line_of_the_last_ten_minutes(
+    viewer: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(*[Probed(n=n) for n in range(7)], stream="probe-1")
+    later = datetime.now(UTC) + timedelta(seconds=60)
+    line = type_lines(later)["Probed"]
+    assert (line.count, line.at_least, line.start) == (7, False, "0.0")
+    heights = [float(point.split(",")[1]) for point in line.points.split()]
+    assert len(heights) == 30
+    assert min(heights[-5:]) < max(heights), "a mountain near the right end"
+    assert len(set(heights[:20])) == 1, "and nothing before"
+    assert "Probed" not in type_lines(later + timedelta(minutes=20))
+    assert stored_counts(["Probed", "Echoed"]) == {"Probed": 7, "Echoed": 0}
+    monkeypatch.setattr("events.dashboard.timeline_counts.COUNTED", 3)
+    assert (type_lines(later)["Probed"].count, type_lines(later)["Probed"].at_least) == (3, True)
+    assert "3+" in viewer.get("/catalog/").content.decode()
+
+
+def test_a_count_of_many_is_a_lower_bound(viewer: Client) -> None:
+    publish(*[Probed(n=n) for n in range(1_001)], stream="probe-1")
+    assert "1,000+" in viewer.get("/catalog/").content.decode()
+
+
+def test_a_type_that_starts_flows_looks_like_a_start(viewer: Client) -> None:
+    publish(Probed(n=1), stream="probe-1", producer="tests")
+    status = {one.name: one for one in observed.type_statuses()}
+    assert role_of_type(status["Probed"]) == "start"
+    assert role_of_type(status["PaymentProcessed"]) == "event"
+    assert role_of_type(status["InventoryRejected"]) == "refusal"
+    assert hue_of_type(status["PaymentProcessed"]) == "payment", "who may write it"
+
+
+def test_whether_the_lock_agrees_with_the_code_is_said(viewer: Client) -> None:
+    assert re.search(
+        r"schemas.lock (agrees|and the code)", viewer.get("/catalog/Probed/").content.decode()
+    )
