@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from events.access import can
 from events.dashboard.entries import dead_letters, under_way
+from events.dashboard.navigation import count_fragment
 from events.dashboard.run_times import run_times
 from events.live import Fragment, LiveView, Refusal
 from events.models import Event
@@ -118,11 +119,9 @@ def _before(now: float) -> list[tuple[float, int]]:
 def _counts() -> list[Fragment]:
     """Of dead letters and of traces under way."""
     return [
-        _fragment(f"count-{slug}", "events/live/count.html", {"slug": slug, "count": count})
-        for slug, count in (
-            ("events-dead_letters", dead_letters(None)), ("events-traces", under_way()),
-        )
-    ]  # fmt: skip
+        count_fragment("events:dead_letters", dead_letters(None)),
+        count_fragment("events:traces", under_way()),
+    ]
 
 
 def _line(rates: list[float]) -> str:

@@ -14,9 +14,11 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.template.loader import render_to_string
 from django.urls import NoReverseMatch, reverse
 
 from events import access
+from events.live import Fragment
 
 logger = logging.getLogger("events.dashboard")
 
@@ -38,7 +40,8 @@ class Count:
 class Entry:
     """One entry. ``count`` gets the user and answers a Count, or None for nothing to say.
 
-    ``key`` opens it after a ``g``. ``tab`` keeps it in the tab bar of narrow screens.
+    ``key`` opens it after a ``g``. ``tab`` keeps it in the tab bar of narrow screens. ``live``
+    names the live view that keeps the count true (:func:`count_fragment`).
     """
 
     section: str
@@ -50,6 +53,12 @@ class Entry:
     count: Callable[[Any], Count | None] | None = None
     key: str = ""
     tab: bool = False
+    live: str = ""
+
+    @property
+    def slug(self) -> str:
+        """What its parts of the page are named after."""
+        return self.url_name.replace(":", "-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +87,22 @@ def register(
     count: Callable[[Any], Count | None] | None = None,
     key: str = "",
     tab: bool = False,
+    live: str = "",
 ) -> None:
     """Add an entry (``icon`` names a symbol of templates/shell/icons.html).
 
     Registering a ``url_name`` again replaces its entry.
     """
-    _entries[url_name] = Entry(section, label, url_name, icon, order, permission, count, key, tab)
+    _entries[url_name] = Entry(
+        section, label, url_name, icon, order, permission, count, key, tab, live
+    )
+
+
+def count_fragment(url_name: str, count: Count | None) -> Fragment:
+    """The count behind an entry as a live view sends it. Raises KeyError if there is no entry."""
+    entry = _entries[url_name]
+    context = {"slug": entry.slug, "count": count, "live": entry.live, "oob": True}
+    return Fragment(f"count-{entry.slug}", render_to_string("events/live/count.html", context))
 
 
 def register_notices(notices: Callable[[Any], list[Notice]]) -> None:
@@ -154,9 +173,9 @@ def _item(entry: Entry, user: Any) -> dict[str, Any] | None:
         "label": entry.label,
         "url": url,
         "icon": entry.icon,
-        "slug": entry.url_name.replace(":", "-"),
-        "count": count.text if count else "",
-        "alert": bool(count and count.alert),
+        "slug": entry.slug,
+        "count": count,
+        "live": entry.live,
         "key": entry.key,
         "tab": entry.tab,
     }

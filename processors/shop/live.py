@@ -13,7 +13,7 @@ from processors.shop.outbox import newest_messages
 from processors.shop.products import cards
 from processors.shop.rows import Orders, Row, orders_of
 from processors.shop.story import decided, story_of
-from processors.shop.summaries import customers_of, last_positions, newest_orders
+from processors.shop.summaries import concerns, last_positions, newest_orders
 
 
 class OrdersView(LiveView):
@@ -39,7 +39,7 @@ class OrdersView(LiveView):
 
     def patch(self, changes: Changes) -> Sequence[Fragment]:
         """The rows that look different now, or the whole list if a row came or folded."""
-        if not _concerns(changes, self.user):
+        if not concerns(changes, self.user):
             return []
         before, told, orders = self._shown, self._told, orders_of(self.user)
         self._shown, self._told = orders, _told(orders)
@@ -109,14 +109,6 @@ class OutboxView(LiveView):
         """Only when the notification processor did something."""
         concerned = changes.unknown or "notification" in changes.processors
         return self.regions() if concerned else []
-
-
-def _concerns(changes: Changes, user: Any) -> bool:
-    """Whether an order of this person was touched; read once for all who watch."""
-    if changes.unknown or changes.correlations.many:
-        return True
-    touched = changes.correlations.known
-    return user.pk in changes.once("shop.customers", lambda: customers_of(touched))
 
 
 def _told(orders: Orders) -> UUID | None:

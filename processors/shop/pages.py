@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.urls import reverse
 
 from events import history, live
@@ -13,12 +11,7 @@ from processors.order_decisions import Order, evolve
 from processors.shop.belongings import rows_of_order
 from processors.shop.finder import find_orders
 from processors.shop.live import OrdersView, OutboxView, StockView
-from processors.shop.summaries import count_open
-
-
-def _open_orders(user: Any) -> navigation.Count | None:
-    count = count_open(user)
-    return navigation.Count(f"{count} open") if count else None
+from processors.shop.open_orders import OpenOrdersView, open_orders
 
 
 def _record(stream: str) -> records.Record | None:
@@ -26,8 +19,12 @@ def _record(stream: str) -> records.Record | None:
     return records.Record(f"Order {number}", reverse("shop:shop")) if number.isdigit() else None
 
 
-navigation.register("Shop", "Shop", "shop:shop", "shop", 10, count=_open_orders, key="s", tab=True)
+navigation.register(
+    "Shop", "Shop", "shop:shop", "shop", 10,
+    count=open_orders, key="s", tab=True, live="open-orders",
+)  # fmt: skip
 navigation.register("Shop", "Outbox", "shop:outbox", "outbox", 20)
+live.register("open-orders", OpenOrdersView)
 live.register("orders", OrdersView)
 live.register("stock", StockView)
 live.register("outbox", OutboxView)

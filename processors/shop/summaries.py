@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.db.models import Count, Max
 
+from events.live import Changes
 from events.models import Event
 from processors.models import Checkout, OrderSummary
 from processors.orders import PlacedOrder
@@ -71,6 +72,14 @@ def customers_of(traces: Iterable[Any]) -> frozenset[int]:
     """Ids of those whose orders these traces belong to."""
     found = Checkout.objects.filter(correlation_id__in=list(traces))
     return frozenset(found.values_list("user_id", flat=True))
+
+
+def concerns(changes: Changes, user: Any) -> bool:
+    """Whether an order of this person was touched; read once for all who watch."""
+    if changes.unknown or changes.correlations.many:
+        return True
+    touched = changes.correlations.known
+    return user.pk in changes.once("shop.customers", lambda: customers_of(touched))
 
 
 def newest_orders(users: Iterable[int]) -> dict[int, int]:

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.people import SignIn
+from tests.site import Site
 
 pytestmark = pytest.mark.browser
 
@@ -131,3 +132,15 @@ def test_a_customer_is_told_why_a_page_is_not_theirs(sign_in: SignIn, path: str)
     assert answer is not None
     assert answer.status == 403
     expect(page.locator("body")).to_contain_text("role")
+
+
+def test_open_orders_are_counted_in_the_navigation_of_every_page(
+    sign_in: SignIn, site: Site
+) -> None:
+    page = sign_in("teacher", "/shop/outbox/")  # who has no other orders
+    count = page.locator("#count-shop-shop")
+    expect(count).to_have_text("")
+    mug = {"items": [{"sku": "mug", "quantity": 1}], "scenario": "provider_down"}
+    site.api("/orders", mug, user="teacher")
+    expect(count).to_have_text("1 open")
+    expect(count).to_have_text("", timeout=60_000)

@@ -7,10 +7,12 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from events import pause
 from events.live import Changes
 from events.testing import settle
 from processors.orders import place_order
 from processors.shop.live import OrdersView
+from processors.shop.open_orders import OpenOrdersView
 from tests.accounts import person
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("shelf", "demo")]
@@ -59,3 +61,26 @@ def test_only_rows_that_look_different_are_sent(buyer: User) -> None:
     sent = {fragment.id for fragment in view.patch(changes)}
     assert sent == {f"order-no-{second.order_id}", "order-counts", "story"}
     assert {fragment.id for fragment in view.patch(changes)} == {"order-counts", "story"}
+
+
+def test_the_count_of_open_orders_is_ones_own_and_leaves_with_them(buyer: User) -> None:
+    other = person("operator")
+    views = [OpenOrdersView(user, "") for user in (buyer, other)]
+    assert all("open" not in view.regions()[0].html.split(">")[1] for view in views)
+    pause.pause("payment", by="mara", reason="so that it stays open")
+    placed = place_order(buyer, MUG, "first")
+    assert list(OpenOrdersView.stale(views)) == [views[0]], "nobody announced it"
+    views[0].regions()
+    assert list(OpenOrdersView.stale(views)) == [views[0]], "the read model is still behind"
+    settle()
+    changes = Changes()
+    changes.touch(1, placed.correlation_id)
+    (count,) = views[0].patch(changes)
+    assert ">1 open</span>" in count.html
+    assert 'id="count-shop-shop"' in count.html
+    assert 'data-live-view="open-orders"' in count.html, "it goes on being watched"
+    assert views[1].patch(changes) == []
+    pause.resume("payment", by="mara")
+    settle()
+    assert "open</span>" not in views[0].patch(changes)[0].html
+    assert list(OpenOrdersView.stale(views)) == []
