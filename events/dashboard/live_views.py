@@ -6,12 +6,14 @@ from events.dashboard.live_dead_letters import DeadLettersView, LettersView
 from events.dashboard.live_event import EventView
 from events.dashboard.live_flow import FlowNodeView, FlowView
 from events.dashboard.live_log import LogView
+from events.dashboard.live_log_count import LogCountView
 from events.dashboard.live_processors import ProcessorsView, RateView
 from events.dashboard.live_replay import ReplayView
 from events.dashboard.live_timeline import TimelineView
 from events.dashboard.live_traces import TracesView, TraceView
 
 live.register("log", LogView)
+live.register("log-count", LogCountView)
 live.register("event", EventView)
 live.register("trace", TraceView)
 live.register("traces", TracesView)

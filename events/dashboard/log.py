@@ -12,7 +12,7 @@ from events import saved_views
 from events.dashboard.event_detail import detail_of
 from events.dashboard.log_filter import FORM, STATES, LogFilter
 from events.dashboard.log_rows import rows_of
-from events.dashboard.log_search import search
+from events.dashboard.log_search import count, search
 from events.dashboard.page import requires
 from events.models import Event
 from events.registry import registry
@@ -41,6 +41,8 @@ def context_of(wanted: LogFilter, user: Any) -> dict[str, Any]:
         "filter": wanted,
         "page": page,
         "rows": rows_of(page.rows),
+        "number": count(wanted) if wanted.at_the_top else None,
+        "count_view": f"log-count:{wanted.query}",
         "log_view": f"log:{wanted.query}" if wanted.query else "log",
         "types": sorted(registry.event_types),
         "processors": sorted(registry.processors),

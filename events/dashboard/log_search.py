@@ -26,6 +26,9 @@ STRETCH = 50_000
 SHORT_STRETCH = 20_000
 """The same if each of them costs more: a payload to open, deliveries to look up."""
 
+COUNTED = 20_000
+"""Events that fit are counted up to here; more of them are "more than"."""
+
 _CANDIDATES = 2_000
 _STORED = {
     PARKED: (DeliveryState.PENDING,),
@@ -46,6 +49,14 @@ class LogPage:
     older: str | None
     newer: str | None
     searched_to: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A count; the real one is ``more`` if there was more than could be counted."""
+
+    counted: int
+    more: bool
 
 
 @dataclass(slots=True)
@@ -87,6 +98,21 @@ def search(wanted: LogFilter) -> LogPage:
     if stretch.forward:
         rows.reverse()
     return _page(wanted, rows, more, stretch)
+
+
+def count(wanted: LogFilter) -> Number | None:
+    """How many events fit on all pages together, in one query that looks at no more than it counts.
+
+    None if that takes looking at those that don't fit, too.
+    """
+    if wanted.state or _most(wanted) is not None:
+        return None
+    stretch = _bounds(wanted.newest)
+    chosen = _chosen(wanted).filter(position__gte=stretch.low)
+    if stretch.high is not None:
+        chosen = chosen.filter(position__lt=stretch.high)
+    found = chosen.order_by().values("position")[: COUNTED + 1].count()
+    return Number(min(found, COUNTED), found > COUNTED)
 
 
 def _bounds(wanted: LogFilter) -> _Stretch:

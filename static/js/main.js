@@ -10,3 +10,4 @@ import "./search.js";
 import "./toasts.js";
 import "./copy.js";
 import "./sheet.js";
+import "./shown.js";

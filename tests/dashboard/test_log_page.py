@@ -11,8 +11,10 @@ from django.test import Client
 
 from events import publish
 from events.dashboard import log_search
+from events.dashboard.live_log_count import LogCountView
 from events.dashboard.log_filter import LogFilter
 from events.dashboard.log_search import search
+from events.live import Changes
 from events.models import Event
 from events.testing import settle
 from tests.probe.events import Probed
@@ -138,12 +140,47 @@ def test_the_number_of_queries_is_constant(
     operator: Client, django_assert_num_queries: Any
 ) -> None:
     publish(Probed(n=0), stream="probe-1", producer="me")
-    with django_assert_num_queries(15):  # shell 9, max, rows, deliveries, held, lanes, views
+    with django_assert_num_queries(13):  # shell 9, max, rows, deliveries, views
         operator.get("/events/?producer=me")
     publish(*[Probed(n=n) for n in range(150)], stream="probe-1", producer="me")
-    with django_assert_num_queries(15):
+    with django_assert_num_queries(13):
         operator.get("/events/?producer=me")
 
 
 def test_a_correlation_nobody_knows_is_an_empty_page(operator: Client) -> None:
     assert "No event fits" in text(operator, f"/events/?correlation={uuid4()}")
+
+
+def test_under_the_list_stands_how_many_there_are_in_all(
+    operator: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told(url: str) -> str:
+        page = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", text(operator, url)))
+        found = re.search(r"showing the newest \d+ of (?:more than )?[\d,]+", page)
+        return found[0] if found else ""
+
+    assert told("/events/") == ""
+    fill(150)
+    assert told("/events/") == "showing the newest 100 of 150"
+    assert told("/events/?stream=probe-1") == "showing the newest 100 of 150"
+    assert told("/events/?type=Probed&since=1h") == "showing the newest 100 of 150"
+    assert told("/events/?data.n=3") == "", "that would take looking at all events"
+    monkeypatch.setattr(log_search, "COUNTED", 120)
+    assert told("/events/") == "showing the newest 100 of more than 120"
+
+
+def test_the_count_follows_until_it_is_more_than_is_counted(
+    operator: Client, monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any
+) -> None:
+    fill(3)
+    view = LogCountView(None, "type=Probed")
+    assert ">3</span>" in view.regions()[0].html
+    fill(2)
+    newer = Changes()
+    newer.touch(Event.objects.latest("position").position)
+    assert ">5</span>" in view.patch(newer)[0].html
+    assert view.patch(newer) == [], "settled deliveries add no event"
+    monkeypatch.setattr(log_search, "COUNTED", 4)
+    assert "more than 4" in view.regions()[0].html
+    with django_assert_num_queries(0):
+        assert view.patch(Changes(unknown=True)) == []

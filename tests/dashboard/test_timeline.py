@@ -158,7 +158,7 @@ def test_the_number_of_queries_is_constant(
         settle()
         for query in ("", "?window=3600"):
             timeline_density._past.cache_clear()
-            with django_assert_max_num_queries(25) as asked:
+            with django_assert_max_num_queries(26) as asked:
                 shown(viewer, query)
             counts.add((query, len(asked)))
     assert len(counts) == 2, counts
