@@ -105,3 +105,34 @@ def test_on_a_phone_the_map_pans_and_the_page_does_not(sign_in: SignIn, site: Si
     page.keyboard.type("OrderConf")
     expect(page.locator("#found .hit").first).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_the_window_and_the_topology_of_the_map_are_links(sign_in: SignIn, site: Site) -> None:
+    site.order()
+    page = sign_in("operator", "/flow/")
+    page.get_by_role("link", name="Mediator", exact=True).click()
+    expect(page.locator(".fn[data-node='type:PaymentRequested']")).to_be_visible()
+    expect(page.locator(".fn[data-node='processor:confirmation']")).to_have_count(0)
+    page.get_by_role("link", name="10 s").click()
+    page.wait_for_url("**topology=mediator&window=10")
+    page.locator(".fn[data-node='processor:payment']").click()
+    expect(page.locator("#flow-panel")).to_contain_text("Retry policy")
+    row = page.locator("#flow-processors tr", has=page.locator("[data-node='processor:payment']"))
+    expect(row).to_have_attribute("aria-selected", "true")
+    page.locator(".fn[data-node='dead:letters']").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/dead-letters/")
+
+
+def test_typing_narrows_the_catalog(sign_in: SignIn, site: Site) -> None:
+    page = sign_in("operator", "/catalog/")
+    page.get_by_label("Filter event types").fill("payment refund")
+    expect(page.get_by_role("link", name="PaymentRefunded")).to_be_visible()
+    expect(page.get_by_role("link", name="InventoryReserved")).to_be_hidden()
+    page.wait_for_url("**?q=payment+refund")
+    page.get_by_role("link", name="PaymentRefunded").click()
+    expect(page.locator("#types").get_by_role("link", name="InventoryReserved")).to_be_hidden()
+    page.get_by_label("Filter event types").fill("")
+    expect(page.locator("#types").get_by_role("link", name="InventoryReserved")).to_be_visible()
+    page.get_by_label("Filter event types").fill("nonsense")
+    expect(page.locator("[data-none]")).to_be_visible()
