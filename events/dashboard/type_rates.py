@@ -54,7 +54,7 @@ def stored_counts(names: list[str]) -> dict[str, int]:
     query = f"""
         WITH t(name) AS (VALUES {values})
         SELECT t.name, (SELECT count(*) FROM (
-          SELECT 1 FROM events_event e WHERE e.type = t.name LIMIT {STORED + 1}) AS some) FROM t
+          SELECT 1 FROM events_event e WHERE e.type = t.name LIMIT {STORED + 1}) AS counted) FROM t
     """
     with connection.cursor() as cursor:
         cursor.execute(query, names)

@@ -126,13 +126,13 @@ def test_the_window_and_the_topology_of_the_map_are_links(sign_in: SignIn, site:
 
 def test_typing_narrows_the_catalog(sign_in: SignIn, site: Site) -> None:
     page = sign_in("operator", "/catalog/")
-    page.get_by_label("Filter event types").fill("payment refund")
+    page.get_by_role("searchbox", name="Filter event types").fill("payment refund")
     expect(page.get_by_role("link", name="PaymentRefunded")).to_be_visible()
     expect(page.get_by_role("link", name="InventoryReserved")).to_be_hidden()
     page.wait_for_url("**?q=payment+refund")
     page.get_by_role("link", name="PaymentRefunded").click()
     expect(page.locator("#types").get_by_role("link", name="InventoryReserved")).to_be_hidden()
-    page.get_by_label("Filter event types").fill("")
+    page.get_by_role("searchbox", name="Filter event types").fill("")
     expect(page.locator("#types").get_by_role("link", name="InventoryReserved")).to_be_visible()
-    page.get_by_label("Filter event types").fill("nonsense")
+    page.get_by_role("searchbox", name="Filter event types").fill("nonsense")
     expect(page.locator("[data-none]")).to_be_visible()

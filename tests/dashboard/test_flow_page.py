@@ -270,6 +270,7 @@ def names(topology: str) -> set[str]:
 
 def test_the_flows_of_a_mediator_apart_from_the_others(viewer: Client) -> None:
     mediated, others = names("mediator"), names("broker")
+    assert "letters" in mediated & others, "both lead to the dead letters"
     assert {"mediator", "OrderSubmitted", "PaymentRequested", "payment", "deadlines"} <= mediated
     assert not mediated & {"confirmation", "OrderCreated", "Probed"}
     assert {"confirmation", "OrderCreated", "payment", "PaymentProcessed", "Probed"} <= others
