@@ -22,7 +22,7 @@ from events.templatetags.flowdeck import clock, correlation, dot, glyph, role, t
 _KEPT = 4_000  # rows whose fixed cells are kept, about 3 MB
 _cells: dict[UUID, SafeString] = {}
 
-_NEEDED = ("id", "event_id", "processor", "key", "slot", "due_at", "state")
+_NEEDED = ("id", "event_id", "processor", "key", "slot", "state", "due_at")  # as the model has them
 _WAITING = (DeliveryState.PENDING, DeliveryState.RETRYING)
 _FIXED = (
     '<td class="mono dim">{}</td><td>{}</td>'
@@ -108,12 +108,12 @@ def rows_of(events: Sequence[Event]) -> list[LogRow]:
     found = Delivery.objects.filter(event_id__in=list(by_position)).order_by("processor")
     rows = found.values_list(*_NEEDED)
     # Most are settled, and what they are is what they say: only the others are made into objects.
-    waiting = [Delivery.from_db(None, _NEEDED, row) for row in rows if row[-1] in _WAITING]
+    waiting = [Delivery.from_db(None, _NEEDED, row) for row in rows if row[5] in _WAITING]
     for delivery in waiting:
         delivery.event = by_position[delivery.event_id]
     derived = derive(waiting)
     dots: dict[int, list[Dot]] = defaultdict(list)
-    for number, position, processor, *_, state in rows:
+    for number, position, processor, _, _, state, _ in rows:
         seen = derived.get(number)
         dots[position].append(Dot(processor, seen.state if seen else state))
     return [LogRow(event, tuple(dots[event.position])) for event in events]
