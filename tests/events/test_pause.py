@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from events import pause, publish
+from events import drain, pause, publish
 from events.errors import UnknownProcessor
 from events.models import Delivery
+from events.registry import registry
 from events.testing import settle
 from tests.probe.events import Probed
 
@@ -21,6 +22,7 @@ def test_a_paused_processor_waits_and_others_go_on() -> None:
     assert pause.pause("probe.atomic", by="operator", reason="maintenance")
     publish(Probed(n=1), stream="probe-1")
     settle()
+    assert drain.drain(registry.processor("probe.atomic")) == 0  # although a bell still rang
     assert states("probe.atomic") == ["pending"]
     assert states("probe.batch") == ["done"]
     assert pause.resume("probe.atomic", by="operator")

@@ -98,8 +98,9 @@ class History(RuleBasedStateMachine):
         if claim is not None:
             batch.run(registry.processor(kind), claim, limit)
 
-    @rule(kind=kinds, step=st.sampled_from(sorted(STEPS)), after=st.booleans())
-    def crash(self, kind: str, step: str, after: bool) -> None:
+    @rule(name=names, kind=kinds, step=st.sampled_from(sorted(STEPS)), after=st.booleans())
+    def crash(self, name: str, kind: str, step: str, after: bool) -> None:
+        self._publish(name, 1)  # or most crashes would find nothing to do
         with pytest.MonkeyPatch.context() as patched:
             crash_at(patched, STEPS[step], 1, after=after)
             try:
@@ -108,6 +109,23 @@ class History(RuleBasedStateMachine):
                 connection.close()
         leases.run_out()
         Lane.objects.update(claims=0)  # workers did not die often enough for careful mode
+
+    @rule(name=names)
+    def lose_the_lease(self, name: str) -> None:
+        """A worker is frozen at the end of its handler; another one does the work meanwhile."""
+        self._publish(name, 1)
+        processor, real = registry.processor("probe.leased"), batch.attempt
+
+        def overtaken(*args: Any) -> Any:
+            outcome = real(*args)
+            patched.undo()
+            leases.run_out()
+            drain.drain(processor)
+            return outcome
+
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(batch, "attempt", overtaken)
+            drain.drain(processor)
 
     @rule(kind=kinds)
     def pause_or_resume(self, kind: str) -> None:
@@ -141,6 +159,15 @@ class History(RuleBasedStateMachine):
             for stream in self.log:
                 seen = [effect.position for effect in effects if effect.stream == stream]
                 assert seen == sorted(set(seen)), (kind, stream, seen)
+
+    @invariant()
+    def nothing_is_tried_before_what_is_ahead_of_it_is_over(self) -> None:
+        ahead: set[tuple[str, str]] = set()  # processors and keys of which something is not over
+        for one in Delivery.objects.filter(processor__in=KINDS).order_by("event_id"):
+            if (one.processor, one.key) in ahead:
+                assert (one.state, one.attempts) == ("pending", 0), (one.processor, one.key)
+            elif one.state not in ("done", "discarded"):
+                ahead.add((one.processor, one.key))
 
     @invariant()
     def emitted_once_and_only_by_what_is_done(self) -> None:

@@ -163,12 +163,13 @@ def test_the_idempotency_key_is_the_same_on_every_attempt(
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("number", [1, 2, 3])
 def test_infrastructure_faults_use_up_no_attempt(
-    kind: str, monkeypatch: pytest.MonkeyPatch
+    number: int, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Three deadlocks in a row, of which PostgreSQL would choose this transaction as the victim."""
+    """Deadlocks in a row, of which PostgreSQL would choose this transaction as the victim."""
     publish(Probed(n=1), stream="probe-1")
-    real, faults = batch.finish, iter(range(3))
+    real, faults = batch.finish, iter(range(number))
 
     def unlucky(outcomes: Any) -> Any:
         if next(faults, None) is not None:

@@ -80,6 +80,7 @@ class _Field:
             "FLOWDECK_HOME": str(self._copy),
             "DATABASE_URL": self.urls[database],
             "REDIS_URL": self._redis_url,
+            "PYTHONDONTWRITEBYTECODE": "1",  # a plant as long as another would be taken for it
             "DJANGO_SETTINGS_MODULE": "tests.settings",  # importing eda_site has chosen the site's
         }
         how = "--create-db" if anew else "--reuse-db"
