@@ -22,8 +22,8 @@ named("narrows", (form) => {
       const link = item.matches("a") ? item : item.querySelector("a");
       link.href = keep(new URL(link.href), text);
     }
-    for (const said of document.querySelectorAll("[data-shown]")) said.textContent = shown;
-    for (const none of document.querySelectorAll("[data-none]")) none.hidden = shown > 0;
+    for (const said of document.querySelectorAll("[data-narrowed-count]")) said.textContent = shown;
+    for (const none of document.querySelectorAll("[data-narrowed-none]")) none.hidden = shown > 0;
     history.replaceState(history.state, "", keep(new URL(location.href), text));
   };
 

@@ -135,4 +135,5 @@ def test_typing_narrows_the_catalog(sign_in: SignIn, site: Site) -> None:
     page.get_by_role("searchbox", name="Filter event types").fill("")
     expect(page.locator("#types").get_by_role("link", name="InventoryReserved")).to_be_visible()
     page.get_by_role("searchbox", name="Filter event types").fill("nonsense")
-    expect(page.locator("[data-none]")).to_be_visible()
+    expect(page.locator("[data-narrowed-none]")).to_be_visible()
+    expect(page.locator(".conn")).to_be_visible()

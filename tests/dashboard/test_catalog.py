@@ -152,11 +152,11 @@ def test_the_filter_leaves_what_has_all_words(viewer: Client) -> None:
     assert shown(viewer.get("/catalog/?q=probed").content.decode()) == {"Probed"}
     page = viewer.get("/catalog/?q=order").content.decode()
     assert "Probed" not in shown(page)
-    assert f"<b data-shown>{len(shown(page))}</b> of {len(everything)} event types" in page
+    assert f"<b data-narrowed-count>{len(shown(page))}</b> of {len(everything)} event types" in page
     assert 'href="/catalog/OrderCreated/?q=order"' in page, "the way back is narrowed too"
     none = viewer.get("/catalog/?q=nonsense").content.decode()
     assert shown(none) == set()
-    assert "data-none>" in none
+    assert "data-narrowed-none>" in none
     side = viewer.get("/catalog/Probed/?q=order").content.decode()
     assert '<input id="ct-q" type="search" name="q" value="order"' in side
     assert 'aria-current="true" hidden' in side
