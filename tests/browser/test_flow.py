@@ -131,6 +131,7 @@ def test_typing_narrows_the_catalog(sign_in: SignIn, site: Site) -> None:
     expect(page.get_by_role("link", name="InventoryReserved")).to_be_hidden()
     page.wait_for_url("**?q=payment+refund")
     page.get_by_role("link", name="PaymentRefunded").click()
+    page.wait_for_url("**/catalog/PaymentRefunded/?q=payment+refund")
     expect(page.locator("#types").get_by_role("link", name="InventoryReserved")).to_be_hidden()
     page.get_by_role("searchbox", name="Filter event types").fill("")
     expect(page.locator("#types").get_by_role("link", name="InventoryReserved")).to_be_visible()
