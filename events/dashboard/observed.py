@@ -17,7 +17,10 @@ from events.models import Delivery, Event
 from events.registry import registry
 
 SAMPLE = 5_000
-"""Newest rows looked at."""
+"""Newest events looked at."""
+
+DELIVERIES = 2_000
+"""Newest deliveries looked at; each needs its event too."""
 
 _MINUTE = 60  # seconds
 Row = tuple[str, str, int, int, datetime]
@@ -68,19 +71,19 @@ def reaching(window: int = _MINUTE) -> tuple[list[Produced], float]:
     rows = _grouped(
         Event.objects.filter(position__in=newest), "recorded_at", now, window, "type", "producer"
     )
-    seconds = _reach(rows, now, window)
+    seconds = _reach(rows, now, window, SAMPLE)
     return [Produced(a, b, count, recent / seconds) for a, b, count, recent, _ in rows], seconds
 
 
 def received(window: int = _MINUTE) -> list[Received]:
     """Who got what, with the rates of the last ``window`` seconds, in one query."""
     now = datetime.now(UTC)
-    newest = Delivery.objects.order_by("-id").values("id")[:SAMPLE]
+    newest = Delivery.objects.order_by("-id").values("id")[:DELIVERIES]
     rows = _grouped(
         Delivery.objects.filter(id__in=newest), "event__recorded_at", now, window,
         "event__type", "processor",
     )  # fmt: skip
-    seconds = _reach(rows, now, window)
+    seconds = _reach(rows, now, window, DELIVERIES)
     return [Received(a, b, count, recent / seconds) for a, b, count, recent, _ in rows]
 
 
@@ -114,9 +117,9 @@ def _grouped(rows: QuerySet[Any], time: str, now: datetime, window: int, *keys: 
     return list(chosen.annotate(Count("pk"), recent=recent, first=Min(time)))
 
 
-def _reach(rows: list[Row], now: datetime, window: int) -> float:
+def _reach(rows: list[Row], now: datetime, window: int, most: int) -> float:
     """Seconds that the sample tells of: the window, less if it does not reach back so far."""
-    if sum(row[2] for row in rows) < SAMPLE:
+    if sum(row[2] for row in rows) < most:
         return float(window)
     reach = (now - min(row[4] for row in rows)).total_seconds()
     return max(1.0, min(reach, float(window)))
