@@ -76,7 +76,7 @@ def test_the_chain_names_who_made_what_of_what(operator: Client) -> None:
     assert "Causes and effects Probed" in drawer(operator, cause)
     assert "probe.atomic, attempt 2 1 failed before Echoed" in drawer(operator, cause)
     assert re.search(
-        rf"Probed {cause} probe.atomic, attempt 2 1 failed before Echoed {effect.position}",
+        rf"Probed {cause:,} probe.atomic, attempt 2 1 failed before Echoed {effect.position:,}",
         drawer(operator, effect.position),
     )
 
