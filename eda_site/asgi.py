@@ -1,5 +1,6 @@
 """The ASGI application: pages and API over HTTP, live views over websockets."""
 
+import gc
 import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "eda_site.settings")
@@ -13,6 +14,7 @@ from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
 from django.conf import settings  # noqa: E402
+from django.urls import get_resolver  # noqa: E402
 
 from eda_site.loopback import LoopbackOnly  # noqa: E402
 from events.live.routing import websocket_urlpatterns  # noqa: E402
@@ -27,3 +29,9 @@ application = ProtocolTypeRouter(
 )
 if settings.DEMO:
     application = LoopbackOnly(application)
+
+# What is loaded stays to the end. Left to the collector, it would walk through all of it in every
+# full collection, and some request would wait 100 ms for that.
+_ = get_resolver().url_patterns
+gc.collect()
+gc.freeze()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from django.db import connection
+from django.db.models import Count, Max, Min, Q
 
 from events.lane_state import LaneState
 from events.models import Delivery, DeliveryState, Event, Lane, ProcessorState, Worker
@@ -216,25 +217,25 @@ class _Sample:
 
     @classmethod
     def take(cls, now: datetime) -> _Sample:
-        newest = list(
-            Delivery.objects.order_by("-id").values_list(
-                "processor", "state", "finished_at", "event_id"
-            )[:_SAMPLE]
-        )
-        done = [
-            (name, at)
-            for name, state, at, _ in newest
-            if state == DeliveryState.DONE and at is not None and at > now - _MINUTE
-        ]
-        first = newest[-1][3] if newest else 0
-        whole = len(newest) < _SAMPLE
-        earliest = min((at for _, at in done), default=now - _MINUTE)
+        newest = Delivery.objects.order_by("-id").values("id")[:_SAMPLE]
+        lately = Q(state=DeliveryState.DONE, finished_at__gt=now - _MINUTE)
+        rows = list(
+            Delivery.objects.filter(id__in=newest)
+            .values_list("processor")
+            .annotate(
+                n=Count("id"), first=Min("event_id"), done=Count("id", filter=lately),
+                since=Min("finished_at", filter=lately), until=Max("finished_at", filter=lately),
+            )
+            .order_by()
+        )  # fmt: skip
+        whole = sum(row[1] for row in rows) < _SAMPLE
+        earliest = min((row[4] for row in rows if row[4]), default=now - _MINUTE)
         seconds = _MINUTE.total_seconds() if whole else max((now - earliest).total_seconds(), 1.0)
         return cls(
-            Counter(name for name, _ in done),
+            Counter({row[0]: row[3] for row in rows}),
             seconds,
-            0 if whole else first,
-            max((at for _, at in done), default=None),
+            0 if whole else min(row[2] for row in rows),
+            max((row[5] for row in rows if row[5]), default=None),
         )
 
     def per_second(self, name: str, oldest_waiting: int | None) -> float | None:

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
 from events.dashboard.as_of import moment_of
+from events.dashboard.clockwork import Seconds
 from events.dashboard.flow_facts import DEAD, PROCESSOR, PRODUCER, TYPE, Facts
 from events.dashboard.flow_map import Choice, FlowMap
 from events.dashboard.page import requires
@@ -26,6 +27,8 @@ SPEEDS = ("0.5", "1", "2", "5", "10", "20")
 _STEP = 100  # ms; hops of one connection within it are told as one, with their number
 
 Hop = tuple[int, str, str]
+Told = tuple[int, str, str, float]
+"""Position, type, producer and the moment of an event."""
 
 
 @requires("view_log")
@@ -71,36 +74,35 @@ def _until(request: HttpRequest) -> datetime:
     return (newest or datetime.now(UTC)) + timedelta(seconds=2)  # its deliveries take a moment
 
 
-def _events(since: datetime, until: datetime) -> list[Event]:
+def _events(since: datetime, until: datetime) -> list[Told]:
     """Of the minute; by position first, which needs no index on the time."""
     first, last = first_since(since - SLACK), first_since(until + SLACK)
     rows = Event.objects.filter(position__gte=first, position__lte=last, recorded_at__gte=since,
                                 recorded_at__lt=until)  # fmt: skip
-    wanted = rows.order_by("position").only("position", "type", "producer", "recorded_at")
+    wanted = rows.order_by("position").values_list(
+        "position", "type", "producer", Seconds("recorded_at")
+    )
     return list(wanted[: MOST + 1])
 
 
-def _hops(events: list[Event], since: datetime) -> Iterator[Hop]:
-    types = {}
-    for event in events:
-        types[event.position] = event.type
-        kind = PROCESSOR if event.producer in registry.processors else PRODUCER
-        yield (
-            _ms(event.recorded_at, since), f"{kind}:{event.producer}", f"{TYPE}:{event.type}"
-        )  # fmt: skip
+def _hops(events: list[Told], since: datetime) -> Iterator[Hop]:
+    types, begun = {}, since.timestamp()
+    for position, type, producer, recorded in events:
+        types[position] = type
+        kind = PROCESSOR if producer in registry.processors else PRODUCER
+        yield _ms(recorded - begun), f"{kind}:{producer}", f"{TYPE}:{type}"
     if not events:
         return
     deliveries = Delivery.objects.filter(
-        event_id__gte=events[0].position, event_id__lte=events[-1].position,
-        started_at__isnull=False,
-    )  # fmt: skip
+        event_id__gte=events[0][0], event_id__lte=events[-1][0], started_at__isnull=False
+    )
     for position, processor, started in deliveries.values_list(
-        "event_id", "processor", "started_at"
+        "event_id", "processor", Seconds("started_at")
     ):
-        at = _ms(started, since) if started else -1
+        at = _ms(started - begun)
         if position in types and 0 <= at < SECONDS * 1000:
             yield at, f"{TYPE}:{types[position]}", f"{PROCESSOR}:{processor}"
 
 
-def _ms(at: datetime, since: datetime) -> int:
-    return int((at - since).total_seconds() * 1000) // _STEP * _STEP
+def _ms(seconds: float) -> int:
+    return int(seconds * 1000) // _STEP * _STEP

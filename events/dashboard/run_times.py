@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from math import ceil
+from time import time
 
+from events.dashboard.clockwork import Seconds
 from events.models import Delivery, DeliveryState
 
 SAMPLE = 2_000
 """Newest deliveries looked at."""
 
-Row = tuple[str, str, int, datetime | None, datetime | None, datetime]
+Row = tuple[str, str, int, float | None, float | None, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +48,14 @@ def run_times(window: int | None = None) -> dict[str, RunTimes]:
 
     With ``window`` only of what was tried last within so many seconds.
     """
-    now = datetime.now(UTC)
+    now = time()
     newest: list[Row] = list(
         Delivery.objects.order_by("-id").values_list(
-            "processor", "state", "attempts", "started_at", "finished_at", "event__recorded_at"
+            "processor", "state", "attempts",
+            Seconds("started_at"), Seconds("finished_at"), Seconds("event__recorded_at"),
         )[:SAMPLE]
-    )
-    since = now - timedelta(seconds=window) if window else None
+    )  # fmt: skip
+    since = now - window if window else None
     rows: dict[str, list[Row]] = defaultdict(list)
     for row in newest:
         if since is None or _tried(row) > since:
@@ -62,17 +64,17 @@ def run_times(window: int | None = None) -> dict[str, RunTimes]:
     return {name: _of(found, reach) for name, found in rows.items()}
 
 
-def _tried(row: Row) -> datetime:
+def _tried(row: Row) -> float:
     """When it was tried last, or came if it never was."""
     return row[4] or row[3] or row[5]
 
 
-def _reach(newest: Sequence[Row], now: datetime, window: int) -> float:
+def _reach(newest: Sequence[Row], now: float, window: int) -> float:
     """Seconds of the window that the sample tells of."""
     if len(newest) < SAMPLE:
         return float(window)
     earliest = min(_tried(row) for row in newest)
-    return max(1.0, min((now - earliest).total_seconds(), float(window)))
+    return max(1.0, min(now - earliest, float(window)))
 
 
 def percentile(values: Sequence[float], percent: float) -> float | None:
@@ -84,12 +86,12 @@ def percentile(values: Sequence[float], percent: float) -> float | None:
 
 def _of(rows: Sequence[Row], reach: float) -> RunTimes:
     seconds = sorted(
-        max(0.0, (finished - started).total_seconds())
+        max(0.0, finished - started)
         for _, state, _, started, finished, _ in rows
         if state == DeliveryState.DONE and started is not None and finished is not None
     )
     waits = sorted(
-        max(0.0, (started - recorded).total_seconds())
+        max(0.0, started - recorded)
         for _, state, attempts, started, _, recorded in rows
         if state == DeliveryState.DONE and attempts == 1 and started is not None
     )

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from django.db.models import Count, IntegerField
-from django.db.models.expressions import Func
+from django.db.models import Count
 
+from events.dashboard.clockwork import Bin, Seconds
 from events.models import Attempt, Delivery, Event
 from events.positions import SLACK, first_since
 
@@ -19,25 +18,6 @@ COUNTED = 20_000
 _FAILURES = 2_000
 
 Counts = dict[tuple[str, int], int]
-
-
-class Bin(Func):
-    """The number of the stretch of ``step`` seconds that a moment lies in."""
-
-    output_field = IntegerField()
-
-    def __init__(self, moment: str, step: int) -> None:
-        super().__init__(moment, step=int(step))
-
-    def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Any:
-        """As SQLite says it."""
-        template = "unixepoch(%(expressions)s) / %(step)s"
-        return self.as_sql(compiler, connection, template=template, **extra)
-
-    def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> Any:
-        """As PostgreSQL says it."""
-        template = "CAST(floor(extract(epoch FROM %(expressions)s) / %(step)s) AS bigint)"
-        return self.as_sql(compiler, connection, template=template, **extra)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +70,6 @@ class Stretch:
 
     def failures(self) -> Counter[int]:
         """Failed attempts per bin, of the newest; one query."""
-        newest = Attempt.objects.order_by("-id").values_list("finished_at", flat=True)[:_FAILURES]
-        return Counter(
-            int(at.timestamp()) // self.step for at in newest if self.since <= at < self.until
-        )
+        moments = Attempt.objects.order_by("-id").values_list(Seconds("finished_at"), flat=True)
+        since, until = self.since.timestamp(), self.until.timestamp()
+        return Counter(int(at) // self.step for at in moments[:_FAILURES] if since <= at < until)
