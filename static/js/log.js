@@ -63,6 +63,7 @@ named("newest", (list) => {
   };
 
   const fill = () => {
+    if (!below.size) return;
     for (const row of [...below.values()].sort((a, b) => position(b) - position(a))) place(row, false);
     below.clear();
     htmx.process(list);
@@ -95,6 +96,7 @@ named("newest", (list) => {
   const incoming = ({ detail: { tasks } }) => {
     // Asked once: between two insertions it would have the whole table laid out again.
     const wait = list.children.length > 0 && holding();
+    if (wait) fill(); // only what is really new may wait
     for (const task of tasks.filter((one) => one.target === list)) {
       const rows = [...task.fragment.querySelectorAll("tr")];
       tasks.splice(tasks.indexOf(task), 1);
