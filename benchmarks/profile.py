@@ -42,7 +42,7 @@ def pool_processes() -> list[int]:
     while time.time() < deadline:
         for child in me.children():
             pool = [one.pid for one in child.children()]
-            if "celery" in " ".join(child.cmdline()) and len(pool) == 2:
+            if "worker" in " ".join(child.cmdline()) and len(pool) == 2:
                 return pool
         time.sleep(0.05)
     raise SystemExit("The worker's processes did not start.")

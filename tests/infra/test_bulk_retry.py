@@ -77,7 +77,7 @@ def test_workers_and_web_killed_in_the_middle_lose_and_double_nothing(tmp_path: 
         wanted = {"action": "retry", "processor": "notification", "per_second": _PER_SECOND}
         number = site.api("/dead-letters/bulk", wanted, user="operator")["id"]
         begun = eventually(lambda: _asked(site, number).get("asked"), within=60)
-        _kill(site, "celery")
+        _kill(site, "eda_site.run.worker")
         eventually(lambda: _asked(site, number).get("asked", 0) > begun, within=60, every=0.2)
         _kill(site, "eda_site.run.web")
         ended = eventually(

@@ -18,7 +18,7 @@ from tests.site import Site, free_port
 
 def workers_of(site: Site) -> list[psutil.Process]:
     """Worker processes: the parent first."""
-    found = [p for p in site.processes() if "celery" in " ".join(p.cmdline())]
+    found = [p for p in site.processes() if "eda_site.run.worker" in " ".join(p.cmdline())]
     return sorted(found, key=lambda process: process.create_time())
 
 
@@ -80,6 +80,7 @@ def test_killed_workers_come_back_and_nothing_is_lost(tmp_path: Path) -> None:
     with Site.started(tmp_path / "home", free_port()) as site:
         site.order()  # makes the token, too
         before = {process.pid for process in workers_of(site)}
+        assert before
         for process in workers_of(site):
             process.kill()
         order = site.order()
