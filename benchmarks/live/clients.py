@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 VIEWS = ["timeline:window=15", "log", "rate"]
 _POSITION = re.compile(r'<tr id=\\"event-(\d+)\\"')
 _SETTLE_SECONDS = 2
+_JOIN_SECONDS = 60
 
 
 @dataclass
@@ -28,6 +29,7 @@ class Noted:
     """What all sockets saw. Frames are told apart by their bytes."""
 
     frames: dict[int, tuple[list[int], list[float]]] = field(default_factory=dict)
+    watching: int = 0
     dropped: int = 0
     size: int = 0
 
@@ -48,7 +50,7 @@ class Line(asyncio.Protocol):
     def __init__(self, port: int, cookie: str, noted: Noted) -> None:
         self._port, self._cookie, self._noted = port, cookie, noted
         self._buffer = bytearray()
-        self._open = False
+        self._open = self._served = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Ask for the upgrade."""
@@ -76,6 +78,8 @@ class Line(asyncio.Protocol):
             if code == 9:
                 self._say(10, content)
             elif code in (1, 2):
+                self._noted.watching += not self._served
+                self._served = True
                 self._noted.frame(content)
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -106,6 +110,9 @@ async def _watch(port: int, cookies: list[str], seconds: float) -> Noted:
     for cookie in cookies:
         await loop.create_connection(lambda c=cookie: Line(port, c, noted), "127.0.0.1", port)
         await asyncio.sleep(0.005)
+    async with asyncio.timeout(_JOIN_SECONDS):
+        while noted.watching < len(cookies):  # who joins gets whole regions, which cost queries
+            await asyncio.sleep(0.05)
     await asyncio.sleep(_SETTLE_SECONDS)
     print("ready", flush=True)
     noted.frames.clear()
