@@ -57,15 +57,16 @@ def _steps(processor: str, retry: Retry) -> list[Step]:
 def _failures(processor: str) -> list[tuple[Attempt, int]]:
     """The newest of each kind."""
     newest = Attempt.objects.order_by("-id").values("id")[:_FAILURES]
-    found: dict[str, Attempt] = {}
-    counts: Counter[str] = Counter()
-    rows = (
+    kinds = (
         Attempt.objects.filter(id__in=newest, delivery__processor=processor)
-        .defer("traceback")
-        .select_related("delivery__event")
-        .order_by("-id")[: _FAILURES // 5]
+        .order_by("-id")
+        .values_list("fingerprint", "id")[: _FAILURES // 5]
     )
-    for attempt in rows:
-        found.setdefault(attempt.fingerprint, attempt)
-        counts[attempt.fingerprint] += 1
-    return [(one, counts[kind]) for kind, one in found.items()][:_SHOWN]
+    counts: Counter[str] = Counter()
+    latest: dict[str, int] = {}
+    for kind, number in kinds:
+        latest.setdefault(kind, number)
+        counts[kind] += 1
+    shown = Attempt.objects.filter(id__in=list(latest.values())[:_SHOWN]).defer("traceback")
+    rows = shown.select_related("delivery__event").order_by("-id")
+    return [(one, counts[one.fingerprint]) for one in rows]
