@@ -192,7 +192,7 @@ def test_the_number_of_queries_is_constant(viewer: Client, django_assert_num_que
         settle()
         with django_assert_num_queries(21):  # shell 7; facts 14, of them the processors 6
             viewer.get("/flow/")
-        with django_assert_num_queries(23):  # and failures, retries
+        with django_assert_num_queries(24):  # and kinds of failures, failures, retries
             viewer.get("/flow/?node=processor:probe.atomic")
     assert Attempt.objects.count() == 1
 
