@@ -13,6 +13,7 @@ class SiteAdminConfig(AdminConfig):
     default_site = "eda_site.admin_site.SiteAdmin"
 
     def ready(self) -> None:
-        """Find what the apps registered, then put our accounts in the place of Django's."""
+        """Find what the apps registered, then put what is ours in the place of Django's."""
         super().ready()
         import_module("eda_site.accounts")
+        import_module("eda_site.quick_dates")
