@@ -16,7 +16,6 @@ from urllib.parse import parse_qs, urlsplit
 import kombu.exceptions
 import kombu.pools
 import orjson
-import redis
 from celery import current_app
 from uuid_utils import uuid7
 
@@ -49,13 +48,16 @@ def send(task: str, argument: str | int, timeout: float) -> None:
         raise ConnectionError(str(error)) from error
 
 
-def send_unless_set(
-    client: redis.Redis, keys: Sequence[str], milliseconds: int, task: str, arguments: Sequence[str]
-) -> None:
-    """Set each key that is not set, and then send its message. Needs :func:`shares_broker`."""
+def unless_set(
+    keys: Sequence[str], milliseconds: int, task: str, arguments: Sequence[str]
+) -> list[str | int]:
+    """The command of Redis that sets each key that is not set, and then sends its message.
+
+    Needs :func:`shares_broker`. The whole script goes along, so that no restart can forget it.
+    """
     queue = _message(task, arguments[0])[0].name
     messages = [_written(task, one).replace(_NUMBER, str(uuid7())) for one in arguments]
-    _script(client)(keys=[*keys, queue], args=[milliseconds, *messages])
+    return ["EVAL", _RING, len(keys) + 1, *keys, queue, milliseconds, *messages]
 
 
 @lru_cache(maxsize=4)
@@ -74,11 +76,6 @@ def _place(url: str) -> tuple[str, ...] | None:
         return parts.hostname, str(parts.port or 6379), parts.path.strip("/") or "0"
     query = parse_qs(parts.query)
     return parts.path, (query.get("db") or query.get("virtual_host") or ["0"])[0].strip("/")
-
-
-@lru_cache(maxsize=4)
-def _script(client: redis.Redis) -> Any:
-    return client.register_script(_RING)
 
 
 @lru_cache(maxsize=1000)

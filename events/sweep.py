@@ -34,7 +34,7 @@ _PATIENCE = 3.0  # seconds: a bell may be de-bounced for two
 def sweep() -> None:
     """Ring for what is due; work here on what can't be rung for, or was and nobody came."""
     names = due_processors()
-    for name in _unheard.among(names) if bell.ring(names) else names:
+    for name in _unheard.among(names) if bell.ring(names, wait=True) else names:
         drain.drain(registry.processor(name))
     for number in _forgotten_runs():
         bell.start_run(number)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -34,6 +35,7 @@ def _working_bell(empty_redis: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> 
 
 def rung(broker: redis.Redis, processor: str) -> int:
     """How often the bell of ``processor`` rings in the broker."""
+    bell.Clearing("nobody").done()  # on the line that bells go: what was sent before has arrived
     return sum(f'[\\"{processor}\\"]' in text for text in messages(broker))
 
 
@@ -145,6 +147,30 @@ def test_a_commit_that_still_found_the_bell_ringing_is_not_missed(
     monkeypatch.setattr(lanes, "claim", too_early)
     drain.answer_bell("probe.atomic")
     assert Delivery.objects.get(processor="probe.atomic").state == "done"
+
+
+def test_a_bell_rings_although_its_connection_was_closed_meanwhile(
+    empty_redis: redis.Redis,
+) -> None:
+    """A restart of Redis, or its limit for idle clients: no bell is written into the void."""
+    for _ in range(3):
+        assert bell.ring(["probe.atomic"])
+        assert rung(empty_redis, "probe.atomic") == 1
+        empty_redis.client_kill_filter(_type="normal", skipme=True)
+        empty_redis.flushdb()
+    assert bell.breaker.failures == 0
+
+
+def test_each_process_has_a_line_of_its_own(empty_redis: redis.Redis) -> None:
+    """A fork that spoke on its parent's would take the answers of the parent."""
+    assert bell.ring(["probe.atomic"])
+    if (child := os.fork()) == 0:
+        os._exit(0 if bell.ring(["probe.leased"], wait=True) else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert rung(empty_redis, "probe.leased") == 1
+    assert bell.ring(["probe.batch"], wait=True)
+    assert rung(empty_redis, "probe.batch") == 1
+    assert bell.breaker.failures == 0
 
 
 @pytest.fixture

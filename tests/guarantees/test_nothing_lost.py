@@ -95,7 +95,7 @@ def test_a_handler_that_kills_its_process_becomes_a_dead_letter(name: str) -> No
 
 def test_work_goes_on_without_any_bell(monkeypatch: pytest.MonkeyPatch) -> None:
     """Redis is away: the sweep of a worker does the work from the database alone."""
-    monkeypatch.setattr(bell, "ring", lambda names: False)
+    monkeypatch.setattr(bell, "ring", lambda names, wait=False: False)
     publish(Probed(n=1), stream="probe-1")
     assert "probe.atomic" in sweep.due_processors()
     sweep.sweep()
@@ -106,7 +106,7 @@ def test_work_goes_on_without_any_bell(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_sweep_rings_for_what_is_due(monkeypatch: pytest.MonkeyPatch) -> None:
     publish(Probed(n=1), stream="probe-1")
     rung: list[str] = []
-    monkeypatch.setattr(bell, "ring", lambda names: rung.extend(names) or True)
+    monkeypatch.setattr(bell, "ring", lambda names, wait=False: rung.extend(names) or True)
     sweep.sweep()
     assert "probe.atomic" in rung
     assert Delivery.objects.filter(state="pending").exists()  # ringing is all it does
@@ -116,7 +116,7 @@ def test_the_sweep_works_itself_when_bells_ring_and_nobody_comes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The broker took the bell and lost it, or its consumers are deaf."""
-    monkeypatch.setattr(bell, "ring", lambda names: True)
+    monkeypatch.setattr(bell, "ring", lambda names, wait=False: True)
     publish(Probed(n=1), stream="probe-1")
 
     def swept() -> bool:
