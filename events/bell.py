@@ -14,7 +14,7 @@ import redis
 
 from events import interception, messages
 from events.conf import conf
-from events.line import TIMEOUT, Breaker, Line, Resting, client
+from events.line import TIMEOUT, Breaker, Line, Resting, client, packed
 
 DRAIN_TASK = "events.drain"
 REPLAY_TASK = "events.replay"
@@ -84,7 +84,7 @@ class Clearing:
         if not self._url or breaker.resting:
             return
         try:
-            self._sent = _line(self._url).send("DEL", _key(processor))
+            self._sent = _line(self._url).send(packed("DEL", _key(processor)))
         except Resting:
             return
         except BROKER_ERRORS as error:
@@ -107,7 +107,7 @@ def _ring_silent(names: list[str], wait: bool) -> None:
     keys = [_key(name) for name in names]
     if url and messages.shares_broker(url):
         line = _line(url)
-        number = line.send(*messages.unless_set(keys, expiry, DRAIN_TASK, names))
+        number = line.send(messages.unless_set(tuple(keys), expiry, DRAIN_TASK, tuple(names)))
         if wait:
             line.wait(number)
         return

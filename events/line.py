@@ -21,8 +21,6 @@ from events import telemetry
 TIMEOUT = 0.5  # seconds a hung Redis may cost
 _REST = 2.0  # seconds that what failed is left alone
 
-Argument = str | int
-
 
 class Resting(ConnectionError):
     """The last failure is too recent to try again."""
@@ -50,6 +48,14 @@ class Breaker:
         telemetry.emit("bell_failed", error=error)
 
 
+def packed(*command: str | int) -> bytes:
+    """A command as Redis reads it (redis.io/docs/latest/develop/reference/protocol-spec)."""
+    words = [str(word).encode() for word in command]
+    return b"*%d\r\n%b" % (
+        len(words), b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in words),
+    )  # fmt: skip
+
+
 def client(url: str) -> redis.Redis:
     """A client that gives up at once: a commit does not wait for a second try; the sweep is one."""
     return redis.Redis.from_url(
@@ -71,8 +77,8 @@ class Line:
         self._pid = 0
         self._sent = self._answered = 0
 
-    def send(self, *command: Argument) -> int:
-        """Send a command; return its number, for :meth:`wait`.
+    def send(self, command: bytes) -> int:
+        """Send a :func:`packed` command; return its number, for :meth:`wait`.
 
         Raises Resting, or what redis-py raises if it can't be sent or the one before it failed.
         """
@@ -81,7 +87,7 @@ class Line:
                 raise Resting("Redis has just failed.")
             try:
                 self._read_answer()
-                self._open().send_command(*command)
+                self._open().send_packed_command([command])
             except (redis.RedisError, OSError):
                 self._hang_up()
                 raise

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -19,8 +18,9 @@ import orjson
 from celery import current_app
 from uuid_utils import uuid7
 
+from events.line import packed
+
 _CONNECTIONS = 10
-_NUMBER = "@number@"
 _SCHEMES = ("redis", "rediss", "unix", "redis+socket")
 
 # KEYS: the bells and, last, the queue; ARGV: milliseconds until a bell stops, and the messages.
@@ -49,15 +49,30 @@ def send(task: str, argument: str | int, timeout: float) -> None:
 
 
 def unless_set(
-    keys: Sequence[str], milliseconds: int, task: str, arguments: Sequence[str]
-) -> list[str | int]:
-    """The command of Redis that sets each key that is not set, and then sends its message.
+    keys: tuple[str, ...], milliseconds: int, task: str, arguments: tuple[str, ...]
+) -> bytes:
+    """The command for Redis that sets each key that is not set, and then sends its message.
 
     Needs :func:`shares_broker`. The whole script goes along, so that no restart can forget it.
     """
+    command = _unless_set(keys, milliseconds, task, arguments)
+    for place in map(_place_for_number, range(len(arguments))):
+        command = command.replace(place.encode(), str(uuid7()).encode())
+    return command
+
+
+@lru_cache(maxsize=1000)
+def _unless_set(
+    keys: tuple[str, ...], milliseconds: int, task: str, arguments: tuple[str, ...]
+) -> bytes:
     queue = _message(task, arguments[0])[0].name
-    messages = [_written(task, one).replace(_NUMBER, str(uuid7())) for one in arguments]
-    return ["EVAL", _RING, len(keys) + 1, *keys, queue, milliseconds, *messages]
+    messages = [_written(task, one, _place_for_number(n)) for n, one in enumerate(arguments)]
+    return packed("EVAL", _RING, len(keys) + 1, *keys, queue, milliseconds, *messages)
+
+
+def _place_for_number(n: int) -> str:
+    """What stands for the number of the n-th message; as long as a number, so that lengths fit."""
+    return f"number-{n:029}"
 
 
 @lru_cache(maxsize=4)
@@ -87,19 +102,18 @@ def _message(task: str, argument: str | int) -> tuple[Any, dict[str, Any], Any]:
     return amqp.router.route({}, task)["queue"], message.headers, message.body
 
 
-@lru_cache(maxsize=1000)
-def _written(task: str, argument: str) -> str:
-    """The message as Kombu puts it into a list of Redis, with a number to be filled in."""
+def _written(task: str, argument: str, number: str) -> str:
+    """The message as Kombu puts it into a list of Redis."""
     queue, headers, body = _message(task, argument)
     properties = {
-        "correlation_id": _NUMBER, "delivery_mode": 1, "priority": 0, "body_encoding": "base64",
-        "delivery_info": {"exchange": "", "routing_key": queue.name}, "delivery_tag": _NUMBER,
+        "correlation_id": number, "delivery_mode": 1, "priority": 0, "body_encoding": "base64",
+        "delivery_info": {"exchange": "", "routing_key": queue.name}, "delivery_tag": number,
     }  # fmt: skip
     message = {
         "body": base64.b64encode(orjson.dumps(body)).decode(),
         "content-encoding": "utf-8",
         "content-type": "application/json",
-        "headers": {**headers, "id": _NUMBER, "root_id": _NUMBER},
+        "headers": {**headers, "id": number, "root_id": number},
         "properties": properties,
     }
     return orjson.dumps(message).decode()
