@@ -26,7 +26,7 @@ logger = logging.getLogger("events.live")
 
 GROUP = "flowdeck.changes"
 MESSAGE_TYPE = "flowdeck.changed"
-_GATHER = 0.02  # seconds to wait for more before sending
+_GATHER = 0.01  # seconds to wait for more before sending
 _TIMEOUT = 1.0  # seconds that a hung Redis may cost this thread
 _REST = 1.0  # seconds to leave a faulty Redis alone; what happens meanwhile is one message
 
