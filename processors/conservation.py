@@ -32,6 +32,19 @@ def _money(scope: Scope) -> Iterator[str]:
         yield f"order {order_id} is {status} with a total of {total}, but {taken} was taken"
 
 
+@check("shop: money is taken for orders that were placed")
+def _asked_for(scope: Scope) -> Iterator[str]:
+    # An order may be archived, or its summary not yet written, but not both.
+    for reference, order_id in _rows(
+        """
+        SELECT c.reference, c.order_id FROM processors_charge c
+        WHERE NOT EXISTS (SELECT 1 FROM processors_ordersummary o WHERE o.order_id = c.order_id)
+          AND NOT EXISTS (SELECT 1 FROM events_stream s WHERE s.name = 'order-' || c.order_id)
+        """
+    ):
+        yield f"charge {reference} is for order {order_id}, which nobody placed"
+
+
 @check("shop: stock is conserved")
 def _stock(scope: Scope) -> Iterator[str]:
     for sku, available, booked in _rows(

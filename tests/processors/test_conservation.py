@@ -36,6 +36,10 @@ PLANTED: dict[str, tuple[Callable[[], object], str, str]] = {
     "a refund of an order that stands": (
         lambda: _charges("confirmed").update(refunded=True),
         "shop: money taken is the money of confirmed orders", "but 0"),
+    "money taken for an order that nobody placed": (
+        lambda: Charge.objects.create(
+            idempotency_key="forged", order_id=987654, amount=1, reference="ch_forged"),
+        "shop: money is taken for orders that were placed", "ch_forged is for order 987654"),
     "pieces out of nowhere": (
         lambda: Stock.objects.filter(sku="mug").update(available=F("available") + 1),
         "shop: stock is conserved", "mug: the warehouse has"),
