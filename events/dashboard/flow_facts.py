@@ -112,7 +112,7 @@ class Facts:
     """Everything that the map can show, by key and by link.
 
     Rates and percentiles are of the last ``window`` seconds; ``reach`` says of how many of them the
-    events looked at tell.
+    events and deliveries looked at tell.
     """
 
     nodes: dict[str, Node]
@@ -124,7 +124,8 @@ class Facts:
     @classmethod
     def load(cls, window: int = MINUTE) -> Facts:
         """Read it in fourteen queries, each of which looks at a bounded number of rows."""
-        wrote, reach = reaching(window)
+        got, reach = received(window)
+        wrote, reach = reaching(reach)  # of one stretch: what goes into a node also comes out of it
         statuses = statuses_of(wrote)
         now, times = overview(), run_times(window)
         letters = dead_letters(now.rows, window)
@@ -140,7 +141,7 @@ class Facts:
         edges = {
             edge.link: edge
             for edge in (
-                *_listens(statuses, received(window), now),
+                *_listens(statuses, got, now),
                 *_writes(statuses, wrote),
                 *_buried(letters),
             )

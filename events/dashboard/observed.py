@@ -63,7 +63,7 @@ def produced(window: int = _MINUTE) -> list[Produced]:
     return reaching(window)[0]
 
 
-def reaching(window: int = _MINUTE) -> tuple[list[Produced], float]:
+def reaching(window: float = _MINUTE) -> tuple[list[Produced], float]:
     """Like :func:`produced`, and of how many seconds the rates tell: fewer than ``window`` if the
     sample does not reach back so far."""
     now = datetime.now(UTC)
@@ -75,8 +75,9 @@ def reaching(window: int = _MINUTE) -> tuple[list[Produced], float]:
     return [Produced(a, b, count, recent / seconds) for a, b, count, recent, _ in rows], seconds
 
 
-def received(window: int = _MINUTE) -> list[Received]:
-    """Who got what, with the rates of the last ``window`` seconds, in one query."""
+def received(window: float = _MINUTE) -> tuple[list[Received], float]:
+    """Who got what, with the rates of the last ``window`` seconds, in one query; and of how many
+    seconds they tell, as in :func:`reaching`."""
     now = datetime.now(UTC)
     newest = Delivery.objects.order_by("-id").values("id")[:DELIVERIES]
     rows = _grouped(
@@ -84,7 +85,7 @@ def received(window: int = _MINUTE) -> list[Received]:
         "event__type", "processor",
     )  # fmt: skip
     seconds = _reach(rows, now, window, DELIVERIES)
-    return [Received(a, b, count, recent / seconds) for a, b, count, recent, _ in rows]
+    return [Received(a, b, count, recent / seconds) for a, b, count, recent, _ in rows], seconds
 
 
 def type_statuses(sampled: list[Produced] | None = None) -> list[TypeStatus]:
@@ -111,13 +112,13 @@ def _status(name: str, wrote: list[Produced], newest: Event | None) -> TypeStatu
     )
 
 
-def _grouped(rows: QuerySet[Any], time: str, now: datetime, window: int, *keys: str) -> list[Row]:
+def _grouped(rows: QuerySet[Any], time: str, now: datetime, window: float, *keys: str) -> list[Row]:
     recent = Count("pk", filter=Q(**{f"{time}__gt": now - timedelta(seconds=window)}))
     chosen = rows.values_list(*keys).order_by(*keys)
     return list(chosen.annotate(Count("pk"), recent=recent, first=Min(time)))
 
 
-def _reach(rows: list[Row], now: datetime, window: int, most: int) -> float:
+def _reach(rows: list[Row], now: datetime, window: float, most: int) -> float:
     """Seconds that the sample tells of: the window, less if it does not reach back so far."""
     if sum(row[2] for row in rows) < most:
         return float(window)

@@ -51,6 +51,30 @@ def test_what_happens_gives_rates_and_clears_the_mark() -> None:
     assert facts.edges[WROTE].mark == "", "whoever says nothing surprises nobody"
 
 
+def test_under_load_both_sides_of_a_type_are_of_one_stretch(
+    viewer: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fewer events are reached through deliveries: what goes in comes out all the same."""
+
+    class EverySecond(datetime):
+        ago = 41
+
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:
+            cls.ago -= 1
+            return datetime.now(tz) - timedelta(seconds=cls.ago)
+
+    monkeypatch.setattr("events.dashboard.observed.DELIVERIES", 60)
+    monkeypatch.setattr("events.store.datetime", EverySecond)
+    for n in range(40):
+        publish(Probed(n=n), stream="probe-1", producer="tests")
+    facts = Facts.load()
+    assert facts.reach < 30
+    written = facts.edges["producer:tests", "type:Probed"].per_second
+    assert written == pytest.approx(facts.edges[HEARD].per_second, rel=0.25)
+    assert "reach back no further" in viewer.get("/flow/").content.decode()
+
+
 def test_a_type_seen_without_one_of_its_listeners_says_so() -> None:
     publish(Probed(n=1), stream="probe-1")
     Delivery.objects.filter(processor="probe.atomic").delete()
