@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from django.db import connection
-from django.db.backends.sqlite3.base import (  # type: ignore[attr-defined]
-    DatabaseOperations,
-)
+from django.db.backends.base.operations import BaseDatabaseOperations
 from django.db.models import QuerySet
 
 from events.dead_letters import make_due
 from events.drain import drain_all
 from events.models import Delivery
+
+_KEPT = ("events_event", "events_auditentry", "events_archive", "events_archivedstream")
 
 
 def settle(*, rounds: int = 100, waiting: QuerySet[Delivery] | None = None) -> int:
@@ -31,30 +33,41 @@ def settle(*, rounds: int = 100, waiting: QuerySet[Delivery] | None = None) -> i
 
 
 def let_tests_empty_the_log() -> None:
-    """Let Django's flush empty the log on SQLite; call it once, from ``conftest.py``.
+    """Let Django's flush empty the log; call it once, from ``conftest.py``.
 
-    Flush deletes row by row there, which the append-only rule refuses (PostgreSQL truncates). The
-    rule is lifted for the flush alone and in force in every test.
+    The append-only rule refuses to, whether flush deletes row by row (SQLite) or truncates
+    (PostgreSQL). The rule is lifted for the flush alone and in force in every test.
     """
-    flush = DatabaseOperations.execute_sql_flush
+    operations = type(connection.ops)
+    flush = operations.execute_sql_flush
     if getattr(flush, "lifts_append_only", False):
         return
+    rules = _rules_on_postgresql if connection.vendor == "postgresql" else _rules_on_sqlite
 
-    def lifted(operations: DatabaseOperations, statements: list[str]) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' "
-                "AND tbl_name IN ('events_event', 'events_auditentry', 'events_archive', "
-                "'events_archivedstream')"
-            )
-            triggers = cursor.fetchall()
-            for name, _ in triggers:
-                cursor.execute(f"DROP TRIGGER {name}")
-            try:
-                flush(operations, statements)
-            finally:
-                for _, statement in triggers:
-                    cursor.execute(statement)
+    def lifted(operations: BaseDatabaseOperations, statements: Iterable[str]) -> None:
+        emptying = list(statements)
+        lift, restore = rules(emptying)
+        flush(operations, [*lift, *emptying, *restore])
 
     lifted.lifts_append_only = True  # type: ignore[attr-defined]
-    DatabaseOperations.execute_sql_flush = lifted  # type: ignore[method-assign,assignment]
+    operations.execute_sql_flush = lifted  # type: ignore[method-assign,assignment]
+
+
+def _rules_on_postgresql(statements: list[str]) -> tuple[list[str], list[str]]:
+    truncated = " ".join(one for one in statements if one.startswith("TRUNCATE"))
+    tables = [table for table in _KEPT if f'"{table}"' in truncated]
+    return (
+        [f"ALTER TABLE {table} DISABLE TRIGGER {table}_no_truncate" for table in tables],
+        [f"ALTER TABLE {table} ENABLE TRIGGER {table}_no_truncate" for table in tables],
+    )
+
+
+def _rules_on_sqlite(statements: list[str]) -> tuple[list[str], list[str]]:
+    marks = ", ".join(["%s"] * len(_KEPT))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name IN ({marks})",
+            _KEPT,
+        )
+        triggers = cursor.fetchall()
+    return [f"DROP TRIGGER {name}" for name, _ in triggers], [sql for _, sql in triggers]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
 
 from events import publish, read_stream
 from events.models import Event
+from tests import emptying
 from tests.probe.events import Probed
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -19,6 +21,10 @@ STATEMENTS = {
 }
 
 
+if connection.vendor == "postgresql":
+    STATEMENTS["truncate"] = "TRUNCATE events_event CASCADE"
+
+
 @pytest.mark.parametrize("statement", STATEMENTS.values(), ids=STATEMENTS.keys())
 def test_the_database_refuses_to_change_the_log(statement: str) -> None:
     publish(Probed(n=1), stream="probe-1")
@@ -29,6 +35,16 @@ def test_the_database_refuses_to_change_the_log(statement: str) -> None:
     ):
         cursor.execute(statement)
     assert [event.type for event in read_stream("probe-1")] == ["Probed"]
+
+
+def test_only_a_flush_of_the_tests_empties_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    publish(Probed(n=1), stream="probe-1")
+    monkeypatch.setattr(emptying, "_MUCH", 0)  # truncate, as flush does without our shortcut
+    call_command("flush", interactive=False, inhibit_post_migrate=True)
+    assert not Event.objects.exists()
+    publish(Probed(n=1), stream="probe-1")
+    with pytest.raises(DatabaseError, match="immutable"), transaction.atomic():
+        Event.objects.all().delete()
 
 
 def test_the_orm_can_not_change_the_log_either() -> None:
