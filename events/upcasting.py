@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -17,17 +17,21 @@ Upcaster = Callable[[Payload], Payload]
 
 _chain: dict[tuple[str, int], Upcaster] = {}
 _samples: dict[tuple[str, int], Payload] = {}
+_renames: dict[tuple[str, int], Mapping[str, str]] = {}
 
 
 def upcaster(
-    event: type[Event], *, from_version: int, sample: Payload | None = None
-) -> Callable[[Upcaster], Upcaster]:
+    event: type[Event], *, from_version: int, sample: Payload | None = None,
+    renames: Mapping[str, str] | None = None,
+) -> Callable[[Upcaster], Upcaster]:  # fmt: skip
     """Declare the decorated pure function as the step from ``from_version`` to the next one::
 
     @upcaster(OrderCreated, from_version=1, sample={"order_id": 1, "total": "9.50"})
     def with_currency(data): return {**data, "currency": "EUR"}
 
     ``sample`` is a payload as it was stored then; ``manage.py check`` brings it up to date.
+    ``renames`` says which fields only got another name, old to new (``items[].product`` for nested
+    ones); the catalog shows it, and ``manage.py check`` holds it against the sample.
     """
 
     def register(function: Upcaster) -> Upcaster:
@@ -42,6 +46,8 @@ def upcaster(
         _chain.setdefault(step, function)
         if sample is not None:
             _samples.setdefault(step, sample)
+        if renames:
+            _renames.setdefault(step, dict(renames))
         return function
 
     return register
@@ -81,6 +87,11 @@ def sample_of(type_name: str, from_version: int) -> Payload | None:
     return _samples.get((type_name, from_version))
 
 
+def renames_of(type_name: str, from_version: int) -> Mapping[str, str]:
+    """The fields that this step only gives another name, old to new; empty if none is declared."""
+    return _renames.get((type_name, from_version), {})
+
+
 def faults() -> list[str]:
     """What is wrong with the steps there are, one message each: where they lead, their samples."""
     return [text for step in sorted(_chain) if (text := _fault(*step))]
@@ -100,10 +111,33 @@ def _fault(name: str, version: int) -> str:
     if sample is None:
         return f"{what} has no sample: give it one, @upcaster(..., sample={{...}}), as stored then."
     try:
+        after = _chain[name, version](json.loads(json.dumps(sample)))
         declared.cls.model_validate_json(json.dumps(upcast(declared, version, dict(sample))))
     except (UnknownVersion, ValidationError, LookupError, TypeError, ValueError) as error:
         return f"{what} does not bring its sample up to date: {error}"
+    return _misnamed(what, _paths(sample), _paths(after), renames_of(name, version))
+
+
+def _misnamed(what: str, before: set[str], after: set[str], renames: Mapping[str, str]) -> str:
+    for old, new in renames.items():
+        if old not in before or old in after or new in before or new not in after:
+            return (
+                f"{what} says that it renames {old} to {new}, but its sample does not show it: "
+                "mend renames=, the sample or the upcaster."
+            )
     return ""
+
+
+def _paths(value: Any, prefix: str = "") -> set[str]:
+    """All fields of a payload, as ``items[].sku``."""
+    if isinstance(value, list):
+        return {path for item in value for path in _paths(item, f"{prefix}[]")}
+    if not isinstance(value, dict):
+        return set()
+    start = f"{prefix}." if prefix else ""
+    return {start + name for name in value} | {
+        path for name, inner in value.items() for path in _paths(inner, start + name)
+    }
 
 
 def gaps() -> list[str]:

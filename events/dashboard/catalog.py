@@ -6,11 +6,11 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from events.dashboard.catalog_rows import CatalogRow, catalog_rows, lock_state, query_of
+from events.dashboard.catalog_seen import NEWEST, Seen, seen_versions
 from events.dashboard.catalog_versions import History, history_of
 from events.dashboard.catalog_ways import Ways, ways_between
 from events.dashboard.event_detail import Token, tokens
@@ -21,17 +21,20 @@ from events.models import Event
 from events.sealing import gone
 from events.upcasting import readable
 
-_COUNTED = 2_000  # newest events of a type that tell its stored versions
-
 
 @dataclass(frozen=True, slots=True)
 class StoredVersion:
-    """How many of the newest events of a type have this version."""
+    """A version of a type, and what the log shows of it; nothing if none is stored."""
 
     version: int
-    count: int
+    seen: Seen | None
     current: bool
     readable: bool
+
+    @property
+    def count(self) -> int:
+        """How many of the newest events have it."""
+        return self.seen.count if self.seen else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +54,14 @@ class CatalogDetail:
     ways: Ways
 
     @property
+    def bridged(self) -> bool:
+        """Whether every version there was can be brought to the declared one."""
+        return self.row.declared is not None and readable(self.row.declared, 1)
+
+    @property
     def lost(self) -> list[StoredVersion]:
         """Stored versions that can't be read."""
-        return [one for one in self.versions if one.count and not one.readable]
+        return [one for one in self.versions if one.seen and not one.readable]
 
 
 @requires("view_log")
@@ -69,7 +77,7 @@ def event_type(request: HttpRequest, name: str) -> HttpResponse:
     row = next((row for row in context["rows"] if row.name == name), None)
     if row is None:
         raise Http404(f"No event type {name!r} is declared or was seen lately.")
-    context |= {"detail": _detail(row), "counted": _COUNTED, "lock": lock_state()}
+    context |= {"detail": _detail(row), "counted": NEWEST, "lock": lock_state()}
     return render(request, "events/catalog/type.html", context)
 
 
@@ -88,7 +96,7 @@ def _detail(row: CatalogRow) -> CatalogDetail:
     )
     history = history_of(row.declared)
     return CatalogDetail(
-        row, fields_of(schema, history.since if history else {}), _coloured(schema), example,
+        row, fields_of(schema, history.past.told if history else {}), _coloured(schema), example,
         _coloured(data), _versions(row), history,
         ways_between(len(row.status.producers), len(row.consumers)),
     )  # fmt: skip
@@ -99,18 +107,12 @@ def _coloured(value: Any) -> list[Token]:
 
 
 def _versions(row: CatalogRow) -> list[StoredVersion]:
-    newest = Event.objects.filter(type=row.name).order_by("-position").values("position")
-    counts = dict(
-        Event.objects.filter(position__in=newest[:_COUNTED])
-        .order_by()
-        .values_list("version")
-        .annotate(Count("position"))
-    )
+    seen = seen_versions(row.name)
     current = row.declared.version if row.declared else None
     return [
         StoredVersion(
-            version, counts.get(version, 0), version == current,
+            version, seen.get(version), version == current,
             row.declared is not None and readable(row.declared, version),
         )
-        for version in sorted({*counts, *([current] if current else [])}, reverse=True)
+        for version in sorted({*seen, *([current] if current else [])}, reverse=True)
     ]  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from itertools import pairwise
 from pathlib import Path
@@ -13,13 +13,13 @@ from typing import Any
 from events import schemas
 from events.compatibility import Change, changes
 from events.conf import conf
-from events.dashboard.schema_fields import fields_of
+from events.dashboard.field_past import Moves, Past, past_of
 from events.errors import EventsError
 from events.event import EventType
 from events.masking import ERASED, masked, scrubbed
 from events.models import Event
 from events.sealing import gone, readable
-from events.upcasting import has_upcaster, sample_of, upcast
+from events.upcasting import has_upcaster, renames_of, sample_of, upcast
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +60,15 @@ class Upcast:
 class History:
     """What the catalog tells of the versions of one type.
 
-    ``pending`` are changes that are not locked yet; ``since`` says in which version a field of the
-    current one came, for those that were not in the first.
+    ``pending`` are changes that are not locked yet; ``past`` says what the fields were in earlier
+    versions, ``unlocked`` are the earlier versions whose fields nobody kept.
     """
 
     steps: list[Step]
     pending: list[Change]
     locked: bool
-    since: Mapping[str, int]
+    past: Past
+    unlocked: list[int]
     upcast: Upcast | None
 
 
@@ -79,30 +80,38 @@ def history_of(declared: EventType | None) -> History | None:
     locked = lock.get(declared.name, {})
     known = {int(version): schema for version, schema in locked.items()}
     known[declared.version] = schemas.schema_of(declared.cls)
+    renames = {old: renames_of(declared.name, old) for old in range(1, declared.version)}
     pending = schemas.check({declared.name: locked}) if locked else []
     return History(
-        list(_steps(declared.name, known)),
+        list(_steps(declared.name, known, renames)),
         [change for change in pending if change.event_type == declared.name],
         str(declared.version) in locked,
-        _since(known),
+        past_of(known, renames),
+        [version for version in range(1, declared.version) if version not in known],
         _upcast(declared),
     )
 
 
-def _steps(name: str, known: Mapping[int, Any]) -> Iterator[Step]:
+def _steps(name: str, known: Mapping[int, Any], renames: Mapping[int, Moves]) -> Iterator[Step]:
     """The newest first."""
     versions = sorted(known)
     for old, new in reversed(list(pairwise(versions))):
         bridged = all(has_upcaster(name, step) for step in range(old, new))
-        yield Step(old, new, changes(name, known[old], known[new]), bridged)
+        declared = {pair for step in range(old, new) for pair in renames.get(step, {}).items()}
+        found = changes(name, known[old], known[new])
+        told = [part for change in found for part in _told(change, declared)]
+        yield Step(old, new, told, bridged)
 
 
-def _since(known: Mapping[int, Any]) -> dict[str, int]:
-    first: dict[str, int] = {}
-    for version in sorted(known):
-        for field in fields_of(known[version]):
-            first.setdefault(field.path, version)
-    return {path: version for path, version in first.items() if version > min(known)}
+def _told(change: Change, declared: set[tuple[str, str]]) -> list[Change]:
+    """A rename that nobody declared is only likely: it is told as one field gone, another new."""
+    old, _, new = change.detail.partition(" is now ")
+    if change.kind != "field renamed" or (old, new) in declared:
+        return [change]
+    return [
+        replace(change, kind="field removed", detail=old),
+        replace(change, kind="field added", detail=new),
+    ]
 
 
 def _upcast(declared: EventType) -> Upcast | None:

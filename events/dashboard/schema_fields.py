@@ -25,7 +25,7 @@ Schema = Mapping[str, Any]
 class SchemaField:
     """One field: its path (``items[].sku``), its type in words, the default if it has one.
 
-    ``since`` is the version it came with; None if it was there from the first on.
+    ``past`` is what it was in earlier versions, in words; empty if it always was as it is.
     """
 
     path: str
@@ -33,17 +33,19 @@ class SchemaField:
     required: bool
     default: str | None
     note: str
-    since: int | None = None
+    past: tuple[str, ...] = ()
 
 
-def fields_of(schema: Schema, since: Mapping[str, int] | None = None) -> list[SchemaField]:
+def fields_of(
+    schema: Schema, past: Mapping[str, tuple[str, ...]] | None = None
+) -> list[SchemaField]:
     """The fields of an object's schema in their order, nested ones after what holds them.
 
-    ``since`` tells the versions that fields came with, by path.
+    ``past`` tells what fields were in earlier versions, by path.
     """
     found = []
     for one in _fields(schema, schema.get("$defs", {}), "", 0):
-        found.append(replace(one, since=since.get(one.path)) if since else one)
+        found.append(replace(one, past=past.get(one.path, ())) if past else one)
         if len(found) >= _MOST:
             break
     return found

@@ -132,7 +132,7 @@ def test_the_number_of_queries_is_constant(viewer: Client, django_assert_num_que
             14
         ):  # shell 7, sample, newest of each type, these, lines, stored
             viewer.get("/catalog/")
-        with django_assert_num_queries(17):  # and the example, the oldest, the versions
+        with django_assert_num_queries(18):  # and the example, the oldest, two for the versions
             viewer.get("/catalog/Probed/")
 
 

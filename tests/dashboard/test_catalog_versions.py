@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,12 +11,16 @@ from django.db import transaction
 from django.test import Client
 from uuid_utils.compat import uuid7
 
-from events import upcasting
+from events import publish, schemas, upcasting
+from events.dashboard import catalog_seen
+from events.dashboard.catalog_seen import seen_versions
 from events.dashboard.catalog_versions import diff
+from events.dashboard.field_past import past_of
 from events.masking import MASK
 from events.models import Event
 from events.store import append_old
 from tests.dashboard.test_hostile_text import HOSTILE, assert_harmless
+from tests.probe.events import Probed
 
 V1 = {
     "order_id": 987,
@@ -95,3 +100,125 @@ def test_a_diff_keeps_what_is_alike() -> None:
     lines = list(diff({"a": 1, "b": [1, 2]}, {"a": 1, "b": [1, 3]}))
     assert [line.sign for line in lines] == [" ", " ", " ", " ", "-", "+", " ", " "]
     assert {line.kind for line in diff({"b": 1, "a": 2}, {"a": 2, "b": 1})} == {""}
+
+
+def plain(client: Client, name: str) -> str:
+    """What the page says, without tags."""
+    return " ".join(re.sub(r"<[^>]+>", " ", page(client, name)).split())
+
+
+def schema(**fields: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": {name: of(part) for name, part in fields.items()}}
+
+
+def of(part: Any) -> dict[str, Any]:
+    if isinstance(part, dict):
+        return {"type": "array", "items": schema(**part)}
+    return {"type": part}
+
+
+def test_a_field_tells_what_it_was_and_what_is_gone_stays_listed() -> None:
+    known = {
+        1: schema(n="string", title="string", lines={"product": "string", "old": "string"}),
+        2: schema(n="integer", title="string", lines={"sku": "string"}),
+        4: schema(n="integer", name="integer", rows={"sku": "string"}),
+    }
+    past = past_of(known, {2: {"title": "label", "lines": "rows"}, 3: {"label": "name"}})
+    assert past.told == {
+        "n": ("was string in v1",),
+        "name": ("was title in v2", "was string in v2"),
+        "rows": ("was lines in v2",),
+        "rows[].sku": ("new in v2",),
+    }
+    assert [(one.path, one.type, one.since) for one in past.gone] == [
+        ("lines[].product", "string", 2), ("lines[].old", "string", 2),
+    ]  # fmt: skip
+
+
+def test_fields_that_look_alike_are_no_rename_until_somebody_says_so() -> None:
+    known = {1: schema(title="string"), 2: schema(name="string")}
+    past = past_of(known, {})
+    assert past.told == {"name": ("new in v2",)}
+    assert [one.path for one in past.gone] == ["title"]
+    assert past_of(known, {1: {"title": "name"}}).told == {"name": ("was title in v1",)}
+    assert past_of(known, {1: {"nonsense": "name", "title": "none"}}) == past, "not borne out"
+    marked = schema(name="string")
+    marked["properties"]["name"]["x-personal"] = {"subject": "user_id", "was": ["title"]}
+    assert past_of({1: known[1], 2: marked}, {}).told == {"name": ("was title in v1",)}
+
+
+def test_what_comes_back_is_new_again_and_what_holds_a_lost_field_stands_for_it() -> None:
+    known = {
+        1: schema(n="string", items={"sku": "string"}), 2: schema(), 3: schema(n="string"),
+    }  # fmt: skip
+    past = past_of(known, {})
+    assert past.told == {"n": ("new in v3",)}
+    assert [(one.path, one.since) for one in past.gone] == [("items", 2)]
+
+
+def test_the_page_tells_the_past_of_each_field(
+    viewer: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "LabCustomerNamed" in schemas.current(), "its version 2 has two names instead of one"
+    said = plain(viewer, "LabCustomerNamed")
+    assert "first_name new in v2" in said
+    assert "name gone since v2" in said
+    assert "field renamed" not in said, "that it looks like one is no reason"
+    assert "field removed name" in said
+    assert "field added first_name" in said
+    lock = {"Renamed": {"2": schema(title="string", size="string")}}
+    monkeypatch.setattr(schemas, "read", lambda path: lock)
+    said = plain(viewer, "Renamed")
+    assert "name was title in v2" in said
+    assert "size was string in v2" in said
+    assert "field renamed title is now name" in said
+    assert "schemas.lock does not have v1, so what fields were then is not known" in said
+
+
+def test_listeners_are_given_the_newest_version(
+    viewer: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "All are given v2: events of older versions are upcast first." in plain(
+        viewer, "OrderCreated"
+    )
+    assert "All are given v1, the only version." in plain(viewer, "Probed")
+    monkeypatch.delitem(upcasting._chain, ("OrderCreated", 1))
+    assert "for an older version the upcaster is missing" in plain(viewer, "OrderCreated")
+    store("OrderCreated", 1, V1)
+    assert "what is stored as v1 can't be brought there" in plain(viewer, "OrderCreated")
+
+
+def test_a_version_tells_when_it_was_seen_first_and_last(viewer: Client) -> None:
+    before = datetime.now(UTC)
+    store("Renamed", 1, {"title": "lamp"})
+    store("Renamed", 3, {"name": "lamp", "size": 1})
+    store("Renamed", 1, {"title": "late"})
+    seen = seen_versions("Renamed")
+    assert {version: one.count for version, one in seen.items()} == {1: 2, 3: 1}
+    assert not any(one.earlier or one.later for one in seen.values()), "all were looked at"
+    assert before <= seen[1].first <= seen[3].first == seen[3].last <= seen[1].last
+    assert re.search(
+        r"of older code since .{18,22} last .{18,22} , 2 stored", plain(viewer, "Renamed")
+    )
+    assert "or earlier" not in plain(viewer, "Renamed")
+    assert "none stored" in plain(viewer, "OrderCreated")
+    assert seen_versions("OrderCreated") == {}
+
+
+def test_of_many_events_the_ends_are_exact_and_the_rest_is_a_bound(
+    viewer: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalog_seen, "NEWEST", 3)
+    monkeypatch.setattr(catalog_seen, "_OLDEST", 2)
+    for version in [1] * 8 + [2] * 8 + [3] * 8:
+        store("Renamed", version, {"title": "lamp"})
+    publish(*[Probed(n=n) for n in range(5)], stream="probe-1")
+    seen = seen_versions("Renamed")
+    assert {v: (one.earlier, one.later) for v, one in seen.items()} == {
+        1: (False, True), 2: (True, True), 3: (True, False),
+    }  # fmt: skip
+    assert seen[1].last < seen[2].first < seen[2].last < seen[3].first
+    assert seen[2].last - seen[2].first < timedelta(minutes=5)
+    said = plain(viewer, "Renamed")
+    assert "or later, none of the newest" in said
+    assert "or earlier last" in said

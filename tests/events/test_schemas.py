@@ -209,6 +209,14 @@ def test_a_faulty_step_of_a_chain_is_an_error_at_start(
     assert any(message in text for text in errors)
 
 
+def test_a_rename_that_the_sample_does_not_show_is_an_error_at_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(upcasting._renames, ("Renamed", 2), {"title": "name", "size": "length"})
+    [error] = [m.msg for m in checks.run_checks(tags=["events"]) if m.id == "events.E005"]
+    assert "says that it renames size to length, but its sample does not show it" in error
+
+
 def test_two_steps_from_one_version_are_an_error_at_start() -> None:
     @upcasting.upcaster(Renamed, from_version=1)
     def another(data: dict[str, Any]) -> dict[str, Any]:

@@ -140,7 +140,7 @@ def with_size(data: dict) -> dict:
     return {**data, "size": 0}
 
 
-@upcaster(Renamed, from_version=2, sample={"title": "lamp", "size": 3})
+@upcaster(Renamed, from_version=2, sample={"title": "lamp", "size": 3}, renames={"title": "name"})
 def title_to_name(data: dict) -> dict:
     """Version 3 calls the title name."""
     return {"name": data["title"], "size": data["size"]}
