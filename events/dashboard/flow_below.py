@@ -10,7 +10,7 @@ from events.dashboard.flow_place import Box, Layout, Link, Name, Point, free
 
 _ALONG = 0.56  # of the width: where the box begins
 _GAP, _MARGIN = 8.0, 14.0
-_OUT, _STEP = 26.0, 4.0  # from a column to the way down, and between two of them
+_OUT, _STEP = 0.55, 4.0  # of the gap, to the way down; px between two of them
 _LOWER = 12.0  # below the middle of a box: the other lines leave there
 _CORNER = 6.0
 
@@ -29,7 +29,7 @@ def with_below(
     before: Counter[int] = Counter()
     for source in sorted(sources):
         start = layout.boxes[source]
-        out = _edge(layout, start.layer) + _OUT + _STEP * before[start.layer]
+        out = _edge(layout, start.layer) + _OUT * layout.gap + _STEP * before[start.layer]
         before[start.layer] += 1
         link: Link = (source, name)
         paths[link], points = _down(start, out, box)

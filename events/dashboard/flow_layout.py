@@ -15,13 +15,16 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
-from events.dashboard.flow_place import Item, Layout, Link, Name, place
+from events.dashboard.flow_place import GAP_X, Item, Layout, Link, Name, place
 
 _SWEEPS = 12
 
 
-def layered(sizes: Mapping[Name, tuple[float, float]], links: Iterable[Link]) -> Layout:
-    """Draw boxes of these ``sizes`` (width, height) and the links between them, left to right.
+def layered(
+    sizes: Mapping[Name, tuple[float, float]], links: Iterable[Link], gap: float = GAP_X
+) -> Layout:
+    """Draw boxes of these ``sizes`` (width, height) and the links between them, left to right,
+    with a ``gap`` between the columns.
 
     The same input gives the same drawing. Links that close a cycle lead back below all boxes.
     """
@@ -34,7 +37,7 @@ def layered(sizes: Mapping[Name, tuple[float, float]], links: Iterable[Link]) ->
     layers, near = _with_passing(layer_of, forward)
     _order(layers, near)
     ways = {link: _way(layer_of, *link) for link in forward}
-    return place(sizes, layers, near, ways, sorted(back))
+    return place(sizes, layers, near, ways, sorted(back), gap)
 
 
 def _closing(names: Sequence[Name], links: Sequence[Link]) -> set[Link]:

@@ -10,15 +10,15 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from events.dashboard.flow_below import with_below
+from events.dashboard.flow_boxes import label_of, size_of
 from events.dashboard.flow_facts import DEAD, MINUTE, PROCESSOR, TYPE, Edge, Facts, Node
 from events.dashboard.flow_layout import layered
-from events.dashboard.flow_place import Box, Layout, Link
+from events.dashboard.flow_place import GAP_X, TIGHT_X, Box, Layout, Link
 from events.dashboard.flow_topology import MEDIATOR, TOPOLOGIES, mediators, members
 from events.dashboard.hues import producer_hue
 
-_LONGEST_NAME = 26
 _REACH = 2  # steps of a neighbourhood: a type, who hears it, what those write
-_CHARACTER, _SPEED = 6.8, 80.0  # px, px per second
+_SPEED = 80.0  # px per second
 _READABLE = 1_180
 FITS = 1_560
 """A map up to this wide (px) is shrunk to the page, not below ``_READABLE``."""
@@ -72,11 +72,11 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A node where it stands. ``label`` is its name, cut if it is long."""
+    """A node where it stands. ``label`` is its name, cut if it is long, on one line or two."""
 
     node: Node
     box: Box
-    label: str
+    label: tuple[str, str]
     url: str
     selected: bool
 
@@ -126,10 +126,10 @@ class FlowMap:
         shown = _shown(facts, choice)
         nodes = {key: node for key, node in facts.nodes.items() if key in shown}
         edges = {k: e for k, e in facts.edges.items() if k[0] in shown and k[1] in shown}
-        layout = _drawn(tuple((key, _size(node)) for key, node in nodes.items()), tuple(edges))
+        layout, tight = _fitting(nodes, tuple(edges))
         places = [
             Place(
-                node, layout.boxes[key], _short(node.name), choice.query(node=key),
+                node, layout.boxes[key], label_of(node, tight), choice.query(node=key),
                 key == choice.node,
             )
             for key, node in nodes.items()
@@ -245,28 +245,26 @@ def _around(focus: str, edges: Iterable[Link]) -> set[str]:
     return found
 
 
+def _fitting(nodes: Mapping[str, Node], links: tuple[Link, ...]) -> tuple[Layout, bool]:
+    """The drawing, and whether it is the tight one: if only that fits the page."""
+    roomy, tight = (
+        _drawn(tuple((key, size_of(node, close)) for key, node in nodes.items()), links, gap)
+        for close, gap in ((False, GAP_X), (True, TIGHT_X))
+    )
+    return (tight, True) if tight.width <= FITS < roomy.width else (roomy, False)
+
+
 @lru_cache(maxsize=64)
-def _drawn(sizes: tuple[tuple[str, tuple[float, float]], ...], links: tuple[Link, ...]) -> Layout:
+def _drawn(
+    sizes: tuple[tuple[str, tuple[float, float]], ...], links: tuple[Link, ...], gap: float
+) -> Layout:
     """The drawing changes only when somebody new appears; rates change all the time."""
     dead = {key: size for key, size in sizes if key.startswith(f"{DEAD}:")}
     above = {key: size for key, size in sizes if key not in dead}
-    layout = layered(above, [link for link in links if link[1] not in dead])
+    layout = layered(above, [link for link in links if link[1] not in dead], gap)
     for key, size in dead.items() if above else ():
         layout = with_below(layout, key, size, [a for a, b in links if b == key])
     return layout
-
-
-def _size(node: Node) -> tuple[float, float]:
-    width = len(_short(node.name)) * _CHARACTER
-    if node.kind == DEAD:
-        return 150.0, 44.0
-    if node.kind == TYPE:
-        return round(width + 26), 36.0
-    return max(150.0 if node.kind == PROCESSOR else 88.0, round(width + 44)), 50.0
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
 
 
 def _line(edge: Edge, layout: Layout, nodes: Mapping[str, Node]) -> Line:

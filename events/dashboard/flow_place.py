@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-GAP_X, GAP_Y, EDGE = 48.0, 20.0, 20.0
+GAP_X, TIGHT_X, GAP_Y, EDGE = 48.0, 34.0, 20.0, 20.0
 _BACK = 16.0  # between the ways back below the map
 _PASSING, _GAP_PASSING = 10.0, 8.0  # what a long line takes in a layer that it passes
 _SWEEPS = 8
@@ -51,6 +51,7 @@ class Layout:
     back: frozenset[Link] = frozenset()
     width: float = 0.0
     height: float = 0.0
+    gap: float = GAP_X
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +66,11 @@ def place(
     near: Mapping[Item, Sequence[Item]],
     ways: Mapping[Link, Sequence[Item]],
     back: Sequence[Link],
+    gap: float = GAP_X,
 ) -> Layout:
     """Coordinates of everything; ``ways`` are the items that each forward link goes through."""
     middles = _middles(sizes, layers, near)
-    columns = _columns(sizes, layers)
+    columns = _columns(sizes, layers, gap)
     boxes = {
         item: Box(number, columns[number].left, middles[item] - sizes[item][1] / 2, *sizes[item])
         for number, layer in enumerate(layers)
@@ -87,17 +89,17 @@ def place(
         paths[link], labels[link] = _backward(boxes[link[0]], boxes[link[1]], columns, low, number)
     height = floor + EDGE + (len(back) * _BACK + EDGE / 2 if back else 0)
     width = columns[-1].right + EDGE * 1.5
-    return Layout(boxes, paths, labels, frozenset(back), round(width, 1), round(height, 1))
+    return Layout(boxes, paths, labels, frozenset(back), round(width, 1), round(height, 1), gap)
 
 
 def _columns(
-    sizes: Mapping[Name, tuple[float, float]], layers: Sequence[Sequence[Item]]
+    sizes: Mapping[Name, tuple[float, float]], layers: Sequence[Sequence[Item]], gap: float
 ) -> list[_Column]:
     found, left = [], EDGE
     for layer in layers:
         right = left + max([sizes[item][0] for item in layer if isinstance(item, str)], default=0.0)
         found.append(_Column(left, right))
-        left = right + GAP_X
+        left = right + gap
     return found
 
 
@@ -194,7 +196,7 @@ def _backward(
     source: Box, target: Box, columns: Sequence[_Column], low: float, number: int
 ) -> tuple[str, Point]:
     """Out at the right, down beside the column, left below everything, up again and in."""
-    step = 8.0 + number * 4 % 20
+    step = 8.0 + number * 4 % 20  # less than any gap
     out, home = columns[source.layer].right + step, columns[target.layer].left - step
     c = _CORNER
     path = (

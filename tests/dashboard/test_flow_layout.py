@@ -7,8 +7,10 @@ import time
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from events.dashboard.flow_boxes import label_of, size_of
+from events.dashboard.flow_facts import PROCESSOR, TYPE, Node
 from events.dashboard.flow_layout import layered
-from events.dashboard.flow_place import Box, Layout
+from events.dashboard.flow_place import GAP_X, TIGHT_X, Box, Layout
 
 NAMES = [f"n{number}" for number in range(24)]
 SIZES = st.tuples(st.integers(40, 200), st.integers(20, 60))
@@ -124,3 +126,29 @@ def test_sixty_nodes_take_little_work() -> None:
 
 def test_nothing_is_drawn_of_nothing() -> None:
     assert layered({}, [("a", "b")]) == Layout()
+
+
+def test_a_tight_drawing_is_narrower_by_its_gaps_and_else_the_same() -> None:
+    sizes = dict.fromkeys("abc", (100, 40))
+    roomy = layered(sizes, [("a", "b"), ("b", "c"), ("c", "a")])
+    tight = layered(sizes, [("a", "b"), ("b", "c"), ("c", "a")], TIGHT_X)
+    assert roomy.width - tight.width == 2 * (GAP_X - TIGHT_X)
+    assert {name: (box.layer, box.y) for name, box in tight.boxes.items()} == {
+        name: (box.layer, box.y) for name, box in roomy.boxes.items()
+    }
+
+
+def test_a_long_name_of_a_type_is_broken_between_its_words() -> None:
+    def label(name: str, kind: str = TYPE) -> tuple[str, str]:
+        return label_of(Node(kind, name), tight=True)
+
+    assert label("ReservationRequested") == ("Reservation", "Requested")
+    assert label("OrderLineItemAdded") == ("OrderLine", "ItemAdded")
+    assert label("shop.orders.created") == ("shop.orders.", "created")
+    assert label("Shipped") == ("Shipped", "")
+    assert label("deliverywithoutcapitals") == ("deliverywithoutcapitals", "")
+    assert label("ReservationRequested", PROCESSOR) == ("ReservationRequested", "")
+    assert label_of(Node(TYPE, "ReservationRequested"), tight=False)[1] == ""
+    wide, narrow = (size_of(Node(TYPE, "ReservationRequested"), tight) for tight in (False, True))
+    assert narrow[0] < wide[0]
+    assert narrow[1] > wide[1]

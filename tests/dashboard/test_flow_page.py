@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from django.test import Client
 
 from events import publish
-from events.dashboard.flow_facts import Facts
+from events.dashboard.flow_facts import Edge, Facts, Node
 from events.dashboard.flow_histogram import histogram
 from events.dashboard.flow_map import Choice, FlowMap
 from events.dashboard.flow_retries import steps_of
@@ -238,11 +239,13 @@ def test_what_was_never_used_is_hidden_until_asked_for(operator: Client) -> None
 
 @settling
 def test_what_failed_for_good_leads_to_the_dead_letters(viewer: Client) -> None:
+    publish(Probed(n=1), stream="probe-1", producer="tests")
+    settle()
     empty = FlowMap.of(Facts.load(), Choice(unused=True))
     [place] = [place for place in empty.places if place.node.kind == "dead"]
     assert place.box.y > max(p.box.y for p in empty.places if p is not place), "below all else"
     assert "none waits" in viewer.get("/flow/").content.decode()
-    publish(Probed(n=1, rejects="probe.atomic"), stream="probe-1")
+    publish(Probed(n=1, rejects="probe.atomic"), stream="probe-1", producer="tests")
     settle()
     drawn = FlowMap.of(Facts.load(), Choice(unused=True))
     [line] = [line for line in drawn.lines if line.edge.dead]
@@ -345,3 +348,27 @@ def test_the_panel_draws_run_times_and_what_waits_at_each_attempt(viewer: Client
     page = viewer.get("/flow/?node=processor:probe.atomic").content.decode()
     assert "1 waits for attempt 3" in page
     assert "half took at most" in viewer.get("/flow/?node=processor:probe.leased").content.decode()
+
+
+def chain(length: int) -> FlowMap:
+    """The map of processors that hear each other through types with long names."""
+    kinds = ["type", "processor"] * length
+    nodes = [
+        Node(kind, f"PaymentRequested{at}" if kind == "type" else f"step{at}")
+        for at, kind in enumerate(kinds[:length])
+    ]
+    edges = [Edge(a.key, b.key, 0.0, True, True) for a, b in pairwise(nodes)]
+    facts = replace(
+        Facts.load(), nodes={node.key: node for node in nodes}, edges={e.link: e for e in edges}
+    )
+    return FlowMap.of(facts, Choice())
+
+
+def test_only_what_is_too_wide_is_drawn_tight(db: None) -> None:
+    roomy, tight, hopeless = chain(7), chain(9), chain(30)
+    assert [drawn.fit for drawn in (roomy, tight, hopeless)] == ["shrinks", "shrinks", "wide"]
+    assert {place.label[1] for place in roomy.places} == {""}
+    assert {place.label for place in tight.places if place.node.kind == "type"} == {
+        ("Payment", f"Requested{at}") for at in range(0, 9, 2)
+    }
+    assert {place.label[1] for place in hopeless.places} == {""}, "it is panned, so it may be wide"
