@@ -47,6 +47,12 @@ STEPS = {
     "mark": (dialect(), "mark"),
     "tell": (batch, "tell"),
 }
+ATOMIC = ["take", "handle", "append", "mark", "tell"]
+CRASHES = [
+    *(("probe.atomic", step) for step in ATOMIC),
+    *(("probe.batch", step) for step in ATOMIC if step != "handle"),
+    *(("probe.leased", step) for step in ["fetch", "lock", *ATOMIC[1:]]),
+]
 MOST = AT_ONCE.max_attempts
 names, kinds = st.sampled_from("abc"), st.sampled_from(KINDS)
 
@@ -98,8 +104,9 @@ class History(RuleBasedStateMachine):
         if claim is not None:
             batch.run(registry.processor(kind), claim, limit)
 
-    @rule(name=names, kind=kinds, step=st.sampled_from(sorted(STEPS)), after=st.booleans())
-    def crash(self, name: str, kind: str, step: str, after: bool) -> None:
+    @rule(name=names, where=st.sampled_from(CRASHES), after=st.booleans())
+    def crash(self, name: str, where: tuple[str, str], after: bool) -> None:
+        kind, step = where
         self._publish(name, 1)  # or most crashes would find nothing to do
         with pytest.MonkeyPatch.context() as patched:
             crash_at(patched, STEPS[step], 1, after=after)
@@ -228,7 +235,7 @@ def test_any_history_keeps_the_invariants() -> None:
     run_state_machine_as_test(
         History,
         settings=settings(
-            max_examples=15, stateful_step_count=20, deadline=None,
+            max_examples=25, stateful_step_count=20, deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
     )  # fmt: skip
