@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -12,16 +11,12 @@ from django.test import Client
 
 from events import publish
 from events.dashboard.flow_facts import Edge, Facts, Node
-from events.dashboard.flow_histogram import histogram
 from events.dashboard.flow_map import Choice, FlowMap
-from events.dashboard.flow_retries import steps_of
-from events.dashboard.run_times import percentile, run_times
 from events.live.changes import Changes
 from events.live.views import find
 from events.models import Attempt, Delivery, Event
 from events.pause import pause
 from events.registry import Registry, registry
-from events.retry import Retry
 from events.testing import settle
 from tests.dashboard.test_hostile_text import HOSTILE, assert_harmless, hostile_event
 from tests.probe.events import Probed
@@ -39,41 +34,6 @@ def test_what_is_declared_is_there_before_anything_happens() -> None:
     assert ("processor:payment", "type:PaymentRefunded") in facts.edges, "by its return annotation"
     assert ("processor:confirmation", "type:OrderConfirmed") in facts.edges, "by emits="
     assert WROTE not in facts.edges, "it does not say what it emits"
-
-
-@settling
-def test_what_happens_gives_rates_and_clears_the_mark() -> None:
-    publish(*[Probed(n=n, echoes=1) for n in range(6)], stream="probe-1", producer="tests")
-    settle()
-    facts = Facts.load()
-    assert facts.edges["producer:tests", "type:Probed"].per_second == pytest.approx(0.1)
-    assert facts.edges[HEARD].per_second == pytest.approx(0.1)
-    assert facts.edges[HEARD].mark == ""
-    assert facts.edges[WROTE].mark == "", "whoever says nothing surprises nobody"
-
-
-def test_under_load_both_sides_of_a_type_are_of_one_stretch(
-    viewer: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Fewer events are reached through deliveries: what goes in comes out all the same."""
-
-    class EverySecond(datetime):
-        ago = 41
-
-        @classmethod
-        def now(cls, tz: Any = None) -> datetime:
-            cls.ago -= 1
-            return datetime.now(tz) - timedelta(seconds=cls.ago)
-
-    monkeypatch.setattr("events.dashboard.observed.DELIVERIES", 60)
-    monkeypatch.setattr("events.store.datetime", EverySecond)
-    for n in range(40):
-        publish(Probed(n=n), stream="probe-1", producer="tests")
-    facts = Facts.load()
-    assert facts.reach < 30
-    written = facts.edges["producer:tests", "type:Probed"].per_second
-    assert written == pytest.approx(facts.edges[HEARD].per_second, rel=0.25)
-    assert "reach back no further" in viewer.get("/flow/").content.decode()
 
 
 def test_a_type_seen_without_one_of_its_listeners_says_so() -> None:
@@ -117,23 +77,6 @@ def test_the_neighbourhood_of_a_type() -> None:
     assert "Probed" not in names
     assert "PaymentRefunded" not in names
     assert FlowMap.of(Facts.load(), Choice(focus="type:Nonsense")).places
-
-
-@settling
-def test_run_times_and_failures_of_a_sample() -> None:
-    publish(Probed(n=1, fails=1, by="probe.atomic"), Probed(n=2), stream="probe-1")
-    settle()
-    now = datetime.now(UTC)
-    Delivery.objects.filter(processor="probe.leased").update(
-        started_at=now, finished_at=now + timedelta(seconds=0.25)
-    )
-    times = run_times()
-    assert times["probe.leased"].p99 == pytest.approx(0.25)
-    assert times["probe.leased"].failed == 0
-    assert (times["probe.atomic"].attempts, times["probe.atomic"].failures) == (3, 1)
-    assert "probe.renamed" not in times
-    assert percentile([1.0, 2.0, 3.0, 4.0], 50) == 2.0
-    assert percentile([], 99) is None
 
 
 @settling
@@ -259,37 +202,6 @@ def test_what_failed_for_good_leads_to_the_dead_letters(viewer: Client) -> None:
     assert [box.x for box in moved] == [place.box.x], "it stays where it is"
 
 
-def test_rates_and_percentiles_are_of_the_window_chosen(viewer: Client) -> None:
-    publish(*[Probed(n=n) for n in range(6)], stream="probe-1", producer="tests")
-    edge = ("producer:tests", "type:Probed")
-    rates = {window: Facts.load(window).edges[edge].per_second for window in (10, 60, 3_600)}
-    assert rates[10] == pytest.approx(0.6)
-    assert rates[60] == pytest.approx(0.1)
-    assert rates[3_600] == pytest.approx(6 / 3_600)
-    long_ago = datetime.now(UTC) - timedelta(seconds=30)
-    Delivery.objects.filter(processor="probe.atomic").update(
-        state="done", attempts=1, started_at=long_ago, finished_at=long_ago
-    )
-    assert "probe.atomic" not in run_times(10)
-    assert run_times(60)["probe.atomic"].per_second == pytest.approx(0.1)
-    page = viewer.get("/flow/?window=10&node=type:Probed").content.decode()
-    assert "of the last 10 s." in page
-    assert 'data-live-view="flow:?window=10"' in page
-    assert 'data-live-view="flow-node:10:type:Probed"' in page
-    found = find("flow-node:10:type:Probed")
-    assert found is not None
-    assert "0.6/s" in found.view(None, found.argument).regions()[0].html
-    assert "of the last 1 min." in viewer.get("/flow/?window=nonsense").content.decode()
-
-
-def test_a_window_longer_than_what_was_looked_at_says_so(
-    viewer: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("events.dashboard.observed.SAMPLE", 3)
-    publish(*[Probed(n=n) for n in range(6)], stream="probe-1")
-    assert "reach back" in viewer.get("/flow/?window=3600").content.decode()
-
-
 def names(topology: str) -> set[str]:
     drawn = FlowMap.of(Facts.load(), Choice(topology=topology, models=True))
     return {place.node.name for place in drawn.places}
@@ -313,41 +225,6 @@ def test_where_nobody_mediates_there_is_no_choice(
         monkeypatch.setitem(registry.processors, known.name, replace(known, mediates=False))
     assert "topology" not in viewer.get("/flow/").content.decode().replace('"Topology"', "")
     assert Choice.of({"topology": "mediator"}).topology == ""
-
-
-def test_run_times_as_bars_of_equal_steps() -> None:
-    assert histogram([]) is None
-    found = histogram([0.0002, 0.002, 0.002, 0.3])
-    assert found is not None
-    assert [tick[1] for tick in found.ticks] == pytest.approx([0.001, 0.01, 0.1, 1.0])
-    assert [column.count for column in found.columns] == [1, 2, 1]
-    assert max(found.columns, key=lambda column: column.height).count == 2
-    assert all(0 <= column.x <= 100 - column.width for column in found.columns)
-    one = histogram([1.0])
-    assert one is not None
-    assert one.total == 1
-
-
-def test_the_steps_of_a_retry_policy() -> None:
-    steps = steps_of(Retry(max_attempts=4, base=1, factor=4, cap=10), {0: 1, 2: 3})
-    assert [step.wait for step in steps] == [1, 4, 10, None]
-    assert [step.waiting for step in steps] == [1, 0, 3, 0]
-    assert steps[0].gap < steps[1].gap < steps[2].gap
-    assert [step.number for step in steps_of(Retry(max_attempts=30), {})] == [*range(1, 8), 30]
-    assert steps_of(Retry(max_attempts=30), {})[-1].skipped == 22
-    assert [step.wait for step in steps_of(Retry(max_attempts=1), {})] == [None]
-
-
-@settling
-def test_the_panel_draws_run_times_and_what_waits_at_each_attempt(viewer: Client) -> None:
-    publish(Probed(n=1, fails=9, by="probe.atomic"), Probed(n=2), stream="probe-1")
-    settle()
-    Delivery.objects.filter(processor="probe.atomic", event__sequence=1).update(
-        state="retrying", attempts=2
-    )
-    page = viewer.get("/flow/?node=processor:probe.atomic").content.decode()
-    assert "1 waits for attempt 3" in page
-    assert "half took at most" in viewer.get("/flow/?node=processor:probe.leased").content.decode()
 
 
 def chain(length: int) -> FlowMap:
