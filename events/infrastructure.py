@@ -16,6 +16,8 @@ _AT_ONCE = ("40001", "40P01")
 
 # What pages and the API tell people of a fault; what they had begun was rolled back.
 UNAVAILABLE = "The database is busy or away. Nothing was changed; try again in a moment."
+RETRY_SECONDS = 5
+"""What both say in ``Retry-After``."""
 
 
 def is_fault(error: BaseException) -> bool:

@@ -79,7 +79,9 @@ def _handle_faults(api: NinjaAPI, answer: Callable[..., HttpResponse]) -> None:
     def unavailable(request: HttpRequest, error: DatabaseError) -> HttpResponse:
         if not infrastructure.is_fault(error):
             raise error
-        return answer(request, 503, infrastructure.UNAVAILABLE)
+        said = answer(request, 503, infrastructure.UNAVAILABLE)
+        said.headers["Retry-After"] = str(infrastructure.RETRY_SECONDS)
+        return said
 
 
 def _field(location: Any) -> str:

@@ -9,8 +9,6 @@ from django.shortcuts import render
 
 from events import infrastructure
 
-_RETRY_SECONDS = 5
-
 
 class UnavailableMiddleware:
     """Answers 503 where a view met a fault of the database (locked, restarted, connection lost).
@@ -30,5 +28,5 @@ class UnavailableMiddleware:
         if not infrastructure.is_fault(error):
             return None
         answer = render(request, "503.html", {"sentence": infrastructure.UNAVAILABLE}, status=503)
-        answer.headers["Retry-After"] = str(_RETRY_SECONDS)
+        answer.headers["Retry-After"] = str(infrastructure.RETRY_SECONDS)
         return answer
