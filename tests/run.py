@@ -9,6 +9,7 @@ run in one suite for each database.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -16,12 +17,15 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import FrameType
 
 import psycopg
 
 from eda_site.run import redis_server
 
 _START_SECONDS = 20
+_STOP_SECONDS = 30  # for the fixtures of a stopped suite to stop their sites and browsers
+_STOPS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 _DATABASES = ("postgresql", "sqlite")
 # Most tests run on both databases. These run once, for what they ask has one answer:
 # words and requests of ill will are asked where most of them are refused (PostgreSQL takes no NUL,
@@ -50,6 +54,7 @@ _SUITES = (
 def main(arguments: list[str]) -> int:
     """Run all suites at the same time; the first failure decides the exit code."""
     suites = _chosen(arguments)
+    _stop_tidily()
     with tempfile.TemporaryDirectory(prefix="fd-") as folder, ExitStack() as servers:
         runs = [
             _started(database, Path(folder) / str(number), words, servers, len(suites) == 1)
@@ -60,6 +65,19 @@ def main(arguments: list[str]) -> int:
             print(f"== on {database}: {' '.join(words)}", flush=True)
             codes.append(_shown(run, output))
     return next(filter(None, codes), 0)
+
+
+def _stop_tidily() -> None:
+    """Let a signal end the run as an exit does, so that no server outlives it."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        for one in _STOPS:
+            signal.signal(one, signal.SIG_IGN)  # a second one would leave the tidying half done
+        raise SystemExit(128 + number)
+
+    for one in _STOPS:
+        if one != signal.SIGHUP or signal.getsignal(one) != signal.SIG_IGN:  # nohup stays nohup
+            signal.signal(one, end)
 
 
 def _chosen(arguments: list[str]) -> list[tuple[str, list[str]]]:
@@ -93,9 +111,22 @@ def _started(
     command = [sys.executable, "-m", "pytest", *words]
     output = home / "output.txt"
     with output.open("wb") as file:
-        run = subprocess.Popen(command, env=environment, stdout=file, stderr=subprocess.STDOUT)
-    servers.callback(run.terminate)
+        run = subprocess.Popen(
+            command, env=environment, stdout=file, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    servers.callback(_stopped, run)
     return run, output
+
+
+def _stopped(run: subprocess.Popen[bytes]) -> None:
+    """Interrupt pytest, once, so that its fixtures stop what they started; then insist."""
+    if run.poll() is None:
+        run.send_signal(signal.SIGINT)
+    try:
+        run.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        run.kill()
+        run.wait()
 
 
 def _shown(run: subprocess.Popen[bytes], output: Path) -> int:
@@ -115,7 +146,7 @@ def a_redis(home: Path) -> Iterator[str]:
     socket = home / "redis.sock"
     server = subprocess.Popen(
         redis_server.command(redis_server.find_server(), socket),
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
     try:
         deadline = time.monotonic() + _START_SECONDS
