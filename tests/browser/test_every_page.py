@@ -111,6 +111,38 @@ MOVING = """() => document.getAnimations().filter(a => a.playState === "running"
     .filter(a => a.parentElement.getBoundingClientRect().width).map(() => "a dot"))"""
 
 
+PAPER = {"width": 794, "height": 1123}  # A4 in CSS pixels
+INK = "oklch(0.235 0.02 262)"  # --text of the light theme
+CONTROLS = ".nav, .conn, .search, main button, main .btn"
+UNMARKED = """() => [...document.querySelectorAll('[aria-selected="true"], [aria-current]')]
+  .filter(e => e.getClientRects().length && !e.closest("svg, .tabs"))
+  .filter(e => getComputedStyle(e).outlineStyle === "none").map(e => e.outerHTML.slice(0, 80))"""
+
+
+@pytest.mark.parametrize("user", PAGES)
+def test_pages_can_be_printed_and_read_in_the_few_colours_of_high_contrast(
+    user: str, sign_in: SignIn, site: Site, stored: dict[str, str]
+) -> None:
+    page = sign_in(user, "/account/", color_scheme="dark")
+    page.set_viewport_size(PAPER)
+    found: dict[str, object] = {}
+    for path in PAGES[user]:
+        page.goto(site.url + path.format(**stored))
+        page.emulate_media(media="print", color_scheme="dark")
+        expect(page.locator("h1").first).to_be_visible()
+        if seen := page.locator(CONTROLS).locator("visible=true").count():
+            found[f"{path} controls"] = seen
+        if (width := page.evaluate("document.documentElement.scrollWidth")) > PAPER["width"]:
+            found[f"{path} sideways"] = width
+        if (dark := page.evaluate("getComputedStyle(document.body).color")) != INK:
+            found[f"{path} dark"] = dark
+        page.emulate_media(media="screen", forced_colors="active")
+        if unmarked := page.evaluate(UNMARKED):
+            found[f"{path} chosen is told by its ground alone"] = unmarked
+        page.emulate_media(media="screen", forced_colors="none")
+    assert found == {}
+
+
 def test_by_keyboard_alone_from_the_timeline_to_why_an_order_took_long(
     sign_in: SignIn, site: Site, stored: dict[str, str]
 ) -> None:
