@@ -28,7 +28,7 @@ from processors.models import Checkout, Product
 MOST_LINES = 50
 MOST_PIECES = 99
 _DECISIONS = 5
-_CHANGED_MIND = "Cancelled by the customer."
+CHANGED_MIND = "Cancelled by the customer."
 BROKER = "broker"
 MEDIATOR = "mediator"
 TOPOLOGIES = (BROKER, MEDIATOR)
@@ -113,7 +113,7 @@ def cancel_order(user: Any, order_id: int) -> None:
         if order.status == "unknown" or order.user_id != user.pk:
             raise OrderRefused(f"You have no order {order_id} that could be cancelled.", "order_id")
         try:
-            cancelled = order_decisions.decide(order, order_decisions.Cancel(_CHANGED_MIND))
+            cancelled = order_decisions.decide(order, order_decisions.Cancel(CHANGED_MIND))
             publish(
                 *cancelled, stream=stream, expected_sequence=history[-1].sequence,
                 correlation_id=history[0].correlation_id, causation_id=history[0].id,

@@ -34,6 +34,7 @@ class Row:
     """One order. ``group`` is open, confirmed or corrected; ``last``: its newest event's position.
 
     ``under_way``: it will still change, by itself or by a person.
+    ``may_cancel``: it is not decided, and no mediator decides it.
     """
 
     order_id: int
@@ -49,6 +50,7 @@ class Row:
     correction: wording.Correction | None
     under_way: bool
     last: int
+    may_cancel: bool = False
 
     @property
     def name(self) -> str:
@@ -70,7 +72,8 @@ class Row:
     def tag(self) -> wording.Tag:
         """What an open order is at."""
         if self.correction is not None:
-            return wording.Tag("no", f"corrected after {self.took}" if self.took else "corrected")
+            word = "cancelled" if self.correction.wanted else "corrected"
+            return wording.Tag("no", f"{word} after {self.took}" if self.took else word)
         return wording.tag_of(self.track)
 
     @property
@@ -176,6 +179,7 @@ def _row(
         correction=wording.correction_of(cancelled.data, happened, names) if cancelled else None,
         under_way=end is None or any(state != DeliveryState.DONE for _, state in deliveries),
         last=events[-1].position if events else 0,
+        may_cancel=end is None and "OrderCreated" in happened,
     )
 
 

@@ -46,6 +46,12 @@ def summary_of(placed: PlacedOrder, key: str) -> Summary:
     return Summary(placed.order_id, key, placed.correlation_id)
 
 
+def own_summary(user: Any, order_id: int) -> Summary | None:
+    """One order, if it is this person's."""
+    row = Checkout.objects.filter(user_id=user.pk, pk=order_id).first()
+    return Summary(row.pk, row.idempotency_key, row.correlation_id) if row else None
+
+
 def counts_of(user: Any) -> dict[str, int]:
     """How many of the newest ``COUNTED`` orders are open, confirmed and corrected."""
     newest = OrderSummary.objects.filter(user_id=user.pk).order_by("-order_id")[:COUNTED]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -20,7 +21,7 @@ from processors.shop.products import cards
 from processors.shop.rows import orders_of, rows_of
 from processors.shop.stories import stories
 from processors.shop.story import story_of
-from processors.shop.summaries import summary_of
+from processors.shop.summaries import own_summary, summary_of
 from processors.shop.track import ghost_track
 
 
@@ -65,6 +66,41 @@ def place(request: HttpRequest) -> HttpResponse:
     except orders.OrderRefused as error:
         return _refused(request, key, str(error))
     return _placed(request, key, placed)
+
+
+@require_POST
+def cancel(request: HttpRequest, order_id: int) -> HttpResponse:
+    """Cancel an own order; answers with its row as it is now (htmx) or goes back to the page.
+
+    409 with the reason if it is decided already, or is somebody else's.
+    """
+    if not request.user.is_authenticated:
+        return _signed_out(request)
+    demand(request, "place_orders")
+    try:
+        orders.cancel_order(request.user, order_id)
+    except orders.OrderRefused as error:
+        return _not_cancelled(request, order_id, str(error))
+    if _by_htmx(request):
+        return _own_row(request, order_id)
+    messages.success(request, f"order-{order_id} is cancelled.")
+    return redirect("shop:shop")
+
+
+def _not_cancelled(request: HttpRequest, order_id: int, reason: str) -> HttpResponse:
+    if not _by_htmx(request):
+        messages.error(request, reason)
+        return redirect("shop:shop")
+    answer = _own_row(request, order_id, status=409)
+    told = {"title": "Not cancelled", "text": reason, "tone": "no"}
+    answer.headers["HX-Trigger"] = json.dumps({"toast": told})
+    return answer
+
+
+def _own_row(request: HttpRequest, order_id: int, status: int = 200) -> HttpResponse:
+    found = own_summary(request.user, order_id)
+    context = {"row": rows_of([found])[0] if found else None}
+    return render(request, "shop/cancelled.html", context, status=status)
 
 
 def _placed(request: HttpRequest, key: str, placed: Any) -> HttpResponse:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from processors.orders import CHANGED_MIND
 from processors.shop.track import Track
 
 
@@ -19,13 +20,17 @@ class Tag:
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """Why a placed order did not hold: ``what`` happened, ``so`` what it means, the next step."""
+    """Why a placed order did not hold: ``what`` happened, ``so`` what it means, the next step.
+
+    ``wanted``: the customer cancelled it, so nothing that was promised has to be taken back.
+    """
 
     short: str
     what: str
     so: str
     action: str
     anchor: str = "products-title"
+    wanted: bool = False
 
 
 def tag_of(track: Track) -> Tag:
@@ -62,6 +67,8 @@ def correction_of(
     """The correction of a cancelled order, from the events that led to it."""
     payment = happened.get("PaymentProcessed")
     reason = str(cancelled.get("reason") or "")
+    if reason == CHANGED_MIND:
+        return _wanted(happened)
     if payment is not None and payment.data.get("status") == "failed":
         back = "are back in stock" if "InventoryReleased" in happened else "go back into stock"
         return Correction(
@@ -81,6 +88,18 @@ def correction_of(
             "Choose something else",
         )
     return Correction("cancelled", "The order was cancelled.", reason, "Order again")
+
+
+def _wanted(happened: Mapping[str, Any]) -> Correction:
+    payment = happened.get("PaymentProcessed")
+    if payment is None:
+        so = "Nothing was charged yet; a payment that is already under way is given back."
+    else:
+        charged = payment.data.get("status") == "success"
+        so = _money(charged, "PaymentRefunded" in happened)
+    return Correction(
+        "cancelled by you", "You cancelled this order.", so, "Order again", wanted=True
+    )
 
 
 def _money(charged: bool, refunded: bool) -> str:

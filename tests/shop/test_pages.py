@@ -11,11 +11,12 @@ from django.test.utils import CaptureQueriesContext
 
 from events.models import Event
 from events.testing import settle
-from processors.orders import place_order
+from processors.orders import MEDIATOR, place_order
 from tests.accounts import person, signed_in
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("shelf", "demo")]
 HTMX = {"HX-Request": "true"}
+MUG = [{"sku": "mug", "quantity": 1}]
 
 
 def order(client: Client, htmx: bool = True, **data: object):  # type: ignore[no-untyped-def]
@@ -111,6 +112,59 @@ def test_other_methods_and_forged_requests_are_refused(buyer: User) -> None:
     strict.force_login(buyer)
     assert order(strict).status_code == 403
     assert placed() == 0
+
+
+def cancel(client: Client, order_id: int, htmx: bool = True):  # type: ignore[no-untyped-def]
+    return client.post(f"/shop/orders/{order_id}/cancel/", headers=HTMX if htmx else {})
+
+
+def test_an_open_order_is_cancelled_by_whoever_placed_it(
+    browser_of_buyer: Client, buyer: User
+) -> None:
+    number = place_order(buyer, MUG, key := str(uuid4())).order_id
+    address = f"/shop/orders/{number}/cancel/"
+    assert address in browser_of_buyer.get("/shop/").text
+    answer = cancel(browser_of_buyer, number)
+    assert answer.status_code == 200
+    assert f'hx-target="#order-{key}"' in answer.text
+    assert "You cancelled this order." in answer.text
+    settle()
+    page = browser_of_buyer.get("/shop/").text
+    assert "Your money was refunded." in page
+    assert address not in page
+    assert "Thank you" not in page.partition("<template")[0], "no promise is taken back"
+
+
+def test_what_is_decided_or_of_somebody_else_is_not_cancelled(
+    browser_of_buyer: Client, buyer: User
+) -> None:
+    theirs = place_order(person("customer", "other"), MUG, str(uuid4())).order_id
+    answer = cancel(browser_of_buyer, theirs)
+    assert (answer.status_code, "<hx-partial" in answer.text) == (409, False)
+    mine = place_order(buyer, MUG, str(uuid4())).order_id
+    settle()
+    answer = cancel(browser_of_buyer, mine)
+    assert answer.status_code == 409
+    assert "confirmed already" in answer.headers["HX-Trigger"]
+    assert 'data-group="confirmed"' in answer.text
+    assert not Event.objects.filter(type="OrderCancelled").exists()
+
+
+def test_without_javascript_a_cancellation_goes_back_to_the_page(
+    browser_of_buyer: Client, buyer: User
+) -> None:
+    number = place_order(buyer, MUG, str(uuid4())).order_id
+    for said in (f"order-{number} is cancelled.", "is cancelled already."):
+        answer = cancel(browser_of_buyer, number, htmx=False)
+        assert answer.url == "/shop/"
+        assert said in browser_of_buyer.get(answer.url).text
+
+
+def test_an_order_that_a_mediator_decides_has_no_such_button(
+    browser_of_buyer: Client, buyer: User
+) -> None:
+    place_order(buyer, MUG, str(uuid4()), topology=MEDIATOR)
+    assert 'form="cancel-order"' not in browser_of_buyer.get("/shop/").text
 
 
 def test_the_outbox_shows_ones_own_messages(browser_of_buyer: Client) -> None:
