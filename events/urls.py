@@ -7,6 +7,7 @@ from events.dashboard import (
     alerts,
     audit_page,
     catalog,
+    columns,
     dead_letters,
     design_review,
     entries,  # noqa: F401 (importing it registers them)
@@ -34,6 +35,7 @@ urlpatterns = [
     path("events/", log.log, name="log"),
     path("events/<int:position>/", log.event, name="event"),
     path("events/<int:position>/reveal/", reveal.reveal, name="reveal"),
+    path("events/columns/", columns.choose, name="columns"),
     path("events/views/", saved_views.save, name="save_view"),
     path("events/views/<int:number>/delete/", saved_views.delete, name="delete_view"),
     path("traces/", traces.traces, name="traces"),

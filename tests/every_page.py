@@ -19,12 +19,12 @@ from events.states import PARKED, RUNNING
 from tests.addresses import addresses
 
 _ACTIONS = {
-    "events:save_view", "events:delete_view", "events:pause", "events:resume", "events:resolve",
-    "events:cancel_bulk", "events:run_replay", "events:cancel_replay", "events:prove",
-    "events:create_token", "events:revoke_token", "events:home", "lab:reset", "lab:switch_on",
-    "lab:switch_off", "lab:run", "lab:mend", "lab:answer", "shop:orders", "events:group_status",
-    "events:reveal", "events:save_alert", "events:mute_alert", "events:delete_alert",
-    "login", "logout",
+    "events:save_view", "events:delete_view", "events:columns", "events:pause", "events:resume",
+    "events:resolve", "events:cancel_bulk", "events:run_replay", "events:cancel_replay",
+    "events:prove", "events:create_token", "events:revoke_token", "events:home", "lab:reset",
+    "lab:switch_on", "lab:switch_off", "lab:run", "lab:mend", "lab:answer", "shop:orders",
+    "shop:cancel", "events:group_status", "events:reveal", "events:save_alert",
+    "events:mute_alert", "events:delete_alert", "login", "logout",
 }  # fmt: skip
 PAGES = {
     "events:timeline", "events:log", "events:event", "events:traces", "events:trace",

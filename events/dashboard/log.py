@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
 from events import saved_views
+from events.dashboard import columns
 from events.dashboard.event_detail import detail_of
 from events.dashboard.log_filter import FORM, STATES, LogFilter
 from events.dashboard.log_rows import rows_of
@@ -30,6 +31,7 @@ def log(request: HttpRequest) -> HttpResponse:
         "here": request.path,
         "keep": "",
     }
+    context |= columns.context_of(request)
     return render(request, "events/log/page.html", context)
 
 

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 
-from events.dashboard import log
+from events.dashboard import columns, log
 from events.dashboard.event_detail import detail_of
 from events.dashboard.log_filter import LogFilter
 from events.dashboard.log_parameters import Parameters, moment
@@ -29,6 +29,7 @@ def timeline(request: HttpRequest) -> HttpResponse:
     if tidy := log.tidied(request, filter, window=str(wanted.seconds)):
         return redirect(f"{request.path}{tidy}")
     context = context_of(wanted) | log.context_of(filter, request.user)
+    context |= columns.context_of(request)
     selected = context["timeline"].selected
     context |= {
         "detail": detail_of(selected, request.user) if selected else None,

@@ -77,6 +77,13 @@ def test_a_filter_is_made_by_keyboard_and_kept_as_a_view(sign_in: SignIn, site: 
     page.locator("summary", has_text="Views").click()
     page.get_by_role("link", name="New orders").click()
     page.wait_for_url("**/timeline/?window=15&type=OrderCreated")
+    page.locator("summary", has_text="Columns").click()
+    page.get_by_role("checkbox", name="Producer").uncheck()
+    page.get_by_role("button", name="Show", exact=True).click()
+    expect(page.get_by_role("columnheader", name="Producer")).to_be_hidden()
+    expect(page).to_have_url(re.compile(r"/timeline/\?window=15&type=OrderCreated$"))
+    row = page.locator("#log-rows > tr", has_text=f"order-{site.order()}#1")
+    expect(row.get_by_role("cell")).to_have_count(6)
 
 
 def test_the_drawer_walks_the_rows_shown_by_its_buttons_and_by_keys(

@@ -11,6 +11,7 @@ from django.test import Client
 
 from events import publish
 from events.dashboard import log_search
+from events.dashboard.columns import OPTIONAL
 from events.dashboard.live_log_count import LogCountView
 from events.dashboard.log_filter import LogFilter
 from events.dashboard.log_search import search
@@ -184,3 +185,37 @@ def test_the_count_follows_until_it_is_more_than_is_counted(
     assert "more than 4" in view.regions()[0].html
     with django_assert_num_queries(0):
         assert view.patch(Changes(unknown=True)) == []
+
+
+def test_columns_are_left_out_on_both_pages_and_the_rows_stay_as_they_are(
+    operator: Client, viewer: Client
+) -> None:
+    fill(2)
+    back = "/events/?type=Probed&before=9"
+    shown = {"column": ["position", "stream", "deliveries", "no-such"], "next": back}
+    whole = text(operator, "/events/")
+    assert operator.post("/events/columns/", shown).url == back
+    for url in ("/events/", "/timeline/"):
+        assert 'class="tbl log no-correlation no-producer"' in text(operator, url)
+        assert 'class="tbl log"' in text(viewer, url)
+    part = text(operator, "/events/")
+    assert positions(part) == positions(whole)
+    assert part.count("</td>") == whole.count("</td>"), "a live frame fits every choice"
+    assert 'value="producer">' in part
+    assert 'value="stream" checked>' in part
+    operator.post("/events/columns/", {"column": OPTIONAL})
+    assert 'class="tbl log"' in text(operator, "/events/")
+
+
+@pytest.mark.parametrize(
+    "address", ["https://evil.example/", "//evil.example/", "javascript:1", ""]
+)
+def test_choosing_columns_leads_nowhere_else(operator: Client, address: str) -> None:
+    assert operator.post("/events/columns/", {"next": address}).url == "/events/"
+
+
+def test_a_cookie_of_somebody_elses_making_is_harmless(operator: Client) -> None:
+    operator.cookies["log-without"] = "stream.<b>moon"
+    page = text(operator, "/events/")
+    assert 'class="tbl log no-stream"' in page
+    assert "moon" not in page
