@@ -138,7 +138,8 @@ def _remove(names: list[str]) -> int:
     positions = f"(SELECT position FROM events_event WHERE stream IN ({_in(names)}))"
     deliveries = f"(SELECT id FROM events_delivery WHERE position IN {positions})"
     with connection.cursor() as cursor:
-        cursor.execute(f"DELETE FROM events_attempt WHERE delivery_id IN {deliveries}", names)
+        for table in ("events_attempt", "events_auditeddelivery"):
+            cursor.execute(f"DELETE FROM {table} WHERE delivery_id IN {deliveries}", names)
         cursor.execute(f"DELETE FROM events_delivery WHERE position IN {positions}", names)
         cursor.execute(f"DELETE FROM events_event WHERE stream IN ({_in(names)})", names)
         return int(cursor.rowcount)

@@ -5,9 +5,24 @@ An entry commits together with what it tells of. It is append-only, as the log i
 
 from __future__ import annotations
 
-from events.models import AuditEntry
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from django.db.models import Q
+
+from events.models import AuditedDelivery, AuditEntry
 
 _LONGEST = 300
+_MOST = 20  # entries told of one event
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An entry, and which of the deliveries asked about it changed."""
+
+    entry: AuditEntry
+    deliveries: tuple[int, ...]
 
 
 def record(
@@ -19,6 +34,28 @@ def record(
         who=by[:150], action=action, target=_short(target), count=count, reason=_short(reason),
         allowed=allowed,
     )  # fmt: skip
+
+
+def touched(entry: int | None, deliveries: Iterable[int]) -> None:
+    """Keep which deliveries an entry changed, in the transaction that changes them."""
+    if entry is not None:
+        AuditedDelivery.objects.bulk_create(
+            AuditedDelivery(entry_id=entry, delivery_id=delivery) for delivery in deliveries
+        )
+
+
+def entries_about(deliveries: Sequence[int], targets: Iterable[str]) -> list[Told]:
+    """The newest entries that changed one of the deliveries or name one of the targets, the newest
+    first; two queries by index."""
+    links = AuditedDelivery.objects.filter(delivery_id__in=deliveries).order_by("-entry_id")
+    changed: dict[int, list[int]] = defaultdict(list)
+    for entry, delivery in links.values_list("entry_id", "delivery_id")[: _MOST * 10]:
+        changed[entry].append(delivery)
+    named = Q(target__in=list(targets)) | Q(pk__in=list(changed))
+    return [
+        Told(entry, tuple(sorted(changed[entry.pk])))
+        for entry in AuditEntry.objects.filter(named).order_by("-id")[:_MOST]
+    ]
 
 
 def _short(text: str) -> str:

@@ -52,9 +52,10 @@ def ask(
             per_second=per_second, by=by, reason=reason[:300],
             begins_at=datetime.now(UTC) + timedelta(seconds=delay),
         )  # fmt: skip
-        audit.record(
+        row.entry = audit.record(
             action, by=by, target=f"{criteria} (bulk action {row.pk})", count=total, reason=reason
         )
+        row.save(update_fields=["entry"])
     return row
 
 
@@ -158,7 +159,9 @@ def _next_chunk(row: BulkAction) -> None:
         if not row.per_second or not _left(row).exists():
             _end(row, BulkAction.State.FINISHED)
         return
-    row.asked += dead_letters.resolve(chosen, row.action, by=row.by, reason=row.reason)
+    row.asked += dead_letters.resolve(
+        chosen, row.action, by=row.by, reason=row.reason, entry=row.entry_id
+    )
     row.cursor = chosen[-1]
     if size != _CHUNK:
         row.waiting = chosen

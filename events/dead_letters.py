@@ -95,33 +95,44 @@ def discard(ids: Iterable[int], *, by: str, reason: str) -> int:
     return _by_hand(list(ids), "discard", by, reason)
 
 
-def resolve(ids: Iterable[int], action: str, *, by: str, reason: str) -> int:
-    """``retry`` or ``discard`` without an entry in the audit: a part of a bulk action."""
+def resolve(
+    ids: Iterable[int], action: str, *, by: str, reason: str, entry: int | None = None
+) -> int:
+    """``retry`` or ``discard`` as a part of a bulk action, of which the audit has the ``entry``."""
+    with transaction.atomic():
+        changed = _resolve(ids, action, by, reason)
+        audit.touched(entry, changed)
+    return len(changed)
+
+
+def _resolve(ids: Iterable[int], action: str, by: str, reason: str) -> list[int]:
+    """Do it; return which letters still were dead."""
     retrying = action == "retry"
     with transaction.atomic():
         chosen = Delivery.objects.filter(pk__in=list(ids), state=DeliveryState.DEAD)
         lock_lanes(chosen)
         # Whoever came first has it: only what is still dead under the lock is touched.
         rows = list(chosen.values_list("id", "processor", "event_id"))
-        count = Delivery.objects.filter(pk__in=[row[0] for row in rows]).update(
+        Delivery.objects.filter(pk__in=[row[0] for row in rows]).update(
             state=DeliveryState.PENDING if retrying else DeliveryState.DISCARDED,
             due_at=None,
             retried=F("retried") + int(retrying),
         )
-        if count:
+        if rows:
             transaction.on_commit(lambda: _resolved(action, rows, by, reason))
-    return count
+    return [row[0] for row in rows]
 
 
 def _by_hand(ids: list[int], action: str, by: str, reason: str) -> int:
     with transaction.atomic():
         if action == "retry":
             note_retry(dead().filter(pk__in=ids), by)
-        count = resolve(ids, action, by=by, reason=reason)
+        changed = _resolve(ids, action, by, reason)
         letters = ", ".join(map(str, ids[:20])) + (", …" if len(ids) > 20 else "")
         target = f"dead letter{'' if len(ids) == 1 else 's'} {letters}"
-        audit.record(action, by=by, target=target, count=count, reason=reason)
-    return count
+        entry = audit.record(action, by=by, target=target, count=len(changed), reason=reason)
+        audit.touched(entry.pk, changed)
+    return len(changed)
 
 
 def note_retry(letters: QuerySet[Delivery], by: str) -> None:

@@ -79,7 +79,8 @@ def redeliver(name: str, choice: Choice, *, by: str, reason: str) -> ReplayRun:
             state=ReplayRun.State.FINISHED, total=count, done=count,
             started_at=now, finished_at=now,
         )  # fmt: skip
-        audit.record("redeliver", by=by, target=name, count=count, reason=reason)
+        entry = audit.record("redeliver", by=by, target=name, count=count, reason=reason)
+        audit.touched(entry.pk, ids)
         transaction.on_commit(lambda: bell.ring([name]))
     return run
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,11 +13,12 @@ from typing import Any
 from django.db.models import OuterRef, Subquery
 
 from events.access import Decision, can
+from events.audit import entries_about
 from events.dashboard.chain import Step, chain_of
 from events.dashboard.records import Record, record_of
 from events.dashboard.waits import Tried, with_waits
 from events.masking import has_hidden, masked
-from events.models import Attempt, Delivery, DeliveryState, Event
+from events.models import Attempt, AuditEntry, Delivery, DeliveryState, Event
 from events.reveal import ACTION as REVEAL
 from events.sealing import gone
 from events.states import Derived, derive
@@ -58,8 +59,17 @@ class DeliveryLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Done:
+    """What somebody did: the entry in the audit, and for which processors."""
+
+    entry: AuditEntry
+    processors: str
+
+
+@dataclass(frozen=True, slots=True)
 class EventDetail:
-    """All that the drawer shows. ``revealed`` if its payload has no masks, ``hidden`` if it has."""
+    """All that the drawer shows. ``revealed`` if its payload has no masks, ``hidden`` if it has;
+    ``people`` is what the audit says of it, empty for who may not see that."""
 
     event: Event
     chain: list[Step]
@@ -68,9 +78,11 @@ class EventDetail:
     data: str
     tokens: list[Token]
     may_see_log: bool
+    may_see_audit: bool
     hidden: bool
     revealed: bool
     may_reveal: Decision
+    people: list[Done]
     newer: int | None = None
     older: int | None = None
 
@@ -106,9 +118,11 @@ def detail_of(event: Event, user: Any, revealed: Any = None) -> EventDetail:
         data,
         list(tokens(data)),
         bool(can(user, "view_log")),
+        bool(can(user, "view_audit")),
         revealed is None and has_hidden(event.type, event.data, erased),
         revealed is not None,
         can(user, REVEAL),
+        people_of(event, [line.row for line in deliveries]) if can(user, "view_audit") else [],
         *_beside(event),
     )
 
@@ -133,6 +147,16 @@ def deliveries_of(event: Event) -> list[DeliveryLine]:
             else [],
         )
         for row in rows
+    ]
+
+
+def people_of(event: Event, deliveries: Sequence[Delivery]) -> list[Done]:
+    """What people did with the event and its deliveries, the newest first; two queries."""
+    processors = {row.pk: row.processor for row in deliveries}
+    names = [f"event {event.position}", *(f"dead letter {pk}" for pk in processors)]
+    return [
+        Done(told.entry, ", ".join(processors[pk] for pk in told.deliveries))
+        for told in entries_about(list(processors), names)
     ]
 
 

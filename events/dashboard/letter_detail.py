@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from events.access import can
-from events.dashboard.event_detail import EventDetail, detail_of
+from events.dashboard.event_detail import Done, EventDetail, detail_of
 from events.dashboard.records import Record
 from events.dashboard.stack import Group, groups_of
 from events.dashboard.waits import Tried, with_waits
@@ -22,7 +22,8 @@ _ENTRIES = 10
 
 @dataclass(frozen=True, slots=True)
 class LetterDetail:
-    """All that the drawer shows. ``last`` is the newest attempt, ``stack`` its traceback."""
+    """All that the drawer shows. ``last`` is the newest attempt, ``stack`` its traceback;
+    ``history`` is what people did, None for who may not see the audit."""
 
     delivery: Delivery
     attempts: list[Tried]
@@ -32,7 +33,7 @@ class LetterDetail:
     same_key: int
     record: Record
     data: EventDetail
-    history: list[AuditEntry]
+    history: list[Done] | None
     may_see_log: bool
 
 
@@ -42,15 +43,20 @@ def letter_of(delivery: Delivery, user: Any) -> LetterDetail:
     attempts = list(newest[:_ATTEMPTS])[::-1]
     last = delivery.failures.order_by("-number", "-id").first()
     event = detail_of(delivery.event, user)
-    named = AuditEntry.objects.filter(
-        target__in=[f"dead letter {delivery.pk}", f"group {delivery.fingerprint}"]
-    )
     return LetterDetail(
         delivery, with_waits(delivery, _tries(attempts)), last,
         groups_of(last.traceback) if last else [],
         behind([delivery]).get(delivery.pk, 0), _dead_of_key(delivery), event.record, event,
-        list(named.order_by("-id")[:_ENTRIES]), bool(can(user, "view_log")),
+        _history(delivery, event.people) if event.may_see_audit else None,
+        bool(can(user, "view_log")),
     )  # fmt: skip
+
+
+def _history(delivery: Delivery, done: list[Done]) -> list[Done]:
+    """What people did with its event, and with its group."""
+    group = AuditEntry.objects.filter(target=f"group {delivery.fingerprint}").order_by("-id")
+    both = [*done, *(Done(entry, "") for entry in group[:_ENTRIES])]
+    return sorted(both, key=lambda one: -one.entry.pk)[:_ENTRIES]
 
 
 def _tries(attempts: Iterable[Attempt]) -> Iterator[Try]:

@@ -9,9 +9,9 @@ from django.template.loader import render_to_string
 
 from events.access import can
 from events.dashboard.chain import chain_of
-from events.dashboard.event_detail import deliveries_of
+from events.dashboard.event_detail import deliveries_of, people_of
 from events.live import Changes, Fragment, LiveView, Refusal
-from events.models import DeliveryState, Event
+from events.models import Delivery, DeliveryState, Event
 from events.states import UNFINISHED
 
 _LONGEST = 18  # digits of a position
@@ -67,3 +67,25 @@ class EventView(LiveView):
     def stale(cls, views: Sequence[LiveView]) -> Iterable[LiveView]:
         """Those with a delivery that is not settled."""
         return [view for view in views if isinstance(view, EventView) and view._may_change]
+
+
+class EventPeopleView(LiveView):
+    """``event-people:<position>``: what people did with the event and its deliveries."""
+
+    interval = 0.5
+
+    @classmethod
+    def allowed(cls, user: Any, argument: str) -> Refusal | None:
+        """Whoever may see the event and the audit."""
+        decision = can(user, "view_audit")
+        return EventView.allowed(user, argument) or (None if decision else Refusal(decision.reason))
+
+    def regions(self) -> Sequence[Fragment]:
+        """The list, hidden while it is empty."""
+        event = Event.objects.filter(position=int(self.argument)).first()
+        if event is None:
+            return []
+        rows = Delivery.objects.filter(event_id=event.position).order_by("processor")
+        context = {"event": event, "people": people_of(event, list(rows)), "oob": True}
+        html = render_to_string("events/log/_people.html", context)
+        return [Fragment(f"people-{event.position}", html)]

@@ -3,7 +3,7 @@
 from events import live
 from events.dashboard.live_alerts import AlertsView
 from events.dashboard.live_dead_letters import DeadLettersView, LettersView
-from events.dashboard.live_event import EventView
+from events.dashboard.live_event import EventPeopleView, EventView
 from events.dashboard.live_flow import FlowNodeView, FlowView
 from events.dashboard.live_log import LogView
 from events.dashboard.live_log_count import LogCountView
@@ -15,6 +15,7 @@ from events.dashboard.live_traces import TracesView, TraceView
 live.register("log", LogView)
 live.register("log-count", LogCountView)
 live.register("event", EventView)
+live.register("event-people", EventPeopleView)
 live.register("trace", TraceView)
 live.register("traces", TracesView)
 live.register("processors", ProcessorsView)

@@ -8,7 +8,7 @@ from events.models.event import Event, Stream
 from events.models.lane import Lane, ProcessorState, Worker
 from events.models.personal_key import PersonalKey
 from events.models.replay import ReplayRun
-from events.models.resolution import AuditEntry, BulkAction, DeadLetterGroup
+from events.models.resolution import AuditedDelivery, AuditEntry, BulkAction, DeadLetterGroup
 from events.models.saved_view import SavedView
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "ArchivedStream",
     "Attempt",
     "AuditEntry",
+    "AuditedDelivery",
     "BulkAction",
     "DeadLetterGroup",
     "Delivery",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.db import models
 from django.utils import timezone
 
+from events.models.delivery import Delivery
+
 
 class AuditEntry(models.Model):
     """One action of a person, allowed or denied. The database itself refuses UPDATE and DELETE."""
@@ -27,6 +29,33 @@ class AuditEntry(models.Model):
     def __str__(self) -> str:
         """Who did what."""
         return f"{self.who}: {self.action} {self.target}"
+
+
+class AuditedDelivery(models.Model):
+    """A delivery that an audited action changed: it was retried, discarded or given again."""
+
+    entry = models.ForeignKey(
+        AuditEntry,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,  # entries are never deleted; the check would cost every letter
+        db_index=False,
+        related_name="+",
+    )
+    delivery = models.ForeignKey(
+        Delivery,
+        on_delete=models.CASCADE,
+        db_constraint=False,
+        db_index=False,
+        related_name="audited",
+    )
+
+    class Meta:
+        verbose_name_plural = "audited deliveries"
+        indexes = [models.Index(fields=["delivery", "entry"], name="audited_delivery")]
+
+    def __str__(self) -> str:
+        """Which entry, which delivery."""
+        return f"entry {self.entry_id} on delivery {self.delivery_id}"
 
 
 class DeadLetterGroup(models.Model):
@@ -63,7 +92,7 @@ class BulkAction(models.Model):
     ``criteria`` chooses the letters, of which those with an id up to ``newest`` were counted when
     it was asked for; ``cursor`` is the last one dealt with. ``steps`` are the sizes of the first
     chunks of a graduated retry, ``waiting`` the letters of the last step that must succeed before
-    the next one.
+    the next one. ``entry`` is what the audit says of it; None for actions of former releases.
     """
 
     class State(models.TextChoices):
@@ -91,6 +120,10 @@ class BulkAction(models.Model):
     waiting = models.JSONField(default=list)
     per_second = models.PositiveIntegerField(null=True)
     by = models.CharField(max_length=150)
+    entry = models.ForeignKey(
+        AuditEntry, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, null=True,
+        related_name="+",
+    )  # fmt: skip
     reason = models.CharField(max_length=300, default="")
     state = models.CharField(max_length=9, choices=State.choices, default=State.RUNNING)
     note = models.CharField(max_length=300, default="")

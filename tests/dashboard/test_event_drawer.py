@@ -9,9 +9,9 @@ from typing import Any
 
 from django.test import Client
 
-from events import publish
+from events import bulk, dead_letters, publish, redelivery
 from events.dashboard.event_detail import deliveries_of
-from events.dashboard.live_event import EventView
+from events.dashboard.live_event import EventPeopleView, EventView
 from events.dashboard.waits import with_waits
 from events.live import Changes
 from events.models import Attempt, Delivery, DeliveryState, Event
@@ -100,7 +100,7 @@ def test_the_number_of_queries_is_constant(
     many = publish(Probed(n=1, echoes=9, fails=2), stream="probe-2").positions[0]
     settle()
     for position in (few, many):
-        with django_assert_num_queries(14):
+        with django_assert_num_queries(16):
             operator.get(f"/events/{position}/", headers={"hx-request": "true"})
 
 
@@ -131,3 +131,67 @@ def test_only_whoever_sees_the_log_may_watch_an_event(db: None) -> None:
 def test_an_event_nobody_listens_to_has_no_deliveries(db: None) -> None:
     publish(Echoed(n=1, by="x"), stream="probe-1")
     assert all(line.tries == [] for line in deliveries_of(Event.objects.get(type="Echoed")))
+
+
+def dead(stream: str) -> Delivery:
+    publish(Probed(n=1, rejects="probe.atomic"), stream=stream)
+    settle()
+    return Delivery.objects.get(event__stream=stream, processor="probe.atomic")
+
+
+def test_what_people_did_with_it_is_told_to_whoever_sees_the_audit(
+    operator: Client, viewer: Client, django_assert_num_queries: Any
+) -> None:
+    one, other = dead("probe-1"), dead("probe-2")
+    untouched = drawer(operator, one.event_id)
+    assert "What people did" not in untouched
+    with django_assert_num_queries(16):
+        operator.get(f"/events/{one.event_id}/", headers={"hx-request": "true"})
+    dead_letters.retry([one.pk, other.pk], by="mara", reason="the printer is back")
+    settle()
+    assert "What people did mara: retry for probe.atomic, the printer is back" in drawer(
+        operator, one.event_id
+    )
+    bulk.ask("discard", dead_letters.Criteria(processor="probe.atomic", stream="probe-1"),
+               by="jo", reason="too late")  # fmt: skip
+    bulk.advance_all()
+    Delivery.objects.get(pk=one.pk, state=DeliveryState.DISCARDED)
+    said = drawer(operator, one.event_id)
+    assert "jo: discard for probe.atomic, too late" in said
+    assert said.index("jo: discard") < said.index("mara: retry"), "the newest first"
+    assert "jo" not in drawer(operator, other.event_id), "it was no letter of probe-1"
+    choice = redelivery.Choice(positions=[one.event_id])
+    redelivery.redeliver("probe.atomic", choice, by="kim", reason="mended")
+    settle()
+    with django_assert_num_queries(16):
+        operator.get(f"/events/{one.event_id}/", headers={"hx-request": "true"})
+    assert "kim: redeliver for probe.atomic, mended" in drawer(operator, one.event_id)
+    assert "mara" not in drawer(viewer, one.event_id), "a viewer may not see the audit"
+
+
+def test_a_letter_that_was_dealt_with_before_is_not_counted_for_whoever_came_later(
+    operator: Client,
+) -> None:
+    one = dead("probe-1")
+    assert dead_letters.discard([one.pk], by="mara", reason="first") == 1
+    other = dead("probe-2")
+    assert dead_letters.discard([one.pk, other.pk], by="jo", reason="second") == 1
+    assert "jo" not in drawer(operator, one.event_id)
+    assert "jo: discard for probe.atomic, second" in drawer(operator, other.event_id)
+
+
+def test_what_people_do_while_it_is_open_comes_by_itself(db: None) -> None:
+    one = dead("probe-1")
+    view = EventPeopleView(None, str(one.event_id))
+    (before,) = view.regions()
+    assert "hidden" in before.html
+    dead_letters.retry([one.pk], by="mara", reason="<b>why</b>")
+    (after,) = view.regions()
+    assert after.id == before.id == f"people-{one.event_id}"
+    assert "mara: retry for probe.atomic" in after.html
+    assert "&lt;b&gt;why" in after.html
+    assert EventPeopleView(None, "4711").regions() == []
+    mara = person("operator")
+    assert EventPeopleView.allowed(mara, "1") is None
+    assert EventPeopleView.allowed(mara, "1; DROP") is not None
+    assert EventPeopleView.allowed(person("viewer"), "1") is not None

@@ -14,7 +14,15 @@ from events import Draft, archiving, publish, read_log, read_stream
 from events.archiving import archive, closed_streams
 from events.cloudevents import loaded
 from events.errors import ArchiveRefused
-from events.models import Archive, ArchivedStream, AuditEntry, Delivery, Event
+from events.models import (
+    Archive,
+    ArchivedStream,
+    AuditedDelivery,
+    AuditEntry,
+    Delivery,
+    Event,
+)
+from events.redelivery import Choice, redeliver
 from events.replay import runs
 from events.testing import settle
 from events.verification import verify
@@ -72,6 +80,19 @@ def test_closed_streams_go_whole_and_the_log_stays_sound(tmp_path: Path) -> None
     assert (entry.who, entry.action, entry.count, entry.reason) == (
         "ada", "archive", len(gone), "old",
     )  # fmt: skip
+
+
+def test_what_the_audit_says_of_deliveries_that_are_gone_stays_without_them(
+    tmp_path: Path,
+) -> None:
+    history()
+    closed = Choice(positions=[read_stream("closed-2")[0].position])
+    redeliver("probe.atomic", closed, by="mara", reason="mended")
+    settle()
+    assert AuditedDelivery.objects.filter(delivery__processor="probe.atomic").count() == 1
+    archive(["closed-2"], tmp_path / "archive.jsonl", by="ada", reason="old")
+    assert not AuditedDelivery.objects.exists()
+    assert AuditEntry.objects.get(action="redeliver").reason == "mended"
 
 
 def test_sequences_go_on_and_a_replay_that_needs_the_rest_says_so(tmp_path: Path) -> None:

@@ -32,7 +32,9 @@ BODIES: dict[str, Any] = {  # what fits, so that the answer is about the person
     "set_letter_group_status": {"status": "open"},
     "reveal_event": {"reason": "test"},
 }
-_ARGUMENTS = {"event": "1", "experiment": "ripple", "flow-node": "type:Probed"}
+_ARGUMENTS = {
+    "event": "1", "event-people": "1", "experiment": "ripple", "flow-node": "type:Probed",
+}  # fmt: skip
 
 
 def pages() -> list[Address]:
