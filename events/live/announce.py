@@ -26,7 +26,8 @@ logger = logging.getLogger("events.live")
 
 GROUP = "flowdeck.changes"
 MESSAGE_TYPE = "flowdeck.changed"
-_GATHER = 0.01  # seconds to wait for more before sending
+_GATHER = 0.01  # seconds to wait for more before sending, and as long again in a burst
+_BURST = 5  # positions
 _TIMEOUT = 1.0  # seconds that a hung Redis may cost this thread
 _REST = 1.0  # seconds to leave a faulty Redis alone; what happens meanwhile is one message
 
@@ -100,6 +101,8 @@ class Announcer:
             while True:
                 wake.wait()
                 time.sleep(_GATHER)
+                if self._pending.last - self._pending.first >= _BURST:
+                    time.sleep(_GATHER)  # sending takes time from whoever is so busy
                 wake.clear()
                 with self._lock:
                     changes, self._pending = self._pending, Changes()

@@ -28,7 +28,7 @@ BAND_SHIFT = 6
 _JSON = ("data", "metadata")
 _PLAIN = [name for name in EventRow.__slots__ if name not in (*_JSON, "ordinal")]
 
-# Functions do most of the work (migrations 0006, 0007 and 0011): one round trip each, planned once.
+# Functions (migrations 0006, 0007, 0011, 0017) do most of the work: one round trip, planned once.
 _APPEND = "SELECT * FROM events_append(%s, %s, %s)"
 _CLAIM = "SELECT * FROM events_claim(%s, %s, %s, %s, %s, %s)"
 _TAKE = "SELECT * FROM events_take(%s, %s, %s, %s)"
