@@ -91,14 +91,15 @@ def _completed(
     causation_id: UUID | None,
     producer: str | None,
 ) -> Draft:
-    draft = event if isinstance(event, Draft) else Draft(event)
-    own_trace = draft.correlation_id is not None
+    if not isinstance(event, Draft):
+        return Draft(event, stream, correlation_id, causation_id, producer=producer)
+    own_trace = event.correlation_id is not None
     return replace(
-        draft,
-        stream=draft.stream or stream,
-        correlation_id=draft.correlation_id or correlation_id,
-        causation_id=draft.causation_id if own_trace else draft.causation_id or causation_id,
-        producer=draft.producer or producer,
+        event,
+        stream=event.stream or stream,
+        correlation_id=event.correlation_id or correlation_id,
+        causation_id=event.causation_id if own_trace else event.causation_id or causation_id,
+        producer=event.producer or producer,
     )
 
 

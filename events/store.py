@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import zlib
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -42,12 +41,12 @@ def append(
     """
     payloads = [dump(draft.event) for draft in drafts]  # refuse bad input before any statement
     payloads = sealed([draft.event for draft in drafts], payloads)
-    counts = Counter[str]()
+    counts: dict[str, int] = {}
     now = datetime.now(UTC)
     rows = []
     for draft, payload in zip(drafts, payloads, strict=True):
         stream = _checked_stream(draft)
-        counts[stream] += 1
+        counts[stream] = counts.get(stream, 0) + 1
         rows.append(_row(draft, payload, counts[stream], now))
     fan_out = [
         (type_name, processor.name, processor.streams)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, cast
 from uuid import UUID
 
@@ -182,15 +184,14 @@ class Dialect(Protocol):
 
 def dialect() -> Dialect:
     """The module for the default database. Raises ImproperlyConfigured for other databases."""
-    if connection.vendor == "postgresql":
-        from events.sql import postgresql as module
-    elif connection.vendor == "sqlite":
-        from events.sql import sqlite as module  # type: ignore[no-redef]
-    else:
-        raise ImproperlyConfigured(
-            f"events runs on PostgreSQL and SQLite, not on {connection.vendor}."
-        )
-    return cast(Dialect, module)
+    return _dialect_of(connection.vendor)
+
+
+@cache
+def _dialect_of(vendor: str) -> Dialect:
+    if vendor not in ("postgresql", "sqlite"):
+        raise ImproperlyConfigured(f"events runs on PostgreSQL and SQLite, not on {vendor}.")
+    return cast(Dialect, import_module(f"events.sql.{vendor}"))
 
 
 __all__ = [

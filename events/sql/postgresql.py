@@ -7,7 +7,6 @@ the next one, or the read sees a snapshot older than the lock; and under READ CO
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -101,7 +100,7 @@ def append(
     cursor: CursorWrapper, rows: Sequence[EventRow], fan_out: Sequence[Subscription]
 ) -> dict[UUID, Place]:
     """See Dialect."""
-    counts = Counter(row.stream for row in rows)
+    counts: dict[str, int] = {row.stream: row.ordinal for row in rows}  # the last one counts all
     heads = [{"name": name, "n": counts[name]} for name in sorted(counts)]
     to_whom = [{"type": t, "processor": name, "prefix": prefix} for t, name, prefix in fan_out]
     cursor.execute(
