@@ -235,7 +235,7 @@ def test_any_history_keeps_the_invariants() -> None:
     run_state_machine_as_test(
         History,
         settings=settings(
-            max_examples=25, stateful_step_count=20, deadline=None,
+            max_examples=15, stateful_step_count=20, deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
     )  # fmt: skip

@@ -65,7 +65,8 @@ def test_every_page_shows_what_is_kept_as_text(made: dict[str, Any]) -> None:
 
 def test_live_fragments_show_it_as_text(made: dict[str, Any]) -> None:
     arguments = {"trace": str(made["event"].correlation_id), "experiment": "ripple"}
-    arguments |= {"flow-node": "type:Probed", "event": str(made["event"].position)}
+    position = str(made["event"].position)
+    arguments |= {"flow-node": "type:Probed", "event": position, "event-people": position}
     for name, view in _views.items():
         shown = view(made["user"] if view.per_user else None, arguments.get(name, ""))
         fragments = [*shown.regions(), *shown.patch(Changes(unknown=True))]

@@ -65,7 +65,7 @@ def test_no_page_gives_it_away(role: str, event: Event) -> None:
 def test_no_live_fragment_gives_it_away(event: Event) -> None:
     arguments = {
         "trace": str(event.correlation_id), "flow-node": "type:Told", "experiment": "ripple",
-        "log": "type=Told", "event": str(event.position),
+        "log": "type=Told", "event": str(event.position), "event-people": str(event.position),
     }  # fmt: skip
     user = person("operator")
     for name, view in _views.items():
