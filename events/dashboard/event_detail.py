@@ -107,22 +107,24 @@ def detail_of(event: Event, user: Any, revealed: Any = None) -> EventDetail:
     The payload is masked, or is ``revealed`` if that is given.
     """
     deliveries = deliveries_of(event)
+    rows = [line.row for line in deliveries]
+    may_see_audit = bool(can(user, "view_audit"))
     erased = gone([event.data])
     shown = masked(event.type, event.data, erased) if revealed is None else revealed
     data = json.dumps(shown, indent=2, ensure_ascii=False)
     return EventDetail(
         event,
-        chain_of(event, [line.row for line in deliveries]),
+        chain_of(event, rows),
         deliveries,
         record_of(event.stream),
         data,
         list(tokens(data)),
         bool(can(user, "view_log")),
-        bool(can(user, "view_audit")),
+        may_see_audit,
         revealed is None and has_hidden(event.type, event.data, erased),
         revealed is not None,
         can(user, REVEAL),
-        people_of(event, [line.row for line in deliveries]) if can(user, "view_audit") else [],
+        people_of(event, rows) if may_see_audit else [],
         *_beside(event),
     )
 
