@@ -15,6 +15,7 @@ from events import Draft, batch, drain, publish, sweep, tokens
 from events.models import Attempt, Delivery, ProcessorState, Stream
 from events.registry import registry
 from tests.guarantees import leases
+from tests.polling import eventually
 from tests.probe import processors
 from tests.probe.events import Probed
 from tests.probe.models import Effect, Tally
@@ -64,6 +65,20 @@ def test_a_lost_connection_is_opened_again(kind: str, monkeypatch: pytest.Monkey
     assert drain.drain(registry.processor(kind)) == 1
 
 
+def look_for_deadlocks_after(wait: str) -> None:
+    """PostgreSQL looks once, so long after a wait began; whoever finds it is the one to give up."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('deadlock_timeout', %s, true)", [wait])
+
+
+def somebody_waits_for_a_row() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"
+        )
+        return bool(cursor.fetchone()[0])
+
+
 @pytest.mark.postgres
 def test_a_real_deadlock_costs_nothing_but_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """The handler has row a and wants b; another transaction has b and wants a."""
@@ -76,6 +91,7 @@ def test_a_real_deadlock_costs_nothing_but_time(monkeypatch: pytest.MonkeyPatch)
     def other() -> None:
         try:
             with transaction.atomic():
+                look_for_deadlocks_after("20s")
                 Tally.objects.filter(stream="b").update(count=1)
                 other_has_b.set()
                 handler_has_a.wait(10)
@@ -85,10 +101,11 @@ def test_a_real_deadlock_costs_nothing_but_time(monkeypatch: pytest.MonkeyPatch)
 
     def behave(event: Probed, delivery: object) -> None:
         tries.append(1)
-        with connection.cursor() as cursor:  # whoever looks first is the one to give up
-            cursor.execute("SET LOCAL deadlock_timeout = '20ms'")
+        look_for_deadlocks_after("20ms")
         Tally.objects.filter(stream="a").update(count=2)
         handler_has_a.set()
+        if len(tries) == 1:
+            eventually(somebody_waits_for_a_row)
         Tally.objects.filter(stream="b").update(count=2)
 
     monkeypatch.setattr(processors, "behave", behave)
