@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.site import Site
 
@@ -18,6 +18,8 @@ _FLAGS = [
 ]  # fmt: skip
 
 SignIn = Callable[..., Page]
+
+expect.set_options(timeout=20_000)
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +44,7 @@ def sign_in(browser: Browser, site: Site) -> Iterator[SignIn]:
     def open_page(user: str, path: str = "/", **options: object) -> Page:
         context = browser.new_context(viewport={"width": 1440, "height": 900}, **options)
         page = context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(20_000)
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on(
             "console",

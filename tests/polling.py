@@ -11,8 +11,11 @@ T = TypeVar("T")
 _PAUSE = threading.Event()
 
 
-def eventually(look: Callable[[], T], *, within: float = 10.0, every: float = 0.02) -> T:
-    """The first truthy result of ``look``. Raises AssertionError after ``within`` seconds."""
+def eventually(look: Callable[[], T], *, within: float = 60.0, every: float = 0.02) -> T:
+    """The first truthy result of ``look``. Raises AssertionError after ``within`` seconds.
+
+    The deadline is long: it is for what never comes, not for how busy the machine is.
+    """
     deadline = time.monotonic() + within
     while True:
         found = look()

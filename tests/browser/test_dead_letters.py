@@ -19,7 +19,7 @@ def poisoned(site: Site) -> int:
     """An order whose payment can't be read; returns when it is a dead letter."""
     before = site.processor("payment")["dead"]
     order = site.order(scenario="poison")
-    eventually(lambda: site.processor("payment")["dead"] > before, within=15)
+    eventually(lambda: site.processor("payment")["dead"] > before)
     return order
 
 
@@ -41,7 +41,7 @@ def test_a_letter_is_read_retried_and_comes_back(sign_in: SignIn, site: Site) ->
     page.wait_for_load_state("networkidle")
     expect(page.locator("#dl-totals")).to_be_visible()
     # Nothing was mended, so it dies again, and the page says that it came back.
-    eventually(lambda: site.processor("payment")["dead"] > 0, within=15)
+    eventually(lambda: site.processor("payment")["dead"] > 0)
     page.reload()
     expect(page.locator(".dl-group", has_text="came back after a retry")).to_be_visible()
 
@@ -106,7 +106,7 @@ def test_a_poison_message_is_found_mended_and_seen_to_succeed(sign_in: SignIn, s
     page.locator(".dl-ask").get_by_role("button", name="Retry 2").click()
     expect(page.locator("#dl-resolved")).to_contain_text("PoisonMessage", timeout=20_000)
     for order in orders:
-        eventually(lambda order=order: _status(site, order) == "confirmed", within=15)
+        eventually(lambda order=order: _status(site, order) == "confirmed")
 
 
 def _status(site: Site, order: int) -> str:

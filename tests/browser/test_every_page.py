@@ -42,9 +42,9 @@ def stored(site: Site) -> dict[str, str]:
     """A log with a good order, a retried one and a dead letter; what to put into addresses."""
     other, retried = site.order(), site.order(scenario="provider_down")
     site.order(scenario="poison")
-    eventually(lambda: site.status(other) == "confirmed", within=30)
-    eventually(lambda: site.status(retried) == "confirmed", within=60)
-    eventually(lambda: site.processor("payment")["dead"] > 0, within=60)
+    eventually(lambda: site.status(other) == "confirmed")
+    eventually(lambda: site.status(retried) == "confirmed")
+    eventually(lambda: site.processor("payment")["dead"] > 0)
     told = site.manage("shell", "-v0", "-c", _LOOK.format(retried=retried, other=other))
     return dict(zip(("trace", "position", "delivery", "other"), told.split(), strict=True))
 

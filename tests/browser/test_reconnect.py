@@ -32,7 +32,7 @@ def all_settled(site: Site) -> None:
         except OSError:
             return False  # the web process is just starting
 
-    eventually(quiet, within=90, every=0.3)
+    eventually(quiet, within=180, every=0.3)
 
 
 def equals_its_reload(page: Page, sign_in: SignIn) -> None:
@@ -90,7 +90,7 @@ def test_the_laptop_slept_and_nobody_told_the_page_that_its_line_is_dead(
     a_thousand_events(site)
     all_settled(site)
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # it is opened again
-    eventually(lambda: page.title() and len(lines) > 1, within=20)
+    eventually(lambda: page.title() and len(lines) > 1)
     says(page, "live")
     equals_its_reload(page, sign_in)
 

@@ -16,7 +16,7 @@ def test_an_order_is_scrubbed_through_its_life_and_two_moments_are_compared(
     sign_in: SignIn, site: Site
 ) -> None:
     order = site.order()
-    eventually(lambda: site.status(order) == "confirmed", within=30)
+    eventually(lambda: site.status(order) == "confirmed")
     page = sign_in("operator", f"/streams/order-{order}/?at=1")
     state = page.locator(".snap:visible")
     expect(state).to_contain_text("open")
@@ -49,7 +49,7 @@ def test_a_rebuild_is_watched_until_it_is_done_and_readers_go_on(
     sign_in: SignIn, site: Site
 ) -> None:
     order = site.order()
-    eventually(lambda: site.status(order) == "confirmed", within=30)
+    eventually(lambda: site.status(order) == "confirmed")
     page = sign_in("operator", "/replay/?rebuild=orders")
     page.get_by_label("Why?").fill("to be sure")
     page.get_by_role("button", name="Rebuild 1 projection").click()
@@ -58,7 +58,7 @@ def test_a_rebuild_is_watched_until_it_is_done_and_readers_go_on(
     page.evaluate("window.neverReloaded = true")
     done = run.locator(".state.done")
     read = []
-    eventually(lambda: read.append(site.status(order)) or done.count(), within=30)
+    eventually(lambda: read.append(site.status(order)) or done.count())
     assert set(read) == {"confirmed"}
     expect(run).to_contain_text("identical")
     progress = run.locator("progress")

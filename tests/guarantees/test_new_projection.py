@@ -72,13 +72,13 @@ def test_a_projection_declared_under_load_catches_up_and_goes_live(customer: Use
         drain(shop[n % len(shop)])
 
     with in_the_background(order), in_the_background(work):
-        eventually(lambda: OrderSummary.objects.count() >= BEFORE, within=60)
+        eventually(lambda: OrderSummary.objects.count() >= BEFORE)
         declare()
         declared = newest_position()
         late = Row.objects.filter(
             processor=NAME, state="done", event__type="OrderCreated", event_id__gt=declared
         )
-        eventually(lambda: drain(registry.processor(NAME)) and late.count() >= AFTER, within=60)
+        eventually(lambda: drain(registry.processor(NAME)) and late.count() >= AFTER)
     settle()
     live = rows(Tally)
     assert len(live) == OrderSummary.objects.count() >= BEFORE + AFTER

@@ -137,7 +137,7 @@ def test_what_is_due_is_read_after_the_lane_is_locked(raw: Any) -> None:
     thread = threading.Thread(target=second)
     thread.start()
     waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-    eventually(lambda: raw(waiting) == 1, within=10)
+    eventually(lambda: raw(waiting) == 1)
     assert len(batch.run(processor, claim, 10).outcomes) == 1
     raw("SELECT pg_advisory_unlock(77)")
     thread.join(20)

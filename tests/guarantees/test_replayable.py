@@ -255,7 +255,7 @@ def test_a_new_projection_has_no_seam(seen: list[tuple[str, int]]) -> None:
         publish(Probed(n=n), stream=f"probe-{n % 7}")
     with in_the_background(probe_now):
         declare_late()
-        eventually(lambda: drain(registry.processor(LATE)) and len(seen) > 210, within=30)
+        eventually(lambda: drain(registry.processor(LATE)) and len(seen) > 210)
     settle()
     wanted = Delivery.objects.filter(processor="probe.tally")
     assert sorted(seen) == sorted(wanted.values_list("event__stream", "event__sequence"))

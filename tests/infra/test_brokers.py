@@ -63,8 +63,8 @@ def rabbitmq(tmp_path: Path) -> Iterator[str]:
 def test_orders_flow_over_rabbitmq(rabbitmq: str, tmp_path: Path) -> None:
     with Site.started(tmp_path / "home", free_port(), CELERY_BROKER_URL=rabbitmq) as site:
         well, declined = site.order(), site.order(scenario="card_declined")
-        eventually(lambda: site.status(well) == "confirmed", within=20)
-        eventually(lambda: site.status(declined) == "cancelled", within=20)
+        eventually(lambda: site.status(well) == "confirmed")
+        eventually(lambda: site.status(declined) == "cancelled")
         assert "A bell could not be rung" not in site.output
 
 
@@ -72,4 +72,4 @@ def test_orders_flow_over_a_redis_of_somebody_else(redis_url: str, tmp_path: Pat
     with Site.started(tmp_path / "home", free_port(), REDIS_URL=redis_url) as site:
         assert "redis  |" not in site.output  # it started none of its own
         order = site.order()
-        eventually(lambda: site.status(order) == "confirmed", within=20)
+        eventually(lambda: site.status(order) == "confirmed")

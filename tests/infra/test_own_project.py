@@ -126,7 +126,7 @@ def test_the_guide_makes_a_project_that_works(project: Project, worker: None) ->
     state = "from events.models import Delivery, Event; from library.models import Shelf; print("
     done = state + "Delivery.objects.exclude(state='done').count(), Event.objects.count(), "
     done += "list(Shelf.objects.values_list('book_id', 'times_lent')))"
-    eventually(lambda: project.shell(done).strip() == "0 4 [(1, 2)]", within=60)
+    eventually(lambda: project.shell(done).strip() == "0 4 [(1, 2)]")
 
     pages = project.shell(_LOOK).splitlines()
     assert [page for page in pages if not page.endswith(" 200 []")] == []

@@ -73,7 +73,7 @@ def test_if_it_is_killed_its_children_go_too(tmp_path: Path) -> None:
     with Site.started(tmp_path / "home", free_port()) as site:
         os.kill(site.process.pid, signal.SIGKILL)
         site.process.wait()
-        eventually(lambda: site.processes() == [], within=15)
+        eventually(lambda: site.processes() == [])
 
 
 def test_killed_workers_come_back_and_nothing_is_lost(tmp_path: Path) -> None:
@@ -84,6 +84,6 @@ def test_killed_workers_come_back_and_nothing_is_lost(tmp_path: Path) -> None:
         for process in workers_of(site):
             process.kill()
         order = site.order()
-        eventually(lambda: site.status(order) == "confirmed", within=30)
+        eventually(lambda: site.status(order) == "confirmed")
         assert {process.pid for process in workers_of(site)}.isdisjoint(before)
         assert "ok" in site.manage("verify")

@@ -21,7 +21,7 @@ from events.live.routing import websocket_urlpatterns
 from tests.accounts import signed_in
 
 application = AuthMiddlewareStack(URLRouter(websocket_urlpatterns))
-DEADLINE = 10.0
+DEADLINE = 30.0
 
 
 class Tab:

@@ -54,12 +54,10 @@ def reloaded() -> dict[int, str]:
     return {int(match[1]): match[0] for match in ROW.finditer(html)}
 
 
-async def settles_as_reload(browser: Tab, within: float = 5.0) -> None:
+async def settles_as_reload(browser: Tab) -> None:
     """The browser comes to show what a reload shows."""
     wanted = await in_thread(reloaded)()
-    await browser.until(
-        lambda: all(rows(browser).get(p) == html for p, html in wanted.items()), within
-    )
+    await browser.until(lambda: all(rows(browser).get(p) == html for p, html in wanted.items()))
 
 
 def burst(events: int = 30) -> None:
@@ -72,14 +70,14 @@ async def test_what_happens_shows_within_moments() -> None:
     async with tab(await operator()) as browser:
         await browser.watch("log")
         await in_thread(burst)()
-        await settles_as_reload(browser, within=2.0)
+        await settles_as_reload(browser)
 
 
 async def test_lost_bells_cost_a_second_not_the_truth(no_bells: None) -> None:
     async with tab(await operator()) as browser:
         await browser.watch("log")
         await in_thread(burst)()
-        await settles_as_reload(browser, within=3.0)
+        await settles_as_reload(browser)
 
 
 async def test_a_settled_delivery_nobody_told_of_shows(no_bells: None) -> None:
@@ -87,7 +85,7 @@ async def test_a_settled_delivery_nobody_told_of_shows(no_bells: None) -> None:
     async with tab(await operator()) as browser:
         await browser.watch("log")
         await in_thread(settle)()
-        await settles_as_reload(browser, within=3.0)
+        await settles_as_reload(browser)
 
 
 async def test_without_a_channel_layer_pages_still_follow(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,7 +97,7 @@ async def test_without_a_channel_layer_pages_still_follow(monkeypatch: pytest.Mo
     async with tab(await operator()) as browser:
         await browser.watch("log")
         await in_thread(burst)()
-        await settles_as_reload(browser, within=4.0)
+        await settles_as_reload(browser)
 
 
 async def test_a_view_that_fails_comes_back_whole(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,7 +111,7 @@ async def test_a_view_that_fails_comes_back_whole(monkeypatch: pytest.MonkeyPatc
             await browser.send({"ping": 1})
             await browser.until(lambda: {"pong": 1} in browser.said)
         await in_thread(publish)(Probed(n=2), stream="probe-1")
-        await settles_as_reload(browser, within=4.0)
+        await settles_as_reload(browser)
 
 
 async def test_all_sockets_get_the_same_text_and_the_database_is_asked_once(
@@ -194,7 +192,7 @@ async def test_pausing_a_processor_shows_without_a_bell(no_bells: None) -> None:
     async with tab(await operator()) as browser:
         await browser.watch("processors")
         await in_thread(pause.pause)("probe.batch", by="mara", reason="a look at it")
-        await browser.until(lambda: "a look at it" in browser.html, within=3.0)
+        await browser.until(lambda: "a look at it" in browser.html)
 
 
 async def test_a_burst_is_few_frames() -> None:
