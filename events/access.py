@@ -73,7 +73,7 @@ def roles_of(user: Any) -> frozenset[str]:
     """Names of the user's groups, read once per user object."""
     known: frozenset[str] | None = getattr(user, "_events_roles", None)
     if known is None:
-        known = frozenset(user.groups.values_list("name", flat=True))
+        known = frozenset(group.name for group in user.groups.all())
         user._events_roles = known
     return known
 

@@ -6,13 +6,18 @@ import logging
 from collections.abc import Iterable
 from typing import Any
 
+from events.access import roles_of
 from events.live.views import find
 
 logger = logging.getLogger("events.live")
 
 
 def refused(user: Any, names: Iterable[str]) -> dict[str, str]:
-    """The views of ``names`` that ``user`` may not watch, each with the reason."""
+    """The views of ``names`` that ``user`` may not watch, each with the reason.
+
+    ``user`` remembers the roles that this was decided by, so that the feed sees when they change.
+    """
+    roles_of(user)
     found = {name: _reason(user, name) for name in names}
     return {name: reason for name, reason in found.items() if reason is not None}
 

@@ -12,6 +12,7 @@ from django.contrib.sessions.models import Session
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
+from events.access import roles_of
 from events.live.socket import Socket
 
 _IN_DATABASE = ("django.contrib.sessions.backends.db", "django.contrib.sessions.backends.cached_db")
@@ -58,8 +59,4 @@ def _is_of(session: dict[str, Any] | None, user: Any) -> bool:
 
 
 def _rights(user: Any) -> tuple[bool, frozenset[str]]:
-    known = getattr(user, "_live_rights", None)
-    if known is None:
-        known = (user.is_superuser, frozenset(group.name for group in user.groups.all()))
-        user._live_rights = known
-    return known
+    return user.is_superuser, roles_of(user)
