@@ -51,14 +51,16 @@ def _emptied_fast() -> None:
 
 @pytest.fixture(autouse=True)
 def _nothing_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a process knows by itself (bells that failed, who is fast, which faults are on)."""
+    """What a process knows by itself (bells that failed, who is fast, faults, counts)."""
     from events import bell, drain, sweep
+    from events.dashboard import timeline_past
     from processors import injection
 
     monkeypatch.setattr(bell, "breaker", bell.Breaker())
     monkeypatch.setattr(sweep, "_unheard", sweep._Unheard())
     drain._Pace._fast.clear()
     injection.look_again()
+    timeline_past.forget()
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db.models import Count
@@ -16,6 +16,7 @@ COUNTED = 20_000
 """Newest rows looked at; a longer window says that its beginning is not counted."""
 
 _FAILURES = 2_000
+_LATE = 5_000  # older positions looked at for deliveries that took long
 
 Counts = dict[tuple[str, int], int]
 
@@ -39,6 +40,10 @@ class Stretch:
         """At most ``COUNTED`` positions, the newest of those times; two queries."""
         low, high = first_since(since - SLACK), first_since(until + SLACK)
         return cls(since, until, step, max(low, high - COUNTED), high, high - low > COUNTED)
+
+    def late(self) -> Stretch:
+        """The same times for deliveries, which may be of older events."""
+        return replace(self, low=max(1, self.low - _LATE))
 
     def events(self, by: str = "producer") -> Counts:
         """Events per producer (or ``by`` type) and bin; one query."""

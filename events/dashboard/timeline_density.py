@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 
 from events.dashboard.timeline_counts import Counts, Stretch
+from events.dashboard.timeline_past import past
 from events.dashboard.timeline_shapes import (
     FOLDED,
     NOW,
@@ -23,7 +23,6 @@ from events.dashboard.timeline_shapes import (
 _BINS = 60
 _STRIP, _STRIP_STEP = 300, 5  # seconds of the strip, and of one of its bars
 _STRIP_HEIGHT = 26
-_LATE = 5_000  # older positions looked at for deliveries that took long
 _SETTLED = 60  # seconds after which no more is recorded for a moment
 
 
@@ -85,22 +84,15 @@ def strip(now: datetime, shown: Window) -> Strip:
 
 
 def _counted(window: Window, step: int) -> tuple[Counts, Counts, bool]:
-    """Events, settled deliveries, and whether older ones are left out. What is long past is kept:
-    a page that is open asks for it twice a second."""
+    """Events, settled deliveries, and whether older ones are left out."""
     edge = _round(window.until - timedelta(seconds=_SETTLED), step)
     if edge <= window.since:
         recent = Stretch.of(window.since, window.until, step)
         return recent.events(), recent.deliveries(), recent.cut
-    events, settled, cut = _past(_round(window.since, step), edge, step)
+    ended = past(_round(window.since, step), edge, step)
     recent = Stretch.of(edge, window.until, step)
-    late = replace(recent, low=max(1, recent.low - _LATE))
-    return events | recent.events(), settled | late.deliveries(), cut or recent.cut
-
-
-@lru_cache(maxsize=8)
-def _past(since: datetime, until: datetime, step: int) -> tuple[Counts, Counts, bool]:
-    stretch = Stretch.of(since, until, step)
-    return stretch.events(), stretch.deliveries(), stretch.cut
+    events, settled = ended.events | recent.events(), ended.settled | recent.late().deliveries()
+    return events, settled, ended.cut or recent.cut
 
 
 def _round(moment: datetime, step: int) -> datetime:

@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 
 from events import pause, publish
-from events.dashboard import timeline_counts, timeline_data, timeline_density
+from events.dashboard import timeline_counts, timeline_data, timeline_past
 from events.dashboard.timeline_counts import Stretch
 from events.models import Delivery, Event
 from events.registry import registry
@@ -157,7 +157,7 @@ def test_the_number_of_queries_is_constant(
         publish(*[Probed(n=n, echoes=1) for n in range(count)], stream="probe-1")
         settle()
         for query in ("", "?window=3600"):
-            timeline_density._past.cache_clear()
+            timeline_past.forget()
             with django_assert_max_num_queries(26) as asked:
                 shown(viewer, query)
             counts.add((query, len(asked)))
