@@ -57,7 +57,8 @@ def past(since: datetime, until: datetime, step: int) -> Past:
     """The counts between two beginnings of bins; four queries at most.
 
     Nothing may be recorded any more for those times. What is kept of an earlier call is not counted
-    again, so a window that moves with the clock costs only its newest bins.
+    again, so a window that moves with the clock costs only its newest bins. A delivery that is done
+    again later stays in the bin in which it ended when that was counted, too.
     """
     for kept in tuple(_kept):
         if kept.step == step and kept.since <= since <= kept.until:
