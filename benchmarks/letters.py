@@ -192,8 +192,8 @@ def _until_it_answers(port: int) -> None:
 
 def _retry_and_stop(database: Database) -> dict[str, float]:
     """Ask for everything, stop in the middle: the counts must agree."""
-    from events import bulk
-    from events.dead_letters import Criteria
+    from events.letters import bulk
+    from events.letters.dead_letters import Criteria
 
     with flowdeck.working(database):
         row = bulk.ask("retry", Criteria(), by="operator")
@@ -215,8 +215,8 @@ def _retry_and_stop(database: Database) -> dict[str, float]:
 
 def _retry_all(database: Database) -> dict[str, float]:
     """All that is left, until every one is done and what waited behind them too."""
-    from events import bulk
-    from events.dead_letters import Criteria
+    from events.letters import bulk
+    from events.letters.dead_letters import Criteria
 
     with flowdeck.working(database):
         time.sleep(3)  # workers start

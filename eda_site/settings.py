@@ -67,7 +67,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "events.dashboard.unavailable.UnavailableMiddleware",
+    "events.dashboard.shell.unavailable.UnavailableMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "eda_site.urls"
@@ -82,7 +82,7 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "events.dashboard.navigation.navigation",
+                "events.dashboard.shell.navigation.navigation",
             ]
         },
     }
@@ -232,7 +232,7 @@ CONTENT_SECURITY_POLICY = {
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"correlation": {"()": "events.logs.CorrelationFilter"}},
+    "filters": {"correlation": {"()": "events.engine.logs.CorrelationFilter"}},
     "formatters": {
         "line": {
             "format": "{asctime} {levelname:<7} {name} [{correlation_id}] {message}",

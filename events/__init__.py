@@ -5,16 +5,16 @@ What an app needs is here: declare events and processors, publish, read streams:
     from events import Delivery, Event, Retry, processor, publish
 """
 
-from events.context import correlation
+from events.declare.context import correlation
+from events.declare.event import Delivery, Draft, Event, StoredEvent
+from events.declare.personal import Personal, eraser
+from events.declare.registry import processor, projection
+from events.declare.retry import Retry
+from events.declare.upcasting import upcaster
 from events.errors import EventsError, PublishError, Reject, SequenceConflict, Snooze
-from events.event import Delivery, Draft, Event, StoredEvent
-from events.personal import Personal, eraser
-from events.publishing import Receipt, publish
-from events.registry import processor, projection
-from events.retry import Retry
-from events.schema import load, parse
-from events.store import read_log, read_stream, read_streams
-from events.upcasting import upcaster
+from events.log.append import read_log, read_stream, read_streams
+from events.log.payloads import load, parse
+from events.log.publishing import Receipt, publish
 
 __all__ = [
     "Delivery",

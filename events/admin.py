@@ -19,8 +19,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
-from events import access, dead_letters, tokens
-from events.masking import masked
+from events.letters import dead_letters
 from events.models import (
     AlertRule,
     ApiToken,
@@ -31,7 +30,9 @@ from events.models import (
     Event,
     ProcessorState,
 )
-from events.sealing import gone
+from events.people import access, tokens
+from events.privacy.masking import masked
+from events.privacy.sealing import gone
 
 _MOST_ROWS = 10_000
 
@@ -47,7 +48,7 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]
 
 
 class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Rows to look at, for whoever :mod:`events.access` lets see them."""
+    """Rows to look at, for whoever :mod:`events.people.access` lets see them."""
 
     may_see = "view_log"
     paginator = BoundedPaginator

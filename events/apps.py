@@ -20,11 +20,12 @@ class EventsConfig(AppConfig):
     def ready(self) -> None:
         """Load declarations, checks and listeners."""
         autodiscover_modules("domain_events", "events", "processors")
-        from events import checks, logs, worker  # noqa: F401 (registering is their import's effect)
+        from events import checks  # noqa: F401 (registering is their import's effect)
         from events.alerts import tell  # noqa: F401 (its processors)
 
         # The pages' listeners and views: a socket may come back before the first page is asked for.
         from events.dashboard import live_views  # noqa: F401
+        from events.engine import logs, worker  # noqa: F401 (registering is their import's effect)
         from events.live import announce
         from events.replay import agreement  # noqa: F401 (likewise)
 
@@ -36,8 +37,9 @@ def _after_migrate(**_: Any) -> None:
     """Lanes and roles exist from the start; the tables may just have been emptied."""
     from django.contrib.auth.models import Group
 
-    from events import access, lanes
-    from events.registry import registry
+    from events.declare.registry import registry
+    from events.engine import lanes
+    from events.people import access
 
     lanes.forget_created()
     lanes.create_missing(registry.processors.values())

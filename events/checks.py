@@ -10,8 +10,8 @@ from django.core.checks import CheckMessage, Error, Warning, register
 from django.db import connection
 
 from events.conf import conf
-from events.registry import registry
-from events.upcasting import faults, gaps
+from events.declare.registry import registry
+from events.declare.upcasting import faults, gaps
 
 
 @register("events")

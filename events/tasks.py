@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from events import drain
-from events.bell import DRAIN_TASK, REPLAY_TASK
+from events.bells.bell import DRAIN_TASK, REPLAY_TASK
+from events.engine import drain
 from events.replay import runs
 
 

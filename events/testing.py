@@ -8,8 +8,8 @@ from django.db import connection
 from django.db.backends.base.operations import BaseDatabaseOperations
 from django.db.models import QuerySet
 
-from events.dead_letters import make_due
-from events.drain import drain_all
+from events.engine.drain import drain_all
+from events.letters.dead_letters import make_due
 from events.models import Delivery
 
 _KEPT = ("events_event", "events_auditentry", "events_archive", "events_archivedstream")

@@ -2,30 +2,21 @@
 
 from django.urls import path
 
-from events.dashboard import (
-    account,
-    alerts,
-    audit_page,
-    catalog,
-    columns,
-    dead_letters,
-    design_review,
-    entries,  # noqa: F401 (importing it registers them)
-    flow,
-    flow_past,
-    home,
-    live_views,  # noqa: F401 (likewise)
-    log,
-    processors,
-    redeliver,
-    replay,
-    reveal,
-    saved_views,
-    search,
-    streams,
-    timeline,
-    traces,
-)
+from events.dashboard import live_views  # noqa: F401 (importing it registers them)
+from events.dashboard.catalog import page as catalog
+from events.dashboard.flow import page as flow
+from events.dashboard.flow import past as flow_past
+from events.dashboard.letters import page as dead_letters
+from events.dashboard.logs import page as log
+from events.dashboard.logs import reveal, saved_views
+from events.dashboard.processors import page as processors
+from events.dashboard.replay import page as replay
+from events.dashboard.replay import redeliver, streams
+from events.dashboard.shared import columns
+from events.dashboard.shell import account, alerts, design_review, entries, home, search  # noqa: F401 (importing it registers them)
+from events.dashboard.shell import audit as audit_page
+from events.dashboard.timeline import page as timeline
+from events.dashboard.trace import pages as traces
 
 app_name = "events"
 

@@ -13,10 +13,10 @@ from typing import Any
 
 from django.db import connection
 
+from events.declare.registry import registry
 from events.errors import CheckImpossible
+from events.log.append import slot_of
 from events.models import Event, Lane
-from events.registry import registry
-from events.store import slot_of
 
 CHUNK = 50_000  # positions looked at by one statement
 

@@ -21,11 +21,12 @@ import redis
 from django.conf import settings
 from django.db import DatabaseError, transaction
 
-from events import Snooze, interception
-from events.event import Delivery
-from events.interception import Handle
+from events import Snooze
+from events.declare import interception
+from events.declare.event import Delivery
+from events.declare.interception import Handle
+from events.declare.registry import Processor
 from events.models import Attempt
-from events.registry import Processor
 from processors import faults, gateway
 from processors.models import Checkout, LabRun, SwitchedFault
 

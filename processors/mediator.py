@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from django.conf import settings
 
 from events import Delivery, Snooze, processor
-from events.event import Event
+from events.declare.event import Event
 from processors.domain_events import (
     MEDIATOR_STREAMS,
     DeadlinePassed,

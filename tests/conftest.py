@@ -52,8 +52,9 @@ def _emptied_fast() -> None:
 @pytest.fixture(autouse=True)
 def _nothing_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a process knows by itself (bells that failed, who is fast, faults, counts)."""
-    from events import bell, drain, sweep
-    from events.dashboard import timeline_past
+    from events.bells import bell
+    from events.dashboard.timeline import past as timeline_past
+    from events.engine import drain, sweep
     from processors import injection
 
     monkeypatch.setattr(bell, "breaker", bell.Breaker())

@@ -9,9 +9,9 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.db.models.signals import post_migrate
 
-from events.lanes import ranges
+from events.declare.registry import registry
+from events.engine.lanes import ranges
 from events.models import Lane
-from events.registry import registry
 
 _LANES = Lane._meta.db_table
 _REST = (

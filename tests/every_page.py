@@ -15,7 +15,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from events.models import Delivery, DeliveryState, Event
-from events.states import PARKED, RUNNING
+from events.observe.states import PARKED, RUNNING
 from tests.addresses import addresses
 
 _ACTIONS = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from events.event import Event
+from events.declare.event import Event
 
 
 class AlertFired(Event, version=1):

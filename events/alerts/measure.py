@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 from django.db.models import Count, Max
 
-from events import dead_letters, overview
+from events.declare.registry import registry
+from events.letters import dead_letters
 from events.models import AlertRule, Attempt, Event, ProcessorState
-from events.registry import registry
+from events.observe import overview
 
 _MOST = 10_000
 

@@ -10,9 +10,9 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 
-from events import audit
+from events.declare.registry import registry
 from events.models import AlertRule
-from events.registry import registry
+from events.people import audit
 
 MOST_RULES = 50
 _LONGEST_HOLD = 24 * 3600

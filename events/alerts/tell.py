@@ -19,11 +19,11 @@ from django.core.mail import EmailMessage
 from django.utils.crypto import salted_hmac
 
 from events.alerts.facts import AlertFired, AlertResolved
+from events.declare.event import Delivery
+from events.declare.registry import processor
+from events.declare.retry import Retry
 from events.errors import Reject
-from events.event import Delivery
 from events.models import AlertRule
-from events.registry import processor
-from events.retry import Retry
 
 _TIMEOUT = 5.0
 _RETRY = Retry(max_attempts=8, base=1.0, cap=120.0)

@@ -9,8 +9,8 @@ from django.db.models import Q, QuerySet
 
 from events.alerts.facts import AlertFired, AlertResolved
 from events.alerts.measure import measure
+from events.log.publishing import publish
 from events.models import AlertRule
-from events.publishing import publish
 
 EVERY = timedelta(seconds=2)
 _AT_ONCE = 20

@@ -8,8 +8,8 @@ from django.http import HttpRequest
 from ninja.errors import HttpError
 from ninja.security import HttpBearer, SessionAuth
 
-from events import audit, tokens
 from events.models import ApiToken
+from events.people import audit, tokens
 
 _LOOKING = ("GET", "HEAD")
 

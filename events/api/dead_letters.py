@@ -8,8 +8,6 @@ from django.http import Http404, HttpRequest
 from ninja import Query, Router, Status
 from ninja.errors import HttpError
 
-from events import bulk, dead_letters
-from events.access import can
 from events.api.letter_schemas import (
     BulkIn,
     BulkOut,
@@ -25,8 +23,10 @@ from events.api.letter_schemas import (
     StatusIn,
 )
 from events.api.problems import require, require_action
-from events.dead_letter_groups import groups, set_status
+from events.letters import bulk, dead_letters
+from events.letters.groups import groups, set_status
 from events.models import BulkAction, Delivery
+from events.people.access import can
 
 router = Router(tags=["dead letters"])
 

@@ -8,10 +8,10 @@ from typing import Annotated, Literal
 from ninja import Field, Schema
 from pydantic import AfterValidator, ConfigDict
 
-from events import bulk
 from events.api.schemas import MOST, EventOut, FailureOut
-from events.dead_letter_groups import Group
-from events.dead_letters import NAMES, Criteria
+from events.letters import bulk
+from events.letters.dead_letters import NAMES, Criteria
+from events.letters.groups import Group
 from events.models import Attempt, BulkAction, Delivery, DeliveryState
 
 _ATTEMPTS = 50

@@ -11,10 +11,11 @@ from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
-from events import audit, infrastructure
-from events.access import Decision, can
 from events.conf import conf
+from events.engine import faults as infrastructure
 from events.errors import PublishError
+from events.people import audit
+from events.people.access import Decision, can
 
 
 def require(decision: Decision) -> None:

@@ -8,11 +8,12 @@ from django.http import Http404, HttpRequest
 from ninja import Path, Router, Schema
 from pydantic import ConfigDict
 
-from events import access, reveal
 from events.api.letter_schemas import GivenReason
 from events.api.problems import require, require_action
 from events.api.schemas import EventOut
 from events.models import Event
+from events.people import access
+from events.privacy import reveal
 
 router = Router(tags=["events"])
 

@@ -8,7 +8,6 @@ from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest
 from ninja import Query, Router
 
-from events.access import can, can_see_trace
 from events.api.problems import require
 from events.api.schemas import (
     EventFilter,
@@ -18,8 +17,9 @@ from events.api.schemas import (
     TraceOut,
 )
 from events.models import Event
-from events.overview import processors
-from events.traces import load_trace
+from events.observe.overview import processors
+from events.observe.traces import load_trace
+from events.people.access import can, can_see_trace
 
 router = Router(tags=["events"])
 

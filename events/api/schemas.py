@@ -9,11 +9,11 @@ from uuid import UUID
 
 from ninja import Field, Schema
 
-from events.masking import masked
 from events.models import Attempt, Event
-from events.overview import ProcessorRow
-from events.sealing import gone
-from events.traces import DeliveryNode, Trace
+from events.observe.overview import ProcessorRow
+from events.observe.traces import DeliveryNode, Trace
+from events.privacy.masking import masked
+from events.privacy.sealing import gone
 
 MOST = 200
 

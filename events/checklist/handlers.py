@@ -8,13 +8,13 @@ from collections.abc import Iterator
 
 from django.db import transaction
 
-from events.attempt import attempt_together
 from events.checklist.finding import Finding, listed
 from events.checklist.sandbox import deliver, fingerprints, rolled_back, samples, written_tables
+from events.declare.registry import Processor, registry
+from events.engine.attempt import attempt_together
+from events.log.append import read_log
 from events.models import Delivery, DeliveryState
-from events.registry import Processor, registry
 from events.sql import DueDelivery
-from events.store import read_log
 
 logger = logging.getLogger("events")
 MOST_REPLAYED = 5_000

@@ -9,12 +9,12 @@ from django.db import DatabaseError, connection
 
 from events.checklist.finding import Finding, listed
 from events.checklist.sandbox import rolled_back
+from events.declare.event import Draft
+from events.declare.registry import registry
 from events.errors import EventsError
-from events.event import Draft
+from events.log.append import append, read_log
+from events.log.payloads import load
 from events.models import Delivery, Event, Worker
-from events.registry import registry
-from events.schema import load
-from events.store import append, read_log
 from events.verification import Scope, missing_deliveries
 
 RECENT = 20_000

@@ -8,8 +8,8 @@ from django.db.models import Count
 
 from events.checklist.finding import Finding, Verdict, listed
 from events.checklist.log import RECENT, newest_position
+from events.declare.registry import registry
 from events.models import Delivery, DeliveryState
-from events.registry import registry
 from events.templatetags.flowdeck import duration
 
 _MANY_ATTEMPTS = 20

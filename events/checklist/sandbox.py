@@ -12,11 +12,11 @@ from django.apps import apps
 from django.db import connection, transaction
 from django.db.models import AutoField
 
-from events.attempt import Outcome, attempt
+from events.declare.registry import Processor
+from events.engine.attempt import Outcome, attempt
+from events.log.append import read_log
 from events.models import Delivery, DeliveryState
-from events.registry import Processor
 from events.sql import DueDelivery
-from events.store import read_log
 
 _WRITES = re.compile(r'^\s*(?:INSERT INTO|UPDATE|DELETE FROM)\s+"?([\w]+)"?', re.IGNORECASE)
 MOST_ROWS = 50_000

@@ -1,16 +1,16 @@
 """The dashboard's live views by name. Importing this registers them."""
 
 from events import live
-from events.dashboard.live_alerts import AlertsView
-from events.dashboard.live_dead_letters import DeadLettersView, LettersView
-from events.dashboard.live_event import EventPeopleView, EventView
-from events.dashboard.live_flow import FlowNodeView, FlowView
-from events.dashboard.live_log import LogView
-from events.dashboard.live_log_count import LogCountView
-from events.dashboard.live_processors import ProcessorsView, RateView
-from events.dashboard.live_replay import ReplayView
-from events.dashboard.live_timeline import TimelineView
-from events.dashboard.live_traces import TracesView, TraceView
+from events.dashboard.event.live import EventPeopleView, EventView
+from events.dashboard.flow.live import FlowNodeView, FlowView
+from events.dashboard.letters.live import DeadLettersView, LettersView
+from events.dashboard.logs.live import LogView
+from events.dashboard.logs.live_count import LogCountView
+from events.dashboard.processors.live import ProcessorsView, RateView
+from events.dashboard.replay.live import ReplayView
+from events.dashboard.shell.live_alerts import AlertsView
+from events.dashboard.timeline.live import TimelineView
+from events.dashboard.trace.live import TracesView, TraceView
 
 live.register("log", LogView)
 live.register("log-count", LogCountView)

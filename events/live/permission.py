@@ -6,8 +6,8 @@ import logging
 from collections.abc import Iterable
 from typing import Any
 
-from events.access import roles_of
 from events.live.views import find
+from events.people.access import roles_of
 
 logger = logging.getLogger("events.live")
 

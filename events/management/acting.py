@@ -7,8 +7,8 @@ import getpass
 from django.contrib.auth import get_user_model
 from django.core.management.base import CommandError, CommandParser
 
-from events import audit
-from events.access import can
+from events.people import audit
+from events.people.access import can
 
 
 def add_argument(parser: CommandParser) -> None:

@@ -11,7 +11,7 @@ class Lane(models.Model):
     Atomic handlers hold its row lock; handlers outside of transactions hold its lease (``token``
     until ``lease_expires_at``). ``claims`` counts claims that have not ended well yet, so that a
     handler that kills its process is found; ``suspect`` is the delivery it was at then
-    (``events/careful.py``).
+    (``events/engine/careful.py``).
     """
 
     processor = models.CharField(max_length=64)

@@ -7,7 +7,7 @@ from django.db.models import Q
 
 
 class PersonalKey(models.Model):
-    """The key of one subject, wrapped by the installation's own (:mod:`events.subject_keys`).
+    """The key of one subject, wrapped by the installation's own (:mod:`events.privacy.keys`).
 
     ``wrapped`` is empty once the subject was forgotten; the row stays, to tell when. Who comes
     back afterwards gets a new key.

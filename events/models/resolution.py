@@ -87,7 +87,7 @@ class DeadLetterGroup(models.Model):
 
 
 class BulkAction(models.Model):
-    """Retrying or discarding many dead letters, worked off in chunks (:mod:`events.bulk`).
+    """Retrying or discarding many dead letters, worked off in chunks (:mod:`events.letters.bulk`).
 
     ``criteria`` chooses the letters, of which those with an id up to ``newest`` were counted when
     it was asked for; ``cursor`` is the last one dealt with. ``steps`` are the sizes of the first

@@ -15,16 +15,16 @@ from dataclasses import dataclass, field
 
 from django.db import connection, transaction
 
-from events import context
+from events.declare import context
+from events.declare.event import Delivery, Event, StoredEvent
+from events.declare.registry import Processor
 from events.errors import HandlerContractError, ReplayRefused
-from events.event import Delivery, Event, StoredEvent
+from events.log.append import slot_of
+from events.log.payloads import load
 from events.models import DeliveryState
-from events.registry import Processor
+from events.privacy.sealing import opened
 from events.replay.shadow import Shadow, only_shadows
-from events.schema import load
-from events.sealing import opened
 from events.sql import dialect
-from events.store import slot_of
 
 _MOST_PUT_OFF = 100_000
 

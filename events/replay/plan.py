@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from django.db.models import Count
 
+from events.declare.registry import Processor, registry
 from events.errors import ReplayRefused
 from events.models import Event, ReplayRun
-from events.registry import Processor, registry
 from events.replay.differences import natural_key
 
 

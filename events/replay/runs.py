@@ -13,11 +13,13 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from events import audit, subject_keys, telemetry
+from events import telemetry
+from events.declare.registry import Processor
 from events.errors import EventsError, ReplayCancelled, ReplayRefused
-from events.horizon import newest_position, settled_position
+from events.log.horizon import newest_position, settled_position
 from events.models import Archive, Lane, ReplayRun
-from events.registry import Processor
+from events.people import audit
+from events.privacy import keys as subject_keys
 from events.replay import moments
 from events.replay.differences import Comparison, compare, make_equal
 from events.replay.feed import Feed

@@ -17,7 +17,7 @@ from uuid import UUID
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 
-from events.event import StoredEvent
+from events.declare.event import StoredEvent
 
 if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper

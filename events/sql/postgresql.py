@@ -15,7 +15,7 @@ from uuid import UUID
 import orjson
 from django.db.backends.utils import CursorWrapper
 
-from events.event import StoredEvent
+from events.declare.event import StoredEvent
 from events.sql import DeliveryRow, DueDelivery, EventRow, LaneRow, Mark, Place, Subscription
 
 APPENDS_BY_ONE_STATEMENT = True

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from django.db.backends.utils import CursorWrapper
 
-from events.event import StoredEvent
+from events.declare.event import StoredEvent
 from events.sql import DeliveryRow, DueDelivery, EventRow, LaneRow, Mark, Place, Subscription
 
 APPENDS_BY_ONE_STATEMENT = False

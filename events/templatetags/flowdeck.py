@@ -17,8 +17,9 @@ from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from events.dashboard import art, hues
-from events.registry import registry
+from events.dashboard.shared import hues
+from events.dashboard.shell import art
+from events.declare.registry import registry
 
 register = template.Library()
 

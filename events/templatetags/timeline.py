@@ -11,8 +11,8 @@ from django import template
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
-from events.dashboard.hues import producer_hue
-from events.dashboard.timeline_shapes import Bar, Mark
+from events.dashboard.shared.hues import producer_hue
+from events.dashboard.timeline.shapes import Bar, Mark
 from events.templatetags.flowdeck import role, short
 
 register = template.Library()

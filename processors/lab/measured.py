@@ -9,10 +9,10 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from events import publish
+from events.declare.registry import registry
 from events.models import Attempt
-from events.registry import registry
+from events.observe.traces import EventNode, Trace, load_trace
 from events.templatetags.flowdeck import duration
-from events.traces import EventNode, Trace, load_trace
 from processors import orders
 from processors.domain_events import InventoryReplenished
 from processors.lab.lesson import Cell, Picture

@@ -10,10 +10,11 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import F
 
-from events import Delivery, Event, Retry, bell, processor, projection, upcaster
+from events import Delivery, Event, Retry, processor, projection, upcaster
+from events.bells import bell
+from events.log.append import slot_of
 from events.models import Event as Row
 from events.sql import dialect
-from events.store import slot_of
 from processors import faults
 from processors.domain_events import OrderConfirmed
 from processors.models import LabAccount, LabBalance, LabSeen

@@ -8,8 +8,8 @@ from typing import Any
 
 from django.urls import reverse
 
-from events.access import can
-from events.dashboard.finders import Hit
+from events.dashboard.shell.finders import Hit
+from events.people.access import can
 from processors.models import Checkout
 
 _NUMBER = re.compile(r"(?P<word>order[ -]?)?#?(?P<number>[0-9]{1,18})", re.IGNORECASE)

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import Max
 
-from events.dashboard.navigation import Count, count_fragment
+from events.dashboard.shell.navigation import Count, count_fragment
 from events.live import Changes, Fragment, LiveView, Refusal
 from processors.models import OrderSummary
 from processors.shop.summaries import concerns, count_open, newest_orders

@@ -17,7 +17,7 @@ from django.db.models import Q
 from django.urls import reverse
 
 from events.models import Delivery, DeliveryState, Event
-from events.states import derive
+from events.observe.states import derive
 from events.templatetags.flowdeck import duration
 from processors.models import Product
 from processors.shop import wording

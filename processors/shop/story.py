@@ -10,11 +10,11 @@ from uuid import UUID
 
 from django.urls import reverse
 
-from events.dashboard.hues import producer_hue
+from events.dashboard.shared.hues import producer_hue
+from events.declare.registry import registry
 from events.models import DeliveryState
-from events.registry import registry
+from events.observe.traces import DeliveryNode, Trace, load_trace
 from events.templatetags.flowdeck import duration, role
-from events.traces import DeliveryNode, Trace, load_trace
 from processors.shop.rows import Orders, Row
 
 LANE = 20

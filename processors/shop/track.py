@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from events.registry import registry
+from events.declare.registry import registry
 from events.templatetags.flowdeck import duration
 
 REACHED = frozenset(("running", "retrying", "done", "dead", "no", "discarded"))

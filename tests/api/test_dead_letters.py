@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from events import dead_letters, publish
-from events.bulk import advance_all
+from events import publish
+from events.letters import dead_letters
+from events.letters.bulk import advance_all
 from events.models import AuditEntry, BulkAction, Delivery
 from events.testing import settle
 from tests.api.conftest import Caller, person

@@ -17,7 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode
 
 from eda_site.api import api
-from events import publish, tokens
+from events import publish
+from events.people import tokens
 from events.testing import settle
 from processors.models import Product
 from tests.accounts import person

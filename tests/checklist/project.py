@@ -13,7 +13,7 @@ from uuid import uuid4
 from django.db.models import F
 
 from events import Delivery, Draft, Event, Retry, publish
-from events.registry import declare, registry
+from events.declare.registry import declare, registry
 from tests.probe.models import Tally
 
 

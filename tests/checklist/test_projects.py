@@ -12,11 +12,11 @@ from uuid_utils.compat import uuid7
 from events import Draft, Event, publish
 from events.checklist import QUESTIONS, answer
 from events.checklist.finding import Finding
+from events.declare.registry import registry
+from events.log.append import slot_of
 from events.models import Delivery
 from events.models import Event as Row
-from events.registry import registry
 from events.sql import EventRow, dialect
-from events.store import slot_of
 from events.testing import settle
 from tests.checklist import project
 from tests.probe.models import Tally

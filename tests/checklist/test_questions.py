@@ -17,9 +17,9 @@ from events import Delivery as EventDelivery
 from events import Retry, publish
 from events.checklist import QUESTIONS, answer
 from events.checklist.finding import Finding
+from events.declare.registry import declare, registry
 from events.models import Delivery, Stream
 from events.models import Event as Row
-from events.registry import declare, registry
 from events.testing import settle
 from tests.events.test_schema import store
 from tests.probe.events import Probed

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 from events.models import Attempt, Delivery, Event
-from events.states import RUNNING, Derived
-from events.traces import Trace, build_trace
+from events.observe.states import RUNNING, Derived
+from events.observe.traces import Trace, build_trace
 
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 

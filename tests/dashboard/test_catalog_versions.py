@@ -11,14 +11,16 @@ from django.db import transaction
 from django.test import Client
 from uuid_utils.compat import uuid7
 
-from events import publish, schemas, upcasting
-from events.dashboard import catalog_seen
-from events.dashboard.catalog_seen import seen_versions
-from events.dashboard.catalog_versions import diff
-from events.dashboard.field_past import past_of
-from events.masking import MASK
+from events import publish
+from events.dashboard.catalog import seen as catalog_seen
+from events.dashboard.catalog.field_past import past_of
+from events.dashboard.catalog.seen import seen_versions
+from events.dashboard.catalog.versions import diff
+from events.declare import lock as schemas
+from events.declare import upcasting
+from events.log.append import append_old
 from events.models import Event
-from events.store import append_old
+from events.privacy.masking import MASK
 from tests.dashboard.test_hostile_text import HOSTILE, assert_harmless
 from tests.probe.events import Probed
 

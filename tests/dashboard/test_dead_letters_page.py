@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from events import bulk, dead_letters, publish
-from events.event import Draft
+from events import publish
+from events.declare.event import Draft
+from events.letters import bulk, dead_letters
 from events.models import BulkAction, Delivery
 from events.testing import settle
 from tests.dashboard.test_hostile_text import HOSTILE, assert_harmless

@@ -9,10 +9,11 @@ from typing import Any
 
 from django.test import Client
 
-from events import bulk, dead_letters, publish, redelivery
-from events.dashboard.event_detail import deliveries_of
-from events.dashboard.live_event import EventPeopleView, EventView
-from events.dashboard.waits import with_waits
+from events import publish
+from events.dashboard.event.detail import deliveries_of
+from events.dashboard.event.live import EventPeopleView, EventView
+from events.dashboard.shared.waits import with_waits
+from events.letters import bulk, dead_letters, redelivery
 from events.live import Changes
 from events.models import Attempt, Delivery, DeliveryState, Event
 from events.testing import settle

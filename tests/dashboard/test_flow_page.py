@@ -10,13 +10,13 @@ import pytest
 from django.test import Client
 
 from events import publish
-from events.dashboard.flow_facts import Edge, Facts, Node
-from events.dashboard.flow_map import Choice, FlowMap
+from events.dashboard.flow.facts import Edge, Facts, Node
+from events.dashboard.flow.map import Choice, FlowMap
+from events.declare.registry import Registry, registry
+from events.engine.pause import pause
 from events.live.changes import Changes
 from events.live.views import find
 from events.models import Attempt, Delivery, Event
-from events.pause import pause
-from events.registry import Registry, registry
 from events.testing import settle
 from tests.dashboard.test_hostile_text import HOSTILE, assert_harmless, hostile_event
 from tests.probe.events import Probed
@@ -108,7 +108,11 @@ def test_a_dead_letter_is_a_badge(viewer: Client) -> None:
 
 
 def test_nothing_declared_is_an_empty_page(viewer: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("events.dashboard.flow_facts", "events.dashboard.observed", "events.overview"):
+    for module in (
+        "events.dashboard.flow.facts",
+        "events.dashboard.shared.observed",
+        "events.observe.overview",
+    ):
         monkeypatch.setattr(f"{module}.registry", Registry())
     assert "Nothing flows yet" in viewer.get("/flow/").content.decode()
 

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from events import publish
-from events.dashboard import flow_past
+from events.dashboard.flow import past as flow_past
 from events.models import Event
 from events.testing import settle
 from tests.probe.events import Probed

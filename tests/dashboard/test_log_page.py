@@ -10,11 +10,11 @@ import pytest
 from django.test import Client
 
 from events import publish
-from events.dashboard import log_search
-from events.dashboard.columns import OPTIONAL
-from events.dashboard.live_log_count import LogCountView
-from events.dashboard.log_filter import LogFilter
-from events.dashboard.log_search import search
+from events.dashboard.logs import search as log_search
+from events.dashboard.logs.filter import LogFilter
+from events.dashboard.logs.live_count import LogCountView
+from events.dashboard.logs.search import search
+from events.dashboard.shared.columns import OPTIONAL
 from events.live import Changes
 from events.models import Event
 from events.testing import settle

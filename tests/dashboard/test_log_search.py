@@ -12,11 +12,11 @@ from django.http import QueryDict
 from django.test import Client
 
 from events import publish
-from events.dashboard import log_search
-from events.dashboard.log_filter import LogFilter
-from events.dashboard.log_search import LogPage, search
+from events.dashboard.logs import search as log_search
+from events.dashboard.logs.filter import LogFilter
+from events.dashboard.logs.search import LogPage, search
+from events.log.positions import first_since
 from events.models import Event
-from events.positions import first_since
 from events.testing import settle
 from tests.dashboard.test_hostile_text import HOSTILE, assert_harmless
 from tests.probe.events import Echoed, Keyed, Probed

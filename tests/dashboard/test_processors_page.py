@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from events import overview as overview_module
-from events import pause, publish
-from events.dashboard.run_times import run_times
+from events import publish
+from events.dashboard.shared.run_times import run_times
+from events.engine import pause
 from events.models import Delivery, Lane, ProcessorState, Worker
-from events.overview import overview
+from events.observe import overview as overview_module
+from events.observe.overview import overview
 from events.testing import settle
 from tests.probe.events import Probed
 

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from events import publish
-from events.dashboard.live_replay import ReplayView
+from events.dashboard.replay.live import ReplayView
 from events.models import Delivery, Event, ReplayRun
 from events.replay import runs
 from events.testing import settle

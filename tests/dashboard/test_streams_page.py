@@ -9,10 +9,10 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from events import publish
-from events.archiving import archive
 from events.models import ReplayRun
 from events.replay import runs
 from events.testing import settle
+from events.transfer.archiving import archive
 from processors import orders
 from processors.domain_events import InventoryReplenished
 from processors.models import OrderSummary, Product

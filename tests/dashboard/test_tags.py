@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from events.dashboard import hues
+from events.dashboard.shared import hues
 from events.templatetags import flowdeck
 
 

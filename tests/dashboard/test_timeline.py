@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from events import pause, publish
-from events.dashboard import timeline_counts, timeline_data, timeline_past
-from events.dashboard.timeline_counts import Stretch
+from events import publish
+from events.dashboard.timeline import counts as timeline_counts
+from events.dashboard.timeline import data as timeline_data
+from events.dashboard.timeline import past as timeline_past
+from events.dashboard.timeline.counts import Stretch
+from events.declare.registry import registry
+from events.engine import pause
 from events.models import Delivery, Event
-from events.registry import registry
 from events.testing import settle
 from tests.dashboard.test_hostile_text import HOSTILE, assert_harmless, hostile_event
 from tests.probe.events import Probed

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from events.dashboard import timeline_counts, timeline_past
-from events.dashboard.timeline_past import Past, past
+from events.dashboard.timeline import counts as timeline_counts
+from events.dashboard.timeline import past as timeline_past
+from events.dashboard.timeline.past import Past, past
 from events.models import Delivery, Event
 
 pytestmark = pytest.mark.django_db

@@ -9,10 +9,11 @@ import pytest
 from django.test import Client
 
 from events import publish
-from events.dashboard import trace_graph, trace_sequence
-from events.dashboard.mermaid import sequence_diagram
-from events.dashboard.trace_compare import compare
-from events.dashboard.trace_rank import ranked
+from events.dashboard.trace import graph as trace_graph
+from events.dashboard.trace import sequence as trace_sequence
+from events.dashboard.trace.compare import compare
+from events.dashboard.trace.mermaid import sequence_diagram
+from events.dashboard.trace.rank import ranked
 from events.testing import settle
 from tests.dashboard.rows import Story, order
 from tests.probe.events import Probed

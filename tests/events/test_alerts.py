@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 from django.core import mail
 
-from events import dead_letters, pause, publish, read_stream
+from events import publish, read_stream
 from events.alerts import rules, tell, watch
+from events.engine import pause
+from events.letters import dead_letters
 from events.models import AlertRule, AuditEntry, Delivery
 from events.testing import settle
 from tests.probe import processors

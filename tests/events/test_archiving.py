@@ -10,10 +10,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, transaction
 
-from events import Draft, archiving, publish, read_log, read_stream
-from events.archiving import archive, closed_streams
-from events.cloudevents import loaded
+from events import Draft, publish, read_log, read_stream
 from events.errors import ArchiveRefused
+from events.letters.redelivery import Choice, redeliver
 from events.models import (
     Archive,
     ArchivedStream,
@@ -22,9 +21,11 @@ from events.models import (
     Delivery,
     Event,
 )
-from events.redelivery import Choice, redeliver
 from events.replay import runs
 from events.testing import settle
+from events.transfer import archiving
+from events.transfer.archiving import archive, closed_streams
+from events.transfer.cloudevents import loaded
 from events.verification import verify
 from tests.accounts import person
 from tests.probe.events import Echoed, Probed

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from events import batch, drain, lanes, publish
+from events import publish
+from events.declare.registry import registry
+from events.engine import batch, drain, lanes
 from events.models import Delivery
-from events.registry import registry
 from tests.probe.events import Probed
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -7,11 +7,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import connection
 
-from events import bulk, dead_letters, publish
-from events.dead_letter_groups import BY, groups, resolved_lately, set_status, totals
-from events.dead_letters import Criteria
-from events.event import Draft
-from events.held_back import held_back
+from events import publish
+from events.declare.event import Draft
+from events.letters import bulk, dead_letters
+from events.letters.dead_letters import Criteria
+from events.letters.groups import BY, groups, resolved_lately, set_status, totals
+from events.letters.held_back import held_back
 from events.models import AuditEntry, BulkAction, Delivery
 from events.testing import settle
 from tests.guarantees.test_exactly_once import Crash, crash_at

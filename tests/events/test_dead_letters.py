@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from events import dead_letters, publish
+from events import publish
+from events.letters import dead_letters
 from events.models import Attempt, Delivery
 from events.testing import settle
 from tests.probe import processors

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from events import dead_letters, publish
+from events import publish
+from events.letters import dead_letters
 from events.models import AuditEntry, BulkAction, Delivery
 from events.testing import settle
 from tests.accounts import person

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from events import drain, pause, publish
+from events import publish
+from events.declare.registry import registry
+from events.engine import drain, pause
 from events.errors import UnknownProcessor
 from events.models import Delivery
-from events.registry import registry
 from events.testing import settle
 from tests.probe.events import Probed
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 import pytest
 from django.db import connection
 
-from events import drain, publish, sweep
-from events.event import Draft
-from events.registry import registry
+from events import publish
+from events.declare.event import Draft
+from events.declare.registry import registry
+from events.engine import drain, sweep
 from tests.probe.events import Probed
 
 pytestmark = [

@@ -9,9 +9,9 @@ import pytest
 from django.core import checks
 
 from events import Delivery, Event, publish
+from events.declare.registry import declare, registry
 from events.errors import RegistrationError
 from events.models import Delivery as DeliveryRow
-from events.registry import declare, registry
 from events.testing import settle
 from tests.probe.events import Echoed, Probed
 from tests.probe.models import Effect

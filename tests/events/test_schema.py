@@ -12,13 +12,13 @@ from django.db import connection, transaction
 from uuid_utils.compat import uuid7
 
 from events import load, read_stream
+from events.declare.registry import registry
+from events.declare.upcasting import gaps
 from events.errors import InvalidPayload, UnknownEventType, UnknownVersion
+from events.log.append import slot_of
 from events.models import Delivery
-from events.registry import registry
 from events.sql import EventRow, dialect
-from events.store import slot_of
 from events.testing import settle
-from events.upcasting import gaps
 from tests.probe.events import Renamed
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -14,9 +14,11 @@ from django.core import checks
 from django.core.management import CommandError, call_command
 from pydantic import BaseModel
 
-from events import Personal, schemas, upcasting
-from events.compatibility import Change, changes
-from events.registry import registry
+from events import Personal
+from events.declare import lock as schemas
+from events.declare import upcasting
+from events.declare.compatibility import Change, changes
+from events.declare.registry import registry
 from tests.probe.events import Renamed
 
 DOCS = Path(settings.BASE_DIR) / "docs" / "schema_evolution.md"

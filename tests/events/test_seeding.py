@@ -7,11 +7,11 @@ from django.db.models import Count, Max
 
 from events import publish
 from events.errors import EventsError
+from events.log.append import slot_of
 from events.models import Attempt, Delivery, Event, Stream
-from events.seeding import seed
-from events.store import slot_of
+from events.observe.traces import load_traces
 from events.testing import settle
-from events.traces import load_traces
+from events.transfer.seeding import seed
 from tests.probe.events import Probed
 
 pytestmark = pytest.mark.django_db(transaction=True)

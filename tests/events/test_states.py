@@ -9,7 +9,7 @@ import pytest
 
 from events import publish
 from events.models import Delivery, Lane
-from events.states import derive
+from events.observe.states import derive
 from events.testing import settle
 from tests.probe.events import Probed
 

@@ -13,8 +13,8 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from events import publish
+from events.log.append import slot_of
 from events.models import Attempt, Delivery, Event, Lane, Stream
-from events.store import slot_of
 from events.testing import settle
 from events.verification import verify
 from tests.probe.events import Probed

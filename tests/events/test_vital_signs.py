@@ -6,11 +6,12 @@ from mmap import PAGESIZE, mmap
 
 import pytest
 
-from events import lanes, publish, telemetry
-from events.drain import drain_all
+from events import publish, telemetry
+from events.engine import lanes
+from events.engine.drain import drain_all
+from events.engine.sweep import Sweeper
+from events.engine.vital_signs import VitalSigns, memory
 from events.models import Worker
-from events.sweep import Sweeper
-from events.vital_signs import VitalSigns, memory
 from tests.probe.events import Probed
 
 MEGABYTE = 2**20

@@ -15,18 +15,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from events import (
-    SequenceConflict,
-    batch,
-    dead_letters,
-    drain,
-    lanes,
-    pause,
-    publish,
-    read_stream,
-)
+from events import SequenceConflict, publish, read_stream
+from events.declare.registry import registry
+from events.engine import batch, drain, lanes, pause
+from events.letters import dead_letters
 from events.models import Attempt, Delivery, Event, Lane
-from events.registry import registry
 from events.sql import dialect
 from events.testing import settle
 from tests.guarantees import leases

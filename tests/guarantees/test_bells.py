@@ -17,9 +17,11 @@ import redis
 from django.conf import settings as django_settings
 from django.db import connection
 
-from events import Draft, bell, drain, lanes, publish
+from events import Draft, publish
+from events.bells import bell
+from events.declare.registry import registry
+from events.engine import drain, lanes
 from events.models import Delivery, Event
-from events.registry import registry
 from tests.probe.events import Probed
 from tests.probe.models import Effect
 
@@ -89,7 +91,7 @@ def test_a_bell_says_the_same_whoever_sends_it(
 ) -> None:
     """Redis by itself where it is the broker too, else Kombu."""
     assert bell.ring(["probe.atomic"])
-    monkeypatch.setattr("events.messages.shares_broker", lambda url: False)
+    monkeypatch.setattr("events.bells.messages.shares_broker", lambda url: False)
     assert bell.ring(["probe.atomic"])
     assert rung(empty_redis, "probe.atomic") == 1  # it rings already, for both
     empty_redis.delete("flowdeck:bell:probe.atomic")

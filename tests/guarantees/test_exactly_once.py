@@ -14,9 +14,11 @@ import pytest
 from django.db import connection, transaction
 from django.db.utils import OperationalError
 
-from events import attempt, batch, drain, lanes, publish, publishing
+from events import publish
+from events.declare.registry import registry
+from events.engine import attempt, batch, drain, lanes
+from events.log import publishing
 from events.models import Delivery, Event
-from events.registry import registry
 from events.sql import dialect
 from events.testing import settle
 from tests.guarantees import leases

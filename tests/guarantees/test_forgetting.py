@@ -13,13 +13,13 @@ from django.test import override_settings
 from uuid_utils.compat import uuid7
 
 from events import load, publish, read_stream
+from events.declare.personal import erasers
 from events.errors import InvalidPayload, PersonalKeyUnreadable, RegistrationError
-from events.forgetting import forget, preview
-from events.masking import MASK
+from events.log.append import append_old
 from events.models import AuditEntry, Delivery, Event, PersonalKey
-from events.personal import erasers
+from events.privacy.forgetting import forget, preview
+from events.privacy.masking import MASK
 from events.replay import runs
-from events.store import append_old
 from events.testing import settle
 from tests.accounts import person, signed_in
 from tests.probe.events import Introduced, Probed

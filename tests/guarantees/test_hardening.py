@@ -15,8 +15,8 @@ from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.test import Client
 
-from events import tokens
 from events.models import ApiToken, AuditEntry
+from events.people import tokens
 from tests.accounts import person, signed_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -38,7 +38,7 @@ def raises(*_: object) -> None:
 def test_every_answer_says_what_browsers_may_do(
     path: str, status: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("events.dashboard.log.search", raises)
+    monkeypatch.setattr("events.dashboard.logs.page.search", raises)
     user = person("operator")
     client = Client(raise_request_exception=False)
     client.force_login(user)

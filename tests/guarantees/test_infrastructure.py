@@ -11,9 +11,11 @@ from django.contrib.auth.models import Group, User
 from django.db import OperationalError, connection, transaction
 from django.test import Client
 
-from events import Draft, batch, drain, publish, sweep, tokens
+from events import Draft, publish
+from events.declare.registry import registry
+from events.engine import batch, drain, sweep
 from events.models import Attempt, Delivery, ProcessorState, Stream
-from events.registry import registry
+from events.people import tokens
 from tests.guarantees import leases
 from tests.polling import eventually
 from tests.probe import processors

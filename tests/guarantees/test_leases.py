@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from events import attempt, batch, drain, lanes, publish
+from events import publish
+from events.declare.registry import registry
+from events.engine import attempt, batch, drain, lanes
 from events.models import Delivery, Event
-from events.registry import registry
 from tests.guarantees import leases
 from tests.probe import processors
 from tests.probe.events import Probed

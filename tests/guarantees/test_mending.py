@@ -9,8 +9,10 @@ import pytest
 from django.core.management import call_command
 from django.test import Client
 
-from events import bulk, dead_letters, publish, tokens
+from events import publish
+from events.letters import bulk, dead_letters
 from events.models import AuditEntry, Delivery
+from events.people import tokens
 from events.testing import settle
 from tests.accounts import person, signed_in
 from tests.probe import processors

@@ -10,11 +10,12 @@ from decimal import Decimal
 import pytest
 from django.contrib.auth.models import User
 
-from events import Delivery, lanes, projection, publish
-from events.drain import drain
-from events.horizon import newest_position
+from events import Delivery, projection, publish
+from events.declare.registry import registry
+from events.engine import lanes
+from events.engine.drain import drain
+from events.log.horizon import newest_position
 from events.models import Delivery as Row
-from events.registry import registry
 from events.testing import settle
 from events.verification import verify
 from processors import orders

@@ -7,7 +7,9 @@ from types import SimpleNamespace
 import pytest
 from django.db import IntegrityError, transaction
 
-from events import bell, publish, store
+from events import publish
+from events.bells import bell
+from events.log import append as store
 from events.models import Delivery, Event, Stream
 from tests.probe.events import Probed
 from tests.probe.models import Tally

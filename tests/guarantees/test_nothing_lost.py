@@ -13,9 +13,11 @@ from itertools import product
 import pytest
 from django.db import connections
 
-from events import batch, bell, drain, publish, sweep
+from events import publish
+from events.bells import bell
+from events.declare.registry import registry
+from events.engine import batch, drain, sweep
 from events.models import Attempt, Delivery, Lane
-from events.registry import registry
 from events.testing import settle
 from tests.guarantees import leases
 from tests.polling import eventually

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from events import SequenceConflict, batch, dead_letters, drain, lanes, publish
+from events import SequenceConflict, publish
+from events.declare.registry import registry
+from events.engine import batch, drain, lanes
+from events.letters import dead_letters
 from events.models import Delivery, Event, Stream
-from events.registry import registry
 from events.testing import settle
 from tests.polling import eventually
 from tests.probe.events import Keyed, Probed

@@ -13,10 +13,12 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from events import Retry, batch, dead_letters, drain, lanes, publish, sweep
+from events import Retry, publish
+from events.declare.registry import registry
+from events.engine import batch, drain, lanes, sweep
+from events.letters import dead_letters
+from events.log.append import slot_of
 from events.models import Attempt, Delivery, Lane
-from events.registry import registry
-from events.store import slot_of
 from events.testing import settle
 from tests.probe import processors
 from tests.probe.events import Keyed, Probed

@@ -12,11 +12,12 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.test import Client
 
-from events import publish, reveal
+from events import publish
 from events.live.changes import Changes
 from events.live.views import _views
-from events.masking import MASK, masked, scrubbed
 from events.models import Attempt, AuditEntry, Delivery, Event
+from events.privacy import reveal
+from events.privacy.masking import MASK, masked, scrubbed
 from events.testing import settle
 from tests.accounts import person, signed_in
 from tests.addresses import addresses

@@ -20,10 +20,11 @@ from django.db import connection
 from django.db.models import F, Model
 
 from events import Delivery as Handed
-from events import lanes, projection, publish
-from events.drain import drain
+from events import projection, publish
+from events.declare.registry import registry
+from events.engine import lanes
+from events.engine.drain import drain
 from events.models import Delivery, Lane, ProcessorState, ReplayRun
-from events.registry import registry
 from events.replay import runs
 from events.testing import settle
 from events.verification import verify
@@ -272,7 +273,7 @@ def test_nothing_of_a_new_projection_is_claimed_before_its_past_is_there(
     declare_late()
     publish(Probed(n=2), stream="probe-1")
     with monkeypatch.context() as patched:  # a transaction that is open for long
-        patched.setattr("events.backfill.settled_position", lambda patience: None)
+        patched.setattr("events.engine.backfill.settled_position", lambda patience: None)
         assert drain(registry.processor(LATE)) == 0
         assert "is new" in run("verify", LATE).error
     drain(registry.processor(LATE))

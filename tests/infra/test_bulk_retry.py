@@ -18,7 +18,7 @@ _PER_SECOND = 100  # so that it takes longer than a killed worker needs to come 
 _DIE = f"""
 from django.db import transaction
 from events import publish
-from events.event import Draft
+from events.declare.event import Draft
 from events.models import Delivery
 from processors.domain_events import OrderConfirmed
 

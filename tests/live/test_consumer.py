@@ -63,7 +63,7 @@ async def test_a_customer_may_watch_only_the_traces_of_their_own(
     mine = await in_thread(publish)(Probed(n=1), stream="probe-1")
     other = await in_thread(publish)(Probed(n=2), stream="probe-2")
     owned = {mine.correlation_id}
-    monkeypatch.setattr("events.access._owners", [lambda user, trace: trace in owned])
+    monkeypatch.setattr("events.people.access._owners", [lambda user, trace: trace in owned])
     async with tab(customer) as browser:
         await browser.watch(f"trace:{other.correlation_id}")
         assert browser.said[0]["refused"][0]["reason"] == "This trace is not yours."

@@ -10,7 +10,8 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from events import pause, publish
+from events import publish
+from events.engine import pause
 from events.live import announce, feed, frame
 from events.live.changes import Changes
 from events.models import Delivery
@@ -47,9 +48,9 @@ def reloaded() -> dict[int, str]:
     """The rows that a reload would show."""
     from django.template.loader import render_to_string
 
-    from events.dashboard.log_filter import LogFilter
-    from events.dashboard.log_rows import rows_of
-    from events.dashboard.log_search import search
+    from events.dashboard.logs.filter import LogFilter
+    from events.dashboard.logs.rows import rows_of
+    from events.dashboard.logs.search import search
 
     html = render_to_string("events/log/_rows.html", {"rows": rows_of(search(LogFilter()).rows)})
     return {int(match[1]): match[0] for match in ROW.finditer(html)}
@@ -102,7 +103,7 @@ async def test_without_a_channel_layer_pages_still_follow(monkeypatch: pytest.Mo
 
 
 async def test_a_view_that_fails_comes_back_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    from events.dashboard import live_log
+    from events.dashboard.logs import live as live_log
 
     async with tab(await operator()) as browser:
         await browser.watch("log")

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from events import publish
-from events.dashboard.entries import under_way
-from events.dashboard.live_processors import RateView
+from events.dashboard.processors.live import RateView
+from events.dashboard.shell.entries import under_way
 from events.testing import settle
 from tests.probe.events import Probed
 

@@ -11,9 +11,11 @@ from uuid import uuid4
 import pytest
 from django.contrib.auth.models import User
 
-from events import Reject, batch, dead_letters, drain, publish
+from events import Reject, publish
+from events.declare.registry import registry
+from events.engine import batch, drain
+from events.letters import dead_letters
 from events.models import Attempt, Delivery, Event, Lane
-from events.registry import registry
 from events.testing import settle
 from events.verification import verify
 from processors import injection, orders

@@ -192,7 +192,7 @@ class TestCancelling:
         self, customer: User, placed: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """``confirmation`` reads, the customer cancels, ``confirmation`` wants to append."""
-        from events.registry import registry
+        from events.declare.registry import registry
         from processors import confirmation
 
         real, once = confirmation.read_streams, iter([True])

@@ -10,8 +10,8 @@ from django.contrib.auth.models import User
 from django.db import models
 
 from events import load, read_log
-from events.event import Delivery
-from events.registry import registry
+from events.declare.event import Delivery
+from events.declare.registry import registry
 from events.testing import settle
 from processors import orders
 from processors.models import OrderSummary, Sales, StockLevel

@@ -10,9 +10,10 @@ import pytest
 import redis
 from django.contrib.auth.models import User
 
-from events import bell, drain
+from events.bells import bell
+from events.declare.registry import registry
+from events.engine import drain
 from events.models import Attempt, AuditEntry, Delivery
-from events.registry import registry
 from events.testing import settle
 from events.verification import verify
 from processors import injection, orders

@@ -8,7 +8,8 @@ from uuid import uuid4
 import pytest
 from django.contrib.auth.models import User
 
-from events import dead_letters, publish
+from events import publish
+from events.letters import dead_letters
 from events.models import Delivery as DeliveryRow
 from events.models import Event
 from events.testing import settle

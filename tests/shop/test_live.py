@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from events import pause
+from events.engine import pause
 from events.live import Changes
 from events.testing import settle
 from processors.orders import place_order

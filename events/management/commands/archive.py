@@ -8,9 +8,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from events.archiving import MOST_STREAMS, archive, closed_streams
 from events.errors import EventsError
 from events.management import acting
+from events.transfer.archiving import MOST_STREAMS, archive, closed_streams
 
 
 class Command(BaseCommand):

@@ -7,8 +7,8 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from events import tokens
 from events.models import ApiToken
+from events.people import tokens
 
 
 class Command(BaseCommand):

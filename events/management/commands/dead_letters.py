@@ -7,10 +7,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from events import bulk
 from events.api.letter_schemas import BulkOut, GroupOut, LetterDetail, LetterOut
-from events.dead_letter_groups import BY, groups
-from events.dead_letters import NAMES, Criteria
+from events.letters import bulk
+from events.letters.dead_letters import NAMES, Criteria
+from events.letters.groups import BY, groups
 from events.management import acting
 from events.models import BulkAction
 

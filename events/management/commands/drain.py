@@ -6,8 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from events import drain, sweep
-from events.registry import registry
+from events.declare.registry import registry
+from events.engine import drain, sweep
 
 
 class Command(BaseCommand):

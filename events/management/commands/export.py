@@ -8,10 +8,10 @@ from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from events import audit
 from events.errors import EventsError
-from events.exporting import Chosen, as_masked, as_revealed, as_stored, export
 from events.management import acting
+from events.people import audit
+from events.transfer.exporting import Chosen, as_masked, as_revealed, as_stored, export
 
 
 class Command(BaseCommand):

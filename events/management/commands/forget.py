@@ -7,10 +7,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
-from events import audit, subject_keys
 from events.errors import EventsError
-from events.forgetting import Forgotten, forget, preview
 from events.management import acting
+from events.people import audit
+from events.privacy import keys as subject_keys
+from events.privacy.forgetting import Forgotten, forget, preview
 
 
 class Command(BaseCommand):

@@ -11,10 +11,10 @@ from typing import IO, Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
-from events import audit
 from events.errors import EventsError
-from events.importing import import_events
 from events.management import acting
+from events.people import audit
+from events.transfer.importing import import_events
 
 
 class Command(BaseCommand):

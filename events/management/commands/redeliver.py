@@ -8,8 +8,8 @@ from uuid import UUID
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from events.errors import EventsError
+from events.letters.redelivery import Choice, dry_run, redeliver
 from events.management import acting
-from events.redelivery import Choice, dry_run, redeliver
 
 
 class Command(BaseCommand):

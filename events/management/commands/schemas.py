@@ -7,9 +7,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from events import schemas
-from events.compatibility import RULES, Change
 from events.conf import conf
+from events.declare import lock as schemas
+from events.declare.compatibility import RULES, Change
 
 
 class Command(BaseCommand):

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from events.seeding import LogInUse, NothingToCopy, seed
+from events.transfer.seeding import LogInUse, NothingToCopy, seed
 
 
 class Command(BaseCommand):

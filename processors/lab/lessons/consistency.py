@@ -6,7 +6,7 @@ from statistics import median
 from typing import Any
 
 from events.models import DeliveryState
-from events.traces import Trace
+from events.observe.traces import Trace
 from processors.lab.lesson import Cell, Evidence, Lesson, Question
 from processors.lab.measured import after, decided, first, picture, place, settled, trace_of
 from processors.models import LabRun, OrderSummary

@@ -8,9 +8,10 @@ from typing import Any
 
 from django.db import transaction
 
-from events import StoredEvent, bell, load, publish, read_stream
+from events import StoredEvent, load, publish, read_stream
+from events.bells import bell
+from events.log.append import append_old
 from events.models import Event
-from events.store import append_old
 from processors.lab.lesson import Cell, Evidence, Lesson, Question
 from processors.lab.measured import picture, stands, trace_of
 from processors.lab.sandbox import GREETER, LabCustomerNamed

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from events.models import Delivery, DeliveryState, Event
-from events.traces import load_trace
+from events.observe.traces import load_trace
 from processors.fraud import LATENESS
 from processors.lab.lesson import Cell, Evidence, Lesson, Question
 from processors.lab.measured import moment, picture, place_scenarios

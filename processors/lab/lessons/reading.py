@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from events.declare.registry import registry
 from events.models import DeliveryState, Event
-from events.registry import registry
-from events.traces import Trace
+from events.observe.traces import Trace
 from processors.lab.lesson import Cell, Evidence, Lesson, Question
 from processors.lab.measured import decided, first, picture, place, settled, trace_of
 from processors.models import LabRun, OrderSummary, Sales, StockLevel

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from events import dead_letters
+from events.letters import dead_letters
 from events.models import Delivery, DeliveryState
 from events.templatetags.flowdeck import duration
 from processors.lab.lesson import Cell, Evidence, Lesson, Question

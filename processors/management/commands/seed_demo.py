@@ -14,7 +14,7 @@ from django.db import transaction
 from uuid_utils.compat import uuid7
 
 from events import Draft, publish
-from events.store import append_old
+from events.log.append import append_old
 from processors.domain_events import InventoryReplenished, stream_of
 from processors.models import Checkout, Product
 

@@ -9,9 +9,11 @@ from uuid import uuid4
 from django.contrib.auth.models import Group, User
 from django.test import Client
 
-from events import pause, publish, saved_views, tokens
+from events import publish
 from events.alerts import rules
+from events.engine import pause
 from events.models import ApiToken, AuditEntry, Delivery, Event
+from events.people import saved_views, tokens
 from events.testing import settle
 from processors import orders
 from processors.domain_events import InventoryReplenished
@@ -67,7 +69,7 @@ def build() -> Scene:
         "events:resume name": "probe.atomic", "events:letter number": dead.pk,
         "api:get_letter number": dead.pk, "lesson": "ripple", "app_label": "events",
         "content_type_id": 1, "object_id": _NOBODYS, "id": known["customer"].pk, "url": "none",
-        "admin events.event": order.position, "admin events.delivery": dead.pk,
+        "admin events.declare.event": order.position, "admin events.delivery": dead.pk,
         "admin events.alertrule": alert.pk,
         "admin events.auditentry": AuditEntry.objects.latest("id").pk,
         "admin events.processorstate": "probe.batch",

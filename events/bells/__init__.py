@@ -1,0 +1,1 @@
+"""Doorbells over Redis: there is work. They carry no state."""

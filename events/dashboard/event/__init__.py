@@ -1,0 +1,1 @@
+"""One event, as the drawer and its page show it."""

@@ -1,0 +1,1 @@
+"""The flow map's page."""

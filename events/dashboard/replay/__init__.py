@@ -1,0 +1,1 @@
+"""Replay, redelivery and travel in time."""

@@ -1,0 +1,1 @@
+"""What is around every page: navigation, search, account, notices."""

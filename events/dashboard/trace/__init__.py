@@ -1,0 +1,1 @@
+"""Traces: list, waterfall, graph, sequence, comparison."""

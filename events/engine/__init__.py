@@ -1,0 +1,1 @@
+"""From the bell to done: lanes, batches, attempts, and the sweep that misses nothing."""

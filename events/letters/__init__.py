@@ -1,0 +1,1 @@
+"""What needs a person: dead letters, alone, in groups and in bulk."""

@@ -1,0 +1,1 @@
+"""Reading how it is; nothing here writes."""

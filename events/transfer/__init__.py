@@ -1,0 +1,1 @@
+"""The log, out and in again: CloudEvents, archives."""
