@@ -28,7 +28,7 @@ lint: $(INSTALLED_DEV) ## style, types, import contracts, templates, event schem
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/djlint --quiet --lint templates
+	$(BIN)/djlint --quiet --lint templates flowdeck/templates
 	$(BIN)/python manage.py schemas --check
 
 audit: $(VENV) ## known vulnerabilities of what is installed (asks PyPI, needs the network)

@@ -52,7 +52,7 @@ for n in range({learners}):
 _JUDGE = """
 import json
 from django.db.models import Count
-from events.models import Attempt, Delivery
+from flowdeck.models import Attempt, Delivery
 from processors.models import Checkout, OrderSummary
 owner = dict(Checkout.objects.values_list("correlation_id", "user__username"))
 failed = Attempt.objects.values_list("delivery__processor", "delivery__event__correlation_id")

@@ -9,11 +9,11 @@ import psycopg
 from benchmarks.flowdeck import Database
 
 _STREAMS = """
-INSERT INTO events_stream (name, head)
+INSERT INTO flowdeck_stream (name, head)
 SELECT '{prefix}-' || n % {streams}, count(*) FROM generate_series(0, {count} - 1) AS n GROUP BY 1
 """
 _EVENTS = """
-INSERT INTO events_event (id, stream, sequence, type, version, data, metadata, key,
+INSERT INTO flowdeck_event (id, stream, sequence, type, version, data, metadata, key,
   correlation_id, causation_id, producer, occurred_at, recorded_at)
 SELECT uuidv7(), '{prefix}-' || n % {streams}, n / {streams} + 1, '{type}', 1,
   jsonb_build_object('n', n), '{{}}', '{prefix}-' || n % {streams}, uuidv7(), NULL, 'bench',
@@ -21,13 +21,13 @@ SELECT uuidv7(), '{prefix}-' || n % {streams}, n / {streams} + 1, '{type}', 1,
 FROM generate_series(0, {count} - 1) AS n
 """
 _DELIVERIES = """
-INSERT INTO events_delivery (position, processor, key, slot, state, attempts, started_at,
+INSERT INTO flowdeck_delivery (position, processor, key, slot, state, attempts, started_at,
   finished_at)
 SELECT e.position, p.name, e.key, crc32(convert_to(e.key, 'UTF8')) %% 1024,
   CASE WHEN {dead_first} AND e.sequence = 1 THEN 'dead' ELSE p.state END,
   CASE p.state WHEN 'pending' THEN 0 ELSE 1 END,
   CASE p.state WHEN 'done' THEN e.recorded_at END, CASE p.state WHEN 'done' THEN e.recorded_at END
-FROM events_event e CROSS JOIN unnest(%s::text[], %s::text[]) AS p(name, state)
+FROM flowdeck_event e CROSS JOIN unnest(%s::text[], %s::text[]) AS p(name, state)
 WHERE e.stream LIKE '{prefix}-%%'
 ORDER BY e.position
 """

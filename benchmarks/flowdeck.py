@@ -28,13 +28,13 @@ WORKER_PROCESSES = 2
 _LOOK_SECONDS = 0.05
 _STOP_SECONDS = 15
 _UNFINISHED = """
-SELECT 1 FROM (SELECT DISTINCT processor FROM events_lane) AS l
+SELECT 1 FROM (SELECT DISTINCT processor FROM flowdeck_lane) AS l
 WHERE EXISTS (
-  SELECT 1 FROM events_delivery d
+  SELECT 1 FROM flowdeck_delivery d
   WHERE d.processor = l.processor AND state IN ('pending', 'retrying'))
 LIMIT 1
 """
-_WORK = "SELECT count(*), min(started_at), max(finished_at) FROM events_delivery"
+_WORK = "SELECT count(*), min(started_at), max(finished_at) FROM flowdeck_delivery"
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class Database:
     def drained_in(self, since: float, seconds: float) -> Drained:
         """What was handled in about ``seconds`` from the first delivery after ``since``."""
         moment = datetime.fromtimestamp(since, UTC)
-        while not self.rows(f"SELECT 1 FROM events_lane WHERE claimed_at > '{moment}' LIMIT 1"):
+        while not self.rows(f"SELECT 1 FROM flowdeck_lane WHERE claimed_at > '{moment}' LIMIT 1"):
             time.sleep(_LOOK_SECONDS)
         time.sleep(seconds)
         count, first, last = self._done_since(since)

@@ -34,8 +34,8 @@ PAGES = {
     "one group": "/dead-letters/?fingerprint=group-7",
     "one processor": "/dead-letters/?by=processor&processor=bench.noop",
     "a search": "/dead-letters/?search=provider",
-    "admin list": "/admin/events/delivery/?state=dead",
-    "admin list, all": "/admin/events/delivery/",
+    "admin list": "/admin/flowdeck/delivery/?state=dead",
+    "admin list, all": "/admin/flowdeck/delivery/",
 }
 GOALS = {
     "console_p95_ms": 150, "admin_list_p95_ms": 200, "retry_all_s": 60, "stop_ms": 1000,
@@ -46,22 +46,22 @@ RESULTS = Path(__file__).with_name("letters.json")
 _ASKED = 40
 # An eighth of the letters came back after a retry; they died over the last two days.
 _DIE = """
-UPDATE events_delivery SET state = 'dead', attempts = 5, fingerprint = 'group-' || id %% {groups},
+UPDATE flowdeck_delivery SET state = 'dead', attempts = 5, fingerprint = 'group-' || id %% {groups},
   retried = (id %% 8 = 0)::int,
   started_at = clock_timestamp() - interval '3 s' - random() * interval '2 days',
   finished_at = clock_timestamp() - random() * interval '2 days'
 WHERE processor = 'bench.noop'
 """
-_FIRST_ONES = """ AND position IN (SELECT position FROM events_event
+_FIRST_ONES = """ AND position IN (SELECT position FROM flowdeck_event
   WHERE stream LIKE 'letter-%%' AND sequence = 1)
 """.replace("%%", "%")
 _ATTEMPTS = """
-INSERT INTO events_attempt (delivery_id, number, outcome, error, message, traceback, frame,
+INSERT INTO flowdeck_attempt (delivery_id, number, outcome, error, message, traceback, frame,
   fingerprint, worker, started_at, finished_at)
 SELECT id, 5, 'failed', 'ProviderError' || fingerprint, 'The provider did not answer within 1.0 s',
   repeat(md5(id::text), 50), 'processors/gateway.py:64 in charge', fingerprint, 'bench-1',
   started_at, finished_at
-FROM events_delivery WHERE state = 'dead'
+FROM flowdeck_delivery WHERE state = 'dead'
 """
 
 
@@ -99,17 +99,17 @@ def seed(database: Database, count: int) -> None:
     with psycopg.connect(database.url) as connection:
         connection.execute(_WAITING, [waiting])
         connection.execute(
-            "INSERT INTO events_delivery (position, processor, key, slot, state, attempts) "
+            "INSERT INTO flowdeck_delivery (position, processor, key, slot, state, attempts) "
             "SELECT position, 'bench.noop', key, crc32(convert_to(key, 'UTF8')) % 1024, "
-            "'pending', 0 FROM events_event WHERE sequence = 2 AND stream LIKE 'letter-%'"
+            "'pending', 0 FROM flowdeck_event WHERE sequence = 2 AND stream LIKE 'letter-%'"
         )
-        connection.execute("UPDATE events_stream SET head = 2 WHERE name IN "
-                           "(SELECT stream FROM events_event WHERE sequence = 2)")  # fmt: skip
+        connection.execute("UPDATE flowdeck_stream SET head = 2 WHERE name IN "
+                           "(SELECT stream FROM flowdeck_event WHERE sequence = 2)")  # fmt: skip
     fill.settle_statistics(database)
 
 
 _WAITING = """
-INSERT INTO events_event (id, stream, sequence, type, version, data, metadata, key,
+INSERT INTO flowdeck_event (id, stream, sequence, type, version, data, metadata, key,
   correlation_id, causation_id, producer, occurred_at, recorded_at)
 SELECT uuidv7(), 'letter-' || n, 2, 'Pinged', 1, jsonb_build_object('n', n), '{}', 'letter-' || n,
   uuidv7(), NULL, 'bench', clock_timestamp(), clock_timestamp()
@@ -192,8 +192,8 @@ def _until_it_answers(port: int) -> None:
 
 def _retry_and_stop(database: Database) -> dict[str, float]:
     """Ask for everything, stop in the middle: the counts must agree."""
-    from events.letters import bulk
-    from events.letters.dead_letters import Criteria
+    from flowdeck.letters import bulk
+    from flowdeck.letters.dead_letters import Criteria
 
     with flowdeck.working(database):
         row = bulk.ask("retry", Criteria(), by="operator")
@@ -215,8 +215,8 @@ def _retry_and_stop(database: Database) -> dict[str, float]:
 
 def _retry_all(database: Database) -> dict[str, float]:
     """All that is left, until every one is done and what waited behind them too."""
-    from events.letters import bulk
-    from events.letters.dead_letters import Criteria
+    from flowdeck.letters import bulk
+    from flowdeck.letters.dead_letters import Criteria
 
     with flowdeck.working(database):
         time.sleep(3)  # workers start
@@ -242,12 +242,12 @@ def _wait(row: Any, so: Any) -> None:
 
 
 def _drained() -> None:
-    from events.models import Delivery
+    from flowdeck.models import Delivery
 
     unfinished = Delivery.objects.filter(state__in=("pending", "retrying")).extra(
-        where=["NOT EXISTS (SELECT 1 FROM events_delivery d WHERE d.state = 'dead' AND "
-               "d.processor = events_delivery.processor AND d.key = events_delivery.key "
-               "AND d.position < events_delivery.position)"]
+        where=["NOT EXISTS (SELECT 1 FROM flowdeck_delivery d WHERE d.state = 'dead' AND "
+               "d.processor = flowdeck_delivery.processor AND d.key = flowdeck_delivery.key "
+               "AND d.position < flowdeck_delivery.position)"]
     )  # fmt: skip
     deadline = time.monotonic() + 300
     while unfinished.exists():
@@ -257,7 +257,7 @@ def _drained() -> None:
 
 
 def _dead() -> int:
-    from events.models import Delivery
+    from flowdeck.models import Delivery
 
     return int(Delivery.objects.filter(state="dead").count())
 

@@ -13,7 +13,7 @@ from benchmarks.stand import Numbers, Stand
 
 _PATIENCE = 600  # seconds
 _LEFT = """
-SELECT count(*) FROM events_delivery
+SELECT count(*) FROM flowdeck_delivery
 WHERE processor = 'bench.noop' AND state IN ('pending', 'retrying')
 """
 

@@ -21,7 +21,7 @@ from benchmarks.flowdeck import Template
 
 _PARTS = 4
 _TIMES = 50
-_TABLES = ("events_event", "events_delivery")
+_TABLES = ("flowdeck_event", "flowdeck_delivery")
 # A statement of each kind; {e} and {d} are the tables, parameters what _TIMES runs vary.
 _SHAPES = {
     "append 100 events": (
@@ -56,7 +56,7 @@ def main(arguments: list[str]) -> int:
             connection.execute("CREATE SEQUENCE spare START 100000000")
             connection.execute(
                 "CREATE TABLE known AS SELECT row_number() OVER () - 1 AS n, id FROM ("
-                f"SELECT id FROM events_event ORDER BY position LIMIT {_TIMES}) AS first"
+                f"SELECT id FROM flowdeck_event ORDER BY position LIMIT {_TIMES}) AS first"
             )
             settle_statistics(database)
             for name, shape in _SHAPES.items():

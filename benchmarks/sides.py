@@ -143,12 +143,12 @@ def order_latency(stand: Stand) -> Numbers:
 
 _TO_PAYMENT = """
 SELECT extract(epoch FROM d.started_at - e.recorded_at)::float8 * 1000
-FROM events_event e JOIN events_delivery d USING (position)
+FROM flowdeck_event e JOIN flowdeck_delivery d USING (position)
 WHERE e.type = 'OrderCreated' AND d.processor = 'payment'
 """
 _TO_CONFIRMED = """
 SELECT extract(epoch FROM c.recorded_at - e.recorded_at)::float8 * 1000
-FROM events_event e JOIN events_event c USING (stream)
+FROM flowdeck_event e JOIN flowdeck_event c USING (stream)
 WHERE e.type = 'OrderCreated' AND c.type = 'OrderConfirmed'
 """
 

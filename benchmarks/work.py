@@ -23,9 +23,9 @@ from django.test import Client  # noqa: E402
 
 from benchmarks import turns  # noqa: E402
 from benchmarks.flow.events import Pinged, Timed  # noqa: E402
-from events import Draft, publish  # noqa: E402
-from events.engine.drain import drain_all  # noqa: E402
-from events.testing import settle  # noqa: E402
+from flowdeck import Draft, publish  # noqa: E402
+from flowdeck.engine.drain import drain_all  # noqa: E402
+from flowdeck.testing import settle  # noqa: E402
 from processors import orders  # noqa: E402
 from processors.domain_events import InventoryReplenished  # noqa: E402
 from processors.models import Product  # noqa: E402
@@ -105,7 +105,7 @@ def publish_timed(rate: str, seconds: str, turn: str) -> dict[str, float]:
 
 def seed_log(count: str) -> dict[str, float]:
     """A log of so many events out of orders with every kind of fault (and the tables for it)."""
-    from events.transfer.seeding import seed
+    from flowdeck.transfer.seeding import seed
 
     prepare()
     call_command("traffic", orders=100, rate=0, mix="faulty", seed=1, stdout=sys.stderr)

@@ -22,7 +22,7 @@ WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 NARROW_TOO = ("shop", "timeline", "trace", "flow", "dead-letters", "catalog")
 SETTLES = 2_200  # ms until the first frames and figures are there
 _FIND = """
-from events.models import Delivery, Event
+from flowdeck.models import Delivery, Event
 paid = Delivery.objects.select_related("event").filter(attempts__gt=2, state="done").latest("id")
 good = Event.objects.filter(type="OrderConfirmed").exclude(
     correlation_id=paid.event.correlation_id).latest("position")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from events import Event
+from flowdeck import Event
 
 
 class Witnessed(Event, version=1):

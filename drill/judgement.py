@@ -10,7 +10,7 @@ from decimal import Decimal
 from django.db.models import Count
 
 from drill.models import Testimony
-from events.models import Attempt, Delivery, Event
+from flowdeck.models import Attempt, Delivery, Event
 from processors.models import Charge, Checkout, OrderSummary
 
 # Failures that the load asks for; any other used up an attempt that it should not have.

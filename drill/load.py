@@ -19,7 +19,7 @@ from uuid import UUID
 from django.contrib.auth import get_user_model
 from django.db import Error, connection
 
-from events import publish
+from flowdeck import publish
 from processors.domain_events import InventoryReplenished
 from processors.models import Product
 from processors.orders import place_order

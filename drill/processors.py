@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from drill.events import Witnessed
 from drill.models import Testimony
-from events import Delivery, Retry, processor
+from flowdeck import Delivery, Retry, processor
 from processors.domain_events import (
     InventoryRejected,
     InventoryReserved,

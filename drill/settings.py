@@ -5,8 +5,8 @@ are frozen past it, and a drill of minutes has to see it end often).
 """
 
 from eda_site.settings import *  # noqa: F403
-from eda_site.settings import EVENTS, INSTALLED_APPS
+from eda_site.settings import FLOWDECK, INSTALLED_APPS
 
 LEASE_SECONDS = 5.0
 INSTALLED_APPS = [*INSTALLED_APPS, "drill.apps.DrillConfig"]
-EVENTS = {**EVENTS, "LEASE_SECONDS": LEASE_SECONDS}
+FLOWDECK = {**FLOWDECK, "LEASE_SECONDS": LEASE_SECONDS}

@@ -9,7 +9,7 @@ from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group, User
 from django.http import HttpRequest
 
-from events.people import access, audit
+from flowdeck.people import access, audit
 
 access.grant("manage_accounts", access.ADMIN, label="create accounts and give roles")
 
@@ -73,7 +73,7 @@ class AccountAdmin(_Accounts, UserAdmin):  # type: ignore[type-arg]
 
 
 class RoleAdmin(_Accounts):
-    """Roles are groups; what a role may do is declared in code (``events.people.access.grant``)."""
+    """Roles are groups; what a role may do is declared in code (``people.access.grant``)."""
 
     fields = list_display = ("name",)
     search_fields = ("name",)

@@ -9,7 +9,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 
-from events.people import access
+from flowdeck.people import access
 
 
 class SiteAdmin(admin.AdminSite):
@@ -19,7 +19,7 @@ class SiteAdmin(admin.AdminSite):
     index_title = "Look things up"
 
     def has_permission(self, request: HttpRequest) -> bool:
-        """What :mod:`events.people.access` says, instead of ``is_staff``."""
+        """What :mod:`flowdeck.people.access` says, instead of ``is_staff``."""
         return bool(access.can(request.user, "open_admin"))
 
     def login(

@@ -17,7 +17,7 @@ from django.conf import settings  # noqa: E402
 from django.urls import get_resolver  # noqa: E402
 
 from eda_site.loopback import LoopbackOnly  # noqa: E402
-from events.live.routing import websocket_urlpatterns  # noqa: E402
+from flowdeck.live.routing import websocket_urlpatterns  # noqa: E402
 
 application = ProtocolTypeRouter(
     {

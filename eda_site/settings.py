@@ -52,7 +52,7 @@ INSTALLED_APPS = [
     "axes",
     "csp",
     "django_htmx",
-    "events.apps.EventsConfig",
+    "flowdeck.apps.FlowdeckConfig",
     "processors.apps.ProcessorsConfig",
 ]
 MIDDLEWARE = [
@@ -67,7 +67,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "events.dashboard.shell.unavailable.UnavailableMiddleware",
+    "flowdeck.dashboard.shell.unavailable.UnavailableMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "eda_site.urls"
@@ -82,7 +82,7 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "events.dashboard.shell.navigation.navigation",
+                "flowdeck.dashboard.shell.navigation.navigation",
             ]
         },
     }
@@ -125,7 +125,7 @@ CHANNEL_LAYERS: dict[str, Any] = {
         },
     }
 }
-EVENTS: dict[str, Any] = {
+FLOWDECK: dict[str, Any] = {
     "REDIS_URL": REDIS_URL,
     "PRODUCER": "shop",
     "SCHEMAS_LOCK": str(BASE_DIR / "schemas.lock"),
@@ -232,7 +232,7 @@ CONTENT_SECURITY_POLICY = {
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"correlation": {"()": "events.engine.logs.CorrelationFilter"}},
+    "filters": {"correlation": {"()": "flowdeck.engine.logs.CorrelationFilter"}},
     "formatters": {
         "line": {
             "format": "{asctime} {levelname:<7} {name} [{correlation_id}] {message}",

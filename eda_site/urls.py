@@ -16,7 +16,7 @@ login = auth.LoginView.as_view(
 )
 
 urlpatterns = [
-    path("", include("events.urls")),
+    path("", include("flowdeck.urls")),
     path("lab/", include("processors.lab.urls")),
     path("shop/", include("processors.shop.urls")),
     path("api/v1/", api.urls),

@@ -11,8 +11,8 @@ from ninja import Field, Header, Router, Schema, Status
 from ninja.errors import HttpError
 from pydantic import ConfigDict
 
-from events.api.problems import require_action
-from events.people.access import can
+from flowdeck.api.problems import require_action
+from flowdeck.people.access import can
 from processors import orders
 from processors.models import OrderSummary, Product
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from events import Delivery, StoredEvent, load, processor, read_streams
+from flowdeck import Delivery, StoredEvent, load, processor, read_streams
 from processors.domain_events import (
     BROKER_STREAMS,
     InventoryRejected,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from django.db import connection
 
-from events.verification import Scope, check
+from flowdeck.verification import Scope, check
 
 
 def _rows(statement: str) -> list[tuple[object, ...]]:
@@ -39,7 +39,7 @@ def _asked_for(scope: Scope) -> Iterator[str]:
         """
         SELECT c.reference, c.order_id FROM processors_charge c
         WHERE NOT EXISTS (SELECT 1 FROM processors_ordersummary o WHERE o.order_id = c.order_id)
-          AND NOT EXISTS (SELECT 1 FROM events_stream s WHERE s.name = 'order-' || c.order_id)
+          AND NOT EXISTS (SELECT 1 FROM flowdeck_stream s WHERE s.name = 'order-' || c.order_id)
         """
     ):
         yield f"charge {reference} is for order {order_id}, which nobody placed"
@@ -52,7 +52,7 @@ def _stock(scope: Scope) -> Iterator[str]:
         SELECT s.sku, s.available, l.available FROM processors_stock s
         LEFT JOIN processors_stocklevel l ON l.sku = s.sku
         WHERE s.available < 0 OR (s.available <> coalesce(l.available, 0) AND NOT EXISTS (
-          SELECT 1 FROM events_delivery WHERE processor = 'stock' AND state <> 'done'))
+          SELECT 1 FROM flowdeck_delivery WHERE processor = 'stock' AND state <> 'done'))
         """
     ):
         yield f"{sku}: the warehouse has {available}, the log says {booked}"
@@ -61,7 +61,7 @@ def _stock(scope: Scope) -> Iterator[str]:
 @check("shop: every order is decided once")
 def _decided(scope: Scope) -> Iterator[str]:
     for stream, count in _rows(
-        "SELECT stream, count(*) FROM events_event "
+        "SELECT stream, count(*) FROM flowdeck_event "
         "WHERE type IN ('OrderConfirmed', 'OrderCancelled') GROUP BY stream HAVING count(*) > 1"
     ):
         yield f"{stream} was decided {count} times"

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from events import Event, Personal, upcaster
+from flowdeck import Event, Personal, upcaster
 
 
 class Item(BaseModel):

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from events import Delivery, processor
+from flowdeck import Delivery, processor
 from processors.domain_events import FraudSuspected, PaymentProcessed
 from processors.models import Checkout, FraudWatch
 

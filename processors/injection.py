@@ -21,12 +21,12 @@ import redis
 from django.conf import settings
 from django.db import DatabaseError, transaction
 
-from events import Snooze
-from events.declare import interception
-from events.declare.event import Delivery
-from events.declare.interception import Handle
-from events.declare.registry import Processor
-from events.models import Attempt
+from flowdeck import Snooze
+from flowdeck.declare import interception
+from flowdeck.declare.event import Delivery
+from flowdeck.declare.interception import Handle
+from flowdeck.declare.registry import Processor
+from flowdeck.models import Attempt
 from processors import faults, gateway
 from processors.models import Checkout, LabRun, SwitchedFault
 

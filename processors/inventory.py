@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from events import Delivery, processor
+from flowdeck import Delivery, processor
 from processors import faults
 from processors.domain_events import (
     InventoryRejected,

@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 
-from events import Delivery, Snooze, processor
-from events.declare.event import Event
+from flowdeck import Delivery, Snooze, processor
+from flowdeck.declare.event import Event
 from processors.domain_events import (
     MEDIATOR_STREAMS,
     DeadlinePassed,

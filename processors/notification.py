@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from events import Delivery, processor
+from flowdeck import Delivery, processor
 from processors.domain_events import NotificationSent, OrderCancelled, OrderConfirmed
 from processors.models import Notification
 

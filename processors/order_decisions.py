@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Literal
 
-from events.declare.event import Event
+from flowdeck.declare.event import Event
 from processors.domain_events import (
     InventoryRejected,
     InventoryReleased,

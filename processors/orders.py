@@ -13,7 +13,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from uuid_utils.compat import uuid7
 
-from events import Draft, SequenceConflict, load, publish, read_stream
+from flowdeck import Draft, SequenceConflict, load, publish, read_stream
 from processors import faults, order_decisions
 from processors.domain_events import (
     BROKER_STREAMS,

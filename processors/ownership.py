@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from events.people import access
+from flowdeck.people import access
 from processors.models import Checkout, LabRun
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from events import Delivery, Draft, Retry, processor, publish
+from flowdeck import Delivery, Draft, Retry, processor, publish
 from processors import faults, gateway
 from processors.domain_events import (
     OrderCancelled,

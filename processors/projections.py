@@ -1,4 +1,4 @@
-"""The read models ``orders``, ``stock`` and ``sales``: written from events alone, replayable."""
+"""The read models ``orders``, ``stock`` and ``sales``: written from flowdeck alone, replayable."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db import connection
 
-from events import Delivery, Event, projection
+from flowdeck import Delivery, Event, projection
 from processors import json_rows
 from processors.domain_events import (
     InventoryRejected,

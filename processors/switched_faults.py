@@ -13,8 +13,8 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from events.declare.registry import registry
-from events.people import audit
+from flowdeck.declare.registry import registry
+from flowdeck.people import audit
 from processors import faults, injection
 from processors.models import SwitchedFault
 

@@ -39,7 +39,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(autouse=True, scope="session")
 def _log_may_be_emptied() -> None:
-    from events.testing import let_tests_empty_the_log
+    from flowdeck.testing import let_tests_empty_the_log
 
     let_tests_empty_the_log()
 
@@ -52,9 +52,9 @@ def _emptied_fast() -> None:
 @pytest.fixture(autouse=True)
 def _nothing_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a process knows by itself (bells that failed, who is fast, faults, counts)."""
-    from events.bells import bell
-    from events.dashboard.timeline import past as timeline_past
-    from events.engine import drain, sweep
+    from flowdeck.bells import bell
+    from flowdeck.dashboard.timeline import past as timeline_past
+    from flowdeck.engine import drain, sweep
     from processors import injection
 
     monkeypatch.setattr(bell, "breaker", bell.Breaker())

@@ -9,9 +9,9 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.db.models.signals import post_migrate
 
-from events.declare.registry import registry
-from events.engine.lanes import ranges
-from events.models import Lane
+from flowdeck.declare.registry import registry
+from flowdeck.engine.lanes import ranges
+from flowdeck.models import Lane
 
 _LANES = Lane._meta.db_table
 _REST = (

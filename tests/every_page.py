@@ -14,28 +14,77 @@ from urllib.parse import urlencode
 from django.contrib.auth.models import User
 from django.test import Client
 
-from events.models import Delivery, DeliveryState, Event
-from events.observe.states import PARKED, RUNNING
+from flowdeck.models import Delivery, DeliveryState, Event
+from flowdeck.observe.states import PARKED, RUNNING
 from tests.addresses import addresses
 
 _ACTIONS = {
-    "events:save_view", "events:delete_view", "events:columns", "events:pause", "events:resume",
-    "events:resolve", "events:cancel_bulk", "events:run_replay", "events:cancel_replay",
-    "events:prove", "events:create_token", "events:revoke_token", "events:home", "lab:reset",
-    "lab:switch_on", "lab:switch_off", "lab:run", "lab:mend", "lab:answer", "shop:orders",
-    "shop:cancel", "events:group_status", "events:reveal", "events:save_alert",
-    "events:mute_alert", "events:delete_alert", "login", "logout",
-}  # fmt: skip
+    "flowdeck:save_view",
+    "flowdeck:delete_view",
+    "flowdeck:columns",
+    "flowdeck:pause",
+    "flowdeck:resume",
+    "flowdeck:resolve",
+    "flowdeck:cancel_bulk",
+    "flowdeck:run_replay",
+    "flowdeck:cancel_replay",
+    "flowdeck:prove",
+    "flowdeck:create_token",
+    "flowdeck:revoke_token",
+    "flowdeck:home",
+    "lab:reset",
+    "lab:switch_on",
+    "lab:switch_off",
+    "lab:run",
+    "lab:mend",
+    "lab:answer",
+    "shop:orders",
+    "shop:cancel",
+    "flowdeck:group_status",
+    "flowdeck:reveal",
+    "flowdeck:save_alert",
+    "flowdeck:mute_alert",
+    "flowdeck:delete_alert",
+    "login",
+    "logout",
+}
 PAGES = {
-    "events:timeline", "events:log", "events:event", "events:traces", "events:trace",
-    "events:compare_traces", "events:mermaid", "events:export_trace",
-    "events:streams", "events:stream", "lab:quiz",
-    "lab:handout", "events:catalog", "events:event_type", "events:flow", "events:search",
-    "events:processors", "events:flow_past", "events:hops", "events:alerts", "events:redeliver",
-    "events:dead_letters", "events:letter", "events:audit", "events:audit_export", "events:replay",
-    "events:design_review", "events:account", "lab:lab", "lab:glossary", "lab:class", "lab:faults",
-    "lab:lesson", "shop:shop", "shop:outbox",
-}  # fmt: skip
+    "flowdeck:timeline",
+    "flowdeck:log",
+    "flowdeck:event",
+    "flowdeck:traces",
+    "flowdeck:trace",
+    "flowdeck:compare_traces",
+    "flowdeck:mermaid",
+    "flowdeck:export_trace",
+    "flowdeck:streams",
+    "flowdeck:stream",
+    "lab:quiz",
+    "lab:handout",
+    "flowdeck:catalog",
+    "flowdeck:event_type",
+    "flowdeck:flow",
+    "flowdeck:search",
+    "flowdeck:processors",
+    "flowdeck:flow_past",
+    "flowdeck:hops",
+    "flowdeck:alerts",
+    "flowdeck:redeliver",
+    "flowdeck:dead_letters",
+    "flowdeck:letter",
+    "flowdeck:audit",
+    "flowdeck:audit_export",
+    "flowdeck:replay",
+    "flowdeck:design_review",
+    "flowdeck:account",
+    "lab:lab",
+    "lab:glossary",
+    "lab:class",
+    "lab:faults",
+    "lab:lesson",
+    "shop:shop",
+    "shop:outbox",
+}
 STATES = (*DeliveryState.values, PARKED, RUNNING)
 
 
@@ -72,34 +121,38 @@ def administrator() -> Client:
 def _values(event: Event) -> dict[str, object]:
     letter = _letter()
     return {
-        "position": event.position, "correlation_id": event.correlation_id, "name": event.type,
-        "stream": event.stream, "number": letter.pk if letter else 0, "lesson": "ordering",
-    }  # fmt: skip
+        "position": event.position,
+        "correlation_id": event.correlation_id,
+        "name": event.type,
+        "stream": event.stream,
+        "number": letter.pk if letter else 0,
+        "lesson": "ordering",
+    }
 
 
 def _filters(event: Event) -> dict[str, list[str]]:
     letter = _letter()
     letters = [f"?selected={letter.pk}"] if letter else []
     return {
-        "events:timeline": _timeline(event),
-        "events:log": _log(event),
-        "events:traces": ["", f"?before={event.position // 2 + 1}"],
-        "events:trace": ["", "?view=graph", "?view=sequence"],
-        "events:compare_traces": [f"?a={event.correlation_id}"],
-        "events:streams": ["", _query(stream=event.stream)],
-        "events:flow": [
+        "flowdeck:timeline": _timeline(event),
+        "flowdeck:log": _log(event),
+        "flowdeck:traces": ["", f"?before={event.position // 2 + 1}"],
+        "flowdeck:trace": ["", "?view=graph", "?view=sequence"],
+        "flowdeck:compare_traces": [f"?a={event.correlation_id}"],
+        "flowdeck:streams": ["", _query(stream=event.stream)],
+        "flowdeck:flow": [
             "",
             "?node=processor:payment",
             "?models=1",
             "?window=3600",
             "?topology=mediator",
         ],
-        "events:catalog": ["", "?q=order"],
-        "events:search": [_query(q=word) for word in _words(event)],
-        "events:processors": ["", "?pause=payment"],
-        "events:dead_letters": ["", *letters, "?by=stream"],
-        "events:letter": [""] if letter else [],
-        "events:audit": ["", "?who=operator"],
+        "flowdeck:catalog": ["", "?q=order"],
+        "flowdeck:search": [_query(q=word) for word in _words(event)],
+        "flowdeck:processors": ["", "?pause=payment"],
+        "flowdeck:dead_letters": ["", *letters, "?by=stream"],
+        "flowdeck:letter": [""] if letter else [],
+        "flowdeck:audit": ["", "?who=operator"],
     }
 
 
@@ -111,38 +164,65 @@ def _timeline(event: Event) -> list[str]:
     past = _text(event.recorded_at - timedelta(hours=1))
     windows = [f"?window={seconds}" for seconds in (15, 60, 300, 900, 3600)]
     return [
-        "", f"?window=60&selected={event.position}", *windows, "?lanes=all",
-        f"?window=60&until={past}", f"?window=3600&until={past}",
+        "",
+        f"?window=60&selected={event.position}",
+        *windows,
+        "?lanes=all",
+        f"?window=60&until={past}",
+        f"?window=3600&until={past}",
         _query(window=60, type=event.type),
-    ]  # fmt: skip
+    ]
 
 
 def _log(newest: Event) -> list[str]:
     hour, day = newest.recorded_at - timedelta(hours=1), newest.recorded_at - timedelta(days=1)
     filters: list[dict[str, Any]] = [
-        {"before": newest.position // 2}, {"after": newest.position // 2}, {"before": 150},
-        {"type": newest.type}, {"type": "Unknown"}, {"not.type": newest.type},
+        {"before": newest.position // 2},
+        {"after": newest.position // 2},
+        {"before": 150},
+        {"type": newest.type},
+        {"type": "Unknown"},
+        {"not.type": newest.type},
         {"type": newest.type, "before": newest.position // 2},
-        {"stream": newest.stream}, {"stream": "order-*"}, {"stream": "nothing-*"},
-        {"not.stream": newest.stream}, {"correlation": newest.correlation_id},
-        {"producer": newest.producer}, {"producer": "nobody"}, {"not.producer": newest.producer},
-        {"since": "15min"}, {"since": _text(day), "until": _text(hour)}, {"until": _text(hour)},
-        {"type": newest.type, "since": "1h"}, {"data.user_id": 1}, {"data.user_id": 999_999},
-        {"not.data.user_id": 1}, {"data.items.0.sku": "mug"}, {"data.order_id": 7},
+        {"stream": newest.stream},
+        {"stream": "order-*"},
+        {"stream": "nothing-*"},
+        {"not.stream": newest.stream},
+        {"correlation": newest.correlation_id},
+        {"producer": newest.producer},
+        {"producer": "nobody"},
+        {"not.producer": newest.producer},
+        {"since": "15min"},
+        {"since": _text(day), "until": _text(hour)},
+        {"until": _text(hour)},
+        {"type": newest.type, "since": "1h"},
+        {"data.user_id": 1},
+        {"data.user_id": 999_999},
+        {"not.data.user_id": 1},
+        {"data.items.0.sku": "mug"},
+        {"data.order_id": 7},
         {"type": "OrderCreated", "data.items.0.sku": "mug"},
-        {"processor": "payment"}, {"processor": "nobody"},
+        {"processor": "payment"},
+        {"processor": "nobody"},
         *({"state": state} for state in STATES),
         *({"state": state, "processor": "payment"} for state in STATES),
-        {"state": "dead", "type": newest.type}, {"state": "done", "producer": newest.producer},
-    ]  # fmt: skip
+        {"state": "dead", "type": newest.type},
+        {"state": "done", "producer": newest.producer},
+    ]
     return ["", f"?selected={newest.position}", *(_query(**one) for one in filters)]
 
 
 def _words(newest: Event) -> list[str]:
     return [
-        "order", str(newest.id), str(newest.correlation_id), newest.stream, str(newest.position),
-        newest.id.hex[-7:], newest.type, "nothing at all",
-    ]  # fmt: skip
+        "order",
+        str(newest.id),
+        str(newest.correlation_id),
+        newest.stream,
+        str(newest.position),
+        newest.id.hex[-7:],
+        newest.type,
+        "nothing at all",
+    ]
 
 
 def _query(**asked: object) -> str:

@@ -12,7 +12,7 @@ from django.contrib.auth.models import Group, User
 from django.db import models
 from django.utils import timezone
 
-from events.models import Attempt, Delivery, Event, SavedView
+from flowdeck.models import Attempt, Delivery, Event, SavedView
 
 MARKUP = (
     "\u202e\"'><script>alert(1)</script><img src=x onerror=alert(2)></template></hx-partial>"
@@ -31,18 +31,32 @@ def fill(text: str) -> dict[str, Any]:
     Returns the person whose it all is, and what to put into addresses.
     """
     user = User.objects.create(
-        username=text[:150], first_name=text[:150], last_name=text[:150], email=text[:254],
+        username=text[:150],
+        first_name=text[:150],
+        last_name=text[:150],
+        email=text[:254],
         is_superuser=True,
-    )  # fmt: skip
+    )
     user.groups.add(*Group.objects.all())
     correlation, now = uuid4(), timezone.now()
-    event = Event.objects.bulk_create([
-        Event(
-            id=uuid4(), stream=text[:200], sequence=1, type=text[:100], version=1,
-            data=_payload(text), metadata={text[:100]: text[:100]}, key=text[:200],
-            correlation_id=correlation, producer=text[:64], occurred_at=now, recorded_at=now,
-        )
-    ])[0]  # fmt: skip
+    event = Event.objects.bulk_create(
+        [
+            Event(
+                id=uuid4(),
+                stream=text[:200],
+                sequence=1,
+                type=text[:100],
+                version=1,
+                data=_payload(text),
+                metadata={text[:100]: text[:100]},
+                key=text[:200],
+                correlation_id=correlation,
+                producer=text[:64],
+                occurred_at=now,
+                recorded_at=now,
+            )
+        ]
+    )[0]
     event = Event.objects.get(id=event.id)
     made: dict[str, Any] = {"user": user, "event": event}
     for model in _models():
@@ -54,14 +68,24 @@ def values(made: dict[str, Any]) -> dict[str, Any]:
     """What to put into the placeholders of addresses, for the rows that :func:`fill` made."""
     event = made["event"]
     return {
-        "position": event.position, "correlation_id": event.correlation_id, "order_id": ORDER,
-        "number": 1, "fingerprint": "f", "name": "Probed", "lesson": "ripple",
-        "id": made["user"].pk, "stream": "probe-1",
-        "events:letter number": made["Delivery"].pk, "app_label": "events", "url": "none",
-        "content_type_id": 1, "object_id": 1, "admin:events_event_change object_id": event.position,
-        "admin:events_delivery_change object_id": made["Delivery"].pk,
+        "position": event.position,
+        "correlation_id": event.correlation_id,
+        "order_id": ORDER,
+        "number": 1,
+        "fingerprint": "f",
+        "name": "Probed",
+        "lesson": "ripple",
+        "id": made["user"].pk,
+        "stream": "probe-1",
+        "flowdeck:letter number": made["Delivery"].pk,
+        "app_label": "flowdeck",
+        "url": "none",
+        "content_type_id": 1,
+        "object_id": 1,
+        "admin:flowdeck_event_change object_id": event.position,
+        "admin:flowdeck_delivery_change object_id": made["Delivery"].pk,
         "admin:auth_user_change object_id": made["user"].pk,
-    }  # fmt: skip
+    }
 
 
 def nested(levels: int) -> Any:
@@ -106,7 +130,9 @@ def _leaves(address: str) -> bool:
 
 def _models() -> Iterator[Any]:
     found = {
-        m.__name__: m for a in ("events", "processors") for m in apps.get_app_config(a).get_models()
+        m.__name__: m
+        for a in ("flowdeck", "events", "processors", "lab")
+        for m in apps.get_app_config(a).get_models()
     }
     first = [found.pop(name) for name in ("Delivery", "Attempt")]
     yield from first
@@ -121,11 +147,12 @@ def _row(model: Any, text: str, made: dict[str, Any], correlation: UUID) -> dict
     known: dict[Any, dict[str, Any]] = {
         Delivery: {"state": "dead", "fingerprint": "f", "event": made["event"]},
         Attempt: {
-            "delivery": made.get("Delivery"), "fingerprint": "f",
+            "delivery": made.get("Delivery"),
+            "fingerprint": "f",
             "traceback": f'  File "{text[:50]}", line 1, in {text[:20]}\n    {text}',
         },
         SavedView: {"query": "type=Probed", "shared": True},
-    }  # fmt: skip
+    }
     row = {
         field.name: _value(field, text, made, correlation)
         for field in model._meta.concrete_fields
@@ -154,6 +181,8 @@ def _value(field: Any, text: str, made: dict[str, Any], correlation: UUID) -> An
 
 def _json(name: str, text: str) -> Any:
     if name in ("items", "processors", "steps", "waiting"):
-        return {"items": [{"sku": text[:40], "quantity": 1, "price": "1.00"}],
-                "processors": [text[:64]]}.get(name, [])  # fmt: skip
+        return {
+            "items": [{"sku": text[:40], "quantity": 1, "price": "1.00"}],
+            "processors": [text[:64]],
+        }.get(name, [])
     return {"stream": text[:200]} if name == "criteria" else {}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import gzip
 from pathlib import Path
 
-FILES = sorted((Path(__file__).resolve().parent.parent / "static" / "js").rglob("*.js"))
+_ROOT = Path(__file__).resolve().parent.parent
+FILES = sorted(f for one in ("static", "flowdeck/static") for f in (_ROOT / one).rglob("*.js"))
 
 
 def test_all_of_it_is_small() -> None:

@@ -1,6 +1,6 @@
 """One event type for each way of handling, so that a run sets off one processor only."""
 
-from events import Event
+from flowdeck import Event
 
 
 class Pinged(Event, version=1):

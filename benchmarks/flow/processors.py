@@ -8,7 +8,7 @@ from django.conf import settings
 
 from benchmarks.flow.events import Answered, Asked, Gathered, Noted, Pinged, Timed
 from benchmarks.flow.models import Note
-from events import Delivery, processor
+from flowdeck import Delivery, processor
 
 
 @processor("bench.noop")

@@ -34,7 +34,7 @@ class Bench:
 
     def recorded(self) -> dict[int, float]:
         """When each event was recorded: a moment before its commit."""
-        query = "SELECT position, extract(epoch FROM recorded_at)::float8 FROM events_event"
+        query = "SELECT position, extract(epoch FROM recorded_at)::float8 FROM flowdeck_event"
         return dict(self.database.rows(query))
 
 
@@ -97,7 +97,7 @@ def flood(bench: Bench) -> Numbers:
         shown.wait_for_timeout(3000)
         top = int(shown.locator("#log-rows > tr").first.get_attribute("data-position") or 0)
         grown = page.heap(shown) - before
-    [(last,)] = bench.database.rows("SELECT max(position) FROM events_event")
+    [(last,)] = bench.database.rows("SELECT max(position) FROM flowdeck_event")
     return {
         "flood_events_per_s": told["published"] / passed,
         "flood_swaps_per_s": cost["swaps"] / passed,

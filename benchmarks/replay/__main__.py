@@ -24,7 +24,7 @@ GOAL_RATE, GOAL_RATIO = 10_000, 5
 _LOOK_SECONDS = 0.25
 _EARLY = 0.1  # of the events: the memory until then is what it takes to work at all
 _RUN = "SELECT state, done, total, extract(epoch FROM finished_at - started_at)::float8, result "
-_RUN += "FROM events_replayrun ORDER BY id DESC LIMIT 1"
+_RUN += "FROM flowdeck_replayrun ORDER BY id DESC LIMIT 1"
 
 
 def main(arguments: list[str]) -> int:

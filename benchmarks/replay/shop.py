@@ -8,11 +8,11 @@ EVENTS_AN_ORDER = 5
 _OVERLAP = 25  # an order's next event comes after so many other orders have moved
 
 _STREAMS = """
-INSERT INTO events_stream (name, head)
+INSERT INTO flowdeck_stream (name, head)
 SELECT 'order-' || n, 5 FROM generate_series(1000001, 1000000 + {orders}) AS n
 """
 _EVENTS = """
-INSERT INTO events_event (id, stream, sequence, type, version, data, metadata, key,
+INSERT INTO flowdeck_event (id, stream, sequence, type, version, data, metadata, key,
   correlation_id, causation_id, producer, occurred_at, recorded_at)
 SELECT md5('event' || n || '/' || step)::uuid, 'order-' || n, step + 1, type, version,
   CASE step
@@ -40,11 +40,11 @@ FROM (
 ) AS made
 """
 _DELIVERIES = """
-INSERT INTO events_delivery (position, processor, key, slot, state, attempts, started_at,
+INSERT INTO flowdeck_delivery (position, processor, key, slot, state, attempts, started_at,
   finished_at)
 SELECT position, processor, key, crc32(convert_to(key, 'UTF8')) % 1024, 'done', 1, recorded_at,
   recorded_at
-FROM events_event JOIN (VALUES ('orders', ''), ('stock', 'InventoryReserved'),
+FROM flowdeck_event JOIN (VALUES ('orders', ''), ('stock', 'InventoryReserved'),
   ('sales', 'OrderConfirmed')) AS p (processor, only_type) ON type = only_type OR only_type = ''
 WHERE stream LIKE 'order-1______'
 ORDER BY position

@@ -8,8 +8,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from events.dashboard.shell.page import requires
-from events.declare.registry import registry
+from flowdeck.dashboard.shell.page import requires
+from flowdeck.declare.registry import registry
 from processors import faults as demo
 from processors.lab import shown
 from processors.switched_faults import KINDS, SECONDS, FaultRefused, switch_off, switch_on

@@ -7,8 +7,8 @@ from typing import Any
 
 from django.template.loader import render_to_string
 
-from events.live import Changes, Fragment, LiveView, Refusal
-from events.people.access import can
+from flowdeck.live import Changes, Fragment, LiveView, Refusal
+from flowdeck.people.access import can
 from processors.lab import runs
 from processors.lab.lessons import BY_SLUG
 from processors.lab.shown import experiment

@@ -8,11 +8,11 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
-from events import publish
-from events.declare.registry import registry
-from events.models import Attempt
-from events.observe.traces import EventNode, Trace, load_trace
-from events.templatetags.flowdeck import duration
+from flowdeck import publish
+from flowdeck.declare.registry import registry
+from flowdeck.models import Attempt
+from flowdeck.observe.traces import EventNode, Trace, load_trace
+from flowdeck.templatetags.flowdeck import duration
 from processors import orders
 from processors.domain_events import InventoryReplenished
 from processors.lab.lesson import Cell, Picture

@@ -6,9 +6,9 @@ from typing import Any
 
 from django.urls import reverse
 
-from events import live
-from events.dashboard.shared import hues
-from events.dashboard.shell import navigation
+from flowdeck import live
+from flowdeck.dashboard.shared import hues
+from flowdeck.dashboard.shell import navigation
 from processors import faults
 from processors.lab import runs, sandbox
 from processors.lab.lessons import LESSONS

@@ -13,9 +13,9 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 from uuid_utils.compat import uuid7
 
-from events.letters import dead_letters
-from events.models import Event
-from events.people import audit
+from flowdeck.letters import dead_letters
+from flowdeck.models import Event
+from flowdeck.people import audit
 from processors import faults, injection
 from processors.lab.lesson import Lesson
 from processors.lab.sandbox import KEYED

@@ -10,11 +10,11 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import F
 
-from events import Delivery, Event, Retry, processor, projection, upcaster
-from events.bells import bell
-from events.log.append import slot_of
-from events.models import Event as Row
-from events.sql import dialect
+from flowdeck import Delivery, Event, Retry, processor, projection, upcaster
+from flowdeck.bells import bell
+from flowdeck.log.append import slot_of
+from flowdeck.models import Event as Row
+from flowdeck.sql import dialect
 from processors import faults
 from processors.domain_events import OrderConfirmed
 from processors.models import LabAccount, LabBalance, LabSeen
@@ -120,7 +120,7 @@ def add_to(name: str, event: Row) -> None:
 
 
 def account(event: LabMoneyMoved) -> None:
-    """What is in the account of each run: a read model, from events alone."""
+    """What is in the account of each run: a read model, from flowdeck alone."""
     row, _ = LabAccount.objects.get_or_create(run_id=event.run_id)
     row.balance += event.amount
     row.moves += 1

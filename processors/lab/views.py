@@ -10,8 +10,8 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from events.dashboard.shell.page import requires
-from events.people.access import can
+from flowdeck.dashboard.shell.page import requires
+from flowdeck.people.access import can
 from processors import faults
 from processors.lab import glossary as words
 from processors.lab import quiz, runs, shown

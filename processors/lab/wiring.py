@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from events.declare.registry import Processor, registry
-from events.observe.traces import Trace
+from flowdeck.declare.registry import Processor, registry
+from flowdeck.observe.traces import Trace
 
 SHOP = "shop"
 WIDTH, HEIGHT = 100, 30

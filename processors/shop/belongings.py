@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from events.dashboard.replay.belongings import Belonging
+from flowdeck.dashboard.replay.belongings import Belonging
 from processors.models import OrderSummary, Sales, StockLevel
 
 

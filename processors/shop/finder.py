@@ -8,8 +8,8 @@ from typing import Any
 
 from django.urls import reverse
 
-from events.dashboard.shell.finders import Hit
-from events.people.access import can
+from flowdeck.dashboard.shell.finders import Hit
+from flowdeck.people.access import can
 from processors.models import Checkout
 
 _NUMBER = re.compile(r"(?P<word>order[ -]?)?#?(?P<number>[0-9]{1,18})", re.IGNORECASE)
@@ -28,6 +28,6 @@ def find_orders(user: Any, query: str) -> Iterator[Hit]:
     if not can(user, "view_log"):
         found = found.filter(user=user)
     for checkout in found:
-        url = reverse("events:trace", args=[checkout.correlation_id])
+        url = reverse("flowdeck:trace", args=[checkout.correlation_id])
         note = f"placed by {checkout.user.get_username()}"
         yield Hit(f"Order {checkout.pk}", url, note, "shop", bool(match["word"]))

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.template.loader import render_to_string
 
-from events.live import Changes, Fragment, LiveView, Refusal
+from flowdeck.live import Changes, Fragment, LiveView, Refusal
 from processors.shop.outbox import newest_messages
 from processors.shop.products import cards
 from processors.shop.rows import Orders, Row, orders_of

@@ -7,8 +7,8 @@ from typing import Any
 
 from django.db.models import Max
 
-from events.dashboard.shell.navigation import Count, count_fragment
-from events.live import Changes, Fragment, LiveView, Refusal
+from flowdeck.dashboard.shell.navigation import Count, count_fragment
+from flowdeck.live import Changes, Fragment, LiveView, Refusal
 from processors.models import OrderSummary
 from processors.shop.summaries import concerns, count_open, newest_orders
 

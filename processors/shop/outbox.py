@@ -8,8 +8,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
-from events.dashboard.shell.page import signed_in
-from events.people.access import can
+from flowdeck.dashboard.shell.page import signed_in
+from flowdeck.people.access import can
 from processors.models import Notification
 
 SHOWN = 50

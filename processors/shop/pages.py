@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from django.urls import reverse
 
-from events import live
-from events.dashboard.replay import belongings
-from events.dashboard.shared import hues
-from events.dashboard.shell import finders, navigation, records
-from events.observe import history
+from flowdeck import live
+from flowdeck.dashboard.replay import belongings
+from flowdeck.dashboard.shared import hues
+from flowdeck.dashboard.shell import finders, navigation, records
+from flowdeck.observe import history
 from processors.domain_events import BROKER_STREAMS, MEDIATOR_STREAMS
 from processors.order_decisions import Order, evolve
 from processors.shop.belongings import rows_of_order

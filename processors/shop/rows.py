@@ -16,9 +16,9 @@ from uuid import UUID
 from django.db.models import Q
 from django.urls import reverse
 
-from events.models import Delivery, DeliveryState, Event
-from events.observe.states import derive
-from events.templatetags.flowdeck import duration
+from flowdeck.models import Delivery, DeliveryState, Event
+from flowdeck.observe.states import derive
+from flowdeck.templatetags.flowdeck import duration
 from processors.models import Product
 from processors.shop import wording
 from processors.shop.summaries import Summary, counts_of, summaries_of
@@ -60,7 +60,7 @@ class Row:
     @property
     def trace_url(self) -> str:
         """Where what it set off is shown."""
-        return reverse("events:trace", args=[self.correlation_id])
+        return reverse("flowdeck:trace", args=[self.correlation_id])
 
     @property
     def partial(self) -> str:

@@ -10,11 +10,11 @@ from uuid import UUID
 
 from django.urls import reverse
 
-from events.dashboard.shared.hues import producer_hue
-from events.declare.registry import registry
-from events.models import DeliveryState
-from events.observe.traces import DeliveryNode, Trace, load_trace
-from events.templatetags.flowdeck import duration, role
+from flowdeck.dashboard.shared.hues import producer_hue
+from flowdeck.declare.registry import registry
+from flowdeck.models import DeliveryState
+from flowdeck.observe.traces import DeliveryNode, Trace, load_trace
+from flowdeck.templatetags.flowdeck import duration, role
 from processors.shop.rows import Orders, Row
 
 LANE = 20
@@ -150,4 +150,4 @@ def _middle(place: int) -> int:
 
 
 def _url(correlation_id: UUID) -> str:
-    return reverse("events:trace", args=[correlation_id])
+    return reverse("flowdeck:trace", args=[correlation_id])

@@ -9,8 +9,8 @@ from uuid import UUID
 
 from django.db.models import Count, Max
 
-from events.live import Changes
-from events.models import Event
+from flowdeck.live import Changes
+from flowdeck.models import Event
 from processors.models import Checkout, OrderSummary
 from processors.orders import PlacedOrder
 

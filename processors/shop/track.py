@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from events.declare.registry import registry
-from events.templatetags.flowdeck import duration
+from flowdeck.declare.registry import registry
+from flowdeck.templatetags.flowdeck import duration
 
 REACHED = frozenset(("running", "retrying", "done", "dead", "no", "discarded"))
 SETTLED = frozenset(("done", "no"))

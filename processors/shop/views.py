@@ -13,8 +13,8 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from events.dashboard.shell.page import demand, signed_in
-from events.people.access import can
+from flowdeck.dashboard.shell.page import demand, signed_in
+from flowdeck.people.access import can
 from processors import orders
 from processors.shop.forms import OrderForm
 from processors.shop.products import cards

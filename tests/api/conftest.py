@@ -10,7 +10,7 @@ from django.contrib.auth.models import Group, User
 from django.http import HttpResponse
 from django.test import Client
 
-from events.people import tokens
+from flowdeck.people import tokens
 
 
 def person(name: str, *roles: str) -> User:

@@ -9,7 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from events.models import ApiToken
+from flowdeck.models import ApiToken
 from tests.api.conftest import Caller, person
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from events import publish
-from events.letters import dead_letters
-from events.letters.bulk import advance_all
-from events.models import AuditEntry, BulkAction, Delivery
-from events.testing import settle
+from flowdeck import publish
+from flowdeck.letters import dead_letters
+from flowdeck.letters.bulk import advance_all
+from flowdeck.models import AuditEntry, BulkAction, Delivery
+from flowdeck.testing import settle
 from tests.api.conftest import Caller, person
 from tests.probe import processors
 from tests.probe.events import Probed

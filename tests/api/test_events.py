@@ -7,8 +7,8 @@ from uuid import uuid4
 
 import pytest
 
-from events import Draft, publish
-from events.testing import settle
+from flowdeck import Draft, publish
+from flowdeck.testing import settle
 from tests.api.conftest import Caller
 from tests.probe.events import Probed
 

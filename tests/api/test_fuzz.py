@@ -17,9 +17,9 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode
 
 from eda_site.api import api
-from events import publish
-from events.people import tokens
-from events.testing import settle
+from flowdeck import publish
+from flowdeck.people import tokens
+from flowdeck.testing import settle
 from processors.models import Product
 from tests.accounts import person
 from tests.probe.events import Probed

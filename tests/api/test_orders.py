@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from events import publish
-from events.models import Event
-from events.testing import settle
+from flowdeck import publish
+from flowdeck.models import Event
+from flowdeck.testing import settle
 from processors.domain_events import InventoryReplenished
 from processors.models import Checkout, Product
 from tests.api.conftest import Caller

@@ -50,7 +50,7 @@ def stored(site: Site) -> dict[str, str]:
 
 
 _LOOK = """
-from events.models import Delivery
+from flowdeck.models import Delivery
 one = Delivery.objects.select_related("event").filter(event__stream="order-{retried}")
 paid = one.get(processor="payment", event__type="OrderCreated")
 other = one.model.objects.filter(event__stream="order-{other}").first()

@@ -18,16 +18,16 @@ pytestmark = pytest.mark.browser
 _FILL = """
 import json
 from django.utils import timezone
-from events.models import AlertRule
+from flowdeck.models import AlertRule
 from tests import every_page, hostile
 made = hostile.fill(hostile.MARKUP)
 AlertRule.objects.update(firing_since=timezone.now(), value=2)
-files = ("events:export_trace", "events:audit_export")
+files = ("flowdeck:export_trace", "flowdeck:audit_export")
 pages = every_page.pages(made["event"], hostile.values(made))
 print(json.dumps([path for name in pages if name not in files for path in pages[name][:2]]))
 """
 _PUBLISH = """
-from events import publish
+from flowdeck import publish
 from processors.domain_events import OrderCancelled
 from tests import hostile
 told = OrderCancelled(order_id=1, user_id=1, reason=hostile.MARKUP)
@@ -69,7 +69,7 @@ def test_every_page_shows_it_and_nothing_runs(sign_in: SignIn, site: Site) -> No
     page = sign_in("operator", "/account/")
     page.context.add_init_script(_WATCH)
     found, shown = {}, 0
-    for path in [*paths, *(f"/admin/events/{model}/" for model in _ADMIN)]:
+    for path in [*paths, *(f"/admin/flowdeck/{model}/" for model in _ADMIN)]:
         if harmful := harm(page, site.url + path):
             found[path] = harmful
         shown += "alert(1)" in page.content()

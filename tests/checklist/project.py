@@ -12,8 +12,8 @@ from uuid import uuid4
 
 from django.db.models import F
 
-from events import Delivery, Draft, Event, Retry, publish
-from events.declare.registry import declare, registry
+from flowdeck import Delivery, Draft, Event, Retry, publish
+from flowdeck.declare.registry import declare, registry
 from tests.probe.models import Tally
 
 

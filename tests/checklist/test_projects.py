@@ -9,15 +9,15 @@ import pytest
 from django.db import connection, transaction
 from uuid_utils.compat import uuid7
 
-from events import Draft, Event, publish
-from events.checklist import QUESTIONS, answer
-from events.checklist.finding import Finding
-from events.declare.registry import registry
-from events.log.append import slot_of
-from events.models import Delivery
-from events.models import Event as Row
-from events.sql import EventRow, dialect
-from events.testing import settle
+from flowdeck import Draft, Event, publish
+from flowdeck.checklist import QUESTIONS, answer
+from flowdeck.checklist.finding import Finding
+from flowdeck.declare.registry import registry
+from flowdeck.log.append import slot_of
+from flowdeck.models import Delivery
+from flowdeck.models import Event as Row
+from flowdeck.sql import EventRow, dialect
+from flowdeck.testing import settle
 from tests.checklist import project
 from tests.probe.models import Tally
 

@@ -13,14 +13,14 @@ from django.core.management import call_command
 from django.db import connection
 from django.db.models import F
 
-from events import Delivery as EventDelivery
-from events import Retry, publish
-from events.checklist import QUESTIONS, answer
-from events.checklist.finding import Finding
-from events.declare.registry import declare, registry
-from events.models import Delivery, Stream
-from events.models import Event as Row
-from events.testing import settle
+from flowdeck import Delivery as EventDelivery
+from flowdeck import Retry, publish
+from flowdeck.checklist import QUESTIONS, answer
+from flowdeck.checklist.finding import Finding
+from flowdeck.declare.registry import declare, registry
+from flowdeck.models import Delivery, Stream
+from flowdeck.models import Event as Row
+from flowdeck.testing import settle
 from tests.events.test_schema import store
 from tests.probe.events import Probed
 from tests.probe.models import Effect, Tally
@@ -78,11 +78,11 @@ class rule_lifted:  # noqa: N801 (reads as words)
     def __enter__(self) -> None:
         with connection.cursor() as cursor:
             if connection.vendor == "postgresql":
-                cursor.execute("ALTER TABLE events_event DISABLE TRIGGER USER")
+                cursor.execute("ALTER TABLE flowdeck_event DISABLE TRIGGER USER")
                 return
             cursor.execute(
                 "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' "
-                "AND tbl_name = 'events_event'"
+                "AND tbl_name = 'flowdeck_event'"
             )
             self.triggers = cursor.fetchall()
             for name, _ in self.triggers:
@@ -91,7 +91,7 @@ class rule_lifted:  # noqa: N801 (reads as words)
     def __exit__(self, *_: object) -> None:
         with connection.cursor() as cursor:
             if connection.vendor == "postgresql":
-                cursor.execute("ALTER TABLE events_event ENABLE TRIGGER USER")
+                cursor.execute("ALTER TABLE flowdeck_event ENABLE TRIGGER USER")
                 return
             for _, statement in self.triggers:
                 cursor.execute(statement)
@@ -210,7 +210,7 @@ def test_10_paths_never_walked_are_told() -> None:
     found = ask(10)
     assert found.verdict == "warn"
     assert "Never failed and recovered" in found.evidence
-    assert "events.testing.settle()" in found.advice
+    assert "flowdeck.testing.settle()" in found.advice
 
 
 def test_an_empty_log_breaks_no_experiment() -> None:

@@ -6,9 +6,9 @@ from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
-from events.models import Attempt, Delivery, Event
-from events.observe.states import RUNNING, Derived
-from events.observe.traces import Trace, build_trace
+from flowdeck.models import Attempt, Delivery, Event
+from flowdeck.observe.states import RUNNING, Derived
+from flowdeck.observe.traces import Trace, build_trace
 
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 

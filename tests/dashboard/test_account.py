@@ -7,7 +7,7 @@ import re
 import pytest
 from django.test import Client
 
-from events.models import ApiToken
+from flowdeck.models import ApiToken
 from tests.accounts import person, signed_in
 
 pytestmark = pytest.mark.django_db(transaction=True)

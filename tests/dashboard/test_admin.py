@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from events import publish
-from events.models import Delivery, Event
-from events.testing import settle
+from flowdeck import publish
+from flowdeck.models import Delivery, Event
+from flowdeck.testing import settle
 from tests.accounts import person, signed_in
 from tests.probe.events import Probed
 
@@ -30,21 +30,21 @@ def dead() -> Delivery:
 
 def act(client: Client, action: str, delivery: Delivery, reason: str = "") -> str:
     form = {"action": action, "_selected_action": [delivery.pk], "reason": reason}
-    return client.post("/admin/events/delivery/", form, follow=True).content.decode()
+    return client.post("/admin/flowdeck/delivery/", form, follow=True).content.decode()
 
 
 @pytest.mark.parametrize("by", ["position", "id", "correlation_id", "stream"])
 def test_an_event_is_found_by_what_names_it(operator: Client, dead: Delivery, by: str) -> None:
     event = Event.objects.get(pk=dead.event_id)
-    page = operator.get("/admin/events/event/", {"q": str(getattr(event, by))}).content.decode()
-    assert f"/admin/events/event/{event.pk}/change/" in page
+    page = operator.get("/admin/flowdeck/event/", {"q": str(getattr(event, by))}).content.decode()
+    assert f"/admin/flowdeck/event/{event.pk}/change/" in page
     assert "<b>probe</b>" not in page
 
 
 @pytest.mark.parametrize("what", ["event", "delivery", "processorstate"])
 @pytest.mark.parametrize("term", ["nothing", "1' OR '1", "x" * 5000, "9" * 30, "a\x00b"])
 def test_a_search_for_nonsense_finds_nothing(operator: Client, what: str, term: str) -> None:
-    assert operator.get(f"/admin/events/{what}/", {"q": term}).status_code == 200
+    assert operator.get(f"/admin/flowdeck/{what}/", {"q": term}).status_code == 200
 
 
 def test_lists_cost_the_same_however_long(
@@ -52,9 +52,9 @@ def test_lists_cost_the_same_however_long(
 ) -> None:
     publish(*[Probed(n=n) for n in range(150)], stream="probe-1")
     with django_assert_max_num_queries(13):
-        operator.get("/admin/events/event/")
+        operator.get("/admin/flowdeck/event/")
     with django_assert_max_num_queries(13):
-        operator.get("/admin/events/delivery/")
+        operator.get("/admin/flowdeck/delivery/")
 
 
 def test_a_dead_letter_is_retried_by_the_engine(operator: Client, dead: Delivery) -> None:
@@ -76,6 +76,6 @@ def test_a_discard_needs_a_reason(operator: Client, dead: Delivery) -> None:
 def test_nothing_can_be_changed_or_deleted(operator: Client, dead: Delivery) -> None:
     for what, key in (("delivery", dead.pk), ("event", dead.event_id)):
         for verb in ("change", "delete"):
-            answer = operator.post(f"/admin/events/{what}/{key}/{verb}/", {"post": "yes"})
+            answer = operator.post(f"/admin/flowdeck/{what}/{key}/{verb}/", {"post": "yes"})
             assert answer.status_code == 403, (what, verb)
-        assert operator.get(f"/admin/events/{what}/add/").status_code == 403
+        assert operator.get(f"/admin/flowdeck/{what}/add/").status_code == 403

@@ -6,8 +6,8 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.test import Client
 
-from events.alerts import rules
-from events.models import AlertRule, AuditEntry
+from flowdeck.alerts import rules
+from flowdeck.models import AlertRule, AuditEntry
 from tests.dashboard.test_hostile_text import HOSTILE, assert_harmless
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -11,12 +11,12 @@ import pytest
 from django.test import Client
 from pydantic import BaseModel
 
-from events import publish
-from events.dashboard.catalog.schema_fields import example_of, fields_of
-from events.dashboard.shared import observed
-from events.dashboard.shared.type_marks import hue_of_type, role_of_type
-from events.dashboard.timeline.type_rates import stored_counts, type_lines
-from events.declare.registry import Registry
+from flowdeck import publish
+from flowdeck.dashboard.catalog.schema_fields import example_of, fields_of
+from flowdeck.dashboard.shared import observed
+from flowdeck.dashboard.shared.type_marks import hue_of_type, role_of_type
+from flowdeck.dashboard.timeline.type_rates import stored_counts, type_lines
+from flowdeck.declare.registry import Registry
 from tests.dashboard.test_hostile_text import HOSTILE, assert_harmless, hostile_event
 from tests.probe.events import Echoed, Probed
 
@@ -100,7 +100,7 @@ def test_a_rate_is_over_what_was_looked_at(db: None, monkeypatch: pytest.MonkeyP
 
 def test_nothing_declared_is_an_empty_page(viewer: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("shared.observed", "catalog.rows", "shared.type_marks"):
-        monkeypatch.setattr(f"events.dashboard.{module}.registry", Registry())
+        monkeypatch.setattr(f"flowdeck.dashboard.{module}.registry", Registry())
     assert "No event types are declared" in viewer.get("/catalog/").content.decode()
 
 
@@ -176,7 +176,7 @@ def test_counts_and_a_line_of_the_last_ten_minutes(
     assert len(set(heights[:20])) == 1, "and nothing before"
     assert "Probed" not in type_lines(later + timedelta(minutes=20))
     assert stored_counts(["Probed", "Echoed"]) == {"Probed": 7, "Echoed": 0}
-    monkeypatch.setattr("events.dashboard.timeline.counts.COUNTED", 3)
+    monkeypatch.setattr("flowdeck.dashboard.timeline.counts.COUNTED", 3)
     assert (type_lines(later)["Probed"].count, type_lines(later)["Probed"].at_least) == (3, True)
     assert "3+" in viewer.get("/catalog/").content.decode()
 

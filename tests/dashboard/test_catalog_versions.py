@@ -11,16 +11,16 @@ from django.db import transaction
 from django.test import Client
 from uuid_utils.compat import uuid7
 
-from events import publish
-from events.dashboard.catalog import seen as catalog_seen
-from events.dashboard.catalog.field_past import past_of
-from events.dashboard.catalog.seen import seen_versions
-from events.dashboard.catalog.versions import diff
-from events.declare import lock as schemas
-from events.declare import upcasting
-from events.log.append import append_old
-from events.models import Event
-from events.privacy.masking import MASK
+from flowdeck import publish
+from flowdeck.dashboard.catalog import seen as catalog_seen
+from flowdeck.dashboard.catalog.field_past import past_of
+from flowdeck.dashboard.catalog.seen import seen_versions
+from flowdeck.dashboard.catalog.versions import diff
+from flowdeck.declare import lock as schemas
+from flowdeck.declare import upcasting
+from flowdeck.log.append import append_old
+from flowdeck.models import Event
+from flowdeck.privacy.masking import MASK
 from tests.dashboard.test_hostile_text import HOSTILE, assert_harmless
 from tests.probe.events import Probed
 

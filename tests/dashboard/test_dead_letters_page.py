@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from events import publish
-from events.declare.event import Draft
-from events.letters import bulk, dead_letters
-from events.models import BulkAction, Delivery
-from events.testing import settle
+from flowdeck import publish
+from flowdeck.declare.event import Draft
+from flowdeck.letters import bulk, dead_letters
+from flowdeck.models import BulkAction, Delivery
+from flowdeck.testing import settle
 from tests.dashboard.test_hostile_text import HOSTILE, assert_harmless
 from tests.probe.events import Probed
 

@@ -9,14 +9,14 @@ from typing import Any
 
 from django.test import Client
 
-from events import publish
-from events.dashboard.event.detail import deliveries_of
-from events.dashboard.event.live import EventPeopleView, EventView
-from events.dashboard.shared.waits import with_waits
-from events.letters import bulk, dead_letters, redelivery
-from events.live import Changes
-from events.models import Attempt, Delivery, DeliveryState, Event
-from events.testing import settle
+from flowdeck import publish
+from flowdeck.dashboard.event.detail import deliveries_of
+from flowdeck.dashboard.event.live import EventPeopleView, EventView
+from flowdeck.dashboard.shared.waits import with_waits
+from flowdeck.letters import bulk, dead_letters, redelivery
+from flowdeck.live import Changes
+from flowdeck.models import Attempt, Delivery, DeliveryState, Event
+from flowdeck.testing import settle
 from tests.accounts import person
 from tests.dashboard.rows import Story, at
 from tests.probe.events import Echoed, Probed

@@ -10,8 +10,8 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from events import Draft, publish
-from events.testing import settle
+from flowdeck import Draft, publish
+from flowdeck.testing import settle
 from tests import every_page
 from tests.probe.events import Probed
 

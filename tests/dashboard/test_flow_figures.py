@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from events import publish
-from events.dashboard.flow.facts import Facts
-from events.dashboard.flow.histogram import histogram
-from events.dashboard.flow.retries import steps_of
-from events.dashboard.shared.run_times import percentile, run_times
-from events.declare.retry import Retry
-from events.live.views import find
-from events.models import Delivery
-from events.testing import settle
+from flowdeck import publish
+from flowdeck.dashboard.flow.facts import Facts
+from flowdeck.dashboard.flow.histogram import histogram
+from flowdeck.dashboard.flow.retries import steps_of
+from flowdeck.dashboard.shared.run_times import percentile, run_times
+from flowdeck.declare.retry import Retry
+from flowdeck.live.views import find
+from flowdeck.models import Delivery
+from flowdeck.testing import settle
 from tests.probe.events import Probed
 
 pytestmark = pytest.mark.django_db
@@ -49,8 +49,8 @@ def test_under_load_both_sides_of_a_type_are_of_one_stretch(
             cls.ago -= 1
             return datetime.now(tz) - timedelta(seconds=cls.ago)
 
-    monkeypatch.setattr("events.dashboard.shared.observed.DELIVERIES", 60)
-    monkeypatch.setattr("events.log.append.datetime", EverySecond)
+    monkeypatch.setattr("flowdeck.dashboard.shared.observed.DELIVERIES", 60)
+    monkeypatch.setattr("flowdeck.log.append.datetime", EverySecond)
     for n in range(40):
         publish(Probed(n=n), stream="probe-1", producer="tests")
     facts = Facts.load()
@@ -103,7 +103,7 @@ def test_rates_and_percentiles_are_of_the_window_chosen(viewer: Client) -> None:
 def test_a_window_longer_than_what_was_looked_at_says_so(
     viewer: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("events.dashboard.shared.observed.SAMPLE", 3)
+    monkeypatch.setattr("flowdeck.dashboard.shared.observed.SAMPLE", 3)
     publish(*[Probed(n=n) for n in range(6)], stream="probe-1")
     assert "reach back" in viewer.get("/flow/?window=3600").content.decode()
 

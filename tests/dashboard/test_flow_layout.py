@@ -7,10 +7,10 @@ import time
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from events.dashboard.flow.boxes import label_of, size_of
-from events.dashboard.flow.facts import PROCESSOR, TYPE, Node
-from events.dashboard.flow.layout import layered
-from events.dashboard.flow.place import GAP_X, TIGHT_X, Box, Layout
+from flowdeck.dashboard.flow.boxes import label_of, size_of
+from flowdeck.dashboard.flow.facts import PROCESSOR, TYPE, Node
+from flowdeck.dashboard.flow.layout import layered
+from flowdeck.dashboard.flow.place import GAP_X, TIGHT_X, Box, Layout
 
 NAMES = [f"n{number}" for number in range(24)]
 SIZES = st.tuples(st.integers(40, 200), st.integers(20, 60))

@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from events import publish
-from events.dashboard.flow.facts import Edge, Facts, Node
-from events.dashboard.flow.map import Choice, FlowMap
-from events.declare.registry import Registry, registry
-from events.engine.pause import pause
-from events.live.changes import Changes
-from events.live.views import find
-from events.models import Attempt, Delivery, Event
-from events.testing import settle
+from flowdeck import publish
+from flowdeck.dashboard.flow.facts import Edge, Facts, Node
+from flowdeck.dashboard.flow.map import Choice, FlowMap
+from flowdeck.declare.registry import Registry, registry
+from flowdeck.engine.pause import pause
+from flowdeck.live.changes import Changes
+from flowdeck.live.views import find
+from flowdeck.models import Attempt, Delivery, Event
+from flowdeck.testing import settle
 from tests.dashboard.test_hostile_text import HOSTILE, assert_harmless, hostile_event
 from tests.probe.events import Probed
 
@@ -109,9 +109,9 @@ def test_a_dead_letter_is_a_badge(viewer: Client) -> None:
 
 def test_nothing_declared_is_an_empty_page(viewer: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (
-        "events.dashboard.flow.facts",
-        "events.dashboard.shared.observed",
-        "events.observe.overview",
+        "flowdeck.dashboard.flow.facts",
+        "flowdeck.dashboard.shared.observed",
+        "flowdeck.observe.overview",
     ):
         monkeypatch.setattr(f"{module}.registry", Registry())
     assert "Nothing flows yet" in viewer.get("/flow/").content.decode()

@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 
-from events import publish
-from events.dashboard.flow import past as flow_past
-from events.models import Event
-from events.testing import settle
+from flowdeck import publish
+from flowdeck.dashboard.flow import past as flow_past
+from flowdeck.models import Event
+from flowdeck.testing import settle
 from tests.probe.events import Probed
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -9,10 +9,10 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from events import publish
-from events.live.changes import Changes
-from events.live.views import find
-from events.models import Attempt, Delivery, Event
+from flowdeck import publish
+from flowdeck.live.changes import Changes
+from flowdeck.live.views import find
+from flowdeck.models import Attempt, Delivery, Event
 from tests.probe.events import Echoed, Probed
 
 SCRIPT = '<script>alert("x")</script>'

@@ -9,15 +9,15 @@ from uuid import uuid4
 import pytest
 from django.test import Client
 
-from events import publish
-from events.dashboard.logs import search as log_search
-from events.dashboard.logs.filter import LogFilter
-from events.dashboard.logs.live_count import LogCountView
-from events.dashboard.logs.search import search
-from events.dashboard.shared.columns import OPTIONAL
-from events.live import Changes
-from events.models import Event
-from events.testing import settle
+from flowdeck import publish
+from flowdeck.dashboard.logs import search as log_search
+from flowdeck.dashboard.logs.filter import LogFilter
+from flowdeck.dashboard.logs.live_count import LogCountView
+from flowdeck.dashboard.logs.search import search
+from flowdeck.dashboard.shared.columns import OPTIONAL
+from flowdeck.live import Changes
+from flowdeck.models import Event
+from flowdeck.testing import settle
 from tests.probe.events import Probed
 
 ROW = re.compile(r'<tr id="event-(\d+)"')

@@ -11,13 +11,13 @@ import pytest
 from django.http import QueryDict
 from django.test import Client
 
-from events import publish
-from events.dashboard.logs import search as log_search
-from events.dashboard.logs.filter import LogFilter
-from events.dashboard.logs.search import LogPage, search
-from events.log.positions import first_since
-from events.models import Event
-from events.testing import settle
+from flowdeck import publish
+from flowdeck.dashboard.logs import search as log_search
+from flowdeck.dashboard.logs.filter import LogFilter
+from flowdeck.dashboard.logs.search import LogPage, search
+from flowdeck.log.positions import first_since
+from flowdeck.models import Event
+from flowdeck.testing import settle
 from tests.dashboard.test_hostile_text import HOSTILE, assert_harmless
 from tests.probe.events import Echoed, Keyed, Probed
 

@@ -6,8 +6,8 @@ import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.test import RequestFactory
 
-from events.dashboard.shell import entries  # noqa: F401 (importing it registers them)
-from events.dashboard.shell.navigation import TABS, navigation
+from flowdeck.dashboard.shell import entries  # noqa: F401 (importing it registers them)
+from flowdeck.dashboard.shell.navigation import TABS, navigation
 from tests.accounts import person
 
 pytestmark = pytest.mark.django_db

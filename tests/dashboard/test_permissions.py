@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
-from events import publish
+from flowdeck import publish
 from tests.accounts import person, signed_in
 from tests.probe.events import Probed
 
@@ -43,7 +43,7 @@ def test_a_customer_sees_own_traces_and_learns_nothing_of_others(
 ) -> None:
     mine = publish(Probed(n=1), stream="probe-1").correlation_id
     other = publish(Probed(n=2), stream="probe-2").correlation_id
-    monkeypatch.setattr("events.people.access._owners", [lambda user, trace: trace == mine])
+    monkeypatch.setattr("flowdeck.people.access._owners", [lambda user, trace: trace == mine])
     assert customer.get(f"/traces/{mine}/").status_code == 200
     refused = customer.get(f"/traces/{other}/")
     unknown = customer.get("/traces/01a20840-3d68-76da-b03f-b91f80a0149b/")

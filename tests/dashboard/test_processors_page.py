@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from events import publish
-from events.dashboard.shared.run_times import run_times
-from events.engine import pause
-from events.models import Delivery, Lane, ProcessorState, Worker
-from events.observe import overview as overview_module
-from events.observe.overview import overview
-from events.testing import settle
+from flowdeck import publish
+from flowdeck.dashboard.shared.run_times import run_times
+from flowdeck.engine import pause
+from flowdeck.models import Delivery, Lane, ProcessorState, Worker
+from flowdeck.observe import overview as overview_module
+from flowdeck.observe.overview import overview
+from flowdeck.testing import settle
 from tests.probe.events import Probed
 
 WORKER = re.compile(

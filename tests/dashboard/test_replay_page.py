@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
-from events import publish
-from events.dashboard.replay.live import ReplayView
-from events.models import Delivery, Event, ReplayRun
-from events.replay import runs
-from events.testing import settle
+from flowdeck import publish
+from flowdeck.dashboard.replay.live import ReplayView
+from flowdeck.models import Delivery, Event, ReplayRun
+from flowdeck.replay import runs
+from flowdeck.testing import settle
 from tests.probe.events import Probed
 from tests.probe.models import Tally
 

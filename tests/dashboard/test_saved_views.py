@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
-from events.models import SavedView
-from events.people import saved_views
+from flowdeck.models import SavedView
+from flowdeck.people import saved_views
 from tests.accounts import person, signed_in
 from tests.dashboard.test_hostile_text import HOSTILE, assert_harmless
 

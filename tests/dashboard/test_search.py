@@ -8,8 +8,8 @@ from uuid import uuid4
 import pytest
 from django.test import Client
 
-from events import publish
-from events.models import Event
+from flowdeck import publish
+from flowdeck.models import Event
 from processors import orders
 from processors.models import Product
 from tests.accounts import person, signed_in

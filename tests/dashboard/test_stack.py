@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 
-from events.dashboard.shared.stack import groups_of
+from flowdeck.dashboard.shared.stack import groups_of
 
 TEXT = """Traceback (most recent call last):
   File "/app/events/attempt.py", line 31, in attempt

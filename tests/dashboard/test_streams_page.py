@@ -8,11 +8,11 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from events import publish
-from events.models import ReplayRun
-from events.replay import runs
-from events.testing import settle
-from events.transfer.archiving import archive
+from flowdeck import publish
+from flowdeck.models import ReplayRun
+from flowdeck.replay import runs
+from flowdeck.testing import settle
+from flowdeck.transfer.archiving import archive
 from processors import orders
 from processors.domain_events import InventoryReplenished
 from processors.models import OrderSummary, Product

@@ -7,8 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from events.dashboard.shared import hues
-from events.templatetags import flowdeck
+from flowdeck.dashboard.shared import hues
+from flowdeck.templatetags import flowdeck
 
 
 @pytest.mark.parametrize(

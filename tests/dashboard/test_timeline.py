@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from events import publish
-from events.dashboard.timeline import counts as timeline_counts
-from events.dashboard.timeline import data as timeline_data
-from events.dashboard.timeline import past as timeline_past
-from events.dashboard.timeline.counts import Stretch
-from events.declare.registry import registry
-from events.engine import pause
-from events.models import Delivery, Event
-from events.testing import settle
+from flowdeck import publish
+from flowdeck.dashboard.timeline import counts as timeline_counts
+from flowdeck.dashboard.timeline import data as timeline_data
+from flowdeck.dashboard.timeline import past as timeline_past
+from flowdeck.dashboard.timeline.counts import Stretch
+from flowdeck.declare.registry import registry
+from flowdeck.engine import pause
+from flowdeck.models import Delivery, Event
+from flowdeck.testing import settle
 from tests.dashboard.test_hostile_text import HOSTILE, assert_harmless, hostile_event
 from tests.probe.events import Probed
 

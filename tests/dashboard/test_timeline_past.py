@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from events.dashboard.timeline import counts as timeline_counts
-from events.dashboard.timeline import past as timeline_past
-from events.dashboard.timeline.past import Past, past
-from events.models import Delivery, Event
+from flowdeck.dashboard.timeline import counts as timeline_counts
+from flowdeck.dashboard.timeline import past as timeline_past
+from flowdeck.dashboard.timeline.past import Past, past
+from flowdeck.models import Delivery, Event
 
 pytestmark = pytest.mark.django_db
 

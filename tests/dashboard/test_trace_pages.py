@@ -8,9 +8,9 @@ from uuid import uuid4
 
 from django.test import Client
 
-from events import correlation, publish
-from events.models import Delivery, Event
-from events.testing import settle
+from flowdeck import correlation, publish
+from flowdeck.models import Delivery, Event
+from flowdeck.testing import settle
 from tests.probe.events import Probed
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from events.observe.budget import budget_of
+from flowdeck.observe.budget import budget_of
 from tests.dashboard.rows import Story, at, order
 
 
@@ -101,7 +101,7 @@ def test_a_cause_that_was_cut_off_makes_a_root() -> None:
 
 
 def test_a_chain_of_a_thousand_is_no_recursion() -> None:
-    from events.dashboard.trace.waterfall import lay_out
+    from flowdeck.dashboard.trace.waterfall import lay_out
 
     story = Story()
     event = story.event("Step", 0, by="walker")

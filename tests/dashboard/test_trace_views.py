@@ -8,13 +8,13 @@ from uuid import uuid4
 import pytest
 from django.test import Client
 
-from events import publish
-from events.dashboard.trace import graph as trace_graph
-from events.dashboard.trace import sequence as trace_sequence
-from events.dashboard.trace.compare import compare
-from events.dashboard.trace.mermaid import sequence_diagram
-from events.dashboard.trace.rank import ranked
-from events.testing import settle
+from flowdeck import publish
+from flowdeck.dashboard.trace import graph as trace_graph
+from flowdeck.dashboard.trace import sequence as trace_sequence
+from flowdeck.dashboard.trace.compare import compare
+from flowdeck.dashboard.trace.mermaid import sequence_diagram
+from flowdeck.dashboard.trace.rank import ranked
+from flowdeck.testing import settle
 from tests.dashboard.rows import Story, order
 from tests.probe.events import Probed
 

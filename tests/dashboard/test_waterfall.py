@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events.dashboard.shared.axis import LEFT, RIGHT, Axis
-from events.dashboard.trace.waterfall import ROW, Choice, lay_out
+from flowdeck.dashboard.shared.axis import LEFT, RIGHT, Axis
+from flowdeck.dashboard.trace.waterfall import ROW, Choice, lay_out
 from tests.dashboard.rows import Story, order
 
 moments = st.floats(0, 10_000, allow_nan=False)

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 from django.core import mail
 
-from events import publish, read_stream
-from events.alerts import rules, tell, watch
-from events.engine import pause
-from events.letters import dead_letters
-from events.models import AlertRule, AuditEntry, Delivery
-from events.testing import settle
+from flowdeck import publish, read_stream
+from flowdeck.alerts import rules, tell, watch
+from flowdeck.engine import pause
+from flowdeck.letters import dead_letters
+from flowdeck.models import AlertRule, AuditEntry, Delivery
+from flowdeck.testing import settle
 from tests.probe import processors
 from tests.probe.events import Probed
 

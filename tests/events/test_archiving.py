@@ -10,10 +10,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, transaction
 
-from events import Draft, publish, read_log, read_stream
-from events.errors import ArchiveRefused
-from events.letters.redelivery import Choice, redeliver
-from events.models import (
+from flowdeck import Draft, publish, read_log, read_stream
+from flowdeck.errors import ArchiveRefused
+from flowdeck.letters.redelivery import Choice, redeliver
+from flowdeck.models import (
     Archive,
     ArchivedStream,
     AuditedDelivery,
@@ -21,12 +21,12 @@ from events.models import (
     Delivery,
     Event,
 )
-from events.replay import runs
-from events.testing import settle
-from events.transfer import archiving
-from events.transfer.archiving import archive, closed_streams
-from events.transfer.cloudevents import loaded
-from events.verification import verify
+from flowdeck.replay import runs
+from flowdeck.testing import settle
+from flowdeck.transfer import archiving
+from flowdeck.transfer.archiving import archive, closed_streams
+from flowdeck.transfer.cloudevents import loaded
+from flowdeck.verification import verify
 from tests.accounts import person
 from tests.probe.events import Echoed, Probed
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from events import publish
-from events.declare.registry import registry
-from events.engine import batch, drain, lanes
-from events.models import Delivery
+from flowdeck import publish
+from flowdeck.declare.registry import registry
+from flowdeck.engine import batch, drain, lanes
+from flowdeck.models import Delivery
 from tests.probe.events import Probed
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -23,7 +23,7 @@ def done(kind: str) -> int:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_batch_of_slow_handlers_ends_when_its_time_is_up(kind: str, settings: Any) -> None:
-    settings.EVENTS = {**settings.EVENTS, "BATCH_SECONDS": 0.0}
+    settings.FLOWDECK = {**settings.FLOWDECK, "BATCH_SECONDS": 0.0}
     publish(*[Probed(n=n) for n in range(5)], stream="probe-1")
     claim = lanes.claim(registry.processor(kind), 1)
     assert claim is not None
@@ -42,6 +42,6 @@ def test_a_batch_takes_no_more_than_its_limit(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_drain_goes_on_until_nothing_is_due(kind: str, settings: Any) -> None:
-    settings.EVENTS = {**settings.EVENTS, "BATCH_SECONDS": 0.0}
+    settings.FLOWDECK = {**settings.FLOWDECK, "BATCH_SECONDS": 0.0}
     publish(*[Probed(n=n) for n in range(5)], stream="probe-1")
     assert drain.drain(registry.processor(kind), seconds=30) == 5

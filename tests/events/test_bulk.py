@@ -7,14 +7,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import connection
 
-from events import publish
-from events.declare.event import Draft
-from events.letters import bulk, dead_letters
-from events.letters.dead_letters import Criteria
-from events.letters.groups import BY, groups, resolved_lately, set_status, totals
-from events.letters.held_back import held_back
-from events.models import AuditEntry, BulkAction, Delivery
-from events.testing import settle
+from flowdeck import publish
+from flowdeck.declare.event import Draft
+from flowdeck.letters import bulk, dead_letters
+from flowdeck.letters.dead_letters import Criteria
+from flowdeck.letters.groups import BY, groups, resolved_lately, set_status, totals
+from flowdeck.letters.held_back import held_back
+from flowdeck.models import AuditEntry, BulkAction, Delivery
+from flowdeck.testing import settle
 from tests.guarantees.test_exactly_once import Crash, crash_at
 from tests.probe import processors
 from tests.probe.events import Probed

@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db.models import F
 
-from events import publish
-from events.conf import conf
-from events.declare.registry import registry
-from events.engine import drain
-from events.models import Attempt, Delivery, Lane
+from flowdeck import publish
+from flowdeck.conf import conf
+from flowdeck.declare.registry import registry
+from flowdeck.engine import drain
+from flowdeck.models import Attempt, Delivery, Lane
 from tests.guarantees import leases
 from tests.probe.events import Probed
 

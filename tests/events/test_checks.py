@@ -20,7 +20,7 @@ def unknown_broker() -> Iterator[None]:
 
 
 def warnings() -> set[str | None]:
-    return {message.id for message in checks.run_checks(tags=["events"])}
+    return {message.id for message in checks.run_checks(tags=["flowdeck"])}
 
 
 def test_nothing_is_missing_here() -> None:
@@ -29,13 +29,13 @@ def test_nothing_is_missing_here() -> None:
 
 @override_settings(CHANNEL_LAYERS={})
 def test_a_missing_channel_layer_is_named() -> None:
-    assert warnings() == {"events.W002"}
+    assert warnings() == {"flowdeck.W002"}
 
 
-@override_settings(EVENTS={})
+@override_settings(FLOWDECK={})
 def test_a_missing_redis_is_named() -> None:
-    assert "events.W001" in warnings()
+    assert "flowdeck.W001" in warnings()
 
 
 def test_a_broker_that_celery_does_not_know_is_named(unknown_broker: None) -> None:
-    assert warnings() == {"events.E006"}
+    assert warnings() == {"flowdeck.E006"}

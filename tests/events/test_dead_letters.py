@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from events import publish
-from events.letters import dead_letters
-from events.models import Attempt, Delivery
-from events.testing import settle
+from flowdeck import publish
+from flowdeck.letters import dead_letters
+from flowdeck.models import Attempt, Delivery
+from flowdeck.testing import settle
 from tests.probe import processors
 from tests.probe.events import Probed
 from tests.probe.models import Effect

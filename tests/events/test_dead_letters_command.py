@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from events import publish
-from events.letters import dead_letters
-from events.models import AuditEntry, BulkAction, Delivery
-from events.testing import settle
+from flowdeck import publish
+from flowdeck.letters import dead_letters
+from flowdeck.models import AuditEntry, BulkAction, Delivery
+from flowdeck.testing import settle
 from tests.accounts import person
 from tests.probe import processors
 from tests.probe.events import Probed

@@ -15,15 +15,15 @@ from django.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from events import Draft, load, publish, read_log
-from events.errors import ImportRefused
-from events.models import AuditEntry, Delivery, Event, PersonalKey, Stream
-from events.privacy.forgetting import forget
-from events.replay import runs
-from events.testing import settle
-from events.transfer.exporting import Chosen, as_masked, as_revealed, export
-from events.transfer.importing import import_events
-from events.verification import verify
+from flowdeck import Draft, load, publish, read_log
+from flowdeck.errors import ImportRefused
+from flowdeck.models import AuditEntry, Delivery, Event, PersonalKey, Stream
+from flowdeck.privacy.forgetting import forget
+from flowdeck.replay import runs
+from flowdeck.testing import settle
+from flowdeck.transfer.exporting import Chosen, as_masked, as_revealed, export
+from flowdeck.transfer.importing import import_events
+from flowdeck.verification import verify
 from tests.accounts import person, signed_in
 from tests.probe.events import Echoed, Introduced, Keyed, Probed
 from tests.probe.models import Effect, Tally
@@ -239,8 +239,8 @@ def test_personal_values_stay_sealed_masked_or_are_revealed_and_sealed_anew() ->
 
 
 def test_memory_stays_flat(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("events.transfer.exporting.CHUNK", 10)
-    monkeypatch.setattr("events.transfer.importing.CHUNK", 7)
+    monkeypatch.setattr("flowdeck.transfer.exporting.CHUNK", 10)
+    monkeypatch.setattr("flowdeck.transfer.importing.CHUNK", 7)
     publish(*[Echoed(n=n, by="x") for n in range(45)], stream="many")
     before, lines = log(), export(Chosen())
     assert json.loads(next(lines))["data"]["n"] == 0  # a generator: nothing is gathered

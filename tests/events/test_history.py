@@ -11,9 +11,9 @@ import pytest
 from django.db import transaction
 from pytest_django import DjangoAssertNumQueries
 
-from events import Event, publish
-from events.log.append import append_old
-from events.observe import history
+from flowdeck import Event, publish
+from flowdeck.log.append import append_old
+from flowdeck.observe import history
 from tests.probe.events import Echoed, Probed, Told
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -10,7 +10,7 @@ from importlib import import_module
 import pytest
 from django.db import connection
 
-rules = import_module("events.migrations.0002_database_rules")
+rules = import_module("flowdeck.migrations.0002_database_rules")
 
 
 @pytest.mark.django_db
@@ -21,7 +21,7 @@ def test_no_migration_has_lost_an_index() -> None:
         if statement.startswith("CREATE INDEX")
     }
     with connection.cursor() as cursor:
-        there = connection.introspection.get_constraints(cursor, "events_delivery")
+        there = connection.introspection.get_constraints(cursor, "flowdeck_delivery")
     assert wanted | {"delivery_open"} <= set(there)
 
 
@@ -37,6 +37,6 @@ def test_no_migration_has_lost_an_index() -> None:
 )
 def test_what_is_due_or_held_is_found_by_index(condition: str) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN QUERY PLAN SELECT id FROM events_delivery WHERE {condition}")
+        cursor.execute(f"EXPLAIN QUERY PLAN SELECT id FROM flowdeck_delivery WHERE {condition}")
         plan = " ".join(row[3] for row in cursor.fetchall())
     assert "INDEX delivery_" in plan

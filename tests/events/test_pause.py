@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from events import publish
-from events.declare.registry import registry
-from events.engine import drain, pause
-from events.errors import UnknownProcessor
-from events.models import Delivery
-from events.testing import settle
+from flowdeck import publish
+from flowdeck.declare.registry import registry
+from flowdeck.engine import drain, pause
+from flowdeck.errors import UnknownProcessor
+from flowdeck.models import Delivery
+from flowdeck.testing import settle
 from tests.probe.events import Probed
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -7,8 +7,8 @@ from typing import Annotated
 import pytest
 from pydantic import BaseModel
 
-from events import Event, Personal
-from events.errors import RegistrationError
+from flowdeck import Event, Personal
+from flowdeck.errors import RegistrationError
 from processors.domain_events import OrderCreated, OrderSubmitted
 
 

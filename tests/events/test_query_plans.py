@@ -10,10 +10,10 @@ from __future__ import annotations
 import pytest
 from django.db import connection
 
-from events import publish
-from events.declare.event import Draft
-from events.declare.registry import registry
-from events.engine import drain, sweep
+from flowdeck import publish
+from flowdeck.declare.event import Draft
+from flowdeck.declare.registry import registry
+from flowdeck.engine import drain, sweep
 from tests.probe.events import Probed
 
 pytestmark = [
@@ -23,7 +23,7 @@ pytestmark = [
 
 KEYS, EVENTS = 5_000, 20_000
 _EVENTS = f"""
-INSERT INTO events_event (id, stream, sequence, type, version, data, metadata, key,
+INSERT INTO flowdeck_event (id, stream, sequence, type, version, data, metadata, key,
   correlation_id, producer, occurred_at, recorded_at)
 SELECT gen_random_uuid(), 'plan-' || n % {KEYS}, n / {KEYS} + 1, 'Probed', 1, '{{}}', '{{}}',
   'plan-' || n % {KEYS}, gen_random_uuid(), 'test', now(), now()
@@ -31,13 +31,13 @@ FROM generate_series(0, {EVENTS} - 1) AS n
 """
 # Mostly finished; some keys dead with followers parked behind them, the newest tenth waiting.
 _DELIVERIES = """
-INSERT INTO events_delivery (position, processor, key, slot, state, attempts)
+INSERT INTO flowdeck_delivery (position, processor, key, slot, state, attempts)
 SELECT position, p.name, key, abs(hashtext(key)) %% 1024,
   CASE WHEN sequence = 4 AND position %% 2 = 0 THEN 'pending'
        WHEN sequence = 3 AND position %% 100 = 0 THEN 'dead' ELSE 'done' END, 1
-FROM events_event, unnest(%s::text[]) AS p(name) WHERE stream LIKE 'plan-%%'
+FROM flowdeck_event, unnest(%s::text[]) AS p(name) WHERE stream LIKE 'plan-%%'
 """
-_HEADS = f"INSERT INTO events_stream SELECT 'plan-' || n, 4 FROM generate_series(0, {KEYS - 1}) n"
+_HEADS = f"INSERT INTO flowdeck_stream SELECT 'plan-' || n, 4 FROM generate_series(0, {KEYS - 1}) n"
 PROCESSORS = ["probe.atomic", "probe.batch", "probe.leased", "probe.skipping", "probe.tally"]
 
 
@@ -57,7 +57,7 @@ def sequential_scans() -> int:
         cursor.execute("SELECT pg_stat_clear_snapshot()")
         cursor.execute(
             "SELECT sum(seq_scan) FROM pg_stat_user_tables "
-            "WHERE relname IN ('events_event', 'events_delivery')"
+            "WHERE relname IN ('flowdeck_event', 'flowdeck_delivery')"
         )
         return int(cursor.fetchone()[0])
 
@@ -69,7 +69,7 @@ def rows_by_index() -> int:
         cursor.execute("SELECT pg_stat_clear_snapshot()")
         cursor.execute(
             "SELECT sum(idx_tup_read) FROM pg_stat_user_indexes "
-            "WHERE relname IN ('events_event', 'events_delivery')"
+            "WHERE relname IN ('flowdeck_event', 'flowdeck_delivery')"
         )
         return int(cursor.fetchone()[0])
 
@@ -92,5 +92,5 @@ def test_publishing_draining_and_sweeping_scan_neither_events_nor_deliveries(fil
         assert drain.drain(registry.processor(name), seconds=0.3) > 0
     assert sequential_scans() == before
     with connection.cursor() as cursor:  # a statement without an index would have been noticed
-        cursor.execute("SELECT count(*) FROM events_delivery WHERE attempts = 1")
+        cursor.execute("SELECT count(*) FROM flowdeck_delivery WHERE attempts = 1")
     assert sequential_scans() > before

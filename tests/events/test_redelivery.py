@@ -7,9 +7,9 @@ import io
 import pytest
 from django.core.management import CommandError, call_command
 
-from events import publish
-from events.models import Delivery, ReplayRun
-from events.testing import settle
+from flowdeck import publish
+from flowdeck.models import Delivery, ReplayRun
+from flowdeck.testing import settle
 from tests.probe.events import Probed
 from tests.probe.models import Effect
 

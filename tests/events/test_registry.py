@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from django.core import checks
 
-from events import Delivery, Event, publish
-from events.declare.registry import declare, registry
-from events.errors import RegistrationError
-from events.models import Delivery as DeliveryRow
-from events.testing import settle
+from flowdeck import Delivery, Event, publish
+from flowdeck.declare.registry import declare, registry
+from flowdeck.errors import RegistrationError
+from flowdeck.models import Delivery as DeliveryRow
+from flowdeck.testing import settle
 from tests.probe.events import Echoed, Probed
 from tests.probe.models import Effect
 
@@ -75,7 +75,7 @@ def test_duplicates_are_reported_by_check() -> None:
         def other(event: Echoed) -> None: ...
 
         registry.add_processor(declare("probe.atomic", other))
-        messages = [message.msg for message in checks.run_checks(tags=["events"])]
+        messages = [message.msg for message in checks.run_checks(tags=["flowdeck"])]
         assert any("'Probed' is declared twice" in message for message in messages)
         assert any("'probe.atomic' is declared twice" in message for message in messages)
     finally:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events import Retry
-from events.errors import RegistrationError
+from flowdeck import Retry
+from flowdeck.errors import RegistrationError
 
 policies = st.builds(
     Retry,

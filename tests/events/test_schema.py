@@ -11,14 +11,14 @@ from django.core import checks
 from django.db import connection, transaction
 from uuid_utils.compat import uuid7
 
-from events import load, read_stream
-from events.declare.registry import registry
-from events.declare.upcasting import gaps
-from events.errors import InvalidPayload, UnknownEventType, UnknownVersion
-from events.log.append import slot_of
-from events.models import Delivery
-from events.sql import EventRow, dialect
-from events.testing import settle
+from flowdeck import load, read_stream
+from flowdeck.declare.registry import registry
+from flowdeck.declare.upcasting import gaps
+from flowdeck.errors import InvalidPayload, UnknownEventType, UnknownVersion
+from flowdeck.log.append import slot_of
+from flowdeck.models import Delivery
+from flowdeck.sql import EventRow, dialect
+from flowdeck.testing import settle
 from tests.probe.events import Renamed
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -73,7 +73,7 @@ def test_a_gap_in_a_chain_is_named() -> None:
             "Renamed is at version 5 but has no upcaster from 3.",
             "Renamed is at version 5 but has no upcaster from 4.",
         ]
-        errors = checks.run_checks(tags=["events"])
-        assert [message.id for message in errors].count("events.E002") == 2
+        errors = checks.run_checks(tags=["flowdeck"])
+        assert [message.id for message in errors].count("flowdeck.E002") == 2
     finally:
         object.__setattr__(declared, "version", 3)

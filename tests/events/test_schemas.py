@@ -14,11 +14,11 @@ from django.core import checks
 from django.core.management import CommandError, call_command
 from pydantic import BaseModel
 
-from events import Personal
-from events.declare import lock as schemas
-from events.declare import upcasting
-from events.declare.compatibility import Change, changes
-from events.declare.registry import registry
+from flowdeck import Personal
+from flowdeck.declare import lock as schemas
+from flowdeck.declare import upcasting
+from flowdeck.declare.compatibility import Change, changes
+from flowdeck.declare.registry import registry
 from tests.probe.events import Renamed
 
 DOCS = Path(settings.BASE_DIR) / "docs" / "schema_evolution.md"
@@ -207,7 +207,7 @@ def test_a_faulty_step_of_a_chain_is_an_error_at_start(
     monkeypatch.delitem(upcasting._samples, step, raising=False)
     if sample is not None:
         monkeypatch.setitem(upcasting._samples, step, sample)
-    errors = [m.msg for m in checks.run_checks(tags=["events"]) if m.id == "events.E005"]
+    errors = [m.msg for m in checks.run_checks(tags=["flowdeck"]) if m.id == "flowdeck.E005"]
     assert any(message in text for text in errors)
 
 
@@ -215,7 +215,7 @@ def test_a_rename_that_the_sample_does_not_show_is_an_error_at_start(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(upcasting._renames, ("Renamed", 2), {"title": "name", "size": "length"})
-    [error] = [m.msg for m in checks.run_checks(tags=["events"]) if m.id == "events.E005"]
+    [error] = [m.msg for m in checks.run_checks(tags=["flowdeck"]) if m.id == "flowdeck.E005"]
     assert "says that it renames size to length, but its sample does not show it" in error
 
 

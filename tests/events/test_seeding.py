@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from django.db.models import Count, Max
 
-from events import publish
-from events.errors import EventsError
-from events.log.append import slot_of
-from events.models import Attempt, Delivery, Event, Stream
-from events.observe.traces import load_traces
-from events.testing import settle
-from events.transfer.seeding import seed
+from flowdeck import publish
+from flowdeck.errors import FlowdeckError
+from flowdeck.log.append import slot_of
+from flowdeck.models import Attempt, Delivery, Event, Stream
+from flowdeck.observe.traces import load_traces
+from flowdeck.testing import settle
+from flowdeck.transfer.seeding import seed
 from tests.probe.events import Probed
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -48,5 +48,5 @@ def test_streams_and_slots_of_copies_are_right() -> None:
 
 
 def test_without_a_trace_there_is_nothing_to_copy() -> None:
-    with pytest.raises(EventsError, match="no trace yet"):
+    with pytest.raises(FlowdeckError, match="no trace yet"):
         seed(10)

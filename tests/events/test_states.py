@@ -7,10 +7,10 @@ from uuid import uuid4
 
 import pytest
 
-from events import publish
-from events.models import Delivery, Lane
-from events.observe.states import derive
-from events.testing import settle
+from flowdeck import publish
+from flowdeck.models import Delivery, Lane
+from flowdeck.observe.states import derive
+from flowdeck.testing import settle
 from tests.probe.events import Probed
 
 pytestmark = pytest.mark.django_db

@@ -12,11 +12,11 @@ from django.core.management import call_command
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
-from events import publish
-from events.log.append import slot_of
-from events.models import Attempt, Delivery, Event, Lane, Stream
-from events.testing import settle
-from events.verification import verify
+from flowdeck import publish
+from flowdeck.log.append import slot_of
+from flowdeck.models import Attempt, Delivery, Event, Lane, Stream
+from flowdeck.testing import settle
+from flowdeck.verification import verify
 from tests.probe.events import Probed
 from tests.probe.models import Tally
 

@@ -6,12 +6,12 @@ from mmap import PAGESIZE, mmap
 
 import pytest
 
-from events import publish, telemetry
-from events.engine import lanes
-from events.engine.drain import drain_all
-from events.engine.sweep import Sweeper
-from events.engine.vital_signs import VitalSigns, memory
-from events.models import Worker
+from flowdeck import publish, telemetry
+from flowdeck.engine import lanes
+from flowdeck.engine.drain import drain_all
+from flowdeck.engine.sweep import Sweeper
+from flowdeck.engine.vital_signs import VitalSigns, memory
+from flowdeck.models import Worker
 from tests.probe.events import Probed
 
 MEGABYTE = 2**20

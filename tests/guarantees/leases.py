@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from events.models import Lane
+from flowdeck.models import Lane
 
 
 def run_out() -> None:

@@ -15,13 +15,13 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from events import SequenceConflict, publish, read_stream
-from events.declare.registry import registry
-from events.engine import batch, drain, lanes, pause
-from events.letters import dead_letters
-from events.models import Attempt, Delivery, Event, Lane
-from events.sql import dialect
-from events.testing import settle
+from flowdeck import SequenceConflict, publish, read_stream
+from flowdeck.declare.registry import registry
+from flowdeck.engine import batch, drain, lanes, pause
+from flowdeck.letters import dead_letters
+from flowdeck.models import Attempt, Delivery, Event, Lane
+from flowdeck.sql import dialect
+from flowdeck.testing import settle
 from tests.guarantees import leases
 from tests.guarantees.test_exactly_once import Crash, crash_at
 from tests.probe.events import Probed

@@ -6,23 +6,23 @@ import pytest
 from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
 
-from events import publish, read_stream
-from events.models import Event
+from flowdeck import publish, read_stream
+from flowdeck.models import Event
 from tests import emptying
 from tests.probe.events import Probed
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 STATEMENTS = {
-    "update": "UPDATE events_event SET type = 'Forged' WHERE stream = 'probe-1'",
-    "update nothing new": "UPDATE events_event SET type = type WHERE stream = 'probe-1'",
-    "delete": "DELETE FROM events_event WHERE stream = 'probe-1'",
-    "delete all": "DELETE FROM events_event",
+    "update": "UPDATE flowdeck_event SET type = 'Forged' WHERE stream = 'probe-1'",
+    "update nothing new": "UPDATE flowdeck_event SET type = type WHERE stream = 'probe-1'",
+    "delete": "DELETE FROM flowdeck_event WHERE stream = 'probe-1'",
+    "delete all": "DELETE FROM flowdeck_event",
 }
 
 
 if connection.vendor == "postgresql":
-    STATEMENTS["truncate"] = "TRUNCATE events_event CASCADE"
+    STATEMENTS["truncate"] = "TRUNCATE flowdeck_event CASCADE"
 
 
 @pytest.mark.parametrize("statement", STATEMENTS.values(), ids=STATEMENTS.keys())

@@ -7,10 +7,10 @@ import json
 import pytest
 from django.db import DatabaseError, transaction
 
-from events.engine import pause
-from events.letters import dead_letters
-from events.models import AuditEntry
-from events.people import audit
+from flowdeck.engine import pause
+from flowdeck.letters import dead_letters
+from flowdeck.models import AuditEntry
+from flowdeck.people import audit
 from tests.accounts import person, signed_in
 
 pytestmark = pytest.mark.django_db(transaction=True)

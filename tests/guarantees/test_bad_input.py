@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from events import Draft, Event, PublishError, SequenceConflict, parse, publish
-from events.errors import (
+from flowdeck import Draft, Event, PublishError, SequenceConflict, parse, publish
+from flowdeck.errors import (
     InvalidPayload,
     InvalidStream,
     PayloadTooLarge,
     UnknownEventType,
     UnknownVersion,
 )
-from events.models import Delivery, Stream
-from events.models import Event as EventRow
+from flowdeck.models import Delivery, Stream
+from flowdeck.models import Event as EventRow
 from tests.probe.events import Echoed, Keyed, Probed
 
 pytestmark = pytest.mark.django_db(transaction=True)

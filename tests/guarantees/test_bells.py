@@ -17,11 +17,11 @@ import redis
 from django.conf import settings as django_settings
 from django.db import connection
 
-from events import Draft, publish
-from events.bells import bell
-from events.declare.registry import registry
-from events.engine import drain, lanes
-from events.models import Delivery, Event
+from flowdeck import Draft, publish
+from flowdeck.bells import bell
+from flowdeck.declare.registry import registry
+from flowdeck.engine import drain, lanes
+from flowdeck.models import Delivery, Event
 from tests.probe.events import Probed
 from tests.probe.models import Effect
 
@@ -91,7 +91,7 @@ def test_a_bell_says_the_same_whoever_sends_it(
 ) -> None:
     """Redis by itself where it is the broker too, else Kombu."""
     assert bell.ring(["probe.atomic"])
-    monkeypatch.setattr("events.bells.messages.shares_broker", lambda url: False)
+    monkeypatch.setattr("flowdeck.bells.messages.shares_broker", lambda url: False)
     assert bell.ring(["probe.atomic"])
     assert rung(empty_redis, "probe.atomic") == 1  # it rings already, for both
     empty_redis.delete("flowdeck:bell:probe.atomic")
@@ -190,8 +190,8 @@ def hung_redis(settings: Any) -> Iterator[list[socket.socket]]:
 
         thread = threading.Thread(target=accept)
         thread.start()
-        settings.EVENTS = {
-            **settings.EVENTS,
+        settings.FLOWDECK = {
+            **settings.FLOWDECK,
             "REDIS_URL": f"redis://127.0.0.1:{listener.getsockname()[1]}",
         }
         yield taken
@@ -212,7 +212,7 @@ def test_a_redis_that_hangs_costs_a_burst_of_commits_one_time_out(
 
 
 def test_a_redis_that_is_gone_is_no_error_of_whoever_publishes(settings: Any) -> None:
-    settings.EVENTS = {**settings.EVENTS, "REDIS_URL": "redis://127.0.0.1:1"}
+    settings.FLOWDECK = {**settings.FLOWDECK, "REDIS_URL": "redis://127.0.0.1:1"}
     publish(Probed(n=1), stream="probe-1")
     assert bell.breaker.failures == 1
     drain.answer_bell("probe.atomic")

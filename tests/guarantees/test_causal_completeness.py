@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from events import Delivery, correlation, publish
-from events.models import Event
-from events.testing import settle
+from flowdeck import Delivery, correlation, publish
+from flowdeck.models import Event
+from flowdeck.testing import settle
 from tests.probe import processors
 from tests.probe.events import Echoed, Probed
 

@@ -13,8 +13,8 @@ import pytest
 from django.contrib.auth.models import Group
 from django.test import Client
 
-from events.models import AuditEntry
-from events.people import access
+from flowdeck.models import AuditEntry
+from flowdeck.people import access
 from tests.guarantees.matrix import looks, scene, table
 from tests.live.communicate import in_thread
 

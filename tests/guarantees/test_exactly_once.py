@@ -14,13 +14,13 @@ import pytest
 from django.db import connection, transaction
 from django.db.utils import OperationalError
 
-from events import publish
-from events.declare.registry import registry
-from events.engine import attempt, batch, drain, lanes
-from events.log import publishing
-from events.models import Delivery, Event
-from events.sql import dialect
-from events.testing import settle
+from flowdeck import publish
+from flowdeck.declare.registry import registry
+from flowdeck.engine import attempt, batch, drain, lanes
+from flowdeck.log import publishing
+from flowdeck.models import Delivery, Event
+from flowdeck.sql import dialect
+from flowdeck.testing import settle
 from tests.guarantees import leases
 from tests.probe.events import Probed
 from tests.probe.models import Effect

@@ -12,15 +12,15 @@ from django.db import connection, transaction
 from django.test import override_settings
 from uuid_utils.compat import uuid7
 
-from events import load, publish, read_stream
-from events.declare.personal import erasers
-from events.errors import InvalidPayload, PersonalKeyUnreadable, RegistrationError
-from events.log.append import append_old
-from events.models import AuditEntry, Delivery, Event, PersonalKey
-from events.privacy.forgetting import forget, preview
-from events.privacy.masking import MASK
-from events.replay import runs
-from events.testing import settle
+from flowdeck import load, publish, read_stream
+from flowdeck.declare.personal import erasers
+from flowdeck.errors import InvalidPayload, PersonalKeyUnreadable, RegistrationError
+from flowdeck.log.append import append_old
+from flowdeck.models import AuditEntry, Delivery, Event, PersonalKey
+from flowdeck.privacy.forgetting import forget, preview
+from flowdeck.privacy.masking import MASK
+from flowdeck.replay import runs
+from flowdeck.testing import settle
 from tests.accounts import person, signed_in
 from tests.probe.events import Introduced, Probed
 from tests.probe.models import Contact
@@ -39,7 +39,7 @@ def stored(text: str) -> bool:
     """Whether the text is anywhere in the log as it is stored."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT count(*) FROM events_event WHERE CAST(data AS text) LIKE %s", [f"%{text}%"]
+            "SELECT count(*) FROM flowdeck_event WHERE CAST(data AS text) LIKE %s", [f"%{text}%"]
         )
         return bool(cursor.fetchone()[0])
 
@@ -145,7 +145,7 @@ def test_what_can_not_be_opened_is_a_dead_letter_and_the_others_go_on() -> None:
     settle()
     [dead] = Delivery.objects.filter(state="dead")
     assert dead.key == "person-7"
-    assert "former EVENTS['PERSONAL_KEY']" in dead.failures.latest("number").message
+    assert "former FLOWDECK['PERSONAL_KEY']" in dead.failures.latest("number").message
     assert Contact.objects.get().user_id == 8
     with pytest.raises(PersonalKeyUnreadable, match="fallbacks"):
         introduce(7)
@@ -200,7 +200,7 @@ def test_pages_and_api_show_a_mask_and_then_that_it_is_erased() -> None:
     pages = [
         f"/events/{position}/",
         "/catalog/Introduced/",
-        f"/admin/events/event/{position}/change/",
+        f"/admin/flowdeck/event/{position}/change/",
     ]
     asked = {"reason": "she called"}
     reveal = f"/events/{position}/reveal/"

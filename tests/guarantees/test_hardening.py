@@ -15,8 +15,8 @@ from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.test import Client
 
-from events.models import ApiToken, AuditEntry
-from events.people import tokens
+from flowdeck.models import ApiToken, AuditEntry
+from flowdeck.people import tokens
 from tests.accounts import person, signed_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -30,15 +30,15 @@ def raises(*_: object) -> None:
     ("path", "status"),
     [
         ("/account/", 200), ("/events/", 500), ("/none/", 404), ("/lab/class/", 403), ("/", 302),
-        ("/admin/", 200), ("/admin/events/event/", 200), ("/admin/none/", 404),
+        ("/admin/", 200), ("/admin/flowdeck/event/", 200), ("/admin/none/", 404),
         ("/api/v1/products", 200), ("/api/v1/none", 404), ("/api/v1/openapi.json", 200),
-        ("/static/js/main.js", 200), ("/accounts/login/", 302),
+        ("/static/flowdeck/js/main.js", 200), ("/accounts/login/", 302),
     ],
 )  # fmt: skip
 def test_every_answer_says_what_browsers_may_do(
     path: str, status: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("events.dashboard.logs.page.search", raises)
+    monkeypatch.setattr("flowdeck.dashboard.logs.page.search", raises)
     user = person("operator")
     client = Client(raise_request_exception=False)
     client.force_login(user)

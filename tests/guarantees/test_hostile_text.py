@@ -12,10 +12,10 @@ from urllib.parse import quote, urlencode
 
 import pytest
 
-from events import publish
-from events.errors import PublishError
-from events.live.changes import Changes
-from events.live.views import _views
+from flowdeck import publish
+from flowdeck.errors import PublishError
+from flowdeck.live.changes import Changes
+from flowdeck.live.views import _views
 from tests import hostile
 from tests.accounts import signed_in
 from tests.addresses import addresses
@@ -92,7 +92,11 @@ def scene(settings: Any) -> Scene:
 
 def names() -> list[str]:
     """What pages ask of a query or a form, found in their code."""
-    files = [f for app in ("events", "processors") for f in (_ROOT / app).rglob("*.py")]
+    files = [
+        f
+        for app in ("flowdeck", "events", "processors", "lab")
+        for f in (_ROOT / app).rglob("*.py")
+    ]
     return sorted({name for file in files for name in _ASKED_FOR.findall(file.read_text())})
 
 
@@ -126,7 +130,7 @@ def test_one_action_at_a_time_with_hostile_words(scene: Scene) -> None:
             (f"/dead-letters/groups/{scene.values['fingerprint']}/",
              {"status": "acknowledged", "note": text}),
             ("/dead-letters/resolve/",
-             {"action": "retry", "letter": scene.values["events:letter number"], "reason": text}),
+             {"action": "retry", "letter": scene.values["flowdeck:letter number"], "reason": text}),
             (f"/events/{scene.values['position']}/reveal/", {"reason": text}),
         ):  # fmt: skip
             assert_harmless(client.post(path, form, follow=True), path)

@@ -11,11 +11,11 @@ from django.contrib.auth.models import Group, User
 from django.db import OperationalError, connection, transaction
 from django.test import Client
 
-from events import Draft, publish
-from events.declare.registry import registry
-from events.engine import batch, drain, sweep
-from events.models import Attempt, Delivery, ProcessorState, Stream
-from events.people import tokens
+from flowdeck import Draft, publish
+from flowdeck.declare.registry import registry
+from flowdeck.engine import batch, drain, sweep
+from flowdeck.models import Attempt, Delivery, ProcessorState, Stream
+from flowdeck.people import tokens
 from tests.guarantees import leases
 from tests.polling import eventually
 from tests.probe import processors

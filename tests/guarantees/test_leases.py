@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from events import publish
-from events.declare.registry import registry
-from events.engine import attempt, batch, drain, lanes
-from events.models import Delivery, Event
+from flowdeck import publish
+from flowdeck.declare.registry import registry
+from flowdeck.engine import attempt, batch, drain, lanes
+from flowdeck.models import Delivery, Event
 from tests.guarantees import leases
 from tests.probe import processors
 from tests.probe.events import Probed
@@ -24,7 +24,7 @@ LEASE = 0.6  # seconds
 
 @pytest.fixture(autouse=True)
 def _short_lease(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings.EVENTS = {**settings.EVENTS, "LEASE_SECONDS": LEASE}
+    settings.FLOWDECK = {**settings.FLOWDECK, "LEASE_SECONDS": LEASE}
     monkeypatch.setattr(lanes, "_keeper", lanes._Keeper())  # the old one has the old pace
 
 

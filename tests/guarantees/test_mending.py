@@ -9,11 +9,11 @@ import pytest
 from django.core.management import call_command
 from django.test import Client
 
-from events import publish
-from events.letters import bulk, dead_letters
-from events.models import AuditEntry, Delivery
-from events.people import tokens
-from events.testing import settle
+from flowdeck import publish
+from flowdeck.letters import bulk, dead_letters
+from flowdeck.models import AuditEntry, Delivery
+from flowdeck.people import tokens
+from flowdeck.testing import settle
 from tests.accounts import person, signed_in
 from tests.probe import processors
 from tests.probe.events import Probed
@@ -46,7 +46,7 @@ def console(letters: list[int]) -> None:
 
 def admin(letters: list[int]) -> None:
     form = {"action": "retry_dead", "_selected_action": letters, "reason": "mended"}
-    answer = signed_in(person("operator")).post("/admin/events/delivery/", form, follow=True)
+    answer = signed_in(person("operator")).post("/admin/flowdeck/delivery/", form, follow=True)
     assert f"{len(letters)} dead letters made due again" in answer.content.decode()
 
 

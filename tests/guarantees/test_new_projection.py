@@ -10,14 +10,14 @@ from decimal import Decimal
 import pytest
 from django.contrib.auth.models import User
 
-from events import Delivery, projection, publish
-from events.declare.registry import registry
-from events.engine import lanes
-from events.engine.drain import drain
-from events.log.horizon import newest_position
-from events.models import Delivery as Row
-from events.testing import settle
-from events.verification import verify
+from flowdeck import Delivery, projection, publish
+from flowdeck.declare.registry import registry
+from flowdeck.engine import lanes
+from flowdeck.engine.drain import drain
+from flowdeck.log.horizon import newest_position
+from flowdeck.models import Delivery as Row
+from flowdeck.testing import settle
+from flowdeck.verification import verify
 from processors import orders
 from processors.domain_events import (
     InventoryReplenished,

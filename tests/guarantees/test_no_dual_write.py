@@ -7,10 +7,10 @@ from types import SimpleNamespace
 import pytest
 from django.db import IntegrityError, transaction
 
-from events import publish
-from events.bells import bell
-from events.log import append as store
-from events.models import Delivery, Event, Stream
+from flowdeck import publish
+from flowdeck.bells import bell
+from flowdeck.log import append as store
+from flowdeck.models import Delivery, Event, Stream
 from tests.probe.events import Probed
 from tests.probe.models import Tally
 
@@ -80,7 +80,7 @@ def test_no_bell_rings_before_the_commit(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_handlers_writes_and_emitted_events_are_one_with_its_delivery() -> None:
-    from events.testing import settle
+    from flowdeck.testing import settle
     from tests.probe.models import Effect
 
     publish(Probed(n=1, fails=99, by="probe.atomic", echoes=2), stream="probe-1")

@@ -13,12 +13,12 @@ from itertools import product
 import pytest
 from django.db import connections
 
-from events import publish
-from events.bells import bell
-from events.declare.registry import registry
-from events.engine import batch, drain, sweep
-from events.models import Attempt, Delivery, Lane
-from events.testing import settle
+from flowdeck import publish
+from flowdeck.bells import bell
+from flowdeck.declare.registry import registry
+from flowdeck.engine import batch, drain, sweep
+from flowdeck.models import Attempt, Delivery, Lane
+from flowdeck.testing import settle
 from tests.guarantees import leases
 from tests.polling import eventually
 from tests.probe.events import Probed

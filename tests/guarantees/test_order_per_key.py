@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from events import SequenceConflict, publish
-from events.declare.registry import registry
-from events.engine import batch, drain, lanes
-from events.letters import dead_letters
-from events.models import Delivery, Event, Stream
-from events.testing import settle
+from flowdeck import SequenceConflict, publish
+from flowdeck.declare.registry import registry
+from flowdeck.engine import batch, drain, lanes
+from flowdeck.letters import dead_letters
+from flowdeck.models import Delivery, Event, Stream
+from flowdeck.testing import settle
 from tests.polling import eventually
 from tests.probe.events import Keyed, Probed
 from tests.probe.models import Effect
@@ -123,7 +123,7 @@ def test_what_is_due_is_read_after_the_lane_is_locked(raw: Any) -> None:
         "CREATE FUNCTION wait_first() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
         "IF current_setting('probe.late', true) = 'yes' THEN "
         "PERFORM pg_advisory_xact_lock(77); END IF; RETURN NULL; END $$",
-        "CREATE TRIGGER wait_first BEFORE UPDATE ON events_lane EXECUTE FUNCTION wait_first()",
+        "CREATE TRIGGER wait_first BEFORE UPDATE ON flowdeck_lane EXECUTE FUNCTION wait_first()",
         "SELECT pg_advisory_lock(77)",
     )
     late: list[int] = []

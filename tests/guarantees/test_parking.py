@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from events import Retry, publish
-from events.declare.registry import registry
-from events.engine import batch, drain, lanes, sweep
-from events.letters import dead_letters
-from events.log.append import slot_of
-from events.models import Attempt, Delivery, Lane
-from events.testing import settle
+from flowdeck import Retry, publish
+from flowdeck.declare.registry import registry
+from flowdeck.engine import batch, drain, lanes, sweep
+from flowdeck.letters import dead_letters
+from flowdeck.log.append import slot_of
+from flowdeck.models import Attempt, Delivery, Lane
+from flowdeck.testing import settle
 from tests.probe import processors
 from tests.probe.events import Keyed, Probed
 from tests.probe.models import Effect

@@ -12,13 +12,13 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.test import Client
 
-from events import publish
-from events.live.changes import Changes
-from events.live.views import _views
-from events.models import Attempt, AuditEntry, Delivery, Event
-from events.privacy import reveal
-from events.privacy.masking import MASK, masked, scrubbed
-from events.testing import settle
+from flowdeck import publish
+from flowdeck.live.changes import Changes
+from flowdeck.live.views import _views
+from flowdeck.models import Attempt, AuditEntry, Delivery, Event
+from flowdeck.privacy import reveal
+from flowdeck.privacy.masking import MASK, masked, scrubbed
+from flowdeck.testing import settle
 from tests.accounts import person, signed_in
 from tests.addresses import addresses
 from tests.probe.events import Told
@@ -48,9 +48,9 @@ def test_no_page_gives_it_away(role: str, event: Event) -> None:
     values = {
         "position": event.position, "correlation_id": event.correlation_id, "name": "Told",
         "number": delivery.pk, "lesson": "ripple", "order_id": 1, "fingerprint": "f",
-        "object_id": event.position, "id": 1, "content_type_id": 1, "app_label": "events",
+        "object_id": event.position, "id": 1, "content_type_id": 1, "app_label": "flowdeck",
         "url": "none", "stream": "told-7",
-        "admin:events_delivery_change object_id": delivery.pk,
+        "admin:flowdeck_delivery_change object_id": delivery.pk,
     }  # fmt: skip
     seen = 0
     queries = ("", f"?selected={event.position}&q=allergic&delivery={delivery.pk}&attempt=1")

@@ -19,15 +19,15 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.db.models import F, Model
 
-from events import Delivery as Handed
-from events import projection, publish
-from events.declare.registry import registry
-from events.engine import lanes
-from events.engine.drain import drain
-from events.models import Delivery, Lane, ProcessorState, ReplayRun
-from events.replay import runs
-from events.testing import settle
-from events.verification import verify
+from flowdeck import Delivery as Handed
+from flowdeck import projection, publish
+from flowdeck.declare.registry import registry
+from flowdeck.engine import lanes
+from flowdeck.engine.drain import drain
+from flowdeck.models import Delivery, Lane, ProcessorState, ReplayRun
+from flowdeck.replay import runs
+from flowdeck.testing import settle
+from flowdeck.verification import verify
 from processors import gateway, orders
 from processors.domain_events import InventoryReplenished
 from processors.models import OrderSummary, Product, Sales, StockLevel
@@ -273,7 +273,7 @@ def test_nothing_of_a_new_projection_is_claimed_before_its_past_is_there(
     declare_late()
     publish(Probed(n=2), stream="probe-1")
     with monkeypatch.context() as patched:  # a transaction that is open for long
-        patched.setattr("events.engine.backfill.settled_position", lambda patience: None)
+        patched.setattr("flowdeck.engine.backfill.settled_position", lambda patience: None)
         assert drain(registry.processor(LATE)) == 0
         assert "is new" in run("verify", LATE).error
     drain(registry.processor(LATE))
@@ -299,7 +299,7 @@ import os, signal, django
 django.setup()
 from django.db import connections
 connections["default"].settings_dict["NAME"] = os.environ["TEST_DATABASE"]
-from events.replay import runs
+from flowdeck.replay import runs
 runs.make_equal = lambda shadow, real=runs.make_equal: (
     real(shadow), os.kill(os.getpid(), signal.SIGKILL))
 runs.execute(int(os.environ["RUN"]))

@@ -17,9 +17,9 @@ _PER_SECOND = 100  # so that it takes longer than a killed worker needs to come 
 
 _DIE = f"""
 from django.db import transaction
-from events import publish
-from events.declare.event import Draft
-from events.models import Delivery
+from flowdeck import publish
+from flowdeck.declare.event import Draft
+from flowdeck.models import Delivery
 from processors.domain_events import OrderConfirmed
 
 with transaction.atomic():  # nobody sees them before they are dead
@@ -34,8 +34,8 @@ with transaction.atomic():  # nobody sees them before they are dead
 _TELL = f"""
 import json
 from collections import Counter
-from events import bulk
-from events.models import Attempt, AuditEntry, BulkAction, Delivery, Event
+from flowdeck import bulk
+from flowdeck.models import Attempt, AuditEntry, BulkAction, Delivery, Event
 from processors.models import Notification
 
 letters = Delivery.objects.filter(fingerprint="killed")

@@ -36,7 +36,7 @@ client = Client(headers={"host": "localhost"})
 client.force_login(User.objects.get())
 for name in ("timeline", "log", "traces", "flow", "catalog", "processors", "dead_letters", "audit",
              "replay", "design_review", "account"):
-    answer = client.get(reverse(f"events:{name}"))
+    answer = client.get(reverse(f"flowdeck:{name}"))
     text = re.sub("<[^>]*>", " ", answer.content.decode()).lower()
     print(name, answer.status_code, [word for word in ("shop", "payment") if word in text])
 """
@@ -123,7 +123,7 @@ def _blocks() -> Iterator[tuple[str, str]]:
 def test_the_guide_makes_a_project_that_works(project: Project, worker: None) -> None:
     project.manage("check")
     project.shell(_LEND.format(password=os.urandom(8).hex()))
-    state = "from events.models import Delivery, Event; from library.models import Shelf; print("
+    state = "from flowdeck.models import Delivery, Event; from library.models import Shelf; print("
     done = state + "Delivery.objects.exclude(state='done').count(), Event.objects.count(), "
     done += "list(Shelf.objects.values_list('book_id', 'times_lent')))"
     eventually(lambda: project.shell(done).strip() == "0 4 [(1, 2)]")

@@ -10,9 +10,9 @@ from uuid import uuid4
 import pytest
 from django.contrib.auth.models import Group, User
 
-from events import publish
-from events.models import Attempt, Delivery
-from events.testing import settle
+from flowdeck import publish
+from flowdeck.models import Attempt, Delivery
+from flowdeck.testing import settle
 from processors import injection, orders
 from processors.domain_events import InventoryReplenished
 from processors.lab import runs, shown

@@ -10,10 +10,10 @@ from django.contrib.auth.models import Group, User
 from django.db.models import F
 from django.urls import reverse
 
-from events import publish
-from events.models import AuditEntry, Delivery, Event
-from events.testing import settle
-from events.verification import verify
+from flowdeck import publish
+from flowdeck.models import AuditEntry, Delivery, Event
+from flowdeck.testing import settle
+from flowdeck.verification import verify
 from processors import injection
 from processors.domain_events import InventoryReplenished
 from processors.lab import glossary, runs

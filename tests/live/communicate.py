@@ -17,7 +17,7 @@ from channels.db import database_sync_to_async
 from channels.routing import URLRouter
 from django.contrib.auth.models import User
 
-from events.live.routing import websocket_urlpatterns
+from flowdeck.live.routing import websocket_urlpatterns
 from tests.accounts import signed_in
 
 application = AuthMiddlewareStack(URLRouter(websocket_urlpatterns))

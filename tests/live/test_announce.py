@@ -10,9 +10,9 @@ from uuid import uuid4
 
 import pytest
 
-from events.live import announce
-from events.live.announce import Announcer
-from events.telemetry import AppendedEvent, Settled
+from flowdeck.live import announce
+from flowdeck.live.announce import Announcer
+from flowdeck.telemetry import AppendedEvent, Settled
 from tests.polling import eventually
 
 

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from events.live.changes import LIMIT, Changes, Ids
+from flowdeck.live.changes import LIMIT, Changes, Ids
 
 
 def test_a_message_says_what_was_touched() -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from events.live.changes import Changes
-from events.live.channel import Channel
-from events.live.views import Fragment, LiveView, Name
+from flowdeck.live.changes import Changes
+from flowdeck.live.channel import Channel
+from flowdeck.live.views import Fragment, LiveView, Name
 
 ANY = Changes(unknown=True)
 

@@ -7,9 +7,9 @@ import asyncio
 import pytest
 from django.contrib.auth.models import User
 
-from events import publish
-from events.live import consumers
-from events.live.socket import SIGNED_OUT
+from flowdeck import publish
+from flowdeck.live import consumers
+from flowdeck.live.socket import SIGNED_OUT
 from tests.accounts import person
 from tests.live.communicate import in_thread, session_of, tab
 from tests.probe.events import Probed
@@ -63,7 +63,7 @@ async def test_a_customer_may_watch_only_the_traces_of_their_own(
     mine = await in_thread(publish)(Probed(n=1), stream="probe-1")
     other = await in_thread(publish)(Probed(n=2), stream="probe-2")
     owned = {mine.correlation_id}
-    monkeypatch.setattr("events.people.access._owners", [lambda user, trace: trace in owned])
+    monkeypatch.setattr("flowdeck.people.access._owners", [lambda user, trace: trace in owned])
     async with tab(customer) as browser:
         await browser.watch(f"trace:{other.correlation_id}")
         assert browser.said[0]["refused"][0]["reason"] == "This trace is not yours."

@@ -10,12 +10,12 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from events import publish
-from events.engine import pause
-from events.live import announce, feed, frame
-from events.live.changes import Changes
-from events.models import Delivery
-from events.testing import settle
+from flowdeck import publish
+from flowdeck.engine import pause
+from flowdeck.live import announce, feed, frame
+from flowdeck.live.changes import Changes
+from flowdeck.models import Delivery
+from flowdeck.testing import settle
 from tests.accounts import person
 from tests.live.communicate import Tab, in_thread, tab
 from tests.probe.events import Probed
@@ -48,11 +48,11 @@ def reloaded() -> dict[int, str]:
     """The rows that a reload would show."""
     from django.template.loader import render_to_string
 
-    from events.dashboard.logs.filter import LogFilter
-    from events.dashboard.logs.rows import rows_of
-    from events.dashboard.logs.search import search
+    from flowdeck.dashboard.logs.filter import LogFilter
+    from flowdeck.dashboard.logs.rows import rows_of
+    from flowdeck.dashboard.logs.search import search
 
-    html = render_to_string("events/log/_rows.html", {"rows": rows_of(search(LogFilter()).rows)})
+    html = render_to_string("flowdeck/log/_rows.html", {"rows": rows_of(search(LogFilter()).rows)})
     return {int(match[1]): match[0] for match in ROW.finditer(html)}
 
 
@@ -103,7 +103,7 @@ async def test_without_a_channel_layer_pages_still_follow(monkeypatch: pytest.Mo
 
 
 async def test_a_view_that_fails_comes_back_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    from events.dashboard.logs import live as live_log
+    from flowdeck.dashboard.logs import live as live_log
 
     async with tab(await operator()) as browser:
         await browser.watch("log")

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from events import publish
-from events.live import consumers, feed
+from flowdeck import publish
+from flowdeck.live import consumers, feed
 from tests.accounts import person
 from tests.live.communicate import in_thread, tab
 from tests.probe.events import Probed

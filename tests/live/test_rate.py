@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from events import publish
-from events.dashboard.processors.live import RateView
-from events.dashboard.shell.entries import under_way
-from events.testing import settle
+from flowdeck import publish
+from flowdeck.dashboard.processors.live import RateView
+from flowdeck.dashboard.shell.entries import under_way
+from flowdeck.testing import settle
 from tests.probe.events import Probed
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -37,7 +37,7 @@ def test_the_counts_follow_what_is_under_way_and_dead() -> None:
     settle()
     shown = html(RateView(None, ""))
     assert "live</span>" not in shown
-    assert 'class="count alert" id="count-events-dead_letters"' in shown
+    assert 'class="count alert" id="count-flowdeck-dead_letters"' in shown
 
 
 def test_beats_cost_the_same_however_much_there_is(django_assert_num_queries: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 
-from events.live.socket import SIGNED_OUT, Socket
+from flowdeck.live.socket import SIGNED_OUT, Socket
 
 
 class Browser:

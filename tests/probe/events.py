@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated
 
-from events import Event, Personal
+from flowdeck import Event, Personal
 
 
 class Probed(Event, version=1):

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import date
 
-from events import (
+from flowdeck import (
     Delivery,
     Event,
     Reject,

@@ -7,8 +7,8 @@ from decimal import Decimal
 import pytest
 from django.contrib.auth.models import User
 
-from events import publish
-from events.testing import settle
+from flowdeck import publish
+from flowdeck.testing import settle
 from processors import gateway
 from processors.domain_events import InventoryReplenished
 from processors.models import Product

@@ -14,9 +14,9 @@ from django.core.management import call_command
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
-from events import publish
-from events.testing import settle
-from events.verification import verify
+from flowdeck import publish
+from flowdeck.testing import settle
+from flowdeck.verification import verify
 from processors import orders
 from processors.domain_events import OrderCancelled
 from processors.models import Charge, OrderSummary, Stock

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.contrib.auth.models import User
 
-from events.models import Event
-from events.testing import settle
-from events.verification import verify
+from flowdeck.models import Event
+from flowdeck.testing import settle
+from flowdeck.verification import verify
 from processors import fraud, orders
 from processors.fraud import Failure, is_too_late, suspicious
 from processors.models import FraudWatch

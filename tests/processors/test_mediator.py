@@ -11,13 +11,13 @@ from uuid import uuid4
 import pytest
 from django.contrib.auth.models import User
 
-from events import Reject, publish
-from events.declare.registry import registry
-from events.engine import batch, drain
-from events.letters import dead_letters
-from events.models import Attempt, Delivery, Event, Lane
-from events.testing import settle
-from events.verification import verify
+from flowdeck import Reject, publish
+from flowdeck.declare.registry import registry
+from flowdeck.engine import batch, drain
+from flowdeck.letters import dead_letters
+from flowdeck.models import Attempt, Delivery, Event, Lane
+from flowdeck.testing import settle
+from flowdeck.verification import verify
 from processors import injection, orders
 from processors.domain_events import InventoryReplenished
 from processors.models import Charge, Mediation, OrderSummary, Product, Reservation, Stock

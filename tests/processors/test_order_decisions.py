@@ -13,10 +13,10 @@ from django.db import connection
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events import Event, read_stream
-from events.models import Event as Row
-from events.testing import settle
-from events.verification import verify
+from flowdeck import Event, read_stream
+from flowdeck.models import Event as Row
+from flowdeck.testing import settle
+from flowdeck.verification import verify
 from processors import orders
 from processors.domain_events import (
     InventoryRejected,
@@ -192,7 +192,7 @@ class TestCancelling:
         self, customer: User, placed: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """``confirmation`` reads, the customer cancels, ``confirmation`` wants to append."""
-        from events.declare.registry import registry
+        from flowdeck.declare.registry import registry
         from processors import confirmation
 
         real, once = confirmation.read_streams, iter([True])

@@ -10,7 +10,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 
-from events.models import Event
+from flowdeck.models import Event
 from processors import orders
 from processors.models import Checkout
 

@@ -9,10 +9,10 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import models
 
-from events import load, read_log
-from events.declare.event import Delivery
-from events.declare.registry import registry
-from events.testing import settle
+from flowdeck import load, read_log
+from flowdeck.declare.event import Delivery
+from flowdeck.declare.registry import registry
+from flowdeck.testing import settle
 from processors import orders
 from processors.models import OrderSummary, Sales, StockLevel
 

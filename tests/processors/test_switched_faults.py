@@ -10,12 +10,12 @@ import pytest
 import redis
 from django.contrib.auth.models import User
 
-from events.bells import bell
-from events.declare.registry import registry
-from events.engine import drain
-from events.models import Attempt, AuditEntry, Delivery
-from events.testing import settle
-from events.verification import verify
+from flowdeck.bells import bell
+from flowdeck.declare.registry import registry
+from flowdeck.engine import drain
+from flowdeck.models import Attempt, AuditEntry, Delivery
+from flowdeck.testing import settle
+from flowdeck.verification import verify
 from processors import injection, orders
 from processors.lab import shown
 from processors.models import Charge, OrderSummary, ProviderCall, Stock, SwitchedFault

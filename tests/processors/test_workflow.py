@@ -8,12 +8,12 @@ from uuid import uuid4
 import pytest
 from django.contrib.auth.models import User
 
-from events import publish
-from events.letters import dead_letters
-from events.models import Delivery as DeliveryRow
-from events.models import Event
-from events.testing import settle
-from events.verification import verify
+from flowdeck import publish
+from flowdeck.letters import dead_letters
+from flowdeck.models import Delivery as DeliveryRow
+from flowdeck.models import Event
+from flowdeck.testing import settle
+from flowdeck.verification import verify
 from processors import orders
 from processors.domain_events import (
     InventoryRejected,

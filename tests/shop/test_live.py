@@ -7,9 +7,9 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from events.engine import pause
-from events.live import Changes
-from events.testing import settle
+from flowdeck.engine import pause
+from flowdeck.live import Changes
+from flowdeck.testing import settle
 from processors.orders import place_order
 from processors.shop.live import OrdersView
 from processors.shop.open_orders import OpenOrdersView

@@ -9,8 +9,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from events.models import Event
-from events.testing import settle
+from flowdeck.models import Event
+from flowdeck.testing import settle
 from processors.orders import MEDIATOR, place_order
 from tests.accounts import person, signed_in
 

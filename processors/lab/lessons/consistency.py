@@ -5,8 +5,8 @@ from __future__ import annotations
 from statistics import median
 from typing import Any
 
-from events.models import DeliveryState
-from events.observe.traces import Trace
+from flowdeck.models import DeliveryState
+from flowdeck.observe.traces import Trace
 from processors.lab.lesson import Cell, Evidence, Lesson, Question
 from processors.lab.measured import after, decided, first, picture, place, settled, trace_of
 from processors.models import LabRun, OrderSummary

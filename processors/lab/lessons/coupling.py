@@ -7,7 +7,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from events.observe.traces import Trace
+from flowdeck.observe.traces import Trace
 from processors.lab.lesson import Cell, Evidence, Lesson, Question
 from processors.lab.measured import (
     after,

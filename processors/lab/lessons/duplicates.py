@@ -7,8 +7,8 @@ from typing import Any
 from django.db.models import Count, IntegerField, Sum
 from django.db.models.functions import Cast
 
-from events import Draft, publish
-from events.models import Delivery, DeliveryState, Event
+from flowdeck import Draft, publish
+from flowdeck.models import Delivery, DeliveryState, Event
 from processors.lab.lesson import Cell, Evidence, Lesson, Question
 from processors.lab.measured import picture, trace_of
 from processors.lab.runs import break_for

@@ -9,8 +9,8 @@ import redis
 from django.conf import settings
 from uuid_utils.compat import uuid7
 
-from events.models import Delivery, DeliveryState
-from events.templatetags.flowdeck import duration
+from flowdeck.models import Delivery, DeliveryState
+from flowdeck.templatetags.flowdeck import duration
 from processors import injection
 from processors.injection import death_key
 from processors.lab.lesson import Cell, Evidence, Lesson, Question

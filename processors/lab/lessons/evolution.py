@@ -8,10 +8,10 @@ from typing import Any
 
 from django.db import transaction
 
-from events import StoredEvent, load, publish, read_stream
-from events.bells import bell
-from events.log.append import append_old
-from events.models import Event
+from flowdeck import StoredEvent, load, publish, read_stream
+from flowdeck.bells import bell
+from flowdeck.log.append import append_old
+from flowdeck.models import Event
 from processors.lab.lesson import Cell, Evidence, Lesson, Question
 from processors.lab.measured import picture, stands, trace_of
 from processors.lab.sandbox import GREETER, LabCustomerNamed
@@ -56,7 +56,7 @@ def _evidence(run: LabRun) -> Evidence:
             f"One handler, written for version 2, handled both: {greetings[0]}, {greetings[1]}. "
             "The event of version 1 is still stored as it was."
         )
-    found.link("Versions of the event type", "events:event_type", "LabCustomerNamed")
+    found.link("Versions of the event type", "flowdeck:event_type", "LabCustomerNamed")
     return found
 
 

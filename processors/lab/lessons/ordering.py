@@ -6,9 +6,9 @@ from typing import Any
 
 from django.db.models import Max, Min
 
-from events import Draft, publish
-from events.models import Delivery, DeliveryState
-from events.templatetags.flowdeck import duration
+from flowdeck import Draft, publish
+from flowdeck.models import Delivery, DeliveryState
+from flowdeck.templatetags.flowdeck import duration
 from processors.lab.lesson import Cell, Evidence, Lesson, Question
 from processors.lab.measured import picture, trace_of
 from processors.lab.sandbox import ARRIVALS, LabStepScattered, LabStepTaken

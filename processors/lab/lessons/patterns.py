@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from events.models import Delivery, DeliveryState, Event
-from events.observe.traces import load_trace
+from flowdeck.models import Delivery, DeliveryState, Event
+from flowdeck.observe.traces import load_trace
 from processors.fraud import LATENESS
 from processors.lab.lesson import Cell, Evidence, Lesson, Question
 from processors.lab.measured import moment, picture, place_scenarios

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from events.declare.registry import registry
-from events.models import DeliveryState, Event
-from events.observe.traces import Trace
+from flowdeck.declare.registry import registry
+from flowdeck.models import DeliveryState, Event
+from flowdeck.observe.traces import Trace
 from processors.lab.lesson import Cell, Evidence, Lesson, Question
 from processors.lab.measured import decided, first, picture, place, settled, trace_of
 from processors.models import LabRun, OrderSummary, Sales, StockLevel

@@ -7,9 +7,9 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from events.letters import dead_letters
-from events.models import Delivery, DeliveryState
-from events.templatetags.flowdeck import duration
+from flowdeck.letters import dead_letters
+from flowdeck.models import Delivery, DeliveryState
+from flowdeck.templatetags.flowdeck import duration
 from processors.lab.lesson import Cell, Evidence, Lesson, Question
 from processors.lab.measured import (
     decided,

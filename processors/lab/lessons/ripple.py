@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from events.models import DeliveryState
+from flowdeck.models import DeliveryState
 from processors.lab.lesson import Cell, Evidence, Lesson, Question
 from processors.lab.measured import decided, listeners, picture, place, settled, trace_of
 from processors.models import LabRun

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import transaction
 
-from events import Draft, load, publish, read_stream
+from flowdeck import Draft, load, publish, read_stream
 from processors.lab.lesson import Cell, Evidence, Lesson, Question
 from processors.lab.measured import picture, trace_of
 from processors.lab.sandbox import LabMoneyMoved, account
@@ -66,8 +66,8 @@ def _evidence(run: LabRun) -> Evidence:
     elif found.settled:
         found.mendable = True
         found.conclusion = "No event holds a balance; every balance is a sum. Throw it away."
-    found.link("The stream, moment by moment", "events:stream", _stream(run))
-    found.link("Replay of whole read models", "events:replay")
+    found.link("The stream, moment by moment", "flowdeck:stream", _stream(run))
+    found.link("Replay of whole read models", "flowdeck:replay")
     return found
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from uuid_utils.compat import uuid7
 
-from events.declare.registry import registry
-from events.observe.traces import Trace
+from flowdeck.declare.registry import registry
+from flowdeck.observe.traces import Trace
 from processors import orders
 from processors.domain_events import BROKER_STREAMS, MEDIATOR_STREAMS
 from processors.lab.lesson import Cell, Choice, Evidence, Lesson, Question

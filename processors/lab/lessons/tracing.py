@@ -8,8 +8,8 @@ from uuid import UUID
 
 from django.db.models import Count
 
-from events.models import Delivery, DeliveryState, Event
-from events.observe.traces import load_trace
+from flowdeck.models import Delivery, DeliveryState, Event
+from flowdeck.observe.traces import load_trace
 from processors.lab.lesson import Cell, Evidence, Lesson, Question
 from processors.lab.measured import SEED, decided, picture, place_scenarios
 from processors.models import LabRun

@@ -13,8 +13,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 from uuid_utils.compat import uuid7
 
-from events import Draft, publish
-from events.log.append import append_old
+from flowdeck import Draft, publish
+from flowdeck.log.append import append_old
 from processors.domain_events import InventoryReplenished, stream_of
 from processors.models import Checkout, Product
 

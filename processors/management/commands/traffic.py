@@ -10,7 +10,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from events import Draft, publish
+from flowdeck import Draft, publish
 from processors import faults, orders
 from processors.domain_events import InventoryReplenished
 from processors.models import Product

@@ -1,6 +1,6 @@
 // Keys [ and ] go to the lesson before and after.
 
-import { named } from "../behaviour.js";
+import { named } from "../../flowdeck/js/behaviour.js";
 
 named("lessons", (element) => {
   const walk = (event) => {

@@ -1,7 +1,7 @@
 // Which of my orders are shown. The choice is kept on the list, and set again after every patch.
 
-import { named } from "../behaviour.js";
-import { on } from "../signal.js";
+import { named } from "../../flowdeck/js/behaviour.js";
+import { on } from "../../flowdeck/js/signal.js";
 
 let chosen = "all";
 

@@ -2,8 +2,8 @@
 // (the idempotency key made here). The answer, or a live frame, is morphed into that row. A key lives
 // until its order is answered, so a double click and a resend make one order.
 
-import { behaviour, named } from "../behaviour.js";
-import { on } from "../signal.js";
+import { behaviour, named } from "../../flowdeck/js/behaviour.js";
+import { on } from "../../flowdeck/js/signal.js";
 
 const ghosts = new Map(); // row id -> row that the server has not confirmed
 

@@ -1,6 +1,6 @@
 // Minus and plus beside a quantity. Without JS the number field stands alone.
 
-import { named } from "../behaviour.js";
+import { named } from "../../flowdeck/js/behaviour.js";
 
 named("quantity", (group) => {
   const input = group.querySelector("input");

@@ -1,6 +1,6 @@
 // On narrow screens my orders are a sheet that peeks; a tap on its head opens and closes it.
 
-import { named } from "../behaviour.js";
+import { named } from "../../flowdeck/js/behaviour.js";
 
 named("sheet", (sheet) => {
   const head = sheet.querySelector(".bar");

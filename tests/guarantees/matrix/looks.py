@@ -12,8 +12,8 @@ from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from eda_site.api import api
-from events.live.views import _views
-from events.people import tokens
+from flowdeck.live.views import _views
+from flowdeck.people import tokens
 from tests.addresses import Address, addresses
 from tests.guarantees.matrix.scene import Scene
 from tests.guarantees.matrix.table import PEOPLE, Table

@@ -9,12 +9,12 @@ from uuid import uuid4
 from django.contrib.auth.models import Group, User
 from django.test import Client
 
-from events import publish
-from events.alerts import rules
-from events.engine import pause
-from events.models import ApiToken, AuditEntry, Delivery, Event
-from events.people import saved_views, tokens
-from events.testing import settle
+from flowdeck import publish
+from flowdeck.alerts import rules
+from flowdeck.engine import pause
+from flowdeck.models import ApiToken, AuditEntry, Delivery, Event
+from flowdeck.people import saved_views, tokens
+from flowdeck.testing import settle
 from processors import orders
 from processors.domain_events import InventoryReplenished
 from processors.models import Product
@@ -65,11 +65,11 @@ def build() -> Scene:
     return Scene(known, {
         "position": order.position, "correlation_id": placed.correlation_id,
         "order_id": placed.order_id, "number": _NOBODYS, "fingerprint": dead.fingerprint,
-        "name": "Probed", "stream": "probe-1", "events:pause name": "probe.atomic",
-        "events:resume name": "probe.atomic", "events:letter number": dead.pk,
-        "api:get_letter number": dead.pk, "lesson": "ripple", "app_label": "events",
+        "name": "Probed", "stream": "probe-1", "flowdeck:pause name": "probe.atomic",
+        "flowdeck:resume name": "probe.atomic", "flowdeck:letter number": dead.pk,
+        "api:get_letter number": dead.pk, "lesson": "ripple", "app_label": "flowdeck",
         "content_type_id": 1, "object_id": _NOBODYS, "id": known["customer"].pk, "url": "none",
-        "admin events.declare.event": order.position, "admin events.delivery": dead.pk,
+        "admin flowdeck.declare.event": order.position, "admin events.delivery": dead.pk,
         "admin events.alertrule": alert.pk,
         "admin events.auditentry": AuditEntry.objects.latest("id").pk,
         "admin events.processorstate": "probe.batch",

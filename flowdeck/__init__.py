@@ -1,0 +1,43 @@
+"""A durable event runtime for Django, and a live dashboard over it.
+
+What an app needs is here: declare events and processors, publish, read streams::
+
+    from flowdeck import Delivery, Event, Retry, processor, publish
+"""
+
+from flowdeck.declare.context import correlation
+from flowdeck.declare.event import Delivery, Draft, Event, StoredEvent
+from flowdeck.declare.personal import Personal, eraser
+from flowdeck.declare.registry import processor, projection
+from flowdeck.declare.retry import Retry
+from flowdeck.declare.upcasting import upcaster
+from flowdeck.errors import FlowdeckError, PublishError, Reject, SequenceConflict, Snooze
+from flowdeck.log.append import read_log, read_stream, read_streams
+from flowdeck.log.payloads import load, parse
+from flowdeck.log.publishing import Receipt, publish
+
+__all__ = [
+    "Delivery",
+    "Draft",
+    "Event",
+    "FlowdeckError",
+    "Personal",
+    "PublishError",
+    "Receipt",
+    "Reject",
+    "Retry",
+    "SequenceConflict",
+    "Snooze",
+    "StoredEvent",
+    "correlation",
+    "eraser",
+    "load",
+    "parse",
+    "processor",
+    "projection",
+    "publish",
+    "read_log",
+    "read_stream",
+    "read_streams",
+    "upcaster",
+]

@@ -1,0 +1,276 @@
+"""Django's admin: the engine's tables to look things up in; what it may do goes through the engine.
+
+Nothing here adds, changes or deletes a row. Retry and discard are those of the dead-letter console.
+Lists never count millions of rows and search by indexed fields only.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ActionForm
+from django.core.paginator import Paginator
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.utils.functional import cached_property
+
+from flowdeck.letters import dead_letters
+from flowdeck.models import (
+    AlertRule,
+    ApiToken,
+    Attempt,
+    AuditEntry,
+    Delivery,
+    DeliveryState,
+    Event,
+    ProcessorState,
+)
+from flowdeck.people import access, tokens
+from flowdeck.privacy.masking import masked
+from flowdeck.privacy.sealing import gone
+
+_MOST_ROWS = 10_000
+
+
+class BoundedPaginator(Paginator):  # type: ignore[type-arg]
+    """Pages over the first 10,000 rows: what lies further is found by search, not by leafing."""
+
+    @cached_property
+    def count(self) -> int:
+        """Number of rows, 10,000 at most."""
+        rows: QuerySet[Any] = self.object_list  # type: ignore[assignment]
+        return rows.values("pk")[:_MOST_ROWS].count()
+
+
+class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Rows to look at, for whoever :mod:`flowdeck.people.access` lets see them."""
+
+    may_see = "view_log"
+    paginator = BoundedPaginator
+    show_full_result_count = False
+    list_per_page = 50
+    actions: Any = None
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """Whether the person may see these rows."""
+        return self.has_view_permission(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Whether the person may see these rows."""
+        return bool(access.can(request.user, self.may_see))
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Never."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Never."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Never."""
+        return False
+
+
+@admin.register(Event)
+class EventAdmin(ReadOnly):
+    """The log, newest first. Search by position, event id, correlation id or stream."""
+
+    list_display = (
+        "position", "type", "version", "stream", "sequence", "correlation_id", "recorded_at",
+    )  # fmt: skip
+    ordering = ("-position",)
+    search_fields = ("=position",)  # shows the box; what is searched is decided below
+    search_help_text = "Position, event id, correlation id or stream, whole."
+    exclude = ("data",)
+    readonly_fields = ("payload",)
+
+    @admin.display(description="data")
+    def payload(self, event: Event) -> str:
+        """The payload, personal values masked."""
+        return json.dumps(
+            masked(event.type, event.data, gone([event.data])), indent=2, ensure_ascii=False
+        )
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Model], search_term: str
+    ) -> tuple[QuerySet[Model], bool]:
+        """Rows that the term names exactly; each kind of term has an index of its own."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        if re.fullmatch(r"\d{1,18}", term):
+            return queryset.filter(position=int(term)), False
+        try:
+            named = UUID(term)
+        except ValueError:
+            return queryset.filter(stream=term.replace("\x00", "")), False
+        return queryset.filter(id=named) | queryset.filter(correlation_id=named), False
+
+
+class ReasonForm(ActionForm):
+    """Why; whoever reads the audit log will ask."""
+
+    reason = forms.CharField(max_length=300, required=False, label="Reason")
+
+
+class AttemptsInline(admin.TabularInline):  # type: ignore[type-arg]
+    """The failed attempts at a delivery."""
+
+    model = Attempt
+    fields = readonly_fields = ("number", "outcome", "error", "message", "frame", "worker")
+    extra = 0
+    can_delete = False
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Whoever sees dead letters."""
+        return bool(access.can(request.user, "view_dead_letters"))
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Never."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Never."""
+        return False
+
+
+class StateFilter(admin.SimpleListFilter):
+    """The states of which there are never millions, by their partial index."""
+
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Dead and retrying."""
+        return [(state, state) for state in (DeliveryState.DEAD, DeliveryState.RETRYING)]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Deliveries in the chosen state."""
+        return queryset.filter(state=self.value()) if self.value() else queryset
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(ReadOnly):
+    """Deliveries, newest first; dead ones can be retried and discarded."""
+
+    may_see = "view_dead_letters"
+    list_display = ("id", "processor", "position", "key", "state", "attempts", "finished_at")
+    list_filter = (StateFilter,)
+    ordering = ("-id",)
+    search_fields = ("=event_id",)
+    search_help_text = "Position of the event."
+    inlines = (AttemptsInline,)
+    action_form = ReasonForm
+    actions = ("retry_dead", "discard_dead")
+
+    @admin.display(ordering="event_id")
+    def position(self, delivery: Delivery) -> int:
+        """Position of the event."""
+        return delivery.event_id
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Model], search_term: str
+    ) -> tuple[QuerySet[Model], bool]:
+        """The deliveries of one event."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        known = re.fullmatch(r"\d{1,18}", term)
+        return queryset.filter(event_id=int(term)) if known else queryset.none(), False
+
+    def has_resolve_permission(self, request: HttpRequest) -> bool:
+        """Whether the person may retry and discard."""
+        return bool(access.can(request.user, "resolve_dead_letters"))
+
+    @admin.action(description="Retry the selected dead letters", permissions=["resolve"])
+    def retry_dead(self, request: HttpRequest, chosen: QuerySet[Delivery]) -> None:
+        """Make them due again, by the engine."""
+        count = dead_letters.retry(
+            chosen.values_list("pk", flat=True),
+            by=request.user.get_username(), reason=request.POST.get("reason", "").strip(),
+        )  # fmt: skip
+        self._tell(request, count, "made due again")
+
+    @admin.action(description="Discard the selected dead letters", permissions=["resolve"])
+    def discard_dead(self, request: HttpRequest, chosen: QuerySet[Delivery]) -> None:
+        """Give them up, by the engine; needs a reason."""
+        reason = request.POST.get("reason", "").strip()
+        if not reason:
+            self.message_user(
+                request, "Say why: a discard needs a reason. Nothing was done.", messages.ERROR
+            )
+            return
+        count = dead_letters.discard(
+            chosen.values_list("pk", flat=True), by=request.user.get_username(), reason=reason
+        )
+        self._tell(request, count, "discarded")
+
+    def _tell(self, request: HttpRequest, count: int, done: str) -> None:
+        self.message_user(
+            request,
+            f"{count} dead letter{'' if count == 1 else 's'} {done}."
+            if count
+            else "None of them is dead (any more), so nothing was done.",
+            messages.SUCCESS if count else messages.WARNING,
+        )
+
+
+@admin.register(ProcessorState)
+class ProcessorStateAdmin(ReadOnly):
+    """Which processors are paused, by whom and why."""
+
+    may_see = "view_processors"
+    list_display = ("name", "paused_at", "paused_by", "pause_reason")
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(ReadOnly):
+    """Tokens of all users: whose, when used, revocable. The token itself is not stored."""
+
+    may_see = "manage_tokens"
+    list_display = ("id", "user", "name", "scope", "created_at", "last_used_at", "revoked_at")
+    list_select_related = ("user",)
+    fields = ("user", "name", "scope", "created_at", "last_used_at", "revoked_at")
+    ordering = ("-id",)
+    actions = ("revoke",)
+
+    @admin.action(description="Revoke the selected tokens", permissions=["view"])
+    def revoke(self, request: HttpRequest, chosen: QuerySet[ApiToken]) -> None:
+        """Make them worthless."""
+        count = tokens.revoke_all(chosen, by=request.user.get_username())
+        self.message_user(request, f"{count} token{'' if count == 1 else 's'} revoked.")
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ReadOnly):
+    """The audit, newest first. Search by who, or by what it was done to, whole."""
+
+    may_see = "view_audit"
+    list_display = ("id", "at", "who", "action", "target", "count", "reason", "allowed")
+    ordering = ("-id",)
+    search_fields = ("=who", "=target")
+    search_help_text = "Who, or the target, whole."
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Model], search_term: str
+    ) -> tuple[QuerySet[Model], bool]:
+        """Entries of one person or target; each has an index of its own."""
+        term = search_term.strip().replace("\x00", "")
+        if not term:
+            return queryset, False
+        return queryset.filter(who=term) | queryset.filter(target=term), False
+
+
+@admin.register(AlertRule)
+class AlertRuleAdmin(ReadOnly):
+    """Alert rules and what they say now; they are set on the page of alerts."""
+
+    may_see = "view_alerts"
+    list_display = ("name", "kind", "processor", "threshold", "value", "firing_since")
+    exclude = ("webhook",)

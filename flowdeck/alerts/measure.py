@@ -1,0 +1,75 @@
+"""What each kind of rule measures: a value, and what it is about. Bounded, by index."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from django.db.models import Count, Max
+
+from flowdeck.declare.registry import registry
+from flowdeck.letters import dead_letters
+from flowdeck.models import AlertRule, Attempt, Event, ProcessorState
+from flowdeck.observe import overview
+
+_MOST = 10_000
+
+
+class Measured(NamedTuple):
+    """The value, and what it is about: a group, a processor."""
+
+    value: float
+    about: str = ""
+
+
+def measure(rule: AlertRule) -> Measured:
+    """What the rule measures now."""
+    return _MEASURES[AlertRule.Kind(rule.kind)](rule)
+
+
+def _dead(rule: AlertRule) -> Measured:
+    criteria = dead_letters.Criteria(processor=rule.processor)
+    counted = criteria.letters().order_by().values("id")[:_MOST].count()
+    return Measured(counted, rule.processor)
+
+
+def _growth(rule: AlertRule) -> Measured:
+    since = datetime.now(UTC) - timedelta(minutes=1)
+    letters = dead_letters.Criteria(processor=rule.processor).letters().order_by()
+    groups = letters.filter(finished_at__gt=since).values("fingerprint")
+    most = groups.annotate(n=Count("id"), newest=Max("id")).order_by("-n").first()
+    if most is None:
+        return Measured(0)
+    failure = Attempt.objects.filter(delivery_id=most["newest"]).order_by("-number", "-id").first()
+    return Measured(most["n"], failure.error if failure else most["fingerprint"])
+
+
+def _waiting(rule: AlertRule) -> Measured:
+    names = [rule.processor] if rule.processor else sorted(registry.processors)
+    oldest = {at: name for name, at in overview.oldest_waiting(names).items() if at}
+    if not oldest:
+        return Measured(0)
+    position = min(oldest)
+    recorded = Event.objects.filter(pk=position).values_list("recorded_at", flat=True).first()
+    age = (datetime.now(UTC) - recorded).total_seconds() if recorded else 0.0
+    return Measured(round(age, 1), oldest[position])
+
+
+def _paused(rule: AlertRule) -> Measured:
+    paused = ProcessorState.objects.filter(paused_at__isnull=False)
+    if rule.processor:
+        paused = paused.filter(name=rule.processor)
+    longest = paused.order_by("paused_at").first()
+    if longest is None or longest.paused_at is None:
+        return Measured(0)
+    minutes = (datetime.now(UTC) - longest.paused_at).total_seconds() / 60
+    return Measured(round(minutes, 1), longest.name)
+
+
+_MEASURES: dict[str, Callable[[AlertRule], Measured]] = {
+    AlertRule.Kind.DEAD: _dead,
+    AlertRule.Kind.GROWTH: _growth,
+    AlertRule.Kind.WAITING: _waiting,
+    AlertRule.Kind.PAUSED: _paused,
+}

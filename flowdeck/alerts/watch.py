@@ -1,0 +1,58 @@
+"""Looking at the rules: every worker's sweep may, one at a time does, by the rule's row lock."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+
+from flowdeck.alerts.facts import AlertFired, AlertResolved
+from flowdeck.alerts.measure import measure
+from flowdeck.log.publishing import publish
+from flowdeck.models import AlertRule
+
+EVERY = timedelta(seconds=2)
+_AT_ONCE = 20
+
+
+def look() -> None:
+    """Look at the rules that nobody has looked at lately.
+
+    Firing and being resolved commit together with their events, so each is told once.
+    """
+    for number in list(_due().values_list("pk", flat=True)[:_AT_ONCE]):
+        with transaction.atomic():
+            rule = _due().select_for_update(skip_locked=True).filter(pk=number).first()
+            if rule is not None:  # else another worker has it
+                _judge(rule)
+
+
+def _due() -> QuerySet[AlertRule]:
+    since = datetime.now(UTC) - EVERY
+    due = Q(looked_at=None) | Q(looked_at__lt=since)
+    return AlertRule.objects.filter(due).order_by("looked_at")
+
+
+def _judge(rule: AlertRule) -> None:
+    now, measured = datetime.now(UTC), measure(rule)
+    rule.looked_at, rule.value = now, measured.value
+    if measured.value >= rule.threshold:
+        rule.over_since = rule.over_since or now
+        held = now - rule.over_since >= timedelta(seconds=rule.hold_seconds)
+        if held and rule.firing_since is None:
+            rule.firing_since, rule.about = now, measured.about[:300]
+            _publish(AlertFired, rule)
+    else:
+        if rule.firing_since is not None:
+            _publish(AlertResolved, rule)
+        rule.over_since = rule.firing_since = None
+    rule.save(update_fields=["looked_at", "value", "about", "over_since", "firing_since"])
+
+
+def _publish(kind: type[AlertFired | AlertResolved], rule: AlertRule) -> None:
+    event = kind(
+        rule=rule.pk, name=rule.name, kind=rule.kind, threshold=rule.threshold, value=rule.value,
+        about=rule.about, muted=rule.is_muted,
+    )  # fmt: skip
+    publish(event, stream=f"alert-{rule.pk}", producer="alerts")

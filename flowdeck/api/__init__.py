@@ -1,0 +1,9 @@
+"""The JSON API of the engine: events, traces, processors, dead letters. The site mounts it."""
+
+from flowdeck.api.auth import authentication
+from flowdeck.api.dead_letters import router as dead_letters_router
+from flowdeck.api.problems import handle_problems
+from flowdeck.api.reveal import router as reveal_router
+from flowdeck.api.router import router
+
+__all__ = ["authentication", "dead_letters_router", "handle_problems", "reveal_router", "router"]

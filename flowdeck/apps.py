@@ -1,0 +1,48 @@
+"""The flowdeck app: discovery of event types and processors at start."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+from django.utils.module_loading import autodiscover_modules
+
+
+class FlowdeckConfig(AppConfig):
+    """Finds ``events.py``/``processors.py`` of installed apps as Django finds ``admin.py``."""
+
+    name = "flowdeck"
+    label = "flowdeck"
+    default_auto_field = "django.db.models.BigAutoField"
+    verbose_name = "Flowdeck"
+
+    def ready(self) -> None:
+        """Load declarations, checks and listeners."""
+        autodiscover_modules("domain_events", "events", "processors")
+        from flowdeck import checks  # noqa: F401 (registering is their import's effect)
+        from flowdeck.alerts import tell  # noqa: F401 (its processors)
+
+        # The pages' listeners and views: a socket may come back before the first page is asked for.
+        from flowdeck.dashboard import live_views  # noqa: F401
+        from flowdeck.engine import logs, worker  # noqa: F401 (registering is their import's effect)
+        from flowdeck.live import announce
+        from flowdeck.replay import agreement  # noqa: F401 (likewise)
+
+        announce.listen()
+        post_migrate.connect(_after_migrate, sender=self)
+
+
+def _after_migrate(**_: Any) -> None:
+    """Lanes and roles exist from the start; the tables may just have been emptied."""
+    from django.contrib.auth.models import Group
+
+    from flowdeck.declare.registry import registry
+    from flowdeck.engine import lanes
+    from flowdeck.people import access
+
+    lanes.forget_created()
+    lanes.create_missing(registry.processors.values())
+    Group.objects.bulk_create(
+        [Group(name=role) for role in sorted(access.roles())], ignore_conflicts=True
+    )

@@ -1,0 +1,149 @@
+"""Questions about what runs: dead letters, order, staleness."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from django.db.models import Count
+
+from flowdeck.checklist.finding import Finding, Verdict, listed
+from flowdeck.checklist.log import RECENT, newest_position
+from flowdeck.declare.registry import registry
+from flowdeck.models import Delivery, DeliveryState
+from flowdeck.templatetags.flowdeck import duration
+
+_MANY_ATTEMPTS = 20
+_UNATTENDED = timedelta(days=1)
+_PROMPT, _SLUGGISH = 2.0, 10.0
+_MEASURED = 1_000
+
+
+def dead_letters(redeliver: bool) -> Finding:
+    """Every retry policy must end; what ended must not be left lying."""
+    endless = [
+        name
+        for name, processor in sorted(registry.processors.items())
+        if processor.retry.delay(min(processor.retry.max_attempts, _MANY_ATTEMPTS)) is not None
+    ]
+    dead = Delivery.objects.filter(state__among=[DeliveryState.DEAD])
+    count, oldest = dead.count(), dead.order_by("finished_at").first()
+    evidence = (
+        f"{len(registry.processors)} retry policies end in a dead letter; "
+        f"{count} deliveries wait for a person."
+    )
+    if endless:
+        return Finding(
+            "warn", f"More than {_MANY_ATTEMPTS} attempts: {listed(endless)}.",
+            "Fewer attempts: a poison message holds its key back until it is a dead letter.",
+        )  # fmt: skip
+    if oldest and oldest.finished_at and datetime.now(UTC) - oldest.finished_at > _UNATTENDED:
+        age = duration(datetime.now(UTC) - oldest.finished_at)
+        return Finding(
+            "warn", f"{evidence} The oldest has waited for {age}.",
+            "Retry or discard it; let somebody be told when one comes.",
+            traces=(str(oldest.event.correlation_id),),
+        )  # fmt: skip
+    return Finding("pass", evidence)
+
+
+def ordered(redeliver: bool) -> Finding:
+    """Of each processor and key, the recent deliveries must have ended in the log's order."""
+    recent = (
+        Delivery.objects.filter(
+            event_id__gt=newest_position() - RECENT, state=DeliveryState.DONE, attempts__gt=0
+        )
+        .exclude(finished_at=None)
+        .order_by("processor", "key", "event_id")
+        .values_list("processor", "key", "finished_at", "event_id")
+    )
+    last: tuple[str, str] = ("", "")
+    ended, late, seen = None, [], 0
+    for processor, key, finished_at, position in recent.iterator(chunk_size=2_000):
+        seen += 1
+        if (processor, key) == last and ended and finished_at and finished_at < ended:
+            late.append(f"event {position} at {processor}")
+        last, ended = (processor, key), finished_at
+    mixed = _mixed_keys()
+    skips = [n for n, p in sorted(registry.processors.items()) if p.on_dead == "skip"]
+    if late:
+        return Finding(
+            "fail", f"{len(late)} of {seen:,} deliveries were overtaken: {listed(late, 3)}.",
+            "Compare the workers' clocks; then run manage.py verify.",
+        )  # fmt: skip
+    if mixed:
+        return Finding(
+            "warn", f"{seen:,} deliveries in the order of their keys; but {listed(mixed, 3)}: one "
+            "stream there has several keys, so its events may overtake each other.",
+            "Give all event types of a stream the same key, unless their order means nothing.",
+        )  # fmt: skip
+    if skips:
+        return Finding(
+            "warn", f"{seen:,} deliveries in order; but {listed(skips)} skip dead ones.",
+            "Use on_dead='park' where a later event needs the earlier one.",
+        )  # fmt: skip
+    if not seen:
+        return Finding("warn", "Nothing has been delivered yet.", "Publish an event, ask again.")
+    return Finding("pass", f"{seen:,} deliveries, in the order of their keys, none overtaken.")
+
+
+def _mixed_keys() -> list[str]:
+    """Processors that recently got events of one stream with different keys, with such a stream."""
+    found = (
+        Delivery.objects.filter(event_id__gt=newest_position() - RECENT)
+        .order_by("processor", "event__stream")
+        .values_list("processor", "event__stream")
+        .annotate(keys=Count("key", distinct=True))
+        .filter(keys__gt=1)
+    )
+    streams = {processor: stream for processor, stream, _ in found[:1000]}
+    return [f"{processor} on {stream}" for processor, stream in sorted(streams.items())]
+
+
+def staleness(redeliver: bool) -> Finding:
+    """How far read models are behind the log, measured on their newest deliveries."""
+    measured, verdict = [], "pass"
+    for name, processor in sorted(registry.processors.items()):
+        if not processor.replayable:
+            continue
+        newest = Delivery.objects.filter(
+            processor=name, state=DeliveryState.DONE, finished_at__isnull=False
+        ).order_by("-event_id")[:_MEASURED]
+        lags = sorted(
+            (finished - recorded).total_seconds()
+            for finished, recorded in newest.values_list("finished_at", "event__recorded_at")
+            if finished is not None
+        )
+        waiting = _waiting(name)
+        if waiting > _PROMPT:
+            measured.append(
+                f"{name} {duration(waiting)}, and it grows: nobody works on it, or it is parked"
+            )
+            verdict = _worse(verdict, waiting)
+        elif lags:
+            p50, p99 = lags[len(lags) // 2], lags[min(len(lags) - 1, int(len(lags) * 0.99))]
+            measured.append(f"{name} {duration(p50)} (p99 {duration(p99)})")
+            verdict = _worse(verdict, p50)
+    if not measured:
+        return Finding("warn", "No read model has been written yet.", "Publish an event.")
+    advice = (
+        "" if verdict == "pass" else "More workers, batch=True, or say on the page how old it is."
+    )
+    found: Verdict = "pass" if verdict == "pass" else "warn" if verdict == "warn" else "fail"
+    return Finding(found, f"Behind by: {'; '.join(measured)}.", advice)
+
+
+def _waiting(name: str) -> float:
+    """Seconds that the oldest delivery which nobody has begun has waited."""
+    oldest = (
+        Delivery.objects.filter(processor=name, state=DeliveryState.PENDING, attempts=0)
+        .order_by("event_id")
+        .values_list("event__recorded_at", flat=True)
+        .first()
+    )
+    return (datetime.now(UTC) - oldest).total_seconds() if oldest else 0.0
+
+
+def _worse(verdict: str, p50: float) -> str:
+    if p50 > _SLUGGISH or verdict == "fail":
+        return "fail"
+    return "warn" if p50 > _PROMPT or verdict == "warn" else "pass"

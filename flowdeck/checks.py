@@ -1,0 +1,80 @@
+"""``manage.py check``: declarations that can't work, and settings that are missing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import current_app
+from channels.layers import get_channel_layer
+from django.core.checks import CheckMessage, Error, Warning, register
+from django.db import connection
+
+from flowdeck.conf import conf
+from flowdeck.declare.registry import registry
+from flowdeck.declare.upcasting import faults, gaps
+
+
+@register("flowdeck")
+def declarations(**_: Any) -> list[CheckMessage]:
+    """Duplicate names, unknown types, gaps in upcaster chains."""
+    found: list[CheckMessage] = [Error(text, id="flowdeck.E001") for text in registry.problems]
+    found += [Error(text, hint="Declare it with @upcaster.", id="flowdeck.E002") for text in gaps()]
+    found += [Error(text, id="flowdeck.E005") for text in faults()]
+    for processor in registry.processors.values():
+        unknown = sorted(set(processor.subscriptions) - set(registry.event_types))
+        if unknown:
+            found.append(
+                Error(
+                    f"Processor {processor.name!r} subscribes to {', '.join(unknown)}, which no "
+                    "installed app declares.",
+                    id="flowdeck.E003",
+                )
+            )
+    return found
+
+
+@register("flowdeck")
+def surroundings(**_: Any) -> list[CheckMessage]:
+    """Database and Redis settings."""
+    found: list[CheckMessage] = []
+    if connection.vendor not in ("postgresql", "sqlite"):
+        found.append(
+            Error(
+                f"events runs on PostgreSQL and SQLite, not on {connection.vendor}.",
+                id="flowdeck.E004",
+            )
+        )
+    if not conf().REDIS_URL:
+        found.append(
+            Warning(
+                "FLOWDECK['REDIS_URL'] is not set: bells are not de-bounced.",
+                hint="Set it to the URL of a Redis.",
+                id="flowdeck.W001",
+            )
+        )
+    if fault := _broker_fault():
+        found.append(
+            Error(
+                f"Celery can't ring bells: {fault}",
+                hint="Set CELERY_BROKER_URL to a broker Celery knows, such as redis://host:6379/0.",
+                id="flowdeck.E006",
+            )
+        )
+    if get_channel_layer() is None:
+        found.append(
+            Warning(
+                "CHANNEL_LAYERS has no default layer: open pages are told of changes late.",
+                hint="Set it, for instance to channels_redis.pubsub.RedisPubSubChannelLayer.",
+                id="flowdeck.W002",
+            )
+        )
+    return found
+
+
+def _broker_fault() -> str:
+    """What is wrong with the broker's URL; found here, since a bell rings after the commit."""
+    try:
+        current_app.connection_for_write()
+    except (KeyError, ValueError, ImportError) as error:
+        return str(error).strip("'\"")
+    return ""

@@ -1,0 +1,61 @@
+"""Settings of the event runtime: ``FLOWDECK = {...}`` in Django's settings, with defaults."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import setting_changed
+from django.dispatch import receiver
+
+
+@dataclass(frozen=True, slots=True)
+class Conf:
+    """All settings. Times are seconds, sizes bytes.
+
+    ``REDIS_URL`` is where bells are de-bounced (empty: they are not). ``PRODUCER`` names events
+    that no processor emitted. ``LEASE_SECONDS`` is how long a worker that vanished while calling
+    the outside world keeps its lanes. A drain goes on for ``DRAIN_SECONDS``, a batch ends after
+    ``BATCH_SECONDS``; ``LANES_PER_CLAIM`` lanes are worked on in one batch. A lane whose claims
+    ended badly ``CRASHES`` times in a row is worked on one delivery at a time. ``SCHEMAS_LOCK`` is
+    the path of the file in which ``manage.py schemas`` keeps the schemas of what is stored.
+    ``PERSONAL_KEY`` wraps the keys of people (empty: Django's SECRET_KEY does), and those of
+    ``PERSONAL_KEY_FALLBACKS`` did so before (docs/forgetting.md).
+    """
+
+    REDIS_URL: str = ""
+    PRODUCER: str = "app"
+    MAX_PAYLOAD_BYTES: int = 256 * 1024
+    LEASE_SECONDS: float = 30.0
+    DRAIN_SECONDS: float = 1.0
+    BATCH_SECONDS: float = 0.25
+    LANES_PER_CLAIM: int = 4
+    CRASHES: int = 3
+    BELL_SECONDS: float = 2.0
+    SWEEP_SECONDS: float = 1.0
+    SCHEMAS_LOCK: str = "schemas.lock"
+    PERSONAL_KEY: str = ""
+    PERSONAL_KEY_FALLBACKS: tuple[str, ...] = ()
+
+
+@lru_cache(maxsize=1)
+def conf() -> Conf:
+    """The settings in force. Raises ImproperlyConfigured on an unknown name."""
+    given: dict[str, Any] = getattr(settings, "FLOWDECK", {})
+    known = {field.name for field in fields(Conf)}
+    unknown = sorted(set(given) - known)
+    if unknown:
+        raise ImproperlyConfigured(
+            f"FLOWDECK has unknown settings {', '.join(unknown)}; known are "
+            f"{', '.join(sorted(known))}."
+        )
+    return Conf(**given)
+
+
+@receiver(setting_changed)
+def _forget(*, setting: str, **_: Any) -> None:
+    if setting == "FLOWDECK":
+        conf.cache_clear()

@@ -1,0 +1,91 @@
+"""One event in the drawer, live: what it sets off, and how its deliveries do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.template.loader import render_to_string
+
+from flowdeck.dashboard.event.chain import chain_of
+from flowdeck.dashboard.event.detail import deliveries_of, people_of
+from flowdeck.live import Changes, Fragment, LiveView, Refusal
+from flowdeck.models import Delivery, DeliveryState, Event
+from flowdeck.observe.states import UNFINISHED
+from flowdeck.people.access import can
+
+_LONGEST = 18  # digits of a position
+_NOT_SETTLED = UNFINISHED | {DeliveryState.DEAD}
+
+
+class EventView(LiveView):
+    """``event:<position>``: chain and deliveries. Envelope and payload never change."""
+
+    interval = 0.5
+
+    def __init__(self, user: Any, argument: str) -> None:
+        super().__init__(user, argument)
+        self._event: Event | None = None
+        self._may_change = True
+
+    @classmethod
+    def allowed(cls, user: Any, argument: str) -> Refusal | None:
+        """Whoever may see the log."""
+        if not (argument.isascii() and argument.isdigit() and len(argument) <= _LONGEST):
+            return Refusal("There is no such event.")
+        decision = can(user, "view_log")
+        return None if decision else Refusal(decision.reason)
+
+    def regions(self) -> Sequence[Fragment]:
+        """The chain and the deliveries."""
+        event = self._event or Event.objects.filter(position=int(self.argument)).first()
+        if event is None:
+            return []
+        self._event = event
+        lines = deliveries_of(event)
+        self._may_change = any(line.now.state in _NOT_SETTLED for line in lines)
+        context = {
+            "event": event,
+            "chain": chain_of(event, [line.row for line in lines]),
+            "deliveries": lines,
+            "oob": True,
+        }
+        return [
+            Fragment(
+                f"{part}-{event.position}",
+                render_to_string(f"flowdeck/log/_{part}.html", context),
+            )
+            for part in ("chain", "deliveries")
+        ]
+
+    def patch(self, changes: Changes) -> Sequence[Fragment]:
+        """Both again, if its trace was touched."""
+        touched = self._event is not None and self._event.correlation_id in changes.correlations
+        return self.regions() if changes.unknown or touched else []
+
+    @classmethod
+    def stale(cls, views: Sequence[LiveView]) -> Iterable[LiveView]:
+        """Those with a delivery that is not settled."""
+        return [view for view in views if isinstance(view, EventView) and view._may_change]
+
+
+class EventPeopleView(LiveView):
+    """``event-people:<position>``: what people did with the event and its deliveries."""
+
+    interval = 0.5
+
+    @classmethod
+    def allowed(cls, user: Any, argument: str) -> Refusal | None:
+        """Whoever may see the event and the audit."""
+        decision = can(user, "view_audit")
+        return EventView.allowed(user, argument) or (None if decision else Refusal(decision.reason))
+
+    def regions(self) -> Sequence[Fragment]:
+        """The list, hidden while it is empty."""
+        event = Event.objects.filter(position=int(self.argument)).first()
+        if event is None:
+            return []
+        rows = Delivery.objects.filter(event_id=event.position).order_by("processor")
+        context = {"event": event, "people": people_of(event, list(rows)), "oob": True}
+        html = render_to_string("flowdeck/log/_people.html", context)
+        return [Fragment(f"people-{event.position}", html)]

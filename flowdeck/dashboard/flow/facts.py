@@ -1,0 +1,193 @@
+"""Who talks to whom: what the registry declares, and what the newest rows show of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from flowdeck.dashboard.flow.dead import DeadLetters, dead_letters
+from flowdeck.dashboard.shared.observed import Produced, Received, TypeStatus, reaching, received
+from flowdeck.dashboard.shared.observed import type_statuses as statuses_of
+from flowdeck.dashboard.shared.run_times import UNKNOWN, RunTimes, run_times
+from flowdeck.dashboard.shared.type_marks import hue_of_type, role_of_type
+from flowdeck.declare.registry import registry
+from flowdeck.models import Delivery
+from flowdeck.observe.overview import Overview, ProcessorRow, overview
+
+PRODUCER, TYPE, PROCESSOR, DEAD = "producer", "type", "processor", "dead"
+MINUTE = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A box of the map. ``status`` is that of a type, ``row`` and ``times`` of a processor,
+    ``letters`` of what is dead."""
+
+    kind: str
+    name: str
+    declared: bool = True
+    status: TypeStatus | None = None
+    row: ProcessorRow | None = None
+    times: RunTimes = UNKNOWN
+    letters: DeadLetters | None = None
+
+    @property
+    def key(self) -> str:
+        """Its name in addresses: ``type:OrderCreated``."""
+        return f"{self.kind}:{self.name}"
+
+    @property
+    def is_projection(self) -> bool:
+        """Whether it only writes a read model."""
+        return self.row is not None and bool(self.row.declared and self.row.declared.replayable)
+
+    @property
+    def asks(self) -> bool:
+        """Whether a processor has something to say, however quiet it is."""
+        row = self.row
+        return row is not None and bool(row.waiting or row.dead or row.paused_at)
+
+    @property
+    def role(self) -> str:
+        """Shape of a type's glyph."""
+        return role_of_type(self.status) if self.status else "event"
+
+    @property
+    def hue(self) -> str:
+        """The producer whose hue it has."""
+        return hue_of_type(self.status) if self.status else self.name
+
+    @property
+    def per_second(self) -> float | None:
+        """How many deliveries a processor settled; None if there is none in the sample and it works
+        on what is older."""
+        if self.row is None or (self.row.per_second is None and not self.times.per_second):
+            return None
+        return self.times.per_second
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A producer or processor writes a type, or a type goes to a processor.
+
+    ``declared`` is None where nobody has to declare it. ``seen`` means within what was looked at;
+    ``ever`` is False if the type was never stored at all.
+    """
+
+    source: str
+    target: str
+    per_second: float
+    seen: bool
+    declared: bool | None
+    ever: bool = True
+    held: bool = False
+
+    @property
+    def link(self) -> tuple[str, str]:
+        """Both ends."""
+        return self.source, self.target
+
+    @property
+    def dead(self) -> bool:
+        """Whether it is the way of what failed for good."""
+        return self.target.startswith(f"{DEAD}:")
+
+    @property
+    def mark(self) -> str:
+        """What is odd about it: "unseen", "undeclared", or nothing."""
+        if self.declared and not self.seen:
+            return "unseen"
+        return "undeclared" if self.declared is False else ""
+
+    @property
+    def words(self) -> str:
+        """The mark in words."""
+        if self.mark == "unseen":
+            return "not seen lately" if self.ever else "never seen"
+        return "not declared" if self.mark else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything that the map can show, by key and by link.
+
+    Rates and percentiles are of the last ``window`` seconds; ``reach`` says of how many of them the
+    events and deliveries looked at tell.
+    """
+
+    nodes: dict[str, Node]
+    edges: dict[tuple[str, str], Edge]
+    overview: Overview
+    window: int = MINUTE
+    reach: float = MINUTE
+
+    @classmethod
+    def load(cls, window: int = MINUTE) -> Facts:
+        """Read it in fourteen queries, each of which looks at a bounded number of rows."""
+        got, reach = received(window)
+        wrote, reach = reaching(reach)  # of one stretch: what goes into a node also comes out of it
+        statuses = statuses_of(wrote)
+        now, times = overview(), run_times(window)
+        letters = dead_letters(now.rows, window)
+        nodes = [
+            *(Node(TYPE, s.name, s.name in registry.event_types, s) for s in statuses),
+            *(
+                Node(PROCESSOR, row.name, True, None, row, times.get(row.name, UNKNOWN))
+                for row in now.rows
+            ),
+            *([Node(DEAD, "letters", letters=letters)] if now.rows else []),
+        ]
+        known = {node.key: node for node in nodes}
+        edges = {
+            edge.link: edge
+            for edge in (
+                *_listens(statuses, got, now),
+                *_writes(statuses, wrote),
+                *_buried(letters),
+            )
+        }
+        for edge in edges.values():  # whoever is not declared: people, commands, former processors
+            for key in edge.link:
+                kind, _, name = key.partition(":")
+                known.setdefault(key, Node(kind, name, kind == PRODUCER))
+        return cls(known, edges, now, window, reach)
+
+
+def _listens(statuses: list[TypeStatus], got: list[Received], now: Overview) -> Iterator[Edge]:
+    """From types to processors."""
+    rates = {(row.type, row.processor): row.per_second for row in got}
+    last = {status.name: status.last_position for status in statuses}
+    positions = {position: name for name, position in last.items() if position}
+    newest = Delivery.objects.filter(event_id__in=positions).values_list("event_id", "processor")
+    seen = {*rates, *((positions[position], processor) for position, processor in newest)}
+    declared = {(t, p.name) for p in registry.processors.values() for t in p.subscriptions}
+    paused = {row.name for row in now.rows if row.paused_at}
+    for name, processor in sorted(seen | declared):
+        yield Edge(
+            f"{TYPE}:{name}", f"{PROCESSOR}:{processor}", rates.get((name, processor), 0.0),
+            (name, processor) in seen, (name, processor) in declared,
+            last.get(name) is not None, processor in paused,
+        )  # fmt: skip
+
+
+def _writes(statuses: list[TypeStatus], wrote: list[Produced]) -> Iterator[Edge]:
+    """From processors, and from whoever else produces, to types."""
+    rates = {(row.producer, row.type): row.per_second for row in wrote}
+    seen = {(producer, status.name) for status in statuses for producer in status.producers}
+    ever = {status.name for status in statuses if status.last_position}
+    declared = {(p.name, t) for p in registry.processors.values() for t in p.emits or ()}
+    for producer, name in sorted(seen | declared):
+        processor = registry.processors.get(producer)
+        says = processor is not None and processor.emits is not None
+        yield Edge(
+            f"{PROCESSOR if processor else PRODUCER}:{producer}", f"{TYPE}:{name}",
+            rates.get((producer, name), 0.0), (producer, name) in seen,
+            (producer, name) in declared if says else None, name in ever,
+        )  # fmt: skip
+
+
+def _buried(letters: DeadLetters) -> Iterator[Edge]:
+    """From processors to the dead letters."""
+    for name in letters.sources:
+        rate = letters.per_second.get(name, 0.0)
+        yield Edge(f"{PROCESSOR}:{name}", f"{DEAD}:letters", rate, True, None)

@@ -1,0 +1,65 @@
+"""The flow map and the panel beside it, live."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.http import QueryDict
+from django.template.loader import render_to_string
+
+from flowdeck.dashboard.flow.facts import MINUTE, Facts
+from flowdeck.dashboard.flow.map import WINDOWS, Choice
+from flowdeck.dashboard.flow.page import context_of
+from flowdeck.dashboard.flow.panel import panel_of
+from flowdeck.live import Fragment, LiveView, Refusal
+from flowdeck.people.access import can
+
+_PARTS = ("marks", "drawing", "window", "processors", "connections")
+
+
+class _Watched(LiveView):
+    """Once a second, for whoever may see the log and the processors."""
+
+    interval = 1.0
+    beats = True
+
+    @classmethod
+    def allowed(cls, user: Any, argument: str) -> Refusal | None:
+        """Whoever may see the log and the processors."""
+        for action in ("view_log", "view_processors"):
+            decision = can(user, action)
+            if not decision:
+                return Refusal(decision.reason)
+        return None
+
+
+class FlowView(_Watched):
+    """``flow:?focus=type:Probed&models=1``: the choices as in the page's address."""
+
+    def regions(self) -> Sequence[Fragment]:
+        """The map, what is odd, and both tables."""
+        choice = Choice.of(QueryDict(self.argument.removeprefix("?")).dict())
+        context = context_of(choice, Facts.load(choice.window)) | {"oob": True}
+        return [
+            Fragment(f"flow-{part}", render_to_string(f"flowdeck/flow/_{part}.html", context))
+            for part in _PARTS
+        ]
+
+
+class FlowNodeView(_Watched):
+    """``flow-node:<kind>:<name>``: the figures of one node's panel; ``flow-node:10:<kind>:<name>``
+    with those of the last ten seconds."""
+
+    def regions(self) -> Sequence[Fragment]:
+        """The figures; its head and links stay as they are."""
+        head, _, rest = self.argument.partition(":")
+        asked = {str(seconds): seconds for seconds in WINDOWS}.get(head)
+        choice = Choice(window=asked or MINUTE)
+        facts = Facts.load(choice.window)
+        panel = panel_of(rest if asked else self.argument, facts)
+        if panel is None:
+            return []
+        context = {"panel": panel, "choice": choice, "oob": True}
+        html = render_to_string("flowdeck/flow/_figures.html", context)
+        return [Fragment("flow-figures", html)]

@@ -1,0 +1,286 @@
+"""The flow map as drawn: a choice of the facts, and where each of it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from math import log2
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from flowdeck.dashboard.flow.below import with_below
+from flowdeck.dashboard.flow.boxes import label_of, size_of
+from flowdeck.dashboard.flow.facts import DEAD, MINUTE, PROCESSOR, TYPE, Edge, Facts, Node
+from flowdeck.dashboard.flow.layout import layered
+from flowdeck.dashboard.flow.place import GAP_X, TIGHT_X, Box, Layout, Link
+from flowdeck.dashboard.flow.topology import MEDIATOR, TOPOLOGIES, mediators, members
+from flowdeck.dashboard.shared.hues import producer_hue
+
+_REACH = 2  # steps of a neighbourhood: a type, who hears it, what those write
+_SPEED = 80.0  # px per second
+_READABLE = 1_180
+FITS = 1_560
+"""A map up to this wide (px) is shrunk to the page, not below ``_READABLE``."""
+WINDOWS = {10: "10 s", MINUTE: "1 min", 3_600: "1 h"}
+"""Seconds that rates and percentiles are of, and how they are called."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What of the map is asked for: around ``focus``, with read models, with processors that never
+    got anything (``unused``), of one ``topology``, ``node`` selected; rates of the ``window``."""
+
+    focus: str = ""
+    models: bool = False
+    node: str = ""
+    unused: bool = False
+    topology: str = ""
+    window: int = MINUTE
+
+    @classmethod
+    def of(cls, query: Mapping[str, Any]) -> Choice:
+        """From untrusted parameters."""
+        text = {name: str(query.get(name, ""))[:120] for name in ("focus", "node")}
+        models, unused = (query.get(name) == "1" for name in ("models", "unused"))
+        topology = str(query.get("topology", ""))
+        topology = topology if topology in TOPOLOGIES and mediators() else ""
+        windows = {str(seconds): seconds for seconds in WINDOWS}
+        window = windows.get(str(query.get("window", "")), MINUTE)
+        return cls(text["focus"], models, text["node"], unused, topology, window)
+
+    @property
+    def window_label(self) -> str:
+        """How the window is called: ``10 s``."""
+        return WINDOWS[self.window]
+
+    @property
+    def kept(self) -> list[tuple[str, str]]:
+        """The parameters that stay when another focus is chosen."""
+        return parse_qsl(self.query(focus="", node="").removeprefix("?"))
+
+    def query(self, **changes: Any) -> str:
+        """The parameters of an address, with some changed: ``?focus=type%3AProbed``."""
+        values = {
+            "focus": self.focus, "models": "1" if self.models else "",
+            "unused": "1" if self.unused else "", "topology": self.topology,
+            "window": "" if self.window == MINUTE else str(self.window), "node": self.node,
+        }  # fmt: skip
+        values |= changes
+        return "?" + urlencode({name: value for name, value in values.items() if value})
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A node where it stands. ``label`` is its name, cut if it is long, on one line or two."""
+
+    node: Node
+    box: Box
+    label: tuple[str, str]
+    url: str
+    selected: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An edge as drawn: its way, its width, and the dots of a hue (a class) that run along it."""
+
+    edge: Edge
+    path: str
+    label: tuple[float, float]
+    width: float
+    hue: str
+    back: bool
+    seconds: float
+    dots: tuple[float, ...]
+
+    @property
+    def classes(self) -> str:
+        """What its look follows from."""
+        words = [
+            "fe",
+            self.edge.mark,
+            "held" if self.edge.held else "",
+            "deadl" if self.edge.dead else "",
+            "back" if self.back else "",
+        ]
+        return " ".join(word for word in words if word)
+
+
+@dataclass(frozen=True, slots=True)
+class FlowMap:
+    """All that the page shows. ``hidden`` counts the read models that are not drawn, ``unused``
+    what was never used, drawn or not."""
+
+    facts: Facts
+    choice: Choice
+    places: list[Place]
+    lines: list[Line]
+    layout: Layout
+    hidden: int
+    unused: int
+
+    @classmethod
+    def of(cls, facts: Facts, choice: Choice) -> FlowMap:
+        """Draw what is asked for. No queries."""
+        shown = _shown(facts, choice)
+        nodes = {key: node for key, node in facts.nodes.items() if key in shown}
+        edges = {k: e for k, e in facts.edges.items() if k[0] in shown and k[1] in shown}
+        layout, tight = _fitting(nodes, tuple(edges))
+        places = [
+            Place(
+                node, layout.boxes[key], label_of(node, tight), choice.query(node=key),
+                key == choice.node,
+            )
+            for key, node in nodes.items()
+            if key in layout.boxes
+        ]  # fmt: skip
+        places.sort(key=lambda place: (place.box.layer, place.box.y))
+        rank = {place.node.key: number for number, place in enumerate(places)}
+        ordered = sorted(edges.values(), key=lambda e: (rank[e.source], rank[e.target]))
+        lines = [_line(edge, layout, facts.nodes) for edge in ordered]
+        drawn = {node.key for node in nodes.values() if node.is_projection}
+        models = {key for key, node in facts.nodes.items() if node.is_projection}
+        unused = len(_unused(facts))
+        return cls(facts, choice, places, lines, layout, len(models - drawn), unused)
+
+    @property
+    def fit(self) -> str:
+        """How it meets a narrower page: as it is (""), shrunk a little, or panned ("wide")."""
+        if self.layout.width > FITS:
+            return "wide"
+        return "shrinks" if self.layout.width > _READABLE else ""
+
+    @property
+    def marked(self) -> list[Edge]:
+        """Edges drawn that are declared and not seen, or seen and not declared."""
+        return [line.edge for line in self.lines if line.edge.mark]
+
+    @property
+    def processors(self) -> list[tuple[Node, list[Node], str]]:
+        """The processors drawn, by name, with the types that each hears and its address."""
+        found = [(p.node, self._heard(p.node), p.url) for p in self.places if p.node.row]
+        return sorted(found, key=lambda row: row[0].name)
+
+    def _heard(self, node: Node) -> list[Node]:
+        declared = node.row.declared if node.row else None
+        names = declared.subscriptions if declared else ()
+        return [self.facts.nodes[f"{TYPE}:{name}"] for name in names]
+
+    @property
+    def others(self) -> int:
+        """How many processors are not drawn."""
+        return len(self.facts.overview.rows) - len(self.processors)
+
+    @property
+    def cut(self) -> bool:
+        """Whether the window is longer than what was looked at."""
+        return self.facts.reach < self.facts.window - 1
+
+    @property
+    def connections(self) -> list[tuple[Node, Node, Edge]]:
+        """The edges drawn, as rows of a table."""
+        nodes = self.facts.nodes
+        return [(nodes[x.edge.source], nodes[x.edge.target], x.edge) for x in self.lines]
+
+    @property
+    def choices(self) -> list[Node]:
+        """What one may focus on."""
+        found = [n for n in self.facts.nodes.values() if n.kind in (TYPE, PROCESSOR)]
+        return sorted(found, key=lambda node: (node.kind != TYPE, node.name))
+
+
+def _shown(facts: Facts, choice: Choice) -> set[str]:
+    asked = {choice.focus, choice.node}
+    shown = {
+        key
+        for key, node in facts.nodes.items()
+        if choice.models or not node.is_projection or key in asked
+    }
+    if choice.topology:
+        shown &= members(choice.topology, facts.nodes, facts.edges) | asked
+    if not (choice.unused or choice.focus or choice.topology == MEDIATOR):
+        shown -= _unused(facts) - asked
+    if choice.focus in facts.nodes:
+        shown &= _around(choice.focus, facts.edges)
+    return shown
+
+
+def _unused(facts: Facts) -> set[str]:
+    """Processors that never got or wrote anything, with the types that only they know.
+
+    Nothing while the log is empty: then the map shows what is declared.
+    """
+    known = facts.nodes.values()
+    seen = {n.key for n in known if n.kind == TYPE and n.status and n.status.last_position}
+    if not seen:
+        return set()
+    used = {end for link in facts.edges if seen.intersection(link) for end in link} | seen
+    heard = {edge.target for edge in facts.edges.values() if edge.seen}
+    used -= {n.key for n in known if _picks(n) and n.key not in heard}
+    idle = {n.key for n in known if n.kind == PROCESSOR and n.key not in used and not n.asks}
+    kept = {end for link in facts.edges if not idle.intersection(link) for end in link}
+    written = {b for a, b in facts.edges if b not in seen and a in idle}
+    by_others = {b for a, b in facts.edges if a not in idle}
+    return (
+        idle
+        | (written - by_others)
+        | {end for link in facts.edges if idle.intersection(link) for end in link} - kept
+    )
+
+
+def _picks(node: Node) -> bool:
+    """Whether a processor hears only some streams, so that a type seen need not be one for it."""
+    return bool(node.row and node.row.declared and node.row.declared.streams)
+
+
+def _around(focus: str, edges: Iterable[Link]) -> set[str]:
+    """What is reached from ``focus`` in a few steps down, and in a few steps up."""
+    listed, found = list(edges), {focus}
+    for start, end in ((0, 1), (1, 0)):
+        reached = {focus}
+        for _ in range(_REACH):
+            reached |= {link[end] for link in listed if link[start] in reached}
+        found |= reached
+    return found
+
+
+def _fitting(nodes: Mapping[str, Node], links: tuple[Link, ...]) -> tuple[Layout, bool]:
+    """The drawing, and whether it is the tight one: if only that fits the page."""
+    roomy, tight = (
+        _drawn(tuple((key, size_of(node, close)) for key, node in nodes.items()), links, gap)
+        for close, gap in ((False, GAP_X), (True, TIGHT_X))
+    )
+    return (tight, True) if tight.width <= FITS < roomy.width else (roomy, False)
+
+
+@lru_cache(maxsize=64)
+def _drawn(
+    sizes: tuple[tuple[str, tuple[float, float]], ...], links: tuple[Link, ...], gap: float
+) -> Layout:
+    """The drawing changes only when somebody new appears; rates change all the time."""
+    dead = {key: size for key, size in sizes if key.startswith(f"{DEAD}:")}
+    above = {key: size for key, size in sizes if key not in dead}
+    layout = layered(above, [link for link in links if link[1] not in dead], gap)
+    for key, size in dead.items() if above else ():
+        layout = with_below(layout, key, size, [a for a, b in links if b == key])
+    return layout
+
+
+def _line(edge: Edge, layout: Layout, nodes: Mapping[str, Node]) -> Line:
+    source, target = (layout.boxes[key] for key in edge.link)
+    back = edge.link in layout.back
+    length = abs(target.x - source.right) + abs(target.middle - source.middle)
+    if back:
+        length += 2 * (layout.height - max(source.middle, target.middle)) + source.width
+    seconds = round(max(1.2, length / _SPEED), 1)
+    count = 0 if not edge.per_second or edge.held else 1 + (edge.per_second >= 1) + (
+        edge.per_second >= 10
+    )  # fmt: skip
+    of_type = nodes[edge.source] if edge.source.startswith(TYPE) else nodes[edge.target]
+    hue = "s-dead" if edge.dead else producer_hue(of_type.hue)
+    return Line(
+        edge, layout.paths[edge.link], layout.labels[edge.link],
+        round(1.2 + min(3.6, 0.9 * log2(1 + edge.per_second)), 1), hue, back, seconds,
+        tuple(round(seconds * (n + 0.17) / count, 2) for n in range(count)),
+    )  # fmt: skip

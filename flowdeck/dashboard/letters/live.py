@@ -1,0 +1,99 @@
+"""The groups of dead letters, the progress of bulk actions, and single letters, live."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from django.http import QueryDict
+from django.template.loader import render_to_string
+
+from flowdeck.dashboard.letters.console import PAGE, Console, bars, listed_groups, row_of, runs_of
+from flowdeck.letters.groups import MOST_GROUPS, Group, resolved_lately, totals
+from flowdeck.live import Fragment, LiveView, Refusal
+from flowdeck.models import Delivery
+from flowdeck.people.access import can
+
+
+class DeadLettersView(LiveView):
+    """``dead-letters:<the page's query>``: figures, groups, progress.
+
+    It beats, since bulk actions go on in other processes.
+    """
+
+    interval = 0.5
+    beats = True
+
+    def __init__(self, user: Any, argument: str) -> None:
+        """``argument`` is how the page is grouped and filtered."""
+        super().__init__(user, argument)
+        self._console = Console.parse(QueryDict(argument))
+        self._known: dict[str, Group] = {}
+
+    @classmethod
+    def allowed(cls, user: Any, argument: str) -> Refusal | None:
+        """Whoever may see dead letters."""
+        decision = can(user, "view_dead_letters")
+        return None if decision else Refusal(decision.reason)
+
+    def regions(self) -> Sequence[Fragment]:
+        """Figures, progress, and each group's figures (its buttons stay as they are)."""
+        console = self._console
+        found, held = listed_groups(console)
+        gone = [_emptied(group) for value, group in self._known.items()
+                if value not in {group.value for group in found}]  # fmt: skip
+        runs, others = runs_of(console, found + gone)
+        self._known |= {group.value: group for group in found}
+        figures = {
+            "totals": totals(console.listed), "held": held, "hours": bars(found),
+            "group_count": len(found), "most": len(found) == MOST_GROUPS,
+        }  # fmt: skip
+        fragments = [
+            self._fragment("totals", figures),
+            self._fragment("bulk", {"bulk_actions": others}),
+            self._fragment("resolved", {"resolved": resolved_lately()}),
+        ]
+        for group in found + gone:
+            context = {"row": row_of(console, group, held, runs), "group": group}
+            html = render_to_string("flowdeck/dead_letters/_live_group.html", context)
+            fragments.append(Fragment(f"group-{group.value}", html))
+        return fragments
+
+    def _fragment(self, part: str, context: dict[str, Any]) -> Fragment:
+        template = f"flowdeck/dead_letters/_{part}.html"
+        return Fragment(f"dl-{part}", render_to_string(template, {**context, "oob": True}))
+
+
+class LettersView(LiveView):
+    """``letters:<number>,<number>…``: the state of the letters that a page lists."""
+
+    interval = 0.2
+
+    def __init__(self, user: Any, argument: str) -> None:
+        """``argument`` names the letters; what is no number is left out."""
+        super().__init__(user, argument)
+        numbers = [text for text in argument.split(",") if text.isascii() and text.isdigit()]
+        self._numbers = [int(text) for text in numbers if len(text) < 19][:PAGE]
+
+    @classmethod
+    def allowed(cls, user: Any, argument: str) -> Refusal | None:
+        """Whoever may see dead letters."""
+        decision = can(user, "view_dead_letters")
+        return None if decision else Refusal(decision.reason)
+
+    def regions(self) -> Sequence[Fragment]:
+        """The state cell of each."""
+        found = Delivery.objects.filter(pk__in=self._numbers).only("id", "state", "retried")
+        return [
+            Fragment(
+                f"letter-{letter.pk}",
+                render_to_string("flowdeck/dead_letters/_live_letter.html", {"letter": letter}),
+            )
+            for letter in found
+        ]
+
+
+def _emptied(group: Group) -> Group:
+    """A group that the page still shows, although nothing of it is dead any more."""
+    return replace(group, count=0, came_back=0, came_back_at=None, keys=0, per_hour=())

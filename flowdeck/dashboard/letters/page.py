@@ -1,0 +1,163 @@
+"""The dead-letter console: what failed, why, and how much; retrying and discarding it safely."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.views.decorators.http import require_POST
+
+from flowdeck.dashboard.letters.console import Console, context_of, criteria_of
+from flowdeck.dashboard.letters.detail import letter_of
+from flowdeck.dashboard.shell.page import requires
+from flowdeck.letters import bulk, dead_letters
+from flowdeck.letters.dead_letters import Criteria
+from flowdeck.letters.groups import set_status
+from flowdeck.letters.held_back import held_back
+from flowdeck.models import Delivery, Stream
+from flowdeck.people.access import can
+
+_HOLD_HOURS = (1, 8, 24, 168)
+_RATES = (1, 10, 100)
+
+
+@requires("view_dead_letters")
+def console(request: HttpRequest) -> HttpResponse:
+    """Groups, largest first, and the letters of what the address chooses."""
+    found = _named_by(request.GET.get("search", "").strip())
+    if found:
+        return redirect(found)
+    return _page(request)
+
+
+@requires("view_dead_letters")
+def letter(request: HttpRequest, number: int) -> HttpResponse:
+    """One letter: as a drawer for htmx, else beside the console."""
+    found = get_object_or_404(Delivery.objects.select_related("event"), pk=number)
+    detail = letter_of(found, request.user)
+    if getattr(request, "htmx", None):
+        context = {"detail": detail, "address": Console.parse(request.GET).query, **_may(request)}
+        return render(request, "flowdeck/dead_letters/_letter.html", context)
+    return _page(request, detail=detail)
+
+
+@require_POST
+@requires("resolve_dead_letters")
+def resolve(request: HttpRequest) -> HttpResponse:
+    """Retry or discard: one letter, those chosen, or all that fit. Asks before it does more."""
+    action, criteria = request.POST.get("action", ""), _chosen(request)
+    reason = request.POST.get("reason", "").strip()[:300]
+    if action not in ("retry", "discard") or not criteria:
+        messages.warning(request, "Choose at least one letter first. Nothing was done.")
+        return _back(request)
+    count = criteria.letters().order_by().count()
+    if len(criteria.ids) == 1 and action == "retry":
+        return _retried(request, criteria.ids[0], reason)
+    if request.POST.get("confirmed") != str(count) or (action == "discard" and not reason):
+        return _asks(request, action, criteria, count, reason)
+    rate = request.POST.get("per_second", "")
+    row = bulk.ask(
+        action, criteria, by=request.user.get_username(), reason=reason,
+        graduated=request.POST.get("graduated") == "on",
+        per_second=int(rate) if rate in map(str, _RATES) else None,
+        delay=bulk.UNDO_SECONDS if action == "discard" else 0.0,
+    )  # fmt: skip
+    if action == "discard":
+        messages.info(request, f"{row.total} will be discarded in {bulk.UNDO_SECONDS:.0f} s.")
+    return _back(request)
+
+
+@require_POST
+@requires("resolve_dead_letters")
+def cancel(request: HttpRequest, number: int) -> HttpResponse:
+    """Stop a bulk action where it is."""
+    if not bulk.cancel(number, by=request.user.get_username()):
+        messages.warning(request, "It had ended already, so there was nothing to stop.")
+    return _back(request)
+
+
+@require_POST
+@requires("resolve_dead_letters")
+def status(request: HttpRequest, fingerprint: str) -> HttpResponse:
+    """Acknowledge a group, put it on hold, or open it again."""
+    hours = request.POST.get("hours", "")
+    try:
+        set_status(
+            fingerprint, request.POST.get("status", ""), by=request.user.get_username(),
+            note=request.POST.get("note", "").replace("\x00", "").strip(),
+            hours=int(hours) if hours.isascii() and hours.isdigit() and len(hours) < 5 else None,
+        )  # fmt: skip
+    except ValueError as error:
+        raise Http404("There is no such status.") from error
+    return _back(request)
+
+
+def _page(request: HttpRequest, code: int = 200, **more: Any) -> HttpResponse:
+    query = QueryDict(_back_query(request)) if request.method == "POST" else request.GET
+    context = context_of(Console.parse(query), query.get("after", ""))
+    context |= {"said_of": query.get("say", ""), "hold_hours": _HOLD_HOURS}
+    context |= {**_may(request), **more}
+    return render(request, "flowdeck/dead_letters/page.html", context, status=code)
+
+
+def _named_by(text: str) -> str:
+    """The address of what a search names whole: a letter by its number, a stream by its name."""
+    if text.isascii() and text.isdigit() and len(text) < 19:
+        if Delivery.objects.filter(pk=int(text), failures__isnull=False).exists():
+            return reverse("flowdeck:letter", args=[int(text)])
+    elif 0 < len(text) <= 200 and text.isprintable() and Stream.objects.filter(pk=text).exists():
+        return f"{reverse('flowdeck:dead_letters')}?{urlencode({'stream': text})}"
+    return ""
+
+
+def _retried(request: HttpRequest, number: int, reason: str) -> HttpResponse:
+    if not dead_letters.retry([number], by=request.user.get_username(), reason=reason):
+        found = Delivery.objects.filter(pk=number).first()
+        now = found.get_state_display() if found else "gone"
+        messages.warning(
+            request, f"Somebody was faster: this letter is {now} now. Nothing was done."
+        )
+    return _back(request)
+
+
+def _asks(
+    request: HttpRequest, action: str, criteria: Criteria, count: int, reason: str
+) -> HttpResponse:
+    """The question before more than one letter is touched, with the exact count."""
+    repeated = "confirmed" in request.POST
+    asked = {
+        "action": action, "criteria": criteria, "count": count, "reason": reason,
+        "waiting": held_back().all.waiting, "graduated": bulk.GRADUATED, "rates": _RATES,
+        "step_by_step": "plain" not in request.POST,
+        "problem": _problem(request, action, count, reason) if repeated else "",
+    }  # fmt: skip
+    return _page(request, 422 if repeated else 200, asked=asked)
+
+
+def _problem(request: HttpRequest, action: str, count: int, reason: str) -> str:
+    if action == "discard" and not reason:
+        return "Say why: whoever looks for it later will ask."
+    return f"Meanwhile it is {count}, not {request.POST.get('confirmed', '')[:10]}. Look again."
+
+
+def _chosen(request: HttpRequest) -> Criteria:
+    # A button of a group names it in the address it is sent to.
+    return criteria_of(request.POST) or criteria_of(request.GET)
+
+
+def _back(request: HttpRequest) -> HttpResponse:
+    url, query = reverse("flowdeck:dead_letters"), _back_query(request)
+    return redirect(f"{url}?{query}" if query else url)
+
+
+def _back_query(request: HttpRequest) -> str:
+    query = request.POST.get("back", "")
+    return QueryDict(query[:600]).urlencode() if "\x00" not in query else ""
+
+
+def _may(request: HttpRequest) -> dict[str, Any]:
+    return {"may_resolve": can(request.user, "resolve_dead_letters")}

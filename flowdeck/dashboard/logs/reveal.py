@@ -1,0 +1,32 @@
+"""Revealing the personal values of one event: asked for with a reason, shown this once."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST
+
+from flowdeck.dashboard.event.detail import detail_of
+from flowdeck.dashboard.shell.page import requires
+from flowdeck.models import Event
+from flowdeck.privacy import reveal as revealing
+
+_LONGEST = 300
+
+
+@require_POST
+@requires("view_log")
+@requires(revealing.ACTION)
+@never_cache
+def reveal(request: HttpRequest, position: int) -> HttpResponse:
+    """The payload as it is: as a piece of the drawer for htmx, else the event's page."""
+    found = get_object_or_404(Event, position=position)
+    reason = request.POST.get("reason", "").strip()[:_LONGEST]
+    data = None
+    if reason:
+        data = revealing.reveal(found, by=request.user.get_username(), reason=reason)
+    context = {"detail": detail_of(found, request.user, data), "no_reason": not reason}
+    htmx = getattr(request, "htmx", None)
+    template = "flowdeck/log/_data.html" if htmx else "flowdeck/log/event.html"
+    return render(request, template, context, status=200 if reason else 422)

@@ -1,0 +1,46 @@
+"""The replay page, live: progress, verdicts and runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.template.loader import render_to_string
+
+from flowdeck.dashboard.replay.page import contents
+from flowdeck.live import Fragment, LiveView, Refusal
+from flowdeck.models import ReplayRun
+from flowdeck.people.access import can
+
+
+class ReplayView(LiveView):
+    """``replay:<run>``: the read models, the run that is shown, and the list of runs.
+
+    Its buttons are links to where the question is asked, so it is the same for everybody.
+    """
+
+    interval = 0.5
+    beats = True
+
+    @classmethod
+    def allowed(cls, user: Any, argument: str) -> Refusal | None:
+        """Whoever may see replays."""
+        if argument and not (argument.isdecimal() and len(argument) < 18):
+            return Refusal("There is no such run.")
+        decision = can(user, "view_replay")
+        return None if decision else Refusal(decision.reason)
+
+    def regions(self) -> Sequence[Fragment]:
+        """All three parts."""
+        try:
+            context = contents(int(self.argument) if self.argument else None)
+        except ReplayRun.DoesNotExist:
+            return []
+        context["oob"] = True
+        return [
+            Fragment(
+                f"replay-{part}",
+                render_to_string(f"flowdeck/replay/_{part}.html", context),
+            )
+            for part in ("models", "run", "runs")
+        ]

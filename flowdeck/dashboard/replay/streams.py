@@ -1,0 +1,136 @@
+"""Time travel: the history of one stream, and its state as of each event."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+
+from flowdeck.dashboard.replay.belongings import belongings_of
+from flowdeck.dashboard.shell.page import requires
+from flowdeck.dashboard.shell.records import record_of
+from flowdeck.models import ArchivedStream, Event, Stream
+from flowdeck.observe.history import LONGEST, History, Step, difference, history_of
+
+_LATELY = 12  # streams offered where none was asked for
+_LOOKED_AT = 500  # of the newest events
+_LABELLED = 8  # more marks than this have no room for their times
+_EDGE = 4.0  # per cent of the slider left and right of the marks
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A step where it stands on the slider (per cent), with the time since the first one."""
+
+    step: Step
+    x: float
+    after: timedelta
+    shown: bool
+    payload: dict[str, Any]
+
+    @property
+    def type(self) -> str:
+        """For the glyph's role."""
+        return self.step.event.type
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """Likewise."""
+        return self.payload
+
+    @property
+    def causation_id(self) -> Any:
+        """Likewise."""
+        return self.step.event.causation_id
+
+
+@requires("view_log")
+def streams(request: HttpRequest) -> HttpResponse:
+    """Ask for a stream; ``?stream=<name>`` goes there."""
+    asked = request.GET.get("stream", "").replace("\x00", "").strip()[:200]
+    if asked and history_exists(asked):
+        return redirect(reverse("flowdeck:stream", args=[asked]))
+    newest = Event.objects.order_by("-position").values_list("stream", flat=True)[:_LOOKED_AT]
+    lately = list(dict.fromkeys(newest))[:_LATELY]
+    context = {"asked": asked, "lately": [(name, record_of(name)) for name in lately]}
+    return render(request, "flowdeck/streams/list.html", context, status=404 if asked else 200)
+
+
+@requires("view_log")
+def travel(request: HttpRequest, stream: str) -> HttpResponse:
+    """The history of a stream as of event ``?at=``, beside its state at event ``?with=``.
+
+    For htmx the answer is the comparison alone.
+    """
+    found = history_of(stream, _number(request, "at"))
+    if found is None:
+        raise Http404(f"There is no stream {stream!r}.")
+    if not found.steps:
+        context = {"history": found, "archived": _archived(stream)}
+        return render(request, "flowdeck/streams/archived.html", context)
+    context = {"history": found, "selected": found.step(found.at), **_compared(request, found)}
+    if getattr(request, "htmx", None):
+        return render(request, "flowdeck/streams/_compare.html", context)
+    return render(request, "flowdeck/streams/page.html", context | _around(found))
+
+
+def history_exists(name: str) -> bool:
+    """Whether the log has a stream of this name."""
+    return Stream.objects.filter(name=name).exists()
+
+
+def _archived(stream: str) -> list[ArchivedStream]:
+    """Where what is archived of the stream is, the newest file last."""
+    tombstones = ArchivedStream.objects.filter(stream=stream).select_related("archive")
+    return list(tombstones.order_by("upto"))
+
+
+def _around(found: History) -> dict[str, Any]:
+    newest = found.steps[-1]
+    return {
+        "record": record_of(found.stream),
+        "marks": _marks(found),
+        "labelled": len(found.steps) <= _LABELLED,
+        "belongings": belongings_of(found.stream, newest.state),
+        "archived": _archived(found.stream) if found.archived else [],
+        "longest": LONGEST if found.steps[0].event.sequence > LONGEST else 0,
+        "before": f"?{urlencode({'at': max(1, found.steps[0].event.sequence - 1)})}",
+        "last": newest.event.sequence,
+        "after": f"?{urlencode({'at': found.steps[-1].event.sequence + 1})}",
+    }
+
+
+def _compared(request: HttpRequest, found: History) -> dict[str, Any]:
+    wanted, selected = _number(request, "with"), found.step(found.at)
+    if wanted is None or selected is None:
+        return {"other": None, "differences": []}
+    other = found.step(wanted)
+    if other is None:
+        far = history_of(found.stream, wanted)
+        other = far.step(far.at) if far else None
+    if other is None:
+        return {"other": None, "differences": []}
+    return {"other": other, "differences": difference(other.state, selected.state)}
+
+
+def _marks(found: History) -> list[Mark]:
+    steps = found.steps
+    gap = (100 - 2 * _EDGE) / max(1, len(steps) - 1)
+    began = steps[0].event.recorded_at
+    return [
+        Mark(
+            step, round(_EDGE + gap * number, 2), step.event.recorded_at - began,
+            step.event.sequence == found.at, step.event.payload,
+        )
+        for number, step in enumerate(steps)
+    ]  # fmt: skip
+
+
+def _number(request: HttpRequest, name: str) -> int | None:
+    text = request.GET.get(name, "")
+    return int(text) if text.isdecimal() and len(text) < 18 else None

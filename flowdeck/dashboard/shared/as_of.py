@@ -1,0 +1,48 @@
+"""From what a person asks for, a moment or a position, to a position of the log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+from flowdeck.log.horizon import newest_position
+from flowdeck.log.positions import first_since
+from flowdeck.models import Event
+
+
+def position_of(query: Mapping[str, Any]) -> dict[str, Any]:
+    """``to``, the position asked for by ``position`` or by ``moment``, and what to say of it.
+
+    The newest position if neither is given, or if the moment is no moment: then ``problem`` says
+    so. ``to_at`` is when the event there was recorded.
+    """
+    text, moment = str(query.get("moment", "")), None
+    problem = ""
+    position = number_of(str(query.get("position", "")))
+    if position is None and text:
+        moment = moment_of(text)
+        problem = "" if moment else "That is no date and time, such as 2026-11-25 10:42:00."
+    if position is None:
+        position = first_since(moment) - 1 if moment else newest_position()
+    at = Event.objects.filter(position__lte=position).order_by("-position").first()
+    return {"to": position, "to_at": at.recorded_at if at else None, "problem": problem}
+
+
+def number_of(text: str) -> int | None:
+    """A number from untrusted text, or None."""
+    return int(text) if text.isdecimal() and len(text) < 18 else None
+
+
+def moment_of(text: str) -> datetime | None:
+    """A date and time from untrusted text, or None; of the site's time zone if it names none."""
+    try:
+        found = parse_datetime(text)
+    except ValueError:  # well formed, but no such day
+        return None
+    if found is None:
+        return None
+    return timezone.make_aware(found) if timezone.is_naive(found) else found

@@ -1,0 +1,135 @@
+"""Alerts: what fires, and the rules; setting, muting and deleting them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_POST
+
+from flowdeck.alerts import rules, tell
+from flowdeck.dashboard.shell.navigation import Count, Notice
+from flowdeck.dashboard.shell.page import requires
+from flowdeck.declare.registry import registry
+from flowdeck.models import AlertRule
+from flowdeck.people.access import can
+
+_FIELDS = ("name", "kind", "processor", "threshold", "hold_seconds", "mail_to", "webhook")
+_MUTES = (1, 8, 24)
+
+
+@requires("view_alerts")
+def alerts(request: HttpRequest) -> HttpResponse:
+    """All rules with what they say now. ``?edit=<number>`` opens one, ``?edit=new`` a new one."""
+    return _page(request, request.GET.get("edit", ""))
+
+
+@require_POST
+@requires("manage_alerts")
+def save(request: HttpRequest) -> HttpResponse:
+    """Set a rule. Only who may set webhooks can change a webhook; for others it stays as it is."""
+    edited = request.POST.get("number", "")
+    rule = get_object_or_404(AlertRule, pk=_number(edited)) if edited else None
+    wanted = {name: request.POST.get(name, "") for name in _FIELDS}
+    if not can(request.user, "set_webhook"):
+        wanted["webhook"] = rule.webhook if rule else ""
+    by = request.user.get_username()
+    try:
+        rules.save(rule.pk if rule else None, wanted, by=by)
+    except rules.RuleRefused as error:
+        return _page(request, edited or "new", wanted=wanted, problem=str(error))
+    return redirect("flowdeck:alerts")
+
+
+@require_POST
+@requires("manage_alerts")
+def mute(request: HttpRequest, number: int) -> HttpResponse:
+    """Tell nobody for ``hours``; 0 ends it."""
+    hours = request.POST.get("hours", "")
+    _known(number)
+    if hours not in map(str, (0, *_MUTES)):
+        raise Http404("A rule is muted for 1, 8 or 24 hours.")
+    rules.mute(number, int(hours), by=request.user.get_username())
+    return redirect("flowdeck:alerts")
+
+
+@require_POST
+@requires("manage_alerts")
+def delete(request: HttpRequest, number: int) -> HttpResponse:
+    """Forget a rule."""
+    rule = _known(number)
+    rules.delete(number, by=request.user.get_username())
+    messages.info(request, f"The rule {rule.name} is deleted.")
+    return redirect("flowdeck:alerts")
+
+
+def context_of(user: Any) -> dict[str, Any]:
+    """The rules, those that fire first."""
+    listed = sorted(AlertRule.objects.all(), key=lambda rule: (rule.state != "firing", rule.name))
+    return {
+        "rules": [(rule, rules.said(rule)) for rule in listed],
+        "firing": sum(rule.state == "firing" for rule in listed),
+        "may_manage": can(user, "manage_alerts"),
+        "may_set_webhook": can(user, "set_webhook"),
+        "mutes": _MUTES,
+    }
+
+
+def notices(user: Any) -> list[Notice]:
+    """What fires and is not muted, for every page of who may see it."""
+    if not can(user, "view_alerts"):
+        return []
+    return [
+        Notice(f"{rule.name}: {rule.value:g} {rule.get_kind_display()}", reverse("flowdeck:alerts"),
+               since=rule.firing_since, icon="bell")
+        for rule in _firing(user)[:3] if not rule.is_muted
+    ]  # fmt: skip
+
+
+def count(user: Any) -> Count | None:
+    """How many fire."""
+    firing = _firing(user)
+    return Count(str(len(firing)), alert=True) if firing else None
+
+
+def _firing(user: Any) -> list[AlertRule]:
+    """Asked twice for each page, read once per request."""
+    known: list[AlertRule] | None = getattr(user, "_events_firing", None)
+    if known is None:
+        firing = AlertRule.objects.filter(firing_since__isnull=False)
+        known = user._events_firing = list(firing.order_by("-firing_since"))
+    return known
+
+
+def _page(
+    request: HttpRequest, edited: str, wanted: dict[str, str] | None = None, problem: str = ""
+) -> HttpResponse:
+    context = context_of(request.user)
+    may_edit = bool(context["may_manage"])
+    rule = None
+    if edited and edited != "new":
+        rule = get_object_or_404(AlertRule, pk=_number(edited))
+    fields = {name: getattr(rule, name) for name in _FIELDS} if rule else _NEW
+    context |= {
+        "edits": bool(edited) and may_edit, "edited": rule, "fields": wanted or fields,
+        "problem": problem, "kinds": AlertRule.Kind.choices,
+        "processors": sorted(registry.processors),
+        "secret": tell.secret(rule.pk) if rule and context["may_set_webhook"] else "",
+    }  # fmt: skip
+    return render(request, "flowdeck/alerts/page.html", context, status=422 if problem else 200)
+
+
+_NEW: dict[str, Any] = {"kind": AlertRule.Kind.DEAD, "threshold": 1, "hold_seconds": 0}
+
+
+def _known(number: int) -> AlertRule:
+    return get_object_or_404(AlertRule, pk=number)
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise Http404("There is no such rule.")
+    return int(text)

@@ -1,0 +1,124 @@
+"""What the engine itself can find. Importing this registers its finders.
+
+Each look-up is by a key, or within a fixed number of the newest rows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.db.models import CharField, Max, Q
+from django.db.models.functions import Cast
+from django.urls import reverse
+from django.utils import timezone
+
+from flowdeck.dashboard.shell.finders import Hit, register
+from flowdeck.declare.registry import registry
+from flowdeck.models import Event, Stream
+from flowdeck.people.access import can
+
+_NEWEST = 5_000  # rows searched for an id's end, which no index knows
+_END = re.compile(r"[0-9a-fA-F]{6,12}")  # pages show the last seven digits of an id
+_POSITION = re.compile(r"#?([0-9]{1,18})")
+
+
+def find_by_id(user: Any, query: str) -> Iterator[Hit]:
+    """A whole id of an event or of a correlation, or the end of a recent one."""
+    whole = _uuid(query)
+    if whole is not None:
+        for event in Event.objects.filter(id=whole):
+            yield _event_hit(event, str(event.id), certain=True)
+        first = Event.objects.filter(correlation_id=whole).order_by("position").first()
+        if first is not None:
+            yield _trace_hit(first, certain=True)
+    elif _END.fullmatch(query):
+        yield from _by_end(query.lower())
+
+
+def find_by_position(user: Any, query: str) -> Iterator[Hit]:
+    """The event at a position of the log: ``4711`` or ``#4711``."""
+    if match := _POSITION.fullmatch(query.replace(",", "")):
+        for event in Event.objects.filter(position=int(match[1])):
+            yield _event_hit(event, f"Position {event.position}")
+
+
+def find_streams(user: Any, query: str) -> Iterator[Hit]:
+    """The stream of this name."""
+    for stream in Stream.objects.filter(name=query):
+        url = reverse("flowdeck:stream", args=[stream.name])
+        count = f"{stream.head:,} event{'' if stream.head == 1 else 's'}"
+        yield Hit(stream.name, url, count, "log")
+
+
+def find_types(user: Any, query: str) -> Iterator[Hit]:
+    """Declared event types whose name contains the query, and a stored one of exactly this name."""
+    wanted = query.casefold()
+    names = {name for name in registry.event_types if wanted in name.casefold()}
+    if query not in registry.event_types and Event.objects.filter(type=query[:100]).exists():
+        names.add(query)
+    for name in sorted(names, key=lambda name: (name.casefold().find(wanted), name)):
+        declared = registry.event_types.get(name)
+        note = f"version {declared.version}" if declared else "not declared by any installed app"
+        yield Hit(name, reverse("flowdeck:event_type", args=[name]), note, "catalog", name == query)
+
+
+def find_processors(user: Any, query: str) -> Iterator[Hit]:
+    """Declared processors whose name contains the query."""
+    if not can(user, "view_processors"):
+        return
+    wanted = query.casefold()
+    for name, declared in sorted(registry.processors.items()):
+        if wanted in name.casefold():
+            url = f"{reverse('flowdeck:flow')}?{urlencode({'node': f'processor:{name}'})}"
+            yield Hit(name, url, declared.description, "processors", name == query)
+
+
+def _by_end(end: str) -> Iterator[Hit]:
+    top = Event.objects.aggregate(top=Max("position"))["top"] or 0
+    newest = Event.objects.filter(position__gt=top - _NEWEST).annotate(
+        id_text=Cast("id", CharField()), correlation_text=Cast("correlation_id", CharField())
+    )
+    matching = newest.filter(Q(id_text__endswith=end) | Q(correlation_text__endswith=end))
+    traces: set[UUID] = set()
+    for event in matching.order_by("position")[:20]:
+        if event.id.hex.endswith(end):
+            yield _event_hit(event, str(event.id))
+        if event.correlation_id.hex.endswith(end) and event.correlation_id not in traces:
+            traces.add(event.correlation_id)
+            yield _trace_hit(event)
+
+
+def _event_hit(event: Event, title: str, certain: bool = False) -> Hit:
+    note = f"{event.type}, {event.stream}#{event.sequence}, {_when(event.recorded_at)}"
+    return Hit(title, reverse("flowdeck:event", args=[event.position]), note, "log", certain)
+
+
+def _trace_hit(event: Event, certain: bool = False) -> Hit:
+    note = f"trace of {event.stream}, {_when(event.recorded_at)}"
+    url = reverse("flowdeck:trace", args=[event.correlation_id])
+    return Hit(str(event.correlation_id), url, note, "trace", certain)
+
+
+def _when(moment: datetime) -> str:
+    return f"{timezone.localtime(moment):%-d %b %Y, %H:%M:%S}"
+
+
+def _uuid(text: str) -> UUID | None:
+    if not re.fullmatch(r"[0-9a-fA-F-]{32,36}", text):
+        return None
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+register("Ids", 20, find_by_id)
+register("Positions", 30, find_by_position)
+register("Streams", 40, find_streams)
+register("Event types", 50, find_types)
+register("Processors", 60, find_processors)

@@ -1,0 +1,186 @@
+"""The navigation: entries that apps register, and what of them one person sees.
+
+``navigation`` is a context processor (settings.TEMPLATES). An entry that the person may not open is
+not shown; one whose address does not exist is left out too, so that apps may come and go.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.urls import NoReverseMatch, reverse
+
+from flowdeck.live import Fragment
+from flowdeck.people import access
+
+logger = logging.getLogger("flowdeck.dashboard")
+
+SECTIONS = ("Shop", "Watch", "Operate", "Learn")
+THEMES = ("light", "dark")
+TABS = 5
+"""Entries in the tab bar of narrow screens; the others stand behind "More"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """What stands behind an entry: ``4 open``, or with ``alert`` what needs a person."""
+
+    text: str
+    alert: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry. ``count`` gets the user and answers a Count, or None for nothing to say.
+
+    ``key`` opens it after a ``g``. ``tab`` keeps it in the tab bar of narrow screens. ``live``
+    names the live view that keeps the count true (:func:`count_fragment`).
+    """
+
+    section: str
+    label: str
+    url_name: str
+    icon: str
+    order: int
+    permission: str | None = None
+    count: Callable[[Any], Count | None] | None = None
+    key: str = ""
+    tab: bool = False
+    live: str = ""
+
+    @property
+    def slug(self) -> str:
+        """What its parts of the page are named after."""
+        return self.url_name.replace(":", "-")
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something unusual that is on for this person, above their name on every page, and where to
+    end it. It ends by itself at ``until``, or was so ``since`` then."""
+
+    text: str
+    url: str
+    until: datetime | None = None
+    since: datetime | None = None
+    icon: str = "bolt"
+
+
+_entries: dict[str, Entry] = {}
+_notices: list[Callable[[Any], list[Notice]]] = []
+
+
+def register(
+    section: str,
+    label: str,
+    url_name: str,
+    icon: str,
+    order: int,
+    permission: str | None = None,
+    count: Callable[[Any], Count | None] | None = None,
+    key: str = "",
+    tab: bool = False,
+    live: str = "",
+) -> None:
+    """Add an entry (``icon`` names a symbol of templates/shell/icons.html).
+
+    Registering a ``url_name`` again replaces its entry.
+    """
+    _entries[url_name] = Entry(
+        section, label, url_name, icon, order, permission, count, key, tab, live
+    )
+
+
+def count_fragment(url_name: str, count: Count | None) -> Fragment:
+    """The count behind an entry as a live view sends it. Raises KeyError if there is no entry."""
+    entry = _entries[url_name]
+    context = {"slug": entry.slug, "count": count, "live": entry.live, "oob": True}
+    return Fragment(f"count-{entry.slug}", render_to_string("flowdeck/live/count.html", context))
+
+
+def register_notices(notices: Callable[[Any], list[Notice]]) -> None:
+    """Ask ``notices(user)`` for what every page is to tell this person."""
+    if notices not in _notices:
+        _notices.append(notices)
+
+
+def navigation(request: HttpRequest) -> dict[str, Any]:
+    """Context processor: ``nav_sections``, ``notices``, ``theme`` and ``demo`` for the shell."""
+    theme = request.COOKIES.get("theme", "")
+    return {
+        "nav_sections": _sections(request),
+        "notices": _notices_for(request),
+        "theme": theme if theme in THEMES else "",
+        "demo": getattr(settings, "DEMO", False),
+        "role": _role(request),
+        "may_watch_log": bool(_user(request) and access.can(request.user, "view_log")),
+    }
+
+
+def _sections(request: HttpRequest) -> list[dict[str, Any]]:
+    user = _user(request)
+    if user is None:
+        return []
+    items = [item for entry in sorted(_entries.values(), key=_rank) if (item := _item(entry, user))]
+    here = max((i["url"] for i in items if request.path.startswith(i["url"])), key=len, default="")
+    sections: dict[str, list[dict[str, Any]]] = {}
+    tabs = sorted(items, key=lambda item: not item["tab"])[:TABS]
+    for item in items:
+        active = item["url"] == here and (here != "/" or request.path == "/")
+        sections.setdefault(item.pop("section"), []).append(
+            {**item, "tab": item in tabs, "active": active}
+        )
+    return [{"title": title, "items": shown} for title, shown in sections.items()]
+
+
+def _notices_for(request: HttpRequest) -> list[Notice]:
+    user = _user(request)
+    return [notice for tell in _notices for notice in tell(user)] if user else []
+
+
+def _role(request: HttpRequest) -> str:
+    """What the person is, where their name does not say it already."""
+    user = _user(request)
+    if user is None:
+        return ""
+    roles = access.roles_of(user) - {user.get_username()}
+    return ", ".join(sorted(roles))
+
+
+def _user(request: HttpRequest) -> Any:
+    user = getattr(request, "user", None)
+    return user if user is not None and user.is_authenticated else None
+
+
+def _item(entry: Entry, user: Any) -> dict[str, Any] | None:
+    if entry.permission is not None and not access.can(user, entry.permission):
+        return None
+    try:
+        url = reverse(entry.url_name)
+    except NoReverseMatch:
+        logger.debug("navigation: no address named %r", entry.url_name)
+        return None
+    count = entry.count(user) if entry.count else None
+    return {
+        "section": entry.section,
+        "label": entry.label,
+        "url": url,
+        "icon": entry.icon,
+        "slug": entry.slug,
+        "count": count,
+        "live": entry.live,
+        "key": entry.key,
+        "tab": entry.tab,
+    }
+
+
+def _rank(entry: Entry) -> tuple[int, str, int, str]:
+    known = SECTIONS.index(entry.section) if entry.section in SECTIONS else len(SECTIONS)
+    return known, entry.section, entry.order, entry.label

@@ -1,0 +1,63 @@
+"""What all pages share: who may open them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponseBase
+
+from flowdeck.people import audit
+from flowdeck.people.access import can
+
+_LOOKING = ("GET", "HEAD", "OPTIONS")
+Page = Callable[..., HttpResponseBase]
+
+
+def signed_in(page: Page) -> Page:
+    """Send visitors to the sign-in page first."""
+
+    @wraps(page)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not request.user.is_authenticated:
+            return redirect_to_login(request.get_full_path())
+        return page(request, *args, **kwargs)
+
+    return guarded
+
+
+def demand(request: HttpRequest, action: str) -> None:
+    """Go on only if whoever is signed in may do ``action``. Raises PermissionDenied.
+
+    What was not only looked at but tried to be done is noted in the audit.
+    """
+    decision = can(request.user, action)
+    if decision:
+        return
+    if request.method not in _LOOKING:
+        audit.record(
+            action, by=request.user.get_username(), target=request.path,
+            reason=decision.reason, allowed=False,
+        )  # fmt: skip
+    raise PermissionDenied(decision.reason)
+
+
+def requires(action: str) -> Callable[[Page], Page]:
+    """Let only those open the page who may do ``action``; tell the others which role it needs.
+
+    What was not only looked at but tried to be done is noted in the audit.
+    """
+
+    def decorate(page: Page) -> Page:
+        @signed_in
+        @wraps(page)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            demand(request, action)
+            return page(request, *args, **kwargs)
+
+        return guarded
+
+    return decorate

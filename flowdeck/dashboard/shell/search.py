@@ -1,0 +1,21 @@
+"""The search: one box for ids, numbers, streams, types and processors."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+
+from flowdeck.dashboard.shell import finders, log_finders  # noqa: F401 (importing it registers them)
+from flowdeck.dashboard.shell.page import requires
+
+
+@requires("view_log")
+def search(request: HttpRequest) -> HttpResponse:
+    """Go to what ``?q=`` names, or list what it may mean. For htmx: the list alone."""
+    found = finders.find(request.user, request.GET.get("q", ""))
+    context = {"found": found, "query": found.query}
+    if getattr(request, "htmx", None):
+        return render(request, "flowdeck/search/_results.html", context)
+    if found.only is not None:
+        return redirect(found.only.url)
+    return render(request, "flowdeck/search/page.html", context)

@@ -1,0 +1,168 @@
+"""What the timeline shows at one moment, read in a constant number of bounded queries."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from django.db import connection
+
+from flowdeck.dashboard.timeline.density import Strip, density, strip
+from flowdeck.dashboard.timeline.lanes import lay_out
+from flowdeck.dashboard.timeline.shapes import WINDOWS, Drawing, Lane, Window
+from flowdeck.declare.registry import registry
+from flowdeck.log.positions import SLACK, first_since
+from flowdeck.models import Attempt, Delivery, Event, ProcessorState
+from flowdeck.models import Lane as StoredLane
+from flowdeck.observe.states import derive
+from flowdeck.observe.traces import Trace, build_trace
+
+MOST = 200
+"""Events drawn one by one; a window with more of them shows counts. It bounds the page's size."""
+_LONG = timedelta(hours=1)
+LANES = 8
+"""Processors with a lane of their own unless more are asked for; those in trouble always have."""
+
+_HELD = """
+SELECT processor, state, count(*) FROM (
+  SELECT processor, state FROM flowdeck_delivery WHERE state IN ('retrying', 'dead') LIMIT 5000
+) AS held GROUP BY processor, state
+"""
+
+Trouble = dict[str, tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is asked for: seconds, the position selected, the end of the window if not now, and
+    whether all lanes are to be unfolded."""
+
+    seconds: int = 15
+    selected: int | None = None
+    until: datetime | None = None
+    unfolded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A lane with what stands before it: its state, if it has one to say."""
+
+    lane: Lane
+    state: str = ""
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """Everything. ``dense`` shows counts; ``cut``: the beginning of the window is not counted."""
+
+    window: Window
+    drawing: Drawing
+    heads: list[Head]
+    strip: Strip
+    selected: Event | None
+    folded: list[str]
+    dense: bool
+    cut: bool
+    follows: bool
+
+    @classmethod
+    def load(cls, wanted: Wanted) -> Timeline:
+        """As it is now. A selected event holds the window when it gets to its middle."""
+        now = datetime.now(UTC)
+        seconds, position = wanted.seconds, wanted.selected
+        selected = Event.objects.filter(position=position).first() if position else None
+        window = Window(seconds, _end(wanted, selected, now))
+        trouble = _trouble()
+        quiet = _quiet(now) if window.until == now else frozenset()
+        names, folded = _fold(list(registry.processors), trouble, quiet, wanted.unfolded)
+        events = [] if seconds == max(WINDOWS) else _newest(selected, window, now)
+        dense, cut = seconds == max(WINDOWS) or _too_many(events, window), False
+        if dense:
+            drawing, cut = density(window, names, folded)
+        else:
+            at = selected.position if selected is not None else None
+            drawing = lay_out(_trace(events), window, names, folded, at)
+        heads = [Head(lane, *trouble.get(lane.name, ("", ""))) for lane in drawing.lanes]
+        return cls(
+            window, drawing, heads, strip(now, window), selected, folded, dense, cut,
+            window.until == now,
+        )  # fmt: skip
+
+
+def _end(wanted: Wanted, selected: Event | None, now: datetime) -> datetime:
+    if wanted.until is not None:
+        return min(now, wanted.until)
+    if selected is not None:
+        return min(now, selected.recorded_at + timedelta(seconds=wanted.seconds * 0.45))
+    return now
+
+
+def _quiet(now: datetime) -> frozenset[str]:
+    """Processors that nobody has worked for in the last hour; none if that is so for all."""
+    recent = StoredLane.objects.filter(claimed_at__gt=now - _LONG).order_by()
+    busy = set(recent.values_list("processor", flat=True).distinct())
+    return frozenset(set(registry.processors) - busy) if busy else frozenset()
+
+
+def _fold(
+    names: list[str], trouble: Trouble, quiet: frozenset[str], unfolded: bool
+) -> tuple[list[str], list[str]]:
+    """Names with a lane and names without. By name, quiet ones last, but not by how busy they are:
+    lanes stay put."""
+    if unfolded or len(names) <= LANES + 1:
+        return names, []
+    first = set([name for name in names if name not in quiet][:LANES])
+    shown = [name for name in names if name in first or name in trouble]
+    return shown, [name for name in names if name not in shown]
+
+
+def _newest(selected: Event | None, window: Window, now: datetime) -> list[Event]:
+    """The newest events by position, one more than can be drawn; those around a selected one."""
+    chosen = Event.objects.order_by("-position")
+    if window.until < now:
+        chosen = chosen.filter(position__lt=first_since(window.until + SLACK))
+    if selected is not None:
+        chosen = chosen.filter(position__lte=selected.position + MOST // 2)
+    return list(chosen[: MOST + 1])[::-1]
+
+
+def _too_many(events: list[Event], window: Window) -> bool:
+    return len(events) > MOST and events[0].recorded_at >= window.since
+
+
+def _trace(events: list[Event]) -> Trace | None:
+    if not events:
+        return None
+    rows = {event.position: event for event in events}
+    first, last = events[0].position, events[-1].position
+    found = Delivery.objects.filter(event_id__gte=first, event_id__lte=last)
+    deliveries = [delivery for delivery in found if delivery.event_id in rows]
+    for delivery in deliveries:
+        delivery.event = rows[delivery.event_id]
+    return build_trace(events, deliveries, _failures(deliveries), derive(deliveries))
+
+
+def _failures(deliveries: list[Delivery]) -> dict[int, list[Attempt]]:
+    """Failed attempts, without their long texts."""
+    found: dict[int, list[Attempt]] = defaultdict(list)
+    tried = [d.pk for d in deliveries if d.attempts > 1 or (d.attempts and d.state != "done")]
+    rows = Attempt.objects.filter(delivery_id__in=tried).defer("traceback", "message")
+    for failure in rows.order_by("number", "id"):
+        found[failure.delivery_id].append(failure)
+    return found
+
+
+def _trouble() -> Trouble:
+    """State and words of processors with something to say: what needs a person comes first."""
+    with connection.cursor() as cursor:
+        cursor.execute(_HELD)
+        held = {(name, state): n for name, state, n in cursor.fetchall()}
+    paused = ProcessorState.objects.filter(paused_at__isnull=False).values_list("name", flat=True)
+    found = dict.fromkeys(paused, ("parked", "paused"))
+    for state in ("retrying", "dead"):
+        found |= {
+            name: (state, f"{n:,} {state}") for (name, kind), n in held.items() if kind == state
+        }
+    return found

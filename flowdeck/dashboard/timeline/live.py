@@ -1,0 +1,34 @@
+"""The timeline, live: the drawing anew a few times a second while something happens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.http import QueryDict
+from django.template.loader import render_to_string
+
+from flowdeck.dashboard.timeline.page import chosen, context_of
+from flowdeck.live import Fragment, LiveView, Refusal
+from flowdeck.people.access import can
+
+
+class TimelineView(LiveView):
+    """``timeline:`` and the page's parameters: ``timeline:window=60&selected=42``.
+
+    It beats, since its axis goes on when nothing happens.
+    """
+
+    interval = 0.5
+    beats = True
+
+    @classmethod
+    def allowed(cls, user: Any, argument: str) -> Refusal | None:
+        """Whoever may see the log."""
+        decision = can(user, "view_log")
+        return None if decision else Refusal(decision.reason)
+
+    def regions(self) -> Sequence[Fragment]:
+        """The whole drawing."""
+        context = context_of(chosen(QueryDict(self.argument))) | {"oob": True}
+        return [Fragment("timeline", render_to_string("flowdeck/timeline/_drawing.html", context))]

@@ -1,0 +1,73 @@
+"""How often each event type came in the last ten minutes, as a line, and how many are stored."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from django.db import connection
+
+from flowdeck.dashboard.timeline.counts import Stretch
+
+SECONDS, STEP = 600, 20
+WIDTH, HEIGHT = 58.0, 18.0
+STORED = 1_000
+"""Events of a type counted at most; a count above means "at least"."""
+
+_SCALE = 4  # events in a step that reach half the height, at least: one event is no mountain
+
+
+@dataclass(frozen=True, slots=True)
+class TypeLine:
+    """One type: events of the last ten minutes (``at_least`` if there is more than was looked at),
+    and the points of its line, the newest whole step at the right end."""
+
+    count: int
+    at_least: bool
+    points: str
+    start: str
+
+
+def type_lines(now: datetime | None = None) -> dict[str, TypeLine]:
+    """By name, of types that came lately; three queries over at most the newest 20,000 events."""
+    now = now or datetime.now(UTC)
+    last = int(now.timestamp()) // STEP  # this step is not whole yet
+    first = last - SECONDS // STEP
+    stretch = Stretch.of(datetime.fromtimestamp(first * STEP, UTC), now + timedelta(days=1), STEP)
+    bins: dict[str, dict[int, int]] = defaultdict(dict)
+    for (name, bin), number in stretch.events("type").items():
+        bins[name][bin] = number
+    if stretch.cut:  # the oldest step looked at is not whole either
+        first = 1 + min((bin for known in bins.values() for bin in known), default=first)
+    return {
+        name: TypeLine(sum(known.values()), stretch.cut, *_line(known, first, last))
+        for name, known in bins.items()
+    }
+
+
+def stored_counts(names: list[str]) -> dict[str, int]:
+    """How many events of each type are stored, counted to one above ``STORED``; one query."""
+    if not names:
+        return {}
+    values = ", ".join(["(CAST(%s AS text))"] * len(names))
+    query = f"""
+        WITH t(name) AS (VALUES {values})
+        SELECT t.name, (SELECT count(*) FROM (
+          SELECT 1 FROM flowdeck_event e WHERE e.type = t.name LIMIT {STORED + 1}) AS counted)
+        FROM t
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(query, names)
+        return dict(cursor.fetchall())
+
+
+def _line(known: dict[int, int], first: int, last: int) -> tuple[str, str]:
+    """Points, and where the first of them stands."""
+    steps = SECONDS // STEP
+    unit, most = WIDTH / (steps - 1), max(2 * _SCALE, *known.values())
+    places = [
+        ((steps - last + bin) * unit, HEIGHT - 1.5 - known.get(bin, 0) / most * (HEIGHT - 3))
+        for bin in range(first, last)
+    ]
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in places), f"{places[0][0] if places else 0:.1f}"

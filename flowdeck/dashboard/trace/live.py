@@ -1,0 +1,93 @@
+"""Traces, live: one while it is under way, and the list of the newest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Max
+from django.http import QueryDict
+from django.template.loader import render_to_string
+
+from flowdeck.dashboard.trace.page import TracePage, parse_choice
+from flowdeck.dashboard.trace.recent import recent_traces
+from flowdeck.live import Changes, Fragment, LiveView, Refusal
+from flowdeck.models import Event
+from flowdeck.people.access import can, can_see_trace
+
+
+class TraceView(LiveView):
+    """``trace:<correlation id>``, with the reader's choices after a ``?`` as in the address."""
+
+    def __init__(self, user: Any, argument: str) -> None:
+        super().__init__(user, argument)
+        self._correlation_id, query = _parsed(argument)
+        self._choice = parse_choice(QueryDict(query))
+        self._last = 0
+        self._under_way = True
+
+    @classmethod
+    def allowed(cls, user: Any, argument: str) -> Refusal | None:
+        """Whoever may see the trace."""
+        try:
+            correlation_id, _ = _parsed(argument)
+        except ValueError:
+            return Refusal("There is no such trace.")
+        decision = can_see_trace(user, correlation_id)
+        return None if decision else Refusal(decision.reason)
+
+    def regions(self) -> Sequence[Fragment]:
+        """Header, the chosen view, drawer and rank."""
+        page = TracePage.load(self._correlation_id, self._choice)
+        if page is None:
+            return []
+        self._last = max(event.row.position for event in page.trace.events)
+        self._under_way = page.trace.under_way
+        return [
+            Fragment(
+                f"trace-{part}",
+                render_to_string(f"flowdeck/traces/_{part}.html", {"page": page, "oob": True}),
+            )
+            for part in ("head", "view", "drawer", "rank")
+        ]
+
+    def patch(self, changes: Changes) -> Sequence[Fragment]:
+        """All regions again, if the trace was touched; those that are as before are not sent."""
+        if changes.unknown or self._correlation_id in changes.correlations:
+            return self.regions()
+        return []
+
+    @classmethod
+    def stale(cls, views: Sequence[LiveView]) -> Iterable[LiveView]:
+        """Those under way, and those that got events since: one query for all."""
+        watched = [view for view in views if isinstance(view, TraceView)]
+        last = dict(
+            Event.objects.filter(correlation_id__in={v._correlation_id for v in watched})
+            .values_list("correlation_id")
+            .annotate(last=Max("position"))
+            .order_by()
+        )
+        return [v for v in watched if v._under_way or last.get(v._correlation_id, 0) > v._last]
+
+
+class TracesView(LiveView):
+    """``traces``: the list of the newest."""
+
+    interval = 0.5
+
+    @classmethod
+    def allowed(cls, user: Any, argument: str) -> Refusal | None:
+        """Whoever may see the log."""
+        decision = can(user, "view_log")
+        return None if decision else Refusal(decision.reason)
+
+    def regions(self) -> Sequence[Fragment]:
+        """All rows."""
+        html = render_to_string("flowdeck/traces/_live_rows.html", {"page": recent_traces()})
+        return [Fragment("trace-rows", html)]
+
+
+def _parsed(argument: str) -> tuple[UUID, str]:
+    text, _, query = argument.partition("?")
+    return UUID(text), query

@@ -1,0 +1,92 @@
+"""Traces: the newest ones, and one whole as a waterfall of causes and effects."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import render
+
+from flowdeck.dashboard.shell.page import requires, signed_in
+from flowdeck.dashboard.shell.records import record_of
+from flowdeck.dashboard.trace.compare import compare as lay_out_both
+from flowdeck.dashboard.trace.mermaid import sequence_diagram
+from flowdeck.dashboard.trace.page import TracePage, parse_choice
+from flowdeck.dashboard.trace.recent import alike, recent_traces
+from flowdeck.log.horizon import newest_position
+from flowdeck.observe.traces import Trace, load_traces
+from flowdeck.people.access import can_see_trace
+from flowdeck.transfer.cloudevents import MEDIA_TYPE
+from flowdeck.transfer.exporting import Chosen, as_masked, export
+
+
+@requires("view_log")
+def traces(request: HttpRequest) -> HttpResponse:
+    """The newest traces; ``?before=<position>`` for older ones."""
+    text = request.GET.get("before", "")
+    before = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+    context = {"page": recent_traces(before), "live_view": "traces" if before is None else ""}
+    return render(request, "flowdeck/traces/list.html", context)
+
+
+@signed_in
+def trace(request: HttpRequest, correlation_id: UUID) -> HttpResponse:
+    """One trace. ``delivery`` and ``attempt`` choose what the drawer shows."""
+    # Whoever may not see it does not learn whether it exists.
+    page = None
+    if can_see_trace(request.user, correlation_id):
+        page = TracePage.load(correlation_id, parse_choice(request.GET))
+    if page is None:
+        raise Http404(f"There is no trace {correlation_id} that you may see.")
+    return render(request, "flowdeck/traces/trace.html", {"page": page})
+
+
+@signed_in
+def mermaid(request: HttpRequest, correlation_id: UUID) -> HttpResponse:
+    """The sequence diagram of a trace as Mermaid text."""
+    text = sequence_diagram(_visible(request, [correlation_id])[0])
+    return HttpResponse(text, content_type="text/plain; charset=utf-8")
+
+
+@signed_in
+def download(request: HttpRequest, correlation_id: UUID) -> StreamingHttpResponse:
+    """The events of a trace as JSON lines of CloudEvents, personal values masked."""
+    _visible(request, [correlation_id])
+    lines = export(Chosen(correlation_id), as_masked, upto=newest_position())
+    answer = StreamingHttpResponse(lines, content_type=f"{MEDIA_TYPE}; charset=utf-8")
+    answer["Content-Disposition"] = f'attachment; filename="trace-{correlation_id}.jsonl"'
+    return answer
+
+
+@requires("view_log")
+def compare(request: HttpRequest) -> HttpResponse:
+    """Two traces, ``a`` and ``b``, side by side; with ``a`` alone, others to choose from."""
+    names = [name for key in ("a", "b") if (name := _uuid(request.GET.get(key, "")))]
+    if not names:
+        raise Http404("Name the trace to compare: ?a=<correlation id>.")
+    found = _visible(request, names)
+    context: dict[str, object] = {
+        "traces": [(trace, record_of(trace.roots[0].row.stream)) for trace in found],
+    }
+    if len(found) == 1:
+        context["others"] = alike(found[0])
+    else:
+        context["comparison"] = lay_out_both(found[0], found[1])
+    return render(request, "flowdeck/traces/compare.html", context)
+
+
+def _visible(request: HttpRequest, names: list[UUID]) -> list[Trace]:
+    """These traces in order; whoever may not see one does not learn whether it exists."""
+    seen = {name for name in names if can_see_trace(request.user, name)}
+    found = load_traces(seen)
+    missing = [name for name in names if name not in found]
+    if missing:
+        raise Http404(f"There is no trace {missing[0]} that you may see.")
+    return [found[name] for name in names]
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

@@ -1,0 +1,279 @@
+"""Where everything of a trace's waterfall stands: rows, guides, bars, lines and words. Pure.
+
+Heights are pixels, positions along the time axis percent, so the drawing stretches without script.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from flowdeck.dashboard.shared.axis import Axis, Stretch, Tick
+from flowdeck.dashboard.shared.shapes import Line, Rect, Words
+from flowdeck.models import DeliveryState
+from flowdeck.observe.traces import DeliveryNode, EventNode, Trace, Try
+
+ROW = 31
+MOST_ROWS = 500
+_DEEPEST = 12  # levels drawn; deeper ones stand at this one
+_SHORTEST = 0.35  # percent, so that the shortest bar can be seen
+_FAR = 82.0  # percent from which on words stand left of a bar
+
+
+@dataclass(slots=True)
+class Row:
+    """One line of tree and chart: an event, a delivery or an attempt."""
+
+    kind: str
+    id: str
+    level: int
+    guides: tuple[str, ...]
+    top: float
+    event: EventNode
+    delivery: DeliveryNode | None = None
+    attempt: Try | None = None
+    folded: bool | None = None
+    on_path: bool = False
+    selected: bool = False
+    bars: list[Rect] = field(default_factory=list)
+    wait: tuple[float, float] | None = None
+    mark: float | None = None
+    words: Words | None = None
+
+    @property
+    def middle(self) -> float:
+        """Its middle, from the top of the drawing."""
+        return self.top + ROW / 2
+
+    @property
+    def now(self) -> bool:
+        """Whether it is where the trace is just now: what runs, waits or is tried again."""
+        return self.kind == "delivery" and self.delivery is not None and self.delivery.waits
+
+    @property
+    def aria_level(self) -> int:
+        """Its level for those who hear the tree."""
+        return self.level + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Waterfall:
+    """The whole drawing. ``left_out`` rows did not fit."""
+
+    rows: list[Row]
+    ticks: list[Tick]
+    folded: list[Stretch]
+    skipped: list[Tick]
+    drops: list[Line]
+    height: int
+    left_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the reader chose: ``idle`` shows idle time, ``folded`` hides attempts of deliveries;
+    ``view`` is "graph" or "sequence" instead of the waterfall."""
+
+    idle: bool = False
+    folded: frozenset[int] = frozenset()
+    delivery: int | None = None
+    attempt: int | None = None
+    view: str = ""
+
+
+def lay_out(trace: Trace, choice: Choice | None = None) -> Waterfall:
+    """Draw ``trace`` as the reader wants it."""
+    chosen = choice or Choice()
+    pen = _Pen(trace, chosen)
+    rows = []
+    for number, row in enumerate(_walk(trace, chosen.folded)):
+        row.top = number * ROW
+        if number < MOST_ROWS:
+            pen.draw(row)
+        rows.append(row)
+    shown = rows[:MOST_ROWS]
+    return Waterfall(
+        shown, pen.axis.ticks(), pen.axis.folded, pen.axis.skipped(), list(pen.drops(shown)),
+        len(shown) * ROW, len(rows) - len(shown),
+    )  # fmt: skip
+
+
+def _walk(trace: Trace, folded: Collection[int]) -> Iterator[Row]:
+    """Rows in reading order, without recursion: traces may be deep."""
+    stack: list[tuple[EventNode | DeliveryNode, tuple[bool, ...]]] = [
+        (root, ()) for root in reversed(trace.roots)
+    ]
+    while stack:
+        node, lasts = stack.pop()
+        children: list[EventNode | DeliveryNode]
+        if isinstance(node, EventNode):
+            yield Row(
+                "event", f"e{node.row.position}", len(lasts), _guides(lasts), 0, node,
+                on_path=node.on_longest_path,
+            )  # fmt: skip
+            children = [*node.deliveries, *node.followed_by]
+        else:
+            yield from _delivery_rows(node, lasts, folded)
+            children = [*node.emitted]
+        for place, child in reversed(list(enumerate(children, 1))):
+            stack.append((child, (*lasts, place == len(children))))
+
+
+def _delivery_rows(
+    node: DeliveryNode, lasts: tuple[bool, ...], folded: Collection[int]
+) -> Iterator[Row]:
+    several = len(node.tries) > 1
+    hidden = node.row.pk in folded
+    yield Row(
+        "delivery", f"d{node.row.pk}", len(lasts), _guides(lasts), 0, node.event, node,
+        folded=hidden if several else None, on_path=node.on_longest_path,
+    )  # fmt: skip
+    if not several or hidden:
+        return
+    through = (*("" if last else "v" for last in lasts), "v" if node.emitted else "", "")
+    for one in node.tries:
+        yield Row(
+            "attempt", f"d{node.row.pk}-{one.number}", len(lasts) + 1, _clamped(through), 0,
+            node.event, node, one,
+        )  # fmt: skip
+
+
+def _guides(lasts: tuple[bool, ...]) -> tuple[str, ...]:
+    """Lines of the tree before a row: through (v), branch (t), last branch (l) or none."""
+    if not lasts:
+        return ()
+    through = tuple("" if last else "v" for last in lasts[:-1])
+    return _clamped((*through, "l" if lasts[-1] else "t"))
+
+
+def _clamped(guides: tuple[str, ...]) -> tuple[str, ...]:
+    return guides[-_DEEPEST:]
+
+
+class _Pen:
+    """Draws rows on the axis of one trace."""
+
+    def __init__(self, trace: Trace, choice: Choice) -> None:
+        self._trace = trace
+        self._choice = choice
+        self._start = trace.started_at
+        self._now = self._at(trace.ended_at)
+        self.axis = Axis(self._now, self._busy(), fold=not choice.idle)
+
+    def draw(self, row: Row) -> None:
+        """Put marks, bars and words into the row."""
+        delivery = row.delivery
+        if delivery is None:
+            self._draw_event(row)
+        elif row.attempt is None:
+            row.selected = delivery.row.pk == self._choice.delivery and not self._choice.attempt
+            self._draw_delivery(row, delivery)
+        else:
+            row.selected = (delivery.row.pk, row.attempt.number) == (
+                self._choice.delivery, self._choice.attempt,
+            )  # fmt: skip
+            self._draw_attempt(row, delivery, row.attempt)
+
+    def drops(self, rows: list[Row]) -> Iterator[Line]:
+        """The line from each event down to the last of its deliveries."""
+        last: dict[int, Row] = {}
+        for row in rows:
+            if row.kind == "delivery":
+                last[row.event.row.position] = row
+        for row in rows:
+            if row.kind == "event" and row.event.row.position in last and row.mark is not None:
+                end = last[row.event.row.position].middle
+                yield Line(row.mark, row.mark, row.middle + 6, end, "drop")
+
+    def _draw_event(self, row: Row) -> None:
+        moment = self._at(row.event.row.recorded_at)
+        row.mark = self.axis.x(moment)
+        if row.event.cause is None and row.event is self._trace.roots[0]:
+            row.words = self._words(row.mark, row.mark, at=row.event.row.recorded_at, gap=13)
+        else:
+            row.words = self._words(row.mark, row.mark, seconds=moment, gap=13)
+
+    def _draw_delivery(self, row: Row, delivery: DeliveryNode) -> None:
+        came = self.axis.x(self._at(delivery.event.row.recorded_at))
+        begun = self._at(delivery.tries[0].started_at) if delivery.tries else self._now
+        row.wait = (came, max(self.axis.x(begun), came))
+        for one in delivery.tries:
+            row.bars += self._bars(delivery, one, y=9.5, height=12)
+        for start, end in delivery.gaps(self._trace.as_of):
+            row.bars.append(self._rect(start, end, 11.5, 8, "b-gap", radius=0))
+        if len(delivery.tries) == 1:
+            row.words = self._beside(delivery.tries[0], left=came)
+        elif not delivery.tries:
+            waited = self._now - self._at(delivery.event.row.recorded_at)
+            row.words = self._words(came, row.wait[1], seconds=waited if delivery.waits else None)
+
+    def _draw_attempt(self, row: Row, delivery: DeliveryNode, one: Try) -> None:
+        row.bars += self._bars(delivery, one, y=11.5, height=8)
+        waits = None
+        for start, end in delivery.gaps(self._trace.as_of):
+            if start == one.finished_at:
+                row.bars.append(self._rect(start, end, 12.5, 6, "b-gap", radius=0))
+                waits = (end - start).total_seconds()
+        row.words = self._beside(one, waits)
+
+    def _bars(self, delivery: DeliveryNode, one: Try, y: float, height: float) -> list[Rect]:
+        end = one.finished_at or max(self._trace.as_of, one.started_at)
+        kind = kind_of(delivery, one)
+        bar = self._rect(one.started_at, end, y, height, kind)
+        if one.failure is None:
+            return [bar]
+        wall = "b-wall b-dead" if kind == "b-dead" else "b-wall"
+        return [bar, Rect(round(bar.x + bar.width, 3), 0, y - 2, height + 4, wall, radius=1)]
+
+    def _rect(
+        self, start: datetime, end: datetime, y: float, height: float, kind: str,
+        radius: float = 2.5,
+    ) -> Rect:  # fmt: skip
+        left, right = self.axis.x(self._at(start)), self.axis.x(self._at(end))
+        shortest = 0.0 if kind == "b-gap" else _SHORTEST
+        return Rect(left, round(max(right - left, shortest), 3), y, height, kind, radius)
+
+    def _beside(self, one: Try, waits: float | None = None, left: float | None = None) -> Words:
+        end = one.finished_at or max(self._trace.as_of, one.started_at)
+        seconds = max(0.0, (end - one.started_at).total_seconds())
+        begun, right = self.axis.x(self._at(one.started_at)), self.axis.x(self._at(end))
+        if waits is not None:
+            right = self.axis.x(self._at(end) + waits)
+        return self._words(
+            begun if left is None else left, max(right, begun + _SHORTEST), seconds=seconds,
+            waits=waits,
+        )  # fmt: skip
+
+    def _words(
+        self, left: float, right: float, *, seconds: float | None = None,
+        at: datetime | None = None, waits: float | None = None, gap: int = 8,
+    ) -> Words:  # fmt: skip
+        far = right > (_FAR if waits is None else _FAR - 20)
+        x, dx, anchor = (left, -gap, "end") if far else (right, gap, "start")
+        return Words(round(x, 3), dx, anchor, seconds, at, waits)
+
+    def _busy(self) -> Iterator[tuple[float, float]]:
+        for event in self._trace.events:
+            moment = self._at(event.row.recorded_at)
+            yield moment, moment
+            for delivery in event.deliveries:
+                for one in delivery.tries:
+                    end = one.finished_at or self._trace.as_of
+                    yield self._at(one.started_at), max(self._at(end), self._at(one.started_at))
+
+    def _at(self, moment: datetime) -> float:
+        return max(0.0, (moment - self._start).total_seconds())
+
+
+def kind_of(delivery: DeliveryNode, one: Try) -> str:
+    """The class of the bar of a try."""
+    if one.finished_at is None:
+        return "b-run"
+    if one.failure is None:
+        return "b-done"
+    dead = delivery.state in (DeliveryState.DEAD, DeliveryState.DISCARDED)
+    return "b-dead" if dead and one is delivery.tries[-1] else "b-fail"
+
+
+__all__ = ["ROW", "Choice", "Waterfall", "kind_of", "lay_out"]

@@ -1,0 +1,198 @@
+"""Events: typed, frozen, versioned payloads, and the envelope they are stored in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any, ClassVar
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+from pydantic_core import to_jsonable_python
+
+from flowdeck.declare.personal import Personal, personal_fields
+from flowdeck.errors import RegistrationError
+
+
+@dataclass(frozen=True, slots=True)
+class EventType:
+    """What the log needs to know of one declared event class.
+
+    ``key_field`` names the payload field that order is kept by (None: the stream). ``refusal``
+    says when the event reports a "no" of the business, for the pages: always (True), never
+    (False), or when the payload has all of the given values. ``personal`` are the fields about a
+    person, by name.
+    """
+
+    name: str
+    version: int
+    cls: type[Event]
+    key_field: str | None = None
+    refusal: bool | Mapping[str, Any] = False
+    personal: Mapping[str, Personal] = field(default_factory=dict)
+
+    def is_refusal(self, data: Mapping[str, Any]) -> bool:
+        """Whether this payload (as stored JSON) reports a business refusal."""
+        if isinstance(self.refusal, bool):
+            return self.refusal
+        return all(data.get(name) == value for name, value in self.refusal.items())
+
+    def erased(self, name: str) -> Any:
+        """What a personal field (by its name, or one it had before) is once it was erased."""
+        for field_name, mark in self.personal.items():
+            if name == field_name or name in mark.was:
+                return to_jsonable_python(mark.erased)
+        return None
+
+
+on_declared: list[Callable[[EventType], None]] = []
+"""Who is told of each declared event type: the registry puts itself here."""
+
+
+class Event(BaseModel):
+    """Base class of all events. Subclass it with a past-tense name and typed fields::
+
+        class OrderCreated(Event, version=1):
+            order_id: int
+            total: Decimal
+
+    Class arguments: ``version`` (from 1), ``key`` (payload field that order is kept by; the stream
+    by default), ``refusal`` (see :class:`EventType`), ``abstract=True`` for bases that are not
+    event types. Fields about a person are marked with :class:`flowdeck.Personal`. Instances are
+    immutable, compare by value and refuse unknown fields.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    __event_type__: ClassVar[EventType]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Keep the class arguments from ``object``; pydantic hands them to the hook below."""
+        super().__init_subclass__()
+
+    @classmethod
+    def __pydantic_init_subclass__(
+        cls,
+        *,
+        version: int = 1,
+        key: str | None = None,
+        refusal: bool | Mapping[str, Any] = False,
+        abstract: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        """Register the subclass as an event type."""
+        super().__pydantic_init_subclass__(**kwargs)
+        if abstract:
+            return
+        if version < 1:
+            raise RegistrationError(f"{cls.__name__}: version must be 1 or more, not {version}.")
+        if key is not None and key not in cls.model_fields:
+            raise RegistrationError(f"{cls.__name__}: key={key!r} is not one of its fields.")
+        personal = personal_fields(cls)
+        if key in personal:
+            raise RegistrationError(f"{cls.__name__}: its key {key!r} is personal; keys are shown.")
+        cls.__event_type__ = EventType(cls.__name__, version, cls, key, refusal, personal)
+        for note in on_declared:
+            note(cls.__event_type__)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An event about to be appended, with what differs from the defaults of its context.
+
+    ``stream`` falls back to the stream of the cause; ``correlation_id`` and ``causation_id`` to
+    those of the current context; ``also_caused_by`` are further causes of a join (event ids of the
+    same correlation).
+    """
+
+    event: Event
+    stream: str | None = None
+    correlation_id: UUID | None = None
+    causation_id: UUID | None = None
+    also_caused_by: tuple[UUID, ...] = ()
+    producer: str | None = None
+    occurred_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """``stream`` must be at ``sequence`` before the append (0: it must not exist yet)."""
+
+    stream: str
+    sequence: int
+
+
+@dataclass(frozen=True)
+class StoredEvent:
+    """One row of the log: the envelope, and the payload as the JSON text that was stored."""
+
+    position: int
+    id: UUID
+    stream: str
+    sequence: int
+    type: str
+    version: int
+    data: str
+    metadata: Mapping[str, Any]
+    key: str
+    correlation_id: UUID
+    causation_id: UUID | None
+    producer: str
+    occurred_at: datetime
+    recorded_at: datetime
+
+    @cached_property
+    def payload(self) -> dict[str, Any]:
+        """The stored payload as plain JSON values, not upcast."""
+        value: dict[str, Any] = json.loads(self.data)
+        return value
+
+
+@dataclass(slots=True)
+class Delivery:
+    """One event on its way to one processor, as its handler sees it.
+
+    ``attempt`` counts from 1. ``idempotency_key`` is the same on every attempt: pass it to the
+    outside world. ``replaying`` is true while a projection is run over past events again.
+    """
+
+    id: int
+    processor: str
+    attempt: int
+    envelope: StoredEvent
+    replaying: bool = False
+    emitted: list[Draft] = field(default_factory=list)
+    expectations: list[Expectation] = field(default_factory=list)
+
+    @property
+    def idempotency_key(self) -> str:
+        """Names this piece of work towards the outside world, the same on every attempt."""
+        return f"{self.processor}:{self.envelope.id}"
+
+    def emit(
+        self,
+        event: Event,
+        *,
+        stream: str | None = None,
+        also_caused_by: tuple[UUID, ...] = (),
+        expected_sequence: int | None = None,
+    ) -> None:
+        """Append ``event`` with this delivery's event as its cause when the handler succeeds.
+
+        ``stream`` defaults to the stream of the cause. With ``expected_sequence`` it is appended
+        only if the stream is at that sequence; if it has grown, the handler is called again.
+        """
+        if expected_sequence is not None:
+            self.expectations.append(Expectation(stream or self.envelope.stream, expected_sequence))
+        self.emitted.append(
+            Draft(
+                event,
+                stream=stream or self.envelope.stream,
+                correlation_id=self.envelope.correlation_id,
+                causation_id=self.envelope.id,
+                also_caused_by=also_caused_by,
+                producer=self.processor,
+            )
+        )

@@ -1,0 +1,265 @@
+"""What is declared: event types, processors and who listens to what."""
+
+from __future__ import annotations
+
+import inspect
+import types
+import typing
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
+
+from flowdeck.declare.event import Event, EventType, on_declared
+from flowdeck.declare.retry import Retry
+from flowdeck.errors import RegistrationError, UnknownEventType, UnknownProcessor
+
+SLOTS = 1024
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+OnDead = Literal["park", "skip"]
+_NONE, _NAME = type(None), "__event_type__"
+
+
+@dataclass(frozen=True)
+class Processor:
+    """A named subscriber as declared in code.
+
+    ``subscriptions`` are names of event types. ``lanes`` bounds how many workers work on it at
+    once; ``batch_size`` how many deliveries one transaction takes. ``replayable`` marks a
+    projection; ``models`` are its read models. ``streams`` is the prefix of the streams that it
+    listens to (empty: all). ``emits`` are names of the event types it says it emits; None if it
+    does not say (then nothing it emits is a surprise). ``mediates``: it decides each next step of
+    its flows (mediator topology); the flow map can show those apart.
+    """
+
+    name: str
+    handler: Callable[..., Any]
+    subscriptions: tuple[str, ...]
+    retry: Retry = field(default_factory=Retry)
+    atomic: bool = True
+    batch: bool = False
+    on_dead: OnDead = "park"
+    lanes: int = 16
+    batch_size: int = 500
+    replayable: bool = False
+    models: tuple[Any, ...] = ()
+    wants_delivery: bool = True
+    streams: str = ""
+    emits: tuple[str, ...] | None = None
+    mediates: bool = False
+
+    @property
+    def description(self) -> str:
+        """First line of the handler's docstring, for the pages."""
+        return (inspect.getdoc(self.handler) or "").split("\n", 1)[0]
+
+    @property
+    def where(self) -> str:
+        """Dotted path of the handler, for messages."""
+        return f"{self.handler.__module__}.{self.handler.__qualname__}"
+
+
+class Registry:
+    """All declarations of one process, filled when installed apps are discovered."""
+
+    def __init__(self) -> None:
+        self.event_types: dict[str, EventType] = {}
+        self.processors: dict[str, Processor] = {}
+        self.problems: list[str] = []
+        self._subscribers: dict[str, tuple[Processor, ...]] = {}
+
+    def add_event_type(self, event_type: EventType) -> None:
+        """Declare an event type; a second class of the same name is kept as a problem."""
+        known = self.event_types.get(event_type.name)
+        if known is not None and _path(known.cls) != _path(event_type.cls):
+            self.problems.append(
+                f"Event type {event_type.name!r} is declared twice: in {_path(known.cls)} and "
+                f"{_path(event_type.cls)}. Rename one."
+            )
+            return
+        self.event_types[event_type.name] = event_type
+
+    def add_processor(self, processor: Processor) -> None:
+        """Declare a processor; a second one of the same name is kept as a problem."""
+        known = self.processors.get(processor.name)
+        if known is not None and known.where != processor.where:
+            self.problems.append(
+                f"Processor {processor.name!r} is declared twice: by {known.where} and "
+                f"{processor.where}. Rename one."
+            )
+            return
+        self.processors[processor.name] = processor
+        self._subscribers.clear()
+
+    def remove_processor(self, name: str) -> None:
+        """Forget a processor (a lesson or a test that ends); its deliveries stay."""
+        self.processors.pop(name, None)
+        self._subscribers.clear()
+
+    def subscribers(self, type_name: str) -> tuple[Processor, ...]:
+        """The processors that get a delivery of each event of this type, in order of name."""
+        found = self._subscribers.get(type_name)
+        if found is None:
+            found = tuple(
+                processor
+                for _, processor in sorted(self.processors.items())
+                if type_name in processor.subscriptions
+            )
+            self._subscribers[type_name] = found
+        return found
+
+    def event_type(self, name: str) -> EventType:
+        """The declared type of this name. Raises UnknownEventType."""
+        try:
+            return self.event_types[name]
+        except KeyError:
+            known = ", ".join(sorted(self.event_types)) or "none"
+            raise UnknownEventType(
+                f"Event type {name!r} is not declared by any installed app. Declared: {known}."
+            ) from None
+
+    def processor(self, name: str) -> Processor:
+        """The declared processor of this name. Raises UnknownProcessor."""
+        try:
+            return self.processors[name]
+        except KeyError:
+            known = ", ".join(sorted(self.processors)) or "none"
+            raise UnknownProcessor(
+                f"No installed app declares a processor {name!r}. Declared: {known}."
+            ) from None
+
+
+registry = Registry()
+on_declared.append(registry.add_event_type)
+
+
+def processor(
+    name: str,
+    *,
+    retry: Retry | None = None,
+    atomic: bool = True,
+    batch: bool = False,
+    on_dead: OnDead = "park",
+    lanes: int = 16,
+    batch_size: int = 500,
+    streams: str = "",
+    emits: Iterable[type[Event]] | None = None,
+    mediates: bool = False,
+) -> Callable[[Handler], Handler]:
+    """Subscribe the decorated function to the event types in its first annotation::
+
+        @processor("payment", retry=Retry(max_attempts=5), atomic=False)
+        def charge(event: OrderCreated, delivery: Delivery) -> PaymentProcessed: ...
+
+    With ``batch=True`` it takes ``list[...]`` of events and ``list[Delivery]`` (and emits through
+    ``delivery.emit``). ``atomic=False`` runs it outside of any transaction, for calls to the
+    outside world. With ``streams="order-"`` it gets only events of streams of that prefix.
+    ``emits`` are the event types it may emit, for the flow map; by default those of the return
+    annotation. ``mediates=True`` says that it decides each next step of its flows.
+    The function itself is returned unchanged. Raises RegistrationError.
+    """
+
+    def register(handler: Handler) -> Handler:
+        registry.add_processor(
+            declare(
+                name, handler, retry=retry or Retry(), atomic=atomic, batch=batch,
+                on_dead=on_dead, lanes=lanes, batch_size=batch_size, streams=streams, emits=emits,
+                mediates=mediates,
+            )
+        )  # fmt: skip
+        return handler
+
+    return register
+
+
+def projection(
+    name: str,
+    *,
+    model: Any | Sequence[Any] = (),
+    retry: Retry | None = None,
+    batch: bool = False,
+    lanes: int = 16,
+    batch_size: int = 500,
+) -> Callable[[Handler], Handler]:
+    """Subscribe a function that only writes its own read ``model`` (one or several).
+
+    Like :func:`processor`, but replayable: it must not emit events nor reach outside.
+    """
+    models = tuple(model) if isinstance(model, (list, tuple)) else (model,)
+
+    def register(handler: Handler) -> Handler:
+        registry.add_processor(
+            declare(
+                name, handler, retry=retry or Retry(), batch=batch, lanes=lanes,
+                batch_size=batch_size, replayable=True, models=models, emits=(),
+            )
+        )  # fmt: skip
+        return handler
+
+    return register
+
+
+def declare(
+    name: str,
+    handler: Callable[..., Any],
+    *,
+    emits: Iterable[type[Event]] | None = None,
+    **options: Any,
+) -> Processor:
+    """Build a Processor from a handler's signature. Raises RegistrationError."""
+    where = f"processor {name!r} ({handler.__module__}.{handler.__qualname__})"
+    if not name or len(name) > 64 or not all(c.isalnum() or c in "-_." for c in name):
+        raise RegistrationError(f"{where}: a name is 1 to 64 letters, digits, '-', '_' or '.'.")
+    lanes = options.get("lanes", 16)
+    if not 1 <= lanes <= SLOTS:
+        raise RegistrationError(f"{where}: lanes must be 1 to {SLOTS}, not {lanes}.")
+    if options.get("batch_size", 1) < 1:
+        raise RegistrationError(f"{where}: batch_size must be 1 or more.")
+    parameters = list(inspect.signature(handler).parameters.values())
+    if not 1 <= len(parameters) <= 2:
+        raise RegistrationError(f"{where}: takes (event) or (event, delivery).")
+    subscribed = tuple(_annotated_events(handler, parameters[0].name, where))
+    return Processor(
+        name, handler, subscribed, wants_delivery=len(parameters) == 2,
+        emits=_emitted(handler, emits), **options,
+    )  # fmt: skip
+
+
+def _annotated_events(handler: Callable[..., Any], parameter: str, where: str) -> Iterable[str]:
+    annotation = typing.get_type_hints(handler).get(parameter)
+    classes = list(_classes(annotation))
+    if not classes or not all(isinstance(c, type) and issubclass(c, Event) for c in classes):
+        raise RegistrationError(
+            f"{where}: annotate {parameter!r} with the event types it subscribes to, for example "
+            f"'{parameter}: OrderCreated | OrderCancelled' (list[...] of them with batch=True)."
+        )
+    return [c.__event_type__.name for c in classes]
+
+
+def _emitted(
+    handler: Callable[..., Any], declared: Iterable[type[Event]] | None
+) -> tuple[str, ...] | None:
+    """Names of ``declared``, or of the event types that the return annotation names."""
+    if declared is None:
+        found = [
+            c for c in _classes(typing.get_type_hints(handler).get("return")) if c is not _NONE
+        ]
+        if not found or not all(isinstance(c, type) and _NAME in vars(c) for c in found):
+            return None
+        declared = found
+    return tuple(c.__event_type__.name for c in declared)
+
+
+def _classes(annotation: Any) -> Iterable[Any]:
+    origin = typing.get_origin(annotation)
+    if origin in (typing.Union, types.UnionType, list, Sequence, Iterable, Iterator):
+        for argument in typing.get_args(annotation):
+            yield from _classes(argument)
+    elif annotation is not None:
+        yield annotation
+
+
+def _path(cls: type) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+__all__ = ["SLOTS", "Processor", "Registry", "processor", "projection", "registry"]

@@ -1,0 +1,66 @@
+"""Backfill: a new projection gets a delivery of every past event before anybody works on it.
+
+Its lanes come into being after that, so nothing of it can be claimed before its past is complete.
+From then on the engine brings it everything in order, the past first: there is no other way of
+working, and so no seam. Events published meanwhile fan out to it as to every processor.
+
+Whoever publishes has to know the projection by then: deploy it to publishers before (or with) the
+workers. What a publisher that did not know it has left out is mended by a rebuild.
+"""
+
+from __future__ import annotations
+
+from django.db import connection, transaction
+from django.db.models import QuerySet
+
+from flowdeck.declare.registry import Processor
+from flowdeck.log.append import slot_of
+from flowdeck.log.horizon import settled_position
+from flowdeck.models import Event, ProcessorState
+from flowdeck.sql import dialect
+
+_CHUNK = 10_000
+_PATIENCE = 5.0  # seconds; whoever wants the lanes asks again
+
+
+def backfill(projection: Processor) -> bool:
+    """Deliver the past to a projection that has no lanes yet; whether all of it is there.
+
+    Works in chunks, each a transaction of its own, shared with other processes that do the same;
+    goes on where a killed one stopped. Needs autocommit.
+    """
+    if not _subscribed(projection).exists():
+        return True
+    if settled_position(_PATIENCE) is None:
+        return False
+    with transaction.atomic():  # on SQLite, what waits for the writer
+        ProcessorState.objects.get_or_create(name=projection.name)
+    # Whoever chose the receivers of an event before the projection was declared has ended now,
+    # perhaps past the position of the first wait: the second one takes that in.
+    upto = settled_position(_PATIENCE)
+    if upto is None:
+        return False
+    while not _next_chunk(projection, upto):
+        pass
+    return True
+
+
+def _next_chunk(projection: Processor, upto: int) -> bool:
+    with transaction.atomic():
+        state = ProcessorState.objects.select_for_update().get(name=projection.name)
+        chosen = _subscribed(projection).filter(
+            position__gt=state.backfilled_to, position__lte=upto
+        )
+        events = list(chosen.values_list("position", "key")[:_CHUNK])
+        with connection.cursor() as cursor:
+            rows = [(position, key, slot_of(key)) for position, key in events]
+            dialect().insert_deliveries(cursor, projection.name, rows, "pending")
+        last = len(events) < _CHUNK
+        state.backfilled_to = max(state.backfilled_to, upto) if last else events[-1][0]
+        state.save(update_fields=["backfilled_to"])
+    return last
+
+
+def _subscribed(projection: Processor) -> QuerySet[Event]:
+    chosen = Event.objects.filter(type__in=projection.subscriptions).order_by("position")
+    return chosen.filter(stream__startswith=projection.streams) if projection.streams else chosen

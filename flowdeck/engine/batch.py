@@ -1,0 +1,266 @@
+"""One batch: lock lanes, read what is due, run handlers, append, mark, commit, tell.
+
+Everything a handler does, what it emits and the new state of the delivery commit together. There
+are two ways: atomic handlers run inside the transaction that holds the lanes' row locks; the others
+run outside of any transaction under the lanes' lease, and only their results are committed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from django.db import connection, transaction
+
+from flowdeck import telemetry
+from flowdeck.conf import conf
+from flowdeck.declare.registry import Processor
+from flowdeck.engine import faults as infrastructure
+from flowdeck.engine import lanes
+from flowdeck.engine.attempt import Outcome, attempt, attempt_together, failed
+from flowdeck.engine.lanes import Claim
+from flowdeck.errors import LeaseLost, SequenceConflict
+from flowdeck.log.append import append
+from flowdeck.log.publishing import announce
+from flowdeck.privacy.sealing import may_be_sealed, opened
+from flowdeck.sql import DueDelivery, LaneRow, dialect
+from flowdeck.telemetry import AppendedEvent, Settled
+
+_AGAIN = 3  # immediate repetitions after a deadlock, serialization failure or conflict
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one batch did."""
+
+    due: int = 0
+    outcomes: list[Outcome] = field(default_factory=list)
+    appended: tuple[AppendedEvent, ...] = ()
+
+
+def run(processor: Processor, claim: Claim, limit: int) -> Batch:
+    """Work on up to ``limit`` due deliveries of the claimed lanes.
+
+    Raises LeaseLost, or the database's error if the infrastructure failed (again, for deadlocks);
+    then nothing of the batch is kept and no attempt is used up.
+    """
+    for repetition in range(_AGAIN + 1):
+        try:
+            way = _run_atomic if processor.atomic else _run_leased
+            batch = way(processor, claim, limit)
+        except Exception as error:
+            if repetition == _AGAIN or not infrastructure.worth_retrying_now(error):
+                raise
+            telemetry.emit("infrastructure", processor=processor.name, error=error)
+        else:
+            break
+    tell(processor, batch)
+    return batch
+
+
+def _run_atomic(processor: Processor, claim: Claim, limit: int) -> Batch:
+    """One transaction that holds the lanes' row locks from reading to marking."""
+    for _ in range(_AGAIN):
+        try:
+            with transaction.atomic():
+                due = take(processor, claim, limit)
+                outcomes = list(_attempts_together(processor, due))
+                return Batch(len(due), outcomes, finish(outcomes))
+        except SequenceConflict:
+            continue  # a stream grew since a handler read it: what it decided is decided again
+        except Exception as error:
+            if infrastructure.is_fault(error):
+                raise
+            break
+    # Some handler, or what was to be written, is at fault: begin anew and find out whose it is.
+    with transaction.atomic():
+        return _one_by_one(processor, take(processor, claim, limit))
+
+
+def _one_by_one(processor: Processor, due: list[DueDelivery]) -> Batch:
+    batch = Batch(len(due))
+    for one in _unheld(processor, due, batch.outcomes):
+        started = datetime.now(UTC)
+        try:
+            with transaction.atomic():
+                outcome = attempt(processor, one)
+                batch.appended += finish([outcome])
+        except Exception as error:
+            outcome = failed(processor, one, started, error)
+            finish([outcome])
+        batch.outcomes.append(outcome)
+    return batch
+
+
+def _run_leased(processor: Processor, claim: Claim, limit: int) -> Batch:
+    """Handlers run outside of transactions; what they return is committed under the lease."""
+    due = fetch(processor, claim.lanes, limit)
+    batch = Batch(len(due))
+    with lanes.kept(claim):
+        batch.outcomes = _attempts_apart(processor, due)
+    try:
+        with transaction.atomic():
+            _lock(processor, claim)
+            batch.appended = finish(batch.outcomes)
+            return batch
+    except Exception as error:
+        if infrastructure.is_fault(error) or isinstance(error, LeaseLost):
+            raise
+    with transaction.atomic():
+        _lock(processor, claim)
+        return _finish_one_by_one(processor, batch)
+
+
+def _finish_one_by_one(processor: Processor, tried: Batch) -> Batch:
+    batch = Batch(tried.due)
+    by_id = {outcome.due.id: outcome for outcome in tried.outcomes}
+    for one in _unheld(processor, [o.due for o in tried.outcomes], batch.outcomes):
+        outcome = by_id[one.id]
+        try:
+            with transaction.atomic():
+                batch.appended += finish([outcome])
+        except Exception as error:
+            outcome = failed(processor, one, outcome.mark.started_at, error)
+            finish([outcome])
+        batch.outcomes.append(outcome)
+    return batch
+
+
+def _attempts_together(processor: Processor, due: list[DueDelivery]) -> Iterator[Outcome]:
+    """Outcomes as long as nothing raises; ends early when the batch's time is up."""
+    if processor.batch:
+        if due:
+            yield from attempt_together(processor, due)
+        return
+    end = time.monotonic() + conf().BATCH_SECONDS
+    for one in due:
+        yield attempt(processor, one)
+        if time.monotonic() > end:
+            return
+
+
+def _attempts_apart(processor: Processor, due: list[DueDelivery]) -> list[Outcome]:
+    """Outcomes of handlers that share no transaction, so each stands for itself."""
+    outcomes: list[Outcome] = []
+    started = time.monotonic()
+    if processor.batch and len(due) > 1:
+        try:
+            return attempt_together(processor, due)
+        except Exception as error:
+            if infrastructure.is_fault(error):
+                raise
+    for one in _unheld(processor, due, outcomes):
+        begun = datetime.now(UTC)
+        try:
+            outcome = attempt(processor, one)
+        except Exception as error:
+            outcome = failed(processor, one, begun, error)
+        outcomes.append(outcome)
+        if time.monotonic() - started > conf().BATCH_SECONDS:
+            break
+    return outcomes
+
+
+def _unheld(
+    processor: Processor, due: list[DueDelivery], outcomes: list[Outcome]
+) -> Iterator[DueDelivery]:
+    """``due`` without those whose key an earlier one (already in ``outcomes``) holds back."""
+    held: set[str] = set()
+    for one in due:
+        if outcomes and not outcomes[-1].done:
+            last = outcomes[-1]
+            if last.mark.state == "retrying" or processor.on_dead == "park":
+                held.add(last.due.event.key)
+        if one.event.key not in held:
+            yield one
+
+
+def take(processor: Processor, claim: Claim, limit: int) -> list[DueDelivery]:
+    """Lock the lanes that can be had for this transaction; return what is due, by position."""
+    with connection.cursor() as cursor:
+        due = dialect().take_due(
+            cursor, processor.name, claim.lanes, limit, processor.on_dead == "park"
+        )
+    return _opened(due)
+
+
+def fetch(processor: Processor, held: list[LaneRow], limit: int) -> list[DueDelivery]:
+    """Up to ``limit`` due deliveries of lanes that this worker holds, by position."""
+    with connection.cursor() as cursor:
+        due = dialect().fetch_due(cursor, processor.name, held, limit, processor.on_dead == "park")
+    return _opened(due)
+
+
+def _opened(due: list[DueDelivery]) -> list[DueDelivery]:
+    """With what is personal readable: the keys of a whole batch are read at once."""
+    if any(may_be_sealed(one.event) for one in due):
+        for one, event in zip(due, opened([one.event for one in due]), strict=True):
+            one.event = event
+    return due
+
+
+def finish(outcomes: list[Outcome]) -> tuple[AppendedEvent, ...]:
+    """Append what was emitted, then mark the deliveries. The heads are locked only for a moment."""
+    if not outcomes:
+        return ()
+    drafts = [draft for outcome in outcomes for draft in outcome.emitted]
+    expectations = [e for outcome in outcomes for e in outcome.expectations]
+    appended = append(drafts, expectations) if drafts else ()
+    with connection.cursor() as cursor:
+        dialect().mark(cursor, [outcome.mark for outcome in outcomes])
+    _keep_failures([outcome for outcome in outcomes if outcome.failure])
+    return appended
+
+
+def _keep_failures(outcomes: list[Outcome]) -> None:
+    from flowdeck.models import Attempt
+
+    if not outcomes:
+        return
+    Attempt.objects.bulk_create(
+        Attempt(
+            delivery_id=o.due.id, number=o.mark.attempts, outcome=o.failure.outcome,
+            error=o.failure.error, message=o.failure.message, traceback=o.failure.traceback,
+            frame=o.failure.frame, fingerprint=o.failure.fingerprint,
+            worker=lanes.worker_name(), started_at=o.mark.started_at,
+            finished_at=o.mark.finished_at,
+        )
+        for o in outcomes if o.failure
+    )  # fmt: skip
+
+
+def tell(processor: Processor, batch: Batch) -> None:
+    """Ring the bells of whoever listens to what was appended, and tell the listeners."""
+    if batch.appended:
+        announce(batch.appended)
+    if not batch.outcomes:
+        return
+    telemetry.emit(
+        "settled",
+        processor=processor.name,
+        deliveries=tuple(
+            Settled(o.due.event.position, o.mark.state, o.due.event.correlation_id)
+            for o in batch.outcomes
+        ),
+    )
+    for outcome in batch.outcomes:
+        if outcome.failure is not None:
+            telemetry.emit(
+                "attempt_failed", processor=processor.name, position=outcome.due.event.position,
+                correlation_id=outcome.due.event.correlation_id, error=outcome.failure.error,
+                state=outcome.mark.state,
+            )  # fmt: skip
+
+
+def _lock(processor: Processor, claim: Claim) -> None:
+    """Lock leased lanes until the transaction ends. Raises LeaseLost if any was lost."""
+    with connection.cursor() as cursor:
+        locked = dialect().lock_lanes(cursor, claim.ids, claim.token)
+    if len(locked) != len(claim.lanes):
+        telemetry.emit("lease_lost", processor=processor.name)
+        raise LeaseLost(
+            f"{processor.name}: the lease ran out before the batch was done, so its results "
+            "are dropped; another worker does the work."
+        )

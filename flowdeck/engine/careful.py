@@ -1,0 +1,69 @@
+"""One delivery at a time, for a lane on which workers have died.
+
+A handler that kills its process (memory, native code, os._exit) leaves no exception behind, only a
+claim that never ended. When that has happened often enough on a lane, each delivery is noted on the
+lane before it is tried alone; the one that is found noted after two more deaths becomes a dead
+letter (one may be a coincidence: a host that failed, a database that was away). A lane goes back to
+batches when nothing is due on it any more.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from django.db import transaction
+
+from flowdeck.conf import conf
+from flowdeck.declare.registry import Processor
+from flowdeck.engine import batch
+from flowdeck.engine.attempt import died
+from flowdeck.engine.batch import Batch
+from flowdeck.engine.lanes import Claim
+from flowdeck.models import Lane
+from flowdeck.sql import DueDelivery
+
+# Between noting a delivery and locking the lane for it, another worker may look at the note.
+_SURELY_DEAD = timedelta(seconds=3)
+_DEATHS_ALONE = 2
+
+
+def run_one(processor: Processor, claim: Claim) -> Batch:
+    """Work on the first due delivery of the one claimed lane, or bury it if it kills workers."""
+    with transaction.atomic():
+        lane = Lane.objects.select_for_update(skip_locked=True).filter(
+            pk=claim.lanes[0].id, token=claim.token
+        )
+        held = lane.first()
+        if held is None:
+            return Batch()
+        due = batch.fetch(processor, claim.lanes, 1)
+        if not due:
+            lane.update(claims=0, suspect=None, token=None, lease_expires_at=None)
+            return Batch()
+        now = datetime.now(UTC)
+        if held.suspect != due[0].id:
+            lane.update(suspect=due[0].id, suspected_at=now, claims=conf().CRASHES + 1)
+        elif held.suspected_at and now - held.suspected_at < _SURELY_DEAD:
+            lane.update(claims=held.claims - 1, token=None, lease_expires_at=None)
+            return Batch()
+        elif held.claims - conf().CRASHES - 1 >= _DEATHS_ALONE:
+            return _bury(processor, held, due[0])
+        else:
+            lane.update(suspected_at=now)
+    done = batch.run(processor, claim, 1)
+    # As long as anything is due the culprit may be further back. A lane without due work is not
+    # claimed any more, so this is where it is trusted again.
+    calm = not batch.fetch(processor, claim.lanes, 1)
+    claims = 0 if calm else conf().CRASHES + 1
+    Lane.objects.filter(pk=claim.lanes[0].id).update(suspect=None, claims=claims)
+    return done
+
+
+def _bury(processor: Processor, lane: Lane, due: DueDelivery) -> Batch:
+    outcome = died(processor, due)
+    batch.finish([outcome])
+    lane.suspect, lane.claims, lane.token, lane.lease_expires_at = None, 0, None, None
+    lane.save()
+    done = Batch(1, [outcome])
+    transaction.on_commit(lambda: batch.tell(processor, done))
+    return done

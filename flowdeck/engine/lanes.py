@@ -1,0 +1,191 @@
+"""Lanes: who may work on which keys of a processor.
+
+A lane's row lock (or, for handlers that run outside of transactions, its lease) gives order per
+key, mutual exclusion and crash recovery at once. No claim is written per delivery.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+from uuid import UUID, uuid4
+
+from django.db import connection, transaction
+from django.db.models.functions import Now
+
+from flowdeck.conf import conf
+from flowdeck.declare.registry import SLOTS, Processor
+from flowdeck.sql import LaneRow, dialect
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Lanes that this worker may try to work on; with a ``token`` they are leased to it."""
+
+    lanes: list[LaneRow]
+    token: UUID | None
+
+    @property
+    def ids(self) -> list[int]:
+        """Ids of the lanes."""
+        return [lane.id for lane in self.lanes]
+
+    def only(self, lane: LaneRow) -> Claim:
+        """The same claim on one of its lanes."""
+        return Claim([lane], self.token)
+
+    def suspicious(self) -> LaneRow | None:
+        """A lane whose last claims ended with the death of the worker, if there is one."""
+        for lane in self.lanes:
+            if lane.claims > conf().CRASHES or lane.suspect is not None:
+                return lane
+        return None
+
+
+def worker_name() -> str:
+    """Name of this process as pages show it: host and process id."""
+    return f"{_host()}:{os.getpid()}"
+
+
+@cache
+def _host() -> str:
+    return socket.gethostname()[:80]
+
+
+def create_missing(processors: Iterable[Processor]) -> None:
+    """Create the lanes of processors that have none. Safe to call at the same time twice.
+
+    A projection that has none is new: its past is delivered to it first. Otherwise it costs as many
+    queries for all as for one.
+    """
+    from flowdeck.engine.backfill import backfill
+    from flowdeck.models import Lane, ProcessorState
+
+    asked = {one.name: one for one in processors if one.name not in _created}
+    if not asked:
+        return
+    there = _with_lanes(asked)
+    new = [
+        asked[name]
+        for name in sorted(asked.keys() - there)
+        if not asked[name].replayable or backfill(asked[name])
+    ]
+    with transaction.atomic():
+        # These rows are only the lock here: two creators must not mix two divisions.
+        states = [ProcessorState(name=one.name) for one in new]
+        ProcessorState.objects.bulk_create(states, ignore_conflicts=True)
+        names = [one.name for one in new]
+        list(ProcessorState.objects.select_for_update().filter(name__in=names).order_by("name"))
+        there |= _with_lanes(names)
+        Lane.objects.bulk_create(
+            Lane(processor=one.name, first_slot=first, last_slot=last)
+            for one in new if one.name not in there
+            for first, last in ranges(one.lanes)
+        )  # fmt: skip
+        transaction.on_commit(lambda: _created.update(there, names))
+
+
+def _with_lanes(names: Iterable[str]) -> set[str]:
+    from flowdeck.models import Lane
+
+    found = Lane.objects.filter(processor__in=list(names)).values_list("processor", flat=True)
+    return set(found.distinct())
+
+
+_created: set[str] = set()
+
+
+def forget_created() -> None:
+    """Look into the table again before the next claim (the database was emptied)."""
+    _created.clear()
+
+
+def ranges(lanes: int) -> Iterator[tuple[int, int]]:
+    """The slots 0..1023 cut into ``lanes`` ranges, first and last slot of each."""
+    for number in range(lanes):
+        yield number * SLOTS // lanes, (number + 1) * SLOTS // lanes - 1
+
+
+def claim(processor: Processor, limit: int, leave_out: Iterable[int] = ()) -> Claim | None:
+    """Claim up to ``limit`` free lanes with due work, or None. Counts the claim on the lanes."""
+    if processor.name not in _created:
+        create_missing([processor])
+    token = None if processor.atomic else uuid4()
+    with connection.cursor() as cursor:
+        lanes = dialect().claim_lanes(
+            cursor, processor.name, limit, leave_out, worker_name(), token, conf().LEASE_SECONDS
+        )
+    return Claim(lanes, token) if lanes else None
+
+
+def claimed_within(names: Iterable[str], seconds: float) -> set[str]:
+    """Which of the processors had a lane claimed in the last ``seconds``."""
+    from flowdeck.models import Lane
+
+    since = Now() - timedelta(seconds=seconds)
+    recent = Lane.objects.filter(processor__in=list(names), claimed_at__gt=since)
+    return set(recent.values_list("processor", flat=True))
+
+
+class _Keeper:
+    """Renews the leases this process holds, from a thread that lives while there are any."""
+
+    def __init__(self) -> None:
+        self._tokens: set[UUID] = set()
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._pid = 0
+
+    def add(self, token: UUID) -> None:
+        with self._lock:
+            self._tokens.add(token)
+            if self._pid != os.getpid():  # threads do not survive a fork
+                self._pid = os.getpid()
+                threading.Thread(target=self._run, name="lease-keeper", daemon=True).start()
+
+    def discard(self, token: UUID) -> None:
+        with self._lock:
+            self._tokens.discard(token)
+
+    def _run(self) -> None:
+        while not self._wake.wait(conf().LEASE_SECONDS / 3):
+            with self._lock:
+                tokens = list(self._tokens)
+            if tokens:
+                renew(tokens)
+
+
+def renew(tokens: list[UUID]) -> None:
+    """Extend leases that are still held; one that was lost stays lost."""
+    from flowdeck import telemetry
+    from flowdeck.engine.faults import is_fault
+
+    try:
+        with connection.cursor() as cursor:
+            dialect().renew_leases(cursor, tokens, conf().LEASE_SECONDS)
+    except Exception as error:
+        if not is_fault(error):
+            raise
+        telemetry.emit("infrastructure", processor="", error=error)
+    finally:
+        connection.close()  # this thread's own; kept open it would sit idle for ever
+
+
+_keeper = _Keeper()
+
+
+@contextmanager
+def kept(claim: Claim) -> Iterator[None]:
+    """Keep the lease of ``claim`` renewed for the length of the block."""
+    assert claim.token is not None
+    _keeper.add(claim.token)
+    try:
+        yield
+    finally:
+        _keeper.discard(claim.token)

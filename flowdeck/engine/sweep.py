@@ -1,0 +1,151 @@
+"""The sweep: every worker process looks for due work by itself, once a second.
+
+Bells may be lost, retries become due, leases run out: no message announces these. So each worker
+process rings for what it finds due. When a bell can't be rung (Redis is away), or is rung and
+nobody comes (the broker lost it, or consumers are deaf), it works from the database alone. There is
+no beat process whose death stops retries.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+from django.db import connection
+
+from flowdeck import telemetry
+from flowdeck.alerts import watch
+from flowdeck.bells import bell
+from flowdeck.conf import conf
+from flowdeck.declare.registry import registry
+from flowdeck.engine import drain, lanes
+from flowdeck.engine import faults as infrastructure
+from flowdeck.engine.drain import due_processors
+from flowdeck.engine.vital_signs import VitalSigns, memory
+from flowdeck.letters import bulk
+
+logger = logging.getLogger("flowdeck")
+_HEARTBEAT = timedelta(seconds=5)
+_GONE = timedelta(minutes=10)
+_BREATH = 0.1  # seconds between ticks while a bulk action has more to do: others write too
+_PATIENCE = 3.0  # seconds: a bell may be de-bounced for two
+
+
+def sweep() -> None:
+    """Ring for what is due; work here on what can't be rung for, or was and nobody came."""
+    names = due_processors()
+    for name in _unheard.among(names) if bell.ring(names, wait=True) else names:
+        drain.drain(registry.processor(name))
+    for number in _forgotten_runs():
+        bell.start_run(number)
+
+
+def _forgotten_runs() -> list[int]:
+    """Replay runs that still wait although a worker was asked to do them: the bell was lost."""
+    from flowdeck.models import ReplayRun
+
+    waiting = ReplayRun.objects.filter(state="waiting").order_by("id")
+    since = datetime.now(UTC) - timedelta(seconds=_PATIENCE)
+    return list(waiting.filter(requested_at__lt=since).values_list("pk", flat=True)[:1])
+
+
+class _Unheard:
+    """Which processors have been due for a while without anybody claiming one of their lanes."""
+
+    def __init__(self) -> None:
+        self._due_since: dict[str, float] = {}
+
+    def among(self, names: Iterable[str]) -> list[str]:
+        """Those of the ``names`` due now whose bells nobody has answered for some seconds."""
+        now = time.monotonic()
+        self._due_since = {name: self._due_since.get(name, now) for name in names}
+        waiting = [name for name, since in self._due_since.items() if now - since >= _PATIENCE]
+        answered = lanes.claimed_within(waiting, _PATIENCE) if waiting else ()
+        return [name for name in waiting if name not in answered]
+
+
+_unheard = _Unheard()
+
+
+def run_without_bells(names: Iterable[str]) -> None:
+    """Work off what is due of the named processors until interrupted, without any bell."""
+    chosen, waiting = set(names), threading.Event()
+    while not waiting.wait(conf().SWEEP_SECONDS):
+        for name in chosen & set(due_processors()):
+            drain.drain(registry.processor(name))
+
+
+class Sweeper(threading.Thread):
+    """The timer of one worker process. Faults are told and the next tick tries again."""
+
+    def __init__(self) -> None:
+        super().__init__(name="sweeper", daemon=True)
+        self._stopping = threading.Event()
+        self._beat_at = datetime.min.replace(tzinfo=UTC)
+        self._started_at = datetime.now(UTC)
+        self._signs = VitalSigns()
+
+    def run(self) -> None:
+        """Sweep until stopped."""
+        telemetry.subscribe("settled", self._signs.settled)
+        busy = False
+        while not self._stopping.wait(_BREATH if busy else conf().SWEEP_SECONDS):
+            busy = self.tick()
+        telemetry.unsubscribe("settled", self._signs.settled)
+        connection.close()
+
+    def stop(self) -> None:
+        """End after the current tick."""
+        self._stopping.set()
+
+    def tick(self) -> bool:
+        """One sweep and, now and then, a sign of life; whether to come back soon. Never raises."""
+        more = False
+        try:
+            sweep()
+            more = bulk.advance_all()
+            watch.look()
+            self._say_alive()
+        except Exception as error:
+            # This thread is the process's only way back after a fault: it must outlive all of them.
+            if infrastructure.is_fault(error):
+                telemetry.emit("infrastructure", processor="", error=error)
+            else:
+                logger.exception("The sweep failed; it goes on in %s s.", conf().SWEEP_SECONDS)
+            connection.close()
+            more = False
+        return more
+
+    def _say_alive(self) -> None:
+        from flowdeck.models import Worker
+
+        now = datetime.now(UTC)
+        if now - self._beat_at < _HEARTBEAT:
+            return
+        self._beat_at = now
+        Worker.objects.update_or_create(
+            name=lanes.worker_name(),
+            defaults={
+                "started_at": self._started_at,
+                "seen_at": now,
+                "per_second": self._signs.rate(),
+                "memory": memory(),
+            },
+        )
+        Worker.objects.filter(seen_at__lt=now - _GONE).delete()
+
+
+_sweeper: tuple[int, Sweeper] | None = None
+
+
+def start() -> Sweeper:
+    """Start this process's sweeper, once (again after a fork)."""
+    global _sweeper
+    if _sweeper is None or _sweeper[0] != os.getpid():
+        _sweeper = (os.getpid(), Sweeper())
+        _sweeper[1].start()
+    return _sweeper[1]

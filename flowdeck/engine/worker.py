@@ -1,0 +1,57 @@
+"""Hooks into the Celery worker: its processes sweep, and its pool is told nothing else."""
+
+from __future__ import annotations
+
+import gc
+from typing import Any
+
+import kombu.transport.redis
+import kombu.transport.virtual
+from celery.signals import worker_init, worker_process_init, worker_process_shutdown, worker_ready
+
+from flowdeck.engine import sweep
+
+_YOUNG_OBJECTS = 50_000
+
+
+class _ForgivingQoS(kombu.transport.redis.QoS):
+    """Frees the place of a message even when Redis can't be told that it was taken.
+
+    Kombu's own keeps it taken (celery/celery#10205). When that happens to all places at once, which
+    is the rule when Redis vanishes under load, the worker waits for no message any more, so it does
+    not notice that the connection is gone either, and stays deaf for ever.
+    """
+
+    def ack(self, delivery_tag: str) -> None:
+        """Take back the message's place, whatever Redis says."""
+        try:
+            super().ack(delivery_tag)  # type: ignore[no-untyped-call]
+        except Exception:
+            kombu.transport.virtual.QoS.ack(self, delivery_tag)
+            raise
+
+
+@worker_init.connect(weak=False)  # type: ignore[untyped-decorator]
+def _stay_able_to_hear(**_: Any) -> None:
+    kombu.transport.redis.Channel.QoS = _ForgivingQoS
+
+
+@worker_process_init.connect(weak=False)  # type: ignore[untyped-decorator]
+def _start_in_pool_process(**_: Any) -> None:
+    # A batch makes thousands of objects that live until it ends: the collector would look through
+    # all of them, and through everything imported, again and again.
+    gc.freeze()
+    gc.set_threshold(_YOUNG_OBJECTS)
+    sweep.start()
+
+
+@worker_ready.connect(weak=False)  # type: ignore[untyped-decorator]
+def _start_without_pool_processes(sender: Any = None, **_: Any) -> None:
+    pool = getattr(sender, "pool", None)
+    if type(pool).__module__.endswith(("threads", "gevent", "eventlet")):
+        sweep.start()
+
+
+@worker_process_shutdown.connect(weak=False)  # type: ignore[untyped-decorator]
+def _stop(**_: Any) -> None:
+    sweep.start().stop()

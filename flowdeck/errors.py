@@ -1,0 +1,111 @@
+"""Every error the event runtime raises on purpose, as one tree.
+
+Catch :class:`FlowdeckError` to catch them all. Each message names the offending value and the fix.
+"""
+
+from __future__ import annotations
+
+
+class FlowdeckError(Exception):
+    """Base of all errors of the event runtime."""
+
+
+class RegistrationError(FlowdeckError):
+    """An event type, processor or upcaster was declared in a way that cannot work."""
+
+
+class PublishError(FlowdeckError):
+    """Events were refused as a whole; nothing was written."""
+
+
+class UnknownEventType(PublishError):
+    """The event type (or this version of it) is not declared by any installed app."""
+
+
+class UnknownVersion(PublishError):
+    """The log holds, or somebody sent, a version of the type that this code can not read."""
+
+
+class InvalidPayload(PublishError):
+    """The payload does not fit the schema of its event type, or cannot be stored as JSON."""
+
+
+class PayloadTooLarge(PublishError):
+    """The payload is larger than ``FLOWDECK["MAX_PAYLOAD_BYTES"]`` (256 KiB by default)."""
+
+
+class InvalidStream(PublishError):
+    """The stream name is missing, too long, or holds characters that are not allowed."""
+
+
+class PersonalKeyUnreadable(PublishError):
+    """A person's key can't be unwrapped: the installation's own key was replaced."""
+
+
+class ArchiveRefused(FlowdeckError):
+    """Streams could not be archived; nothing was removed from the log."""
+
+
+class ImportRefused(PublishError):
+    """A file of events does not fit this log; nothing of it was written."""
+
+
+class SequenceConflict(PublishError):
+    """Somebody else appended to the stream first: load it again and decide again."""
+
+    def __init__(self, stream: str, expected: int, actual: int) -> None:
+        super().__init__(
+            f"Stream {stream!r} is at sequence {actual}, not at {expected} as expected. "
+            "Load the stream again and decide again."
+        )
+        self.stream, self.expected, self.actual = stream, expected, actual
+
+
+class HandlerContractError(FlowdeckError):
+    """A handler returned something that is not an event, or used an API that its mode forbids."""
+
+
+class LeaseLost(FlowdeckError):
+    """The lane's lease ran out and another worker took the lane: nothing of this batch is kept."""
+
+
+class UnknownProcessor(FlowdeckError):
+    """No installed app declares a processor of this name."""
+
+
+class DeliveryStateError(FlowdeckError):
+    """The delivery is not in a state that allows this action (somebody was faster)."""
+
+
+class ReplayRefused(FlowdeckError):
+    """The processor can't be replayed or given past deliveries again, or not now."""
+
+
+class CheckImpossible(FlowdeckError):
+    """A check of ``manage.py verify`` can't be made just now, which is no violation."""
+
+
+class ReplayCancelled(FlowdeckError):
+    """Somebody cancelled the run while it was under way; the live read models are as before."""
+
+
+class Reject(FlowdeckError):
+    """Raise in a handler to send the delivery straight to the dead letters.
+
+    ``reason`` is shown to the operator; no further attempt is made.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Snooze(FlowdeckError):
+    """Raise in a handler to be called again after ``seconds``; uses up no attempt.
+
+    The key stays held back meanwhile, so its order is kept.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"snoozed for {seconds} s")
+        self.seconds = seconds

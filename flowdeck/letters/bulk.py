@@ -1,0 +1,191 @@
+"""Bulk actions: retry or discard dead letters by the thousand, in chunks that survive anything.
+
+What is asked for is a row; every worker's sweep works on rows that are not finished, a chunk per
+transaction, under the row's lock. A chunk and the progress commit together, so whoever is killed
+loses and doubles nothing, and another worker goes on. A graduated retry tries a few letters first
+and goes on only when all of them succeeded.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Max, Q, QuerySet
+
+from flowdeck.letters import dead_letters
+from flowdeck.letters.dead_letters import Criteria
+from flowdeck.models import BulkAction, Delivery, DeliveryState
+from flowdeck.models.delivery import UNFINISHED
+from flowdeck.people import audit
+
+GRADUATED = (1, 10, 100)
+"""Sizes of the first chunks of a graduated retry."""
+
+UNDO_SECONDS = 8.0
+"""How long a discard asked for on the page waits before it begins."""
+
+_CHUNK = 1_000
+_BLINK = timedelta(milliseconds=100)
+_UNSETTLED = (DeliveryState.PENDING, DeliveryState.RETRYING)
+
+
+def ask(
+    action: str, criteria: Criteria, *, by: str, reason: str = "", graduated: bool = False,
+    per_second: int | None = None, delay: float = 0.0,
+) -> BulkAction:  # fmt: skip
+    """Retry or discard all letters that fit now; return the row that shows the progress.
+
+    It begins after ``delay`` seconds. Letters that die later are left alone, also those of the
+    action itself that come back. Leaves one entry in the audit.
+    """
+    with transaction.atomic():
+        letters = criteria.letters()
+        if action == "retry":
+            dead_letters.note_retry(letters, by)
+        total, newest = letters.order_by().count(), letters.aggregate(newest=Max("id"))["newest"]
+        row = BulkAction.objects.create(
+            action=action, criteria=criteria.as_dict(), newest=newest or 0, total=total,
+            graduated=graduated and action == "retry",
+            steps=list(GRADUATED) if graduated and action == "retry" else [],
+            per_second=per_second, by=by, reason=reason[:300],
+            begins_at=datetime.now(UTC) + timedelta(seconds=delay),
+        )  # fmt: skip
+        row.entry = audit.record(
+            action, by=by, target=f"{criteria} (bulk action {row.pk})", count=total, reason=reason
+        )
+        row.save(update_fields=["entry"])
+    return row
+
+
+def cancel(number: int, *, by: str) -> bool:
+    """Stop a bulk action where it is; False if it was not running any more."""
+    with transaction.atomic():
+        cancelled = BulkAction.objects.filter(pk=number, state=BulkAction.State.RUNNING).update(
+            state=BulkAction.State.CANCELLED, finished_at=datetime.now(UTC), note=f"by {by}"
+        )
+        if cancelled:
+            row = BulkAction.objects.get(pk=number)
+            audit.record(f"cancel {row.action}", by=by, target=f"bulk action {number}",
+                         count=row.asked)  # fmt: skip
+    return bool(cancelled)
+
+
+def advance_all(seconds: float = 0.7) -> bool:
+    """Work on every bulk action that is not finished, for about so many seconds altogether.
+
+    Returns whether there was more to do at once when the time was over.
+    """
+    end, left = time.monotonic() + seconds, False
+    due = BulkAction.objects.filter(state=BulkAction.State.RUNNING, begins_at__lte=_now())
+    for number in due.order_by("id").values_list("id", flat=True):
+        while (more := _advance(number)) and time.monotonic() < end:
+            pass
+        left |= more
+    return left
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a bulk action is: of ``asked``, so many done, under way, and dead again."""
+
+    asked: int
+    done: int
+    under_way: int
+    came_back: int
+    per_second: float
+
+
+def progress(row: BulkAction) -> Progress:
+    """Count what became of the letters asked for; two queries by index for a retry."""
+    begun = max((_now() if row.finished_at is None else row.finished_at) - row.begins_at, _BLINK)
+    rate = row.asked / begun.total_seconds()
+    if row.action != "retry" or not row.asked:
+        return Progress(row.asked, row.asked, 0, 0, rate)
+    again, unfinished = came_back(row), _under_way(row)
+    return Progress(row.asked, max(0, row.asked - again - unfinished), unfinished, again, rate)
+
+
+def came_back(row: BulkAction) -> int:
+    """How many letters of a retry are dead again."""
+    if row.action != "retry":
+        return 0
+    letters = Criteria.parse(row.criteria).letters().order_by()
+    return letters.filter(
+        id__lte=row.cursor, retried__gt=0, finished_at__gte=row.begins_at
+    ).count()  # fmt: skip
+
+
+def _under_way(row: BulkAction) -> int:
+    unfinished = Q(state__among=UNFINISHED, retried__gt=0)
+    chosen = Criteria.parse(row.criteria).among(Delivery.objects.filter(unfinished))
+    return chosen.filter(id__lte=row.cursor).count()
+
+
+def _advance(number: int) -> bool:
+    """Deal with one chunk; whether there may be more to do at once."""
+    with transaction.atomic():
+        row = (
+            BulkAction.objects.select_for_update(skip_locked=True)
+            .filter(pk=number, state=BulkAction.State.RUNNING)
+            .first()
+        )
+        if row is None:  # ended, or another worker is at it
+            return False
+        if row.waiting and not _step_is_over(row):
+            return False
+        if row.state == BulkAction.State.RUNNING:
+            _next_chunk(row)
+        row.save()
+        return row.state == BulkAction.State.RUNNING and not row.waiting and not row.per_second
+
+
+def _step_is_over(row: BulkAction) -> bool:
+    states = set(Delivery.objects.filter(pk__in=row.waiting).values_list("state", flat=True))
+    if DeliveryState.DEAD in states:
+        _end(row, BulkAction.State.STOPPED, "A letter came back, so the rest was left alone.")
+        return True
+    if states & set(_UNSETTLED):
+        return False
+    row.waiting = []
+    return True
+
+
+def _next_chunk(row: BulkAction) -> None:
+    size = row.steps.pop(0) if row.steps else _CHUNK
+    chosen = list(_left(row)[: min(size, _allowed(row))])
+    if not chosen:
+        if not row.per_second or not _left(row).exists():
+            _end(row, BulkAction.State.FINISHED)
+        return
+    row.asked += dead_letters.resolve(
+        chosen, row.action, by=row.by, reason=row.reason, entry=row.entry_id
+    )
+    row.cursor = chosen[-1]
+    if size != _CHUNK:
+        row.waiting = chosen
+    elif len(chosen) < _CHUNK and not row.per_second:
+        _end(row, BulkAction.State.FINISHED)
+
+
+def _left(row: BulkAction) -> QuerySet[Delivery, int]:
+    letters = Criteria.parse(row.criteria).letters()
+    within = Q(id__gt=row.cursor, id__lte=row.newest)
+    return letters.filter(within).values_list("id", flat=True)
+
+
+def _allowed(row: BulkAction) -> int:
+    if not row.per_second:
+        return _CHUNK
+    passed = (_now() - row.begins_at).total_seconds()
+    return max(0, int(passed * row.per_second) - row.asked)
+
+
+def _end(row: BulkAction, state: BulkAction.State, note: str = "") -> None:
+    row.state, row.note, row.waiting, row.finished_at = state, note, [], _now()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,188 @@
+"""Dead letters: deliveries whose attempts are used up, waiting for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F, Max, Q, QuerySet
+
+from flowdeck import telemetry
+from flowdeck.bells import bell
+from flowdeck.models import Attempt, DeadLetterGroup, Delivery, DeliveryState, Lane
+from flowdeck.people import audit
+
+_MOST_GROUPS = 100
+
+
+def dead() -> QuerySet[Delivery]:
+    """All dead letters, oldest first."""
+    return Delivery.objects.filter(state__among=[DeliveryState.DEAD]).order_by("id")
+
+
+NAMES = ("fingerprint", "processor", "type", "stream", "key")
+"""What letters can be chosen by, each a name that must be met whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Criteria:
+    """Which dead letters: those that fit all that is given. ``ids`` chooses them one by one."""
+
+    fingerprint: str = ""
+    processor: str = ""
+    type: str = ""
+    stream: str = ""
+    key: str = ""
+    came_back: bool = False
+    ids: tuple[int, ...] = ()
+
+    @classmethod
+    def parse(cls, query: Mapping[str, Any]) -> Criteria:
+        """From untrusted parameters. What can't name anything chooses nothing, never more."""
+        found = {name: _named(query.get(name)) for name in NAMES}
+        return cls(
+            **found, came_back=bool(query.get("came_back")),
+            ids=tuple(int(one) for one in query.get("ids") or ()),
+        )  # fmt: skip
+
+    def __bool__(self) -> bool:
+        """Whether anything is asked for; nothing means all letters."""
+        return self != Criteria()
+
+    def as_dict(self) -> dict[str, Any]:
+        """What is given, as :meth:`parse` takes it."""
+        return {name: value for name, value in asdict(self).items() if value}
+
+    def __str__(self) -> str:
+        """For people: ``processor payment, stream order-42``."""
+        given: dict[str, Any] = {**self.as_dict(), "ids": ", ".join(map(str, self.ids[:20]))}
+        back = "came back" if given.pop("came_back", False) else ""
+        words = [f"{name} {value}" for name, value in given.items() if value] + [back] * bool(back)
+        return ", ".join(words) or "all dead letters"
+
+    def letters(self) -> QuerySet[Delivery]:
+        """The dead letters, oldest first."""
+        return self.among(dead())
+
+    def among(self, chosen: QuerySet[Delivery]) -> QuerySet[Delivery]:
+        """Those of the deliveries that fit."""
+        if self.ids:
+            chosen = chosen.filter(pk__in=self.ids)
+        if self.fingerprint:
+            chosen = chosen.filter(fingerprint=self.fingerprint)
+        if self.processor:
+            chosen = chosen.filter(processor=self.processor)
+        if self.key:
+            chosen = chosen.filter(key=self.key)
+        if self.came_back:
+            chosen = chosen.filter(retried__gt=0)
+        if self.type:
+            chosen = chosen.filter(event__type=self.type)
+        return chosen.filter(event__stream=self.stream) if self.stream else chosen
+
+
+def retry(ids: Iterable[int], *, by: str, reason: str = "") -> int:
+    """Make dead letters due again, in order of their keys; return how many still were dead.
+
+    The attempts so far are kept, so each gets one more. What waited behind them goes on after.
+    """
+    return _by_hand(list(ids), "retry", by, reason)
+
+
+def discard(ids: Iterable[int], *, by: str, reason: str) -> int:
+    """Give dead letters up for good; return how many still were dead. What waited goes on."""
+    return _by_hand(list(ids), "discard", by, reason)
+
+
+def resolve(
+    ids: Iterable[int], action: str, *, by: str, reason: str, entry: int | None = None
+) -> int:
+    """``retry`` or ``discard`` as a part of a bulk action, of which the audit has the ``entry``."""
+    with transaction.atomic():
+        changed = _resolve(ids, action, by, reason)
+        audit.touched(entry, changed)
+    return len(changed)
+
+
+def _resolve(ids: Iterable[int], action: str, by: str, reason: str) -> list[int]:
+    """Do it; return which letters still were dead."""
+    retrying = action == "retry"
+    with transaction.atomic():
+        chosen = Delivery.objects.filter(pk__in=list(ids), state=DeliveryState.DEAD)
+        lock_lanes(chosen)
+        # Whoever came first has it: only what is still dead under the lock is touched.
+        rows = list(chosen.values_list("id", "processor", "event_id"))
+        Delivery.objects.filter(pk__in=[row[0] for row in rows]).update(
+            state=DeliveryState.PENDING if retrying else DeliveryState.DISCARDED,
+            due_at=None,
+            retried=F("retried") + int(retrying),
+        )
+        if rows:
+            transaction.on_commit(lambda: _resolved(action, rows, by, reason))
+    return [row[0] for row in rows]
+
+
+def _by_hand(ids: list[int], action: str, by: str, reason: str) -> int:
+    with transaction.atomic():
+        if action == "retry":
+            note_retry(dead().filter(pk__in=ids), by)
+        changed = _resolve(ids, action, by, reason)
+        letters = ", ".join(map(str, ids[:20])) + (", …" if len(ids) > 20 else "")
+        target = f"dead letter{'' if len(ids) == 1 else 's'} {letters}"
+        entry = audit.record(action, by=by, target=target, count=len(changed), reason=reason)
+        audit.touched(entry.pk, changed)
+    return len(changed)
+
+
+def note_retry(letters: QuerySet[Delivery], by: str) -> None:
+    """Write into the groups of these letters that somebody retried them, and what they were."""
+    newest = letters.order_by().values("fingerprint").annotate(newest=Max("id"))
+    chosen = dict(newest.values_list("newest", "fingerprint")[:_MOST_GROUPS])
+    failures = Attempt.objects.filter(delivery_id__in=chosen).order_by("number", "id")
+    said = failures.values_list("delivery_id", "error", "delivery__processor")
+    titles = {chosen[letter]: f"{error} in {processor}" for letter, error, processor in said}
+    now = datetime.now(UTC)
+    rows = [
+        DeadLetterGroup(fingerprint=one, title=titles.get(one, ""), retried_at=now, retried_by=by)
+        for one in chosen.values()
+    ]
+    DeadLetterGroup.objects.bulk_create(
+        rows, update_conflicts=True, unique_fields=["fingerprint"],
+        update_fields=["title", "retried_at", "retried_by"],
+    )  # fmt: skip
+
+
+def make_due(deliveries: QuerySet[Delivery]) -> int:
+    """End the waiting of retrying deliveries now; return how many there were."""
+    with transaction.atomic():
+        chosen = deliveries.filter(state=DeliveryState.RETRYING)
+        lock_lanes(chosen)
+        count = chosen.update(state=DeliveryState.PENDING, due_at=None)
+    return count
+
+
+def _resolved(action: str, rows: list[tuple[int, str, int]], by: str, reason: str) -> None:
+    bell.ring(processor for _, processor, _ in rows)
+    telemetry.emit(
+        "resolved", action=action, count=len(rows), by=by, reason=reason,
+        deliveries=tuple((position, processor) for _, processor, position in rows),
+    )  # fmt: skip
+
+
+def lock_lanes(deliveries: QuerySet[Delivery]) -> None:
+    """What becomes due again does so under its lane's lock, or a drain could overtake it."""
+    slots = set(deliveries.values_list("processor", "slot"))
+    if not slots:
+        return
+    wanted = Q()
+    for processor, slot in slots:
+        wanted |= Q(processor=processor, first_slot__lte=slot, last_slot__gte=slot)
+    list(Lane.objects.select_for_update().filter(wanted).order_by("id"))
+
+
+def _named(value: Any) -> str:
+    text = value if isinstance(value, str) else ""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:200])

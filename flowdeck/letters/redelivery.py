@@ -1,0 +1,96 @@
+"""Redelivery: give one processor chosen past events again.
+
+Its handler runs once more for each, with the idempotency key it always had: what it calls outside
+counts once there. What an atomic handler writes and emits it does again, unless it looks first; so
+the dry run comes first, and every redelivery is kept as a run with its reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Count, QuerySet
+
+from flowdeck.bells import bell
+from flowdeck.declare.registry import Processor, registry
+from flowdeck.errors import ReplayRefused
+from flowdeck.letters.dead_letters import lock_lanes
+from flowdeck.models import Delivery, DeliveryState, ReplayRun
+from flowdeck.people import audit
+
+MOST = 10_000
+_OVER = (DeliveryState.DONE, DeliveryState.DISCARDED)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which past deliveries: all conditions that are given hold; at least one must be."""
+
+    positions: Sequence[int] = ()
+    correlation_id: UUID | None = None
+    type: str = ""
+    after: int | None = None
+    upto: int | None = None
+
+    def of(self, processor: Processor) -> QuerySet[Delivery]:
+        """The chosen deliveries that are over. Raises ReplayRefused if nothing was chosen by."""
+        if self == Choice():
+            raise ReplayRefused("Say which events: by position, trace, type or range of positions.")
+        chosen = Delivery.objects.filter(processor=processor.name, state__in=_OVER)
+        if self.positions:
+            chosen = chosen.filter(event_id__in=list(self.positions))
+        if self.correlation_id:
+            chosen = chosen.filter(event__correlation_id=self.correlation_id)
+        if self.type:
+            chosen = chosen.filter(event__type=self.type)
+        if self.after is not None:
+            chosen = chosen.filter(event_id__gt=self.after)
+        if self.upto is not None:
+            chosen = chosen.filter(event_id__lte=self.upto)
+        return chosen
+
+
+def dry_run(name: str, choice: Choice) -> dict[str, int]:
+    """How many deliveries of each event type would be made due again.
+
+    Raises UnknownProcessor, or ReplayRefused for projections, which would count twice.
+    """
+    chosen = choice.of(_redeliverable(name)).order_by()
+    return dict(chosen.values_list("event__type").annotate(n=Count("pk")))
+
+
+def redeliver(name: str, choice: Choice, *, by: str, reason: str) -> ReplayRun:
+    """Make the chosen deliveries due again, all or none. Raises as :func:`dry_run`."""
+    processor = _redeliverable(name)
+    if not reason:
+        raise ReplayRefused("Say why: whoever sees these events handled again will ask.")
+    with transaction.atomic():
+        lock_lanes(choice.of(processor))
+        ids = list(choice.of(processor).values_list("pk", flat=True)[: MOST + 1])
+        if len(ids) > MOST:
+            raise ReplayRefused(f"More than {MOST:,} deliveries at once: choose fewer.")
+        count = Delivery.objects.filter(pk__in=ids).update(state=DeliveryState.PENDING, due_at=None)
+        now = datetime.now(UTC)
+        run = ReplayRun.objects.create(
+            kind=ReplayRun.Kind.REDELIVER, processors=[name], by=by, reason=reason,
+            state=ReplayRun.State.FINISHED, total=count, done=count,
+            started_at=now, finished_at=now,
+        )  # fmt: skip
+        entry = audit.record("redeliver", by=by, target=name, count=count, reason=reason)
+        audit.touched(entry.pk, ids)
+        transaction.on_commit(lambda: bell.ring([name]))
+    return run
+
+
+def _redeliverable(name: str) -> Processor:
+    processor = registry.processor(name)
+    if processor.replayable:
+        raise ReplayRefused(
+            f"{name} is a projection: an event given again would count twice in its read model. "
+            f"Use manage.py replay {name} --rebuild."
+        )
+    return processor

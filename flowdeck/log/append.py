@@ -1,0 +1,154 @@
+"""The log itself: append drafts, read streams."""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from uuid_utils.compat import uuid7
+
+from flowdeck.conf import conf
+from flowdeck.declare.event import Draft, Expectation, StoredEvent
+from flowdeck.declare.registry import SLOTS, registry
+from flowdeck.errors import InvalidPayload, InvalidStream, SequenceConflict
+from flowdeck.log.payloads import dump, load
+from flowdeck.privacy.sealing import opened, sealed
+from flowdeck.sql import EventRow, Place, dialect
+from flowdeck.telemetry import AppendedEvent
+
+_STREAM_NAME = re.compile(r"[^\s\x00-\x1f\x7f\ud800-\udfff]{1,200}")
+
+
+def slot_of(key: str) -> int:
+    """The slot (0..1023) that a key always falls into."""
+    return zlib.crc32(key.encode()) % SLOTS
+
+
+def append(
+    drafts: Sequence[Draft], expectations: Iterable[Expectation] = ()
+) -> tuple[AppendedEvent, ...]:
+    """Append events and one pending delivery per subscribed processor, in one call (PostgreSQL).
+
+    Needs an open transaction. Every draft has its stream and correlation id. The heads of the
+    touched streams stay locked until the transaction ends. Raises a PublishError, in which case
+    the caller's transaction (or savepoint) must be rolled back.
+    """
+    payloads = [dump(draft.event) for draft in drafts]  # refuse bad input before any statement
+    payloads = sealed([draft.event for draft in drafts], payloads)
+    counts: dict[str, int] = {}
+    now = datetime.now(UTC)
+    rows = []
+    for draft, payload in zip(drafts, payloads, strict=True):
+        stream = _checked_stream(draft)
+        counts[stream] = counts.get(stream, 0) + 1
+        rows.append(_row(draft, payload, counts[stream], now))
+    fan_out = [
+        (type_name, processor.name, processor.streams)
+        for type_name in {row.type for row in rows}
+        for processor in registry.subscribers(type_name)
+    ]
+    with connection.cursor() as cursor:
+        places = dialect().append(cursor, rows, fan_out)
+    _meet(expectations, rows, places)
+    return tuple(
+        AppendedEvent(places[row.id][0], row.type, row.stream, row.correlation_id) for row in rows
+    )
+
+
+def _meet(
+    expectations: Iterable[Expectation], rows: Sequence[EventRow], places: Mapping[UUID, Place]
+) -> None:
+    for expected in expectations:
+        first = next(row for row in rows if row.stream == expected.stream)
+        before = places[first.id][1] - 1
+        if before != expected.sequence:
+            raise SequenceConflict(expected.stream, expected.sequence, before)
+
+
+def append_old(
+    stream: str, type_name: str, version: int, data: Mapping[str, Any], *,
+    correlation_id: UUID, occurred_at: datetime, producer: str,
+) -> None:  # fmt: skip
+    """Append an event as code of before would have: of an older version, unchecked.
+
+    For demos and tests of evolution. Needs an open transaction; its processors find it with the
+    next sweep.
+    """
+    row = EventRow(
+        uuid7(), stream, 1, type_name, version, json.dumps(data), "{}", stream,
+        slot_of(stream), correlation_id, None, producer, occurred_at, datetime.now(UTC),
+    )  # fmt: skip
+    fan_out = [
+        (type_name, processor.name, processor.streams)
+        for processor in registry.subscribers(type_name)
+    ]
+    with connection.cursor() as cursor:
+        dialect().append(cursor, [row], fan_out)
+
+
+def read_stream(name: str, after: int = 0, upto: int | None = None) -> list[StoredEvent]:
+    """The events of one stream with a sequence above ``after``, oldest first."""
+    bound, more = ("", []) if upto is None else (" AND sequence <= %s", [upto])
+    where = f"WHERE stream = %s AND sequence > %s{bound} ORDER BY sequence"
+    return _select(where, [name, after, *more])
+
+
+def read_streams(names: Iterable[str]) -> dict[str, list[StoredEvent]]:
+    """The events of several streams, oldest first, in one query; an empty list for unknown ones."""
+    found: dict[str, list[StoredEvent]] = {name: [] for name in names}
+    if found:
+        marks = ", ".join(["%s"] * len(found))
+        for event in _select(f"WHERE stream IN ({marks}) ORDER BY stream, sequence", list(found)):
+            found[event.stream].append(event)
+    return found
+
+
+def read_log(after: int = 0, limit: int = 1000) -> list[StoredEvent]:
+    """Up to ``limit`` events with a position above ``after``, oldest first."""
+    return _select("WHERE position > %s ORDER BY position LIMIT %s", [after, limit])
+
+
+def _checked_stream(draft: Draft) -> str:
+    stream = draft.stream
+    if stream is None or not _STREAM_NAME.fullmatch(stream):
+        raise InvalidStream(
+            f"{type(draft.event).__name__} needs a stream name of 1 to 200 characters without "
+            f"white space (such as 'order-42'), not {stream and stream[:80]!r}."
+        )
+    return stream
+
+
+def _row(draft: Draft, payload: str, ordinal: int, now: datetime) -> EventRow:
+    declared = draft.event.__event_type__
+    assert draft.stream is not None
+    assert draft.correlation_id is not None
+    key = draft.stream
+    if declared.key_field is not None:
+        key = str(getattr(draft.event, declared.key_field))
+        if not 1 <= len(key) <= 200:
+            raise InvalidPayload(
+                f"{declared.name}.{declared.key_field} is its key, so it needs 1 to 200 "
+                f"characters, not {len(key)}."
+            )
+    metadata = "{}"
+    if draft.also_caused_by:
+        metadata = json.dumps({"also_caused_by": [str(cause) for cause in draft.also_caused_by]})
+    return EventRow(
+        uuid7(), draft.stream, ordinal, declared.name, declared.version, payload, metadata, key,
+        slot_of(key), draft.correlation_id, draft.causation_id,
+        draft.producer or conf().PRODUCER, draft.occurred_at or now, now,
+    )  # fmt: skip
+
+
+def _select(where: str, parameters: list[Any]) -> list[StoredEvent]:
+    with connection.cursor() as cursor:
+        return opened(dialect().select_events(cursor, where, parameters))
+
+
+__all__ = ["append", "load", "read_log", "read_stream", "read_streams", "slot_of"]

@@ -1,0 +1,34 @@
+"""The tables of the event runtime."""
+
+from flowdeck.models.access import ApiToken
+from flowdeck.models.alert import AlertRule
+from flowdeck.models.archive import Archive, ArchivedStream
+from flowdeck.models.delivery import Attempt, Delivery, DeliveryState
+from flowdeck.models.event import Event, Stream
+from flowdeck.models.lane import Lane, ProcessorState, Worker
+from flowdeck.models.personal_key import PersonalKey
+from flowdeck.models.replay import ReplayRun
+from flowdeck.models.resolution import AuditedDelivery, AuditEntry, BulkAction, DeadLetterGroup
+from flowdeck.models.saved_view import SavedView
+
+__all__ = [
+    "AlertRule",
+    "ApiToken",
+    "Archive",
+    "ArchivedStream",
+    "Attempt",
+    "AuditEntry",
+    "AuditedDelivery",
+    "BulkAction",
+    "DeadLetterGroup",
+    "Delivery",
+    "DeliveryState",
+    "Event",
+    "Lane",
+    "PersonalKey",
+    "ProcessorState",
+    "ReplayRun",
+    "SavedView",
+    "Stream",
+    "Worker",
+]

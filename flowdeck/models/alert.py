@@ -1,0 +1,57 @@
+"""Alert rules, and what each of them says now."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils import timezone
+
+
+class AlertRule(models.Model):
+    """When people are to be told (:mod:`flowdeck.alerts`).
+
+    It fires once ``value`` has been at or over ``threshold`` for ``hold_seconds``, and is resolved
+    once it is below. ``over_since`` is when it got there; ``firing_since`` when it fired; ``about``
+    what it fired for (a group, a processor). ``muted_until``: nobody is told until then.
+    """
+
+    class Kind(models.TextChoices):
+        """What is measured; the unit of the threshold is in the label."""
+
+        DEAD = "dead", "dead letters there are"
+        GROWTH = "growth", "letters a minute that one group grows by"
+        WAITING = "waiting", "seconds that the oldest delivery waits"
+        PAUSED = "paused", "minutes that a processor is paused"
+
+    name = models.CharField(max_length=80, unique=True)
+    kind = models.CharField(max_length=8, choices=Kind.choices)
+    processor = models.CharField(max_length=64, blank=True, default="")
+    threshold = models.PositiveIntegerField(default=1)
+    hold_seconds = models.PositiveIntegerField(default=0)
+    mail_to = models.CharField(max_length=300, blank=True, default="")
+    webhook = models.CharField(max_length=300, blank=True, default="")
+    muted_until = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    looked_at = models.DateTimeField(null=True, db_index=True)
+    value = models.FloatField(default=0)
+    about = models.CharField(max_length=300, default="")
+    over_since = models.DateTimeField(null=True)
+    firing_since = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        """Its name."""
+        return self.name
+
+    @property
+    def state(self) -> str:
+        """``firing``, ``holding`` (over, but not for long enough yet) or ``quiet``."""
+        if self.firing_since:
+            return "firing"
+        return "holding" if self.over_since else "quiet"
+
+    @property
+    def is_muted(self) -> bool:
+        """Whether nobody is told now."""
+        return self.muted_until is not None and self.muted_until > timezone.now()

@@ -1,0 +1,70 @@
+"""Who works on what: lanes, processors' switches and the workers alive."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class Lane(models.Model):
+    """A range of slots of one processor. At most one worker works on a lane at any moment.
+
+    Atomic handlers hold its row lock; handlers outside of transactions hold its lease (``token``
+    until ``lease_expires_at``). ``claims`` counts claims that have not ended well yet, so that a
+    handler that kills its process is found; ``suspect`` is the delivery it was at then
+    (``flowdeck/engine/careful.py``).
+    """
+
+    processor = models.CharField(max_length=64)
+    first_slot = models.PositiveSmallIntegerField()
+    last_slot = models.PositiveSmallIntegerField()
+    token = models.UUIDField(null=True)
+    lease_expires_at = models.DateTimeField(null=True)
+    worker = models.CharField(max_length=100, default="")
+    claimed_at = models.DateTimeField(null=True)
+    claims = models.PositiveIntegerField(default=0)
+    suspect = models.BigIntegerField(null=True)
+    suspected_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["processor", "first_slot"], name="lane_of_processor")
+        ]
+
+    def __str__(self) -> str:
+        """Processor and slots."""
+        return f"{self.processor} {self.first_slot}-{self.last_slot}"
+
+
+class ProcessorState(models.Model):
+    """What an operator has switched for one processor. No row: nothing is switched.
+
+    ``backfilled_to`` is how far the past of a new projection has been delivered to it.
+    """
+
+    name = models.CharField(max_length=64, primary_key=True)
+    paused_at = models.DateTimeField(null=True)
+    paused_by = models.CharField(max_length=150, default="")
+    pause_reason = models.CharField(max_length=300, default="")
+    backfilled_to = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        """Name and switch."""
+        return f"{self.name}: {'paused' if self.paused_at else 'running'}"
+
+
+class Worker(models.Model):
+    """A worker process that has said lately that it is alive, and how it does.
+
+    ``per_second`` is what it got done lately, ``memory`` the bytes that it holds; None if it can't
+    tell.
+    """
+
+    name = models.CharField(max_length=100, primary_key=True)
+    started_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+    per_second = models.FloatField(null=True)
+    memory = models.BigIntegerField(null=True)
+
+    def __str__(self) -> str:
+        """Host and process id."""
+        return self.name

@@ -1,0 +1,285 @@
+"""How the processors are doing: one row each, in a constant number of bounded queries.
+
+What can't be known cheaply is None (pages show a dash), never 0.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from django.db import connection
+from django.db.models import Count, Max, Min, Q
+
+from flowdeck.declare.registry import Processor, registry
+from flowdeck.models import Delivery, DeliveryState, Event, Lane, ProcessorState, Worker
+from flowdeck.observe.lane_state import LaneState
+
+COUNTED = 20_000
+"""Rows of a kind counted at most; a count of this many means "at least"."""
+
+_SAMPLE = 2_000  # newest deliveries that tell the rate
+_MINUTE = timedelta(seconds=60)
+_ALIVE = timedelta(seconds=15)  # workers say every 5 s that they are alive
+_PATIENCE = timedelta(seconds=10)  # work may be due that long before anybody is missed
+
+_UNFINISHED = "d.state IN ('pending', 'retrying')"
+_HELD = "d.state IN ('retrying', 'dead')"
+
+# On PostgreSQL the index of what is due is by sixteenth of the slots, so the oldest is the lowest
+# of sixteen; SQLite's is by position.
+_OLDEST = {
+    "postgresql": f"""(SELECT min(first) FROM generate_series(0, 15) AS band, LATERAL (
+      SELECT d.position AS first FROM flowdeck_delivery d
+      WHERE d.processor = p.name AND {_UNFINISHED} AND d.slot >> 6 = band
+      ORDER BY d.position LIMIT 1) AS of_band)""",
+    "sqlite": f"""(SELECT min(d.position) FROM flowdeck_delivery d
+      WHERE d.processor = p.name AND {_UNFINISHED})""",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessorRow:
+    """One processor. ``declared`` is None for one that only the database still knows.
+
+    ``waiting`` counts what is not settled yet, ``oldest_at`` is when the oldest of it was recorded.
+    ``per_second`` is how many were done per second lately; None if that is not known. Counts stop
+    at ``COUNTED``.
+    """
+
+    name: str
+    declared: Processor | None
+    paused_at: datetime | None
+    paused_by: str
+    pause_reason: str
+    waiting: int
+    retrying: int
+    dead: int
+    oldest_at: datetime | None
+    per_second: float | None
+    lanes: int
+    leased: int
+    workers: tuple[str, ...]
+    lane_states: tuple[LaneState, ...] = ()
+
+    @property
+    def held(self) -> int:
+        """How many of its lanes a worker holds."""
+        return sum(lane.state != "free" for lane in self.lane_states)
+
+    @property
+    def at_least(self) -> bool:
+        """Whether ``waiting`` is only the lower bound."""
+        return self.waiting >= COUNTED
+
+    @property
+    def state(self) -> str:
+        """The word for it: paused, retrying, running or idle."""
+        if self.paused_at is not None:
+            return "paused"
+        if self.retrying:
+            return "retrying"
+        return "running" if self.waiting else "idle"
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Figures of all processors, and the bytes that the workers hold.
+
+    What is not known of one is not known of all: None. ``at_least`` and ``held_at_least`` say that
+    ``waiting``, or ``retrying`` and ``dead``, are lower bounds.
+    """
+
+    per_second: float | None
+    waiting: int
+    at_least: bool
+    oldest_at: datetime | None
+    retrying: int
+    dead: int
+    held_at_least: bool
+    memory: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """All processors and the workers alive. ``nobody_works`` is a warning that is true."""
+
+    rows: list[ProcessorRow]
+    workers: list[Worker]
+    as_of: datetime
+    idle_since: datetime | None = None
+
+    @property
+    def lanes_of(self) -> dict[str, list[str]]:
+        """Per worker alive the lanes that it holds, as ``payment 3``."""
+        found: dict[str, list[str]] = {worker.name: [] for worker in self.workers}
+        for row in self.rows:
+            for lane in row.lane_states:
+                if lane.state != "free" and lane.worker in found:
+                    found[lane.worker].append(f"{row.name} {lane.number}")
+        return found
+
+    @property
+    def totals(self) -> Totals:
+        """The figures of all rows together."""
+        rates = [row.per_second for row in self.rows]
+        memory = [worker.memory for worker in self.workers]
+        return Totals(
+            None if None in rates else sum(rate for rate in rates if rate is not None),
+            sum(row.waiting for row in self.rows),
+            any(row.at_least for row in self.rows),
+            min((row.oldest_at for row in self.rows if row.oldest_at), default=None),
+            sum(row.retrying for row in self.rows),
+            sum(row.dead for row in self.rows),
+            any(max(row.retrying, row.dead) >= COUNTED for row in self.rows),
+            None if None in memory or not memory else sum(one for one in memory if one is not None),
+        )
+
+    @property
+    def nobody_works(self) -> bool:
+        """Whether work has been due for long enough that somebody should have taken it."""
+        return self.idle_since is not None
+
+
+def processors() -> list[ProcessorRow]:
+    """One row per declared processor, by name."""
+    return overview().rows
+
+
+def overview() -> Overview:
+    """All of it in six queries, whatever the size of the log."""
+    now = datetime.now(UTC)
+    names = sorted(registry.processors)
+    counts = _counts(names)
+    recorded = dict(
+        Event.objects.filter(position__in=[c[3] for c in counts.values() if c[3]]).values_list(
+            "position", "recorded_at"
+        )
+    )
+    states = {state.name: state for state in ProcessorState.objects.filter(name__in=names)}
+    lanes: dict[str, list[Lane]] = defaultdict(list)
+    for lane in Lane.objects.filter(processor__in=names):
+        lanes[lane.processor].append(lane)
+    sample = _Sample.take(now)
+    workers = list(Worker.objects.filter(seen_at__gt=now - _ALIVE).order_by("name"))
+    rows = [
+        _row(name, counts[name], recorded, states.get(name), lanes[name], sample, now)
+        for name in names
+    ]
+    return Overview(rows, workers, now, None if workers else _idle_since(rows, sample, now))
+
+
+def oldest_waiting(names: list[str]) -> dict[str, int | None]:
+    """Per processor: position of the oldest unfinished delivery."""
+    if not names:
+        return {}
+    values = ", ".join(["(CAST(%s AS text))"] * len(names))
+    query = f"WITH p(name) AS (VALUES {values}) SELECT p.name, {_OLDEST[connection.vendor]} FROM p"
+    with connection.cursor() as cursor:
+        cursor.execute(query, names)
+        return dict(cursor.fetchall())
+
+
+def _counts(names: list[str]) -> dict[str, tuple[int, int, int, int | None]]:
+    """Per processor: unfinished, retrying, dead, position of the oldest unfinished."""
+    if not names:
+        return {}
+    values = ", ".join(["(CAST(%s AS text))"] * len(names))
+    query = f"""
+        WITH p(name) AS (VALUES {values})
+        SELECT p.name, {_count(_UNFINISHED)},
+          {_count(f"{_HELD} AND d.state = 'retrying'")}, {_count(f"{_HELD} AND d.state = 'dead'")},
+          {_OLDEST[connection.vendor]}
+        FROM p
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(query, names)
+        return {row[0]: row[1:] for row in cursor.fetchall()}
+
+
+def _count(condition: str) -> str:
+    return (
+        "(SELECT count(*) FROM (SELECT 1 FROM flowdeck_delivery d "
+        f"WHERE d.processor = p.name AND {condition} LIMIT {COUNTED}) AS counted)"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """The newest deliveries: who did how many of them, and since when that is known."""
+
+    done: Counter[str]
+    seconds: float
+    first_position: int
+    last_done_at: datetime | None
+
+    @classmethod
+    def take(cls, now: datetime) -> _Sample:
+        newest = Delivery.objects.order_by("-id").values("id")[:_SAMPLE]
+        lately = Q(state=DeliveryState.DONE, finished_at__gt=now - _MINUTE)
+        rows = list(
+            Delivery.objects.filter(id__in=newest)
+            .values_list("processor")
+            .annotate(
+                n=Count("id"), first=Min("event_id"), done=Count("id", filter=lately),
+                since=Min("finished_at", filter=lately), until=Max("finished_at", filter=lately),
+            )
+            .order_by()
+        )  # fmt: skip
+        whole = sum(row[1] for row in rows) < _SAMPLE
+        earliest = min((row[4] for row in rows if row[4]), default=now - _MINUTE)
+        seconds = _MINUTE.total_seconds() if whole else max((now - earliest).total_seconds(), 1.0)
+        return cls(
+            Counter({row[0]: row[3] for row in rows}),
+            seconds,
+            0 if whole else min(row[2] for row in rows),
+            max((row[5] for row in rows if row[5]), default=None),
+        )
+
+    def per_second(self, name: str, oldest_waiting: int | None) -> float | None:
+        if oldest_waiting is not None and oldest_waiting < self.first_position:
+            return None  # it works on what is older than the sample
+        return self.done[name] / self.seconds
+
+
+def _row(
+    name: str,
+    counts: tuple[int, int, int, int | None],
+    recorded: Mapping[int, datetime],
+    state: ProcessorState | None,
+    lanes: list[Lane],
+    sample: _Sample,
+    now: datetime,
+) -> ProcessorRow:
+    waiting, retrying, dead, oldest = counts
+    leased = [lane for lane in lanes if lane.lease_expires_at and lane.lease_expires_at > now]
+    return ProcessorRow(
+        name=name,
+        declared=registry.processors.get(name),
+        paused_at=state.paused_at if state else None,
+        paused_by=state.paused_by if state else "",
+        pause_reason=state.pause_reason if state else "",
+        waiting=waiting,
+        retrying=retrying,
+        dead=dead,
+        oldest_at=recorded.get(oldest) if oldest else None,
+        per_second=sample.per_second(name, oldest),
+        lanes=len(lanes),
+        leased=len(leased),
+        workers=tuple(sorted({lane.worker for lane in leased})),
+        lane_states=tuple(
+            LaneState.of(number, lane, now)
+            for number, lane in enumerate(sorted(lanes, key=lambda one: one.first_slot), 1)
+        ),
+    )
+
+
+def _idle_since(rows: Iterable[ProcessorRow], sample: _Sample, now: datetime) -> datetime | None:
+    """Since when work is due that nobody takes; None if that is not so."""
+    if sample.last_done_at is not None and sample.last_done_at > now - _PATIENCE:
+        return None  # somebody works who does not say so: `manage.py drain`
+    oldest = [row.oldest_at for row in rows if row.oldest_at and row.paused_at is None]
+    since = min(oldest, default=now)
+    return since if since < now - _PATIENCE else None

@@ -1,0 +1,288 @@
+"""A trace: all that one request set off, as a tree of causes with the times of every step.
+
+:func:`load_trace` reads (a constant number of queries), :func:`build_trace` is pure.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import groupby, pairwise
+from uuid import UUID
+
+from django.utils import timezone
+
+from flowdeck.declare.registry import registry
+from flowdeck.models import Attempt, Delivery, DeliveryState, Event
+from flowdeck.observe.states import RUNNING, UNFINISHED, Derived, derive
+
+LIMIT = 1_000
+"""Events shown of one trace at most; a longer one says that it is cut."""
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One try at a delivery. ``finished_at`` is None while it runs; ``failure`` if it failed."""
+
+    number: int
+    started_at: datetime
+    finished_at: datetime | None
+    failure: Attempt | None = None
+
+
+@dataclass
+class DeliveryNode:
+    """One event for one processor: its tries in order and the events it emitted."""
+
+    row: Delivery
+    event: EventNode
+    state: str
+    worker: str
+    tries: tuple[Try, ...]
+    emitted: list[EventNode] = field(default_factory=list)
+    on_longest_path: bool = False
+
+    @property
+    def processor(self) -> str:
+        """Name of the processor."""
+        return self.row.processor
+
+    @property
+    def waits(self) -> bool:
+        """Whether it will still change."""
+        return self.state in UNFINISHED
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """When the last try ended; None before the first has."""
+        return max((t.finished_at for t in self.tries if t.finished_at), default=None)
+
+    def gaps(self, now: datetime) -> Iterator[tuple[datetime, datetime]]:
+        """The waits after failed tries, the last one open until ``now`` while it is retrying."""
+        for one, following in pairwise(self.tries):
+            if one.finished_at is not None:
+                yield one.finished_at, max(following.started_at, one.finished_at)
+        if self.state == DeliveryState.RETRYING and self.ends_at is not None:
+            yield self.ends_at, max(now, self.ends_at)
+
+
+@dataclass
+class EventNode:
+    """One event with its deliveries, and events that name it as their cause without a delivery.
+
+    ``other_causes`` are the further causes of a join; the first one is where it hangs in the tree.
+    """
+
+    row: Event
+    depth: int = 0
+    cause: EventNode | None = None
+    other_causes: tuple[EventNode, ...] = ()
+    deliveries: list[DeliveryNode] = field(default_factory=list)
+    followed_by: list[EventNode] = field(default_factory=list)
+    on_longest_path: bool = False
+
+    @property
+    def emitted_by(self) -> DeliveryNode | None:
+        """The delivery that emitted it, if a processor did."""
+        siblings = self.cause.deliveries if self.cause else []
+        return next((d for d in siblings if d.processor == self.row.producer), None)
+
+    @property
+    def effects(self) -> list[EventNode]:
+        """Events directly caused by it, in order."""
+        found = [*self.followed_by, *(e for d in self.deliveries for e in d.emitted)]
+        return sorted(found, key=lambda node: node.row.position)
+
+
+@dataclass
+class Trace:
+    """A whole trace. ``roots`` are events without a cause (usually one), in order."""
+
+    correlation_id: UUID
+    events: list[EventNode]
+    roots: list[EventNode]
+    as_of: datetime
+    cut: bool = False
+
+    @property
+    def deliveries(self) -> list[DeliveryNode]:
+        """All deliveries, in order of their events."""
+        return [delivery for event in self.events for delivery in event.deliveries]
+
+    @property
+    def attempts(self) -> int:
+        """Tries of all deliveries together."""
+        return sum(len(delivery.tries) for delivery in self.deliveries)
+
+    @property
+    def hops(self) -> int:
+        """Steps from the first event to the farthest."""
+        return max((event.depth for event in self.events), default=0)
+
+    @property
+    def started_at(self) -> datetime:
+        """When the first event was recorded."""
+        return min(event.row.recorded_at for event in self.events)
+
+    @property
+    def under_way(self) -> bool:
+        """Whether some delivery will still change."""
+        return any(delivery.waits for delivery in self.deliveries)
+
+    @property
+    def ended_at(self) -> datetime:
+        """When the last thing happened; the moment of reading while it is under way."""
+        if self.under_way:
+            return max(self.as_of, self.started_at)
+        ends = [d.ends_at for d in self.deliveries if d.ends_at is not None]
+        return max(ends + [event.row.recorded_at for event in self.events])
+
+    @property
+    def seconds(self) -> float:
+        """Duration so far."""
+        return (self.ended_at - self.started_at).total_seconds()
+
+    @property
+    def outcome(self) -> str:
+        """A state word for all of it: dead, retrying, running, refused (``no``) or done."""
+        states = {delivery.state for delivery in self.deliveries}
+        for state in (DeliveryState.DEAD, DeliveryState.RETRYING):
+            if state in states:
+                return str(state)
+        if states & UNFINISHED:
+            return RUNNING
+        return "no" if any(_is_refusal(event.row) for event in self.events) else "done"
+
+    @property
+    def retries(self) -> int:
+        """Tries beyond the first of each delivery."""
+        return sum(max(0, len(delivery.tries) - 1) for delivery in self.deliveries)
+
+
+def load_trace(correlation_id: UUID) -> Trace | None:
+    """The trace as it is now, or None if there is none. At most five queries."""
+    return load_traces([correlation_id]).get(correlation_id)
+
+
+def load_traces(correlation_ids: Iterable[UUID]) -> dict[UUID, Trace]:
+    """The traces that exist, by id, in at most five queries together.
+
+    More than ``LIMIT`` events together are cut.
+    """
+    found = list(
+        Event.objects.filter(correlation_id__in=list(correlation_ids)).order_by(
+            "correlation_id", "position"
+        )[: LIMIT + 1]
+    )
+    rows = {event.position: event for event in found[:LIMIT]}
+    deliveries = _deliveries(rows)
+    failures = _failures(deliveries)
+    derived = derive(deliveries)
+    cut = found[-1].correlation_id if len(found) > LIMIT else None
+    of_trace: dict[UUID, list[Delivery]] = defaultdict(list)
+    for delivery in deliveries:
+        of_trace[delivery.event.correlation_id].append(delivery)
+    return {
+        name: build_trace(list(events), of_trace[name], failures, derived, cut=name == cut)
+        for name, events in groupby(rows.values(), lambda event: event.correlation_id)
+    }
+
+
+def _deliveries(rows: Mapping[int, Event]) -> list[Delivery]:
+    found = list(Delivery.objects.filter(event_id__in=list(rows)).order_by("event_id", "processor"))
+    for delivery in found:
+        delivery.event = rows[delivery.event_id]
+    return found
+
+
+def _failures(deliveries: list[Delivery]) -> dict[int, list[Attempt]]:
+    found: dict[int, list[Attempt]] = defaultdict(list)
+    tried = [delivery.pk for delivery in deliveries if delivery.attempts]
+    for failure in Attempt.objects.filter(delivery_id__in=tried).order_by("number", "id"):
+        found[failure.delivery_id].append(failure)
+    return found
+
+
+def build_trace(
+    events: list[Event],
+    deliveries: Iterable[Delivery],
+    failures: Mapping[int, list[Attempt]],
+    derived: Mapping[int, Derived],
+    *,
+    as_of: datetime | None = None,
+    cut: bool = False,
+) -> Trace:
+    """Put rows together: ``events`` by position, the rest in any order. Pure."""
+    nodes = {event.id: EventNode(event) for event in events}
+    by_position = {node.row.position: node for node in nodes.values()}
+    for row in deliveries:
+        event = by_position[row.event_id]
+        now = derived.get(row.pk) or Derived(row.state)
+        tries = tuple(tries_of(row, failures.get(row.pk, []), now))
+        event.deliveries.append(DeliveryNode(row, event, now.state, now.worker, tries))
+    for node in nodes.values():
+        _hang(node, nodes)
+    trace = Trace(
+        events[0].correlation_id,
+        list(nodes.values()),
+        [node for node in nodes.values() if node.cause is None],
+        as_of or timezone.now(),
+        cut,
+    )
+    mark_longest_path(trace.events, trace.deliveries)
+    return trace
+
+
+def tries_of(row: Delivery, failures: Iterable[Attempt], now: Derived) -> Iterator[Try]:
+    """All tries at a delivery in order: those that failed, and the one that runs or succeeded."""
+    for failure in failures:
+        yield Try(failure.number, failure.started_at, failure.finished_at, failure)
+    if now.state == RUNNING and now.running_since is not None:
+        yield Try(row.attempts + 1, now.running_since, None)
+    elif row.state == DeliveryState.DONE and row.started_at is not None:
+        yield Try(row.attempts, row.started_at, row.finished_at)
+
+
+def _hang(node: EventNode, nodes: Mapping[UUID, EventNode]) -> None:
+    """Hang an event under its cause; causes come before their effects in ``nodes``."""
+    cause = nodes.get(node.row.causation_id) if node.row.causation_id else None
+    node.other_causes = tuple(_also(node, nodes, cause))
+    if cause is None or cause is node:
+        return
+    node.cause, node.depth = cause, cause.depth + 1
+    emitter = node.emitted_by
+    (emitter.emitted if emitter else cause.followed_by).append(node)
+
+
+def _also(
+    node: EventNode, nodes: Mapping[UUID, EventNode], cause: EventNode | None
+) -> Iterator[EventNode]:
+    for text in node.row.metadata.get("also_caused_by", ()):
+        other = nodes.get(UUID(text))
+        if other is not None and other is not cause:
+            yield other
+
+
+def mark_longest_path(events: list[EventNode], deliveries: list[DeliveryNode]) -> None:
+    """Mark the chain of causes that ends with what ended last (or is still under way)."""
+    event = max(events, key=lambda e: e.row.recorded_at)
+    last = max(
+        deliveries, key=lambda d: (d.waits, d.ends_at or d.event.row.recorded_at), default=None
+    )
+    if last is not None and (
+        last.waits or (last.ends_at or event.row.recorded_at) >= event.row.recorded_at
+    ):
+        last.on_longest_path, event = True, last.event
+    seen: EventNode | None = event
+    while seen is not None and not seen.on_longest_path:
+        seen.on_longest_path = True
+        if (emitter := seen.emitted_by) is not None:
+            emitter.on_longest_path = True
+        seen = seen.cause
+
+
+def _is_refusal(event: Event) -> bool:
+    declared = registry.event_types.get(event.type)
+    return declared is not None and declared.is_refusal(event.data)

@@ -1,0 +1,63 @@
+"""The audit: every action of a person on the system, allowed or denied, with who, what and why.
+
+An entry commits together with what it tells of. It is append-only, as the log is.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from django.db.models import Q
+
+from flowdeck.models import AuditedDelivery, AuditEntry
+
+_LONGEST = 300
+_MOST = 20  # entries told of one event
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An entry, and which of the deliveries asked about it changed."""
+
+    entry: AuditEntry
+    deliveries: tuple[int, ...]
+
+
+def record(
+    action: str, *, by: str, target: str = "", count: int = 0, reason: str = "",
+    allowed: bool = True,
+) -> AuditEntry:  # fmt: skip
+    """Write one entry: ``by`` did (or was refused) ``action`` on ``target``, ``count`` of them."""
+    return AuditEntry.objects.create(
+        who=by[:150], action=action, target=_short(target), count=count, reason=_short(reason),
+        allowed=allowed,
+    )  # fmt: skip
+
+
+def touched(entry: int | None, deliveries: Iterable[int]) -> None:
+    """Keep which deliveries an entry changed, in the transaction that changes them."""
+    if entry is not None:
+        AuditedDelivery.objects.bulk_create(
+            AuditedDelivery(entry_id=entry, delivery_id=delivery) for delivery in deliveries
+        )
+
+
+def entries_about(deliveries: Sequence[int], targets: Iterable[str]) -> list[Told]:
+    """The newest entries that changed one of the deliveries or name one of the targets, the newest
+    first; two queries by index."""
+    links = AuditedDelivery.objects.filter(delivery_id__in=deliveries).order_by("-entry_id")
+    changed: dict[int, list[int]] = defaultdict(list)
+    for entry, delivery in links.values_list("entry_id", "delivery_id")[: _MOST * 10]:
+        changed[entry].append(delivery)
+    named = Q(target__in=list(targets)) | Q(pk__in=list(changed))
+    return [
+        Told(entry, tuple(sorted(changed[entry.pk])))
+        for entry in AuditEntry.objects.filter(named).order_by("-id")[:_MOST]
+    ]
+
+
+def _short(text: str) -> str:
+    text = text.replace("\x00", "\N{REPLACEMENT CHARACTER}")
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

@@ -1,0 +1,207 @@
+"""The statements of the hot path, once per database.
+
+Both modules offer the same functions, described in :class:`Dialect`; all of them are set-based
+and cost a constant number of round trips, whatever the number of rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol, cast
+from uuid import UUID
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connection
+
+from flowdeck.declare.event import StoredEvent
+
+if TYPE_CHECKING:
+    from django.db.backends.utils import CursorWrapper
+
+
+Subscription = tuple[str, str, str]  # event type, processor, prefix of the streams it listens to
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """An event ready for INSERT. ``ordinal`` counts those of its stream in one append, from 1."""
+
+    id: UUID
+    stream: str
+    ordinal: int
+    type: str
+    version: int
+    data: str
+    metadata: str
+    key: str
+    slot: int
+    correlation_id: UUID
+    causation_id: UUID | None
+    producer: str
+    occurred_at: datetime
+    recorded_at: datetime
+
+
+DeliveryRow = tuple[int, str, int]  # position, key, slot
+Place = tuple[int, int]  # position in the log, sequence in the stream
+
+
+@dataclass(frozen=True, slots=True)
+class LaneRow:
+    """A claimed lane."""
+
+    id: int
+    first_slot: int
+    last_slot: int
+    claims: int
+    suspect: int | None
+
+
+@dataclass(slots=True)
+class DueDelivery:
+    """A delivery that is due, with its event."""
+
+    id: int
+    attempts: int
+    event: StoredEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The new state of a delivery. ``due_in`` is seconds from now; ``attempts`` the new count.
+
+    ``fingerprint`` is given when it becomes a dead letter; else the one it has stays.
+    """
+
+    id: int
+    state: str
+    attempts: int
+    due_in: float | None
+    started_at: datetime
+    finished_at: datetime
+    fingerprint: str | None = None
+
+
+class Dialect(Protocol):
+    """What each database module offers. All need an open transaction unless said otherwise."""
+
+    APPENDS_BY_ONE_STATEMENT: bool
+    """Whether ``append`` is all or nothing outside of a transaction too."""
+
+    def append(
+        self, cursor: CursorWrapper, rows: Sequence[EventRow], fan_out: Sequence[Subscription]
+    ) -> dict[UUID, Place]:
+        """Insert events behind their streams, and a pending delivery for each subscription.
+
+        Returns the place of each event id. The heads of the streams are locked in order of name
+        until the transaction ends, which serialises appends to a stream.
+        """
+
+    def claim_lanes(
+        self,
+        cursor: CursorWrapper,
+        processor: str,
+        limit: int,
+        leave_out: Iterable[int],
+        worker: str,
+        token: UUID | None,
+        lease_seconds: float,
+    ) -> list[LaneRow]:
+        """Choose up to ``limit`` free lanes with due work, and count the claim on them.
+
+        With a ``token`` they are leased for ``lease_seconds``. Runs in autocommit.
+        """  # fmt: skip
+
+    def lock_lanes(
+        self, cursor: CursorWrapper, lane_ids: Sequence[int], token: UUID | None
+    ) -> list[int]:
+        """Lock lanes for this transaction and return those that were had.
+
+        With a ``token``, those still under this lease, which ends at commit; without, those
+        neither locked nor leased by somebody else. Their claim counts as ended well at commit.
+        """
+
+    def fetch_due(
+        self,
+        cursor: CursorWrapper,
+        processor: str,
+        lanes: Sequence[LaneRow],
+        limit: int,
+        parks: bool,
+    ) -> list[DueDelivery]:
+        """Up to ``limit`` due deliveries of the lanes by position, without held-back keys.
+
+        ``parks``: dead letters hold their key back.
+        """
+
+    def take_due(
+        self,
+        cursor: CursorWrapper,
+        processor: str,
+        lanes: Sequence[LaneRow],
+        limit: int,
+        parks: bool,
+    ) -> list[DueDelivery]:
+        """The same, of those lanes that could be locked: as by ``lock_lanes`` without a token."""
+
+    def mark(self, cursor: CursorWrapper, marks: Sequence[Mark]) -> None:
+        """Write the new states."""
+
+    def renew_leases(
+        self, cursor: CursorWrapper, tokens: Sequence[UUID], lease_seconds: float
+    ) -> None:
+        """Extend leases that are still held. Runs in autocommit."""
+
+    def due_processors(self, cursor: CursorWrapper, names: Sequence[str]) -> list[str]:
+        """Which of the processors have due work and are not paused."""
+
+    def select_events(
+        self, cursor: CursorWrapper, where: str, parameters: Sequence[Any]
+    ) -> list[StoredEvent]:
+        """Events of the log as ``where`` (and what follows it) chooses them."""
+
+    def insert_deliveries(
+        self, cursor: CursorWrapper, processor: str, rows: Sequence[DeliveryRow], state: str
+    ) -> None:
+        """A delivery in this state for each of the rows that has none yet."""
+
+    def transactions(self, cursor: CursorWrapper) -> tuple[int, int]:
+        """The oldest transaction under way, and the next one to come.
+
+        All that were under way have ended once the first number has reached the second.
+        """
+
+    def create_shadow(self, cursor: CursorWrapper, table: str) -> str:
+        """Create a temporary table of the same name and shape, empty; return the live one's name.
+
+        The plain name means the shadow from now on, for this connection only.
+        """
+
+
+def dialect() -> Dialect:
+    """The module for the default database. Raises ImproperlyConfigured for other databases."""
+    return _dialect_of(connection.vendor)
+
+
+@cache
+def _dialect_of(vendor: str) -> Dialect:
+    if vendor not in ("postgresql", "sqlite"):
+        raise ImproperlyConfigured(f"events runs on PostgreSQL and SQLite, not on {vendor}.")
+    return cast(Dialect, import_module(f"flowdeck.sql.{vendor}"))
+
+
+__all__ = [
+    "DeliveryRow",
+    "Dialect",
+    "DueDelivery",
+    "EventRow",
+    "LaneRow",
+    "Mark",
+    "Place",
+    "Subscription",
+    "dialect",
+]

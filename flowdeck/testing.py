@@ -1,0 +1,73 @@
+"""For tests of an app that uses ``events``: work off what is due, in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.db import connection
+from django.db.backends.base.operations import BaseDatabaseOperations
+from django.db.models import QuerySet
+
+from flowdeck.engine.drain import drain_all
+from flowdeck.letters.dead_letters import make_due
+from flowdeck.models import Delivery
+
+_KEPT = ("flowdeck_event", "flowdeck_auditentry", "flowdeck_archive", "flowdeck_archivedstream")
+
+
+def settle(*, rounds: int = 100, waiting: QuerySet[Delivery] | None = None) -> int:
+    """Drain everything, ending the waits of retries, until nothing is left to do.
+
+    Returns how many deliveries were settled. Raises AssertionError if work is left after
+    ``rounds`` rounds. With ``waiting`` only these are hurried: a handler that snoozes until
+    something else happens never gets done by being asked again.
+    """
+    total = 0
+    hurried = Delivery.objects.all() if waiting is None else waiting
+    for _ in range(rounds):
+        settled = drain_all()
+        total += settled
+        if settled == 0 and make_due(hurried) == 0:
+            return total
+    raise AssertionError(f"Work is left after {rounds} rounds; a handler may snooze for ever.")
+
+
+def let_tests_empty_the_log() -> None:
+    """Let Django's flush empty the log; call it once, from ``conftest.py``.
+
+    The append-only rule refuses to, whether flush deletes row by row (SQLite) or truncates
+    (PostgreSQL). The rule is lifted for the flush alone and in force in every test.
+    """
+    operations = type(connection.ops)
+    flush = operations.execute_sql_flush
+    if getattr(flush, "lifts_append_only", False):
+        return
+    rules = _rules_on_postgresql if connection.vendor == "postgresql" else _rules_on_sqlite
+
+    def lifted(operations: BaseDatabaseOperations, statements: Iterable[str]) -> None:
+        emptying = list(statements)
+        lift, restore = rules(emptying)
+        flush(operations, [*lift, *emptying, *restore])
+
+    lifted.lifts_append_only = True  # type: ignore[attr-defined]
+    operations.execute_sql_flush = lifted  # type: ignore[method-assign,assignment]
+
+
+def _rules_on_postgresql(statements: list[str]) -> tuple[list[str], list[str]]:
+    truncated = " ".join(one for one in statements if one.startswith("TRUNCATE"))
+    tables = [table for table in _KEPT if f'"{table}"' in truncated]
+    return (
+        [f"ALTER TABLE {table} DISABLE TRIGGER {table}_no_truncate" for table in tables],
+        [f"ALTER TABLE {table} ENABLE TRIGGER {table}_no_truncate" for table in tables],
+    )
+
+
+def _rules_on_sqlite(statements: list[str]) -> tuple[list[str], list[str]]:
+    marks = ", ".join(["%s"] * len(_KEPT))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name IN ({marks})",
+            _KEPT,
+        )
+        triggers = cursor.fetchall()
+    return [f"DROP TRIGGER {name}" for name, _ in triggers], [sql for _, sql in triggers]

@@ -1,0 +1,161 @@
+"""Retention: closed streams are moved from the log into a file, verified before they are removed.
+
+A stream is closed if nothing happened in it for long, all its deliveries are done, and its traces
+lie in it alone, so that nothing that stays refers to what goes. Its head stays: sequences go on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from django.db import connection, transaction
+
+from flowdeck.declare.event import StoredEvent
+from flowdeck.errors import ArchiveRefused
+from flowdeck.models import Archive, ArchivedStream, Stream
+from flowdeck.people import audit
+from flowdeck.sql import dialect
+from flowdeck.transfer.cloudevents import dumped, loaded
+from flowdeck.transfer.importing import same_content
+
+MOST_STREAMS = 10_000
+_CHUNK = 200  # streams read or removed by one statement
+
+_CLOSED = """
+SELECT s.stream FROM (
+  SELECT stream, max(recorded_at) AS last, min(position) AS first FROM flowdeck_event
+  WHERE substr(stream, 1, %s) = %s GROUP BY stream
+) AS s
+WHERE s.last < %s AND NOT EXISTS (
+  SELECT 1 FROM flowdeck_event e JOIN flowdeck_delivery d ON d.position = e.position
+  WHERE e.stream = s.stream AND d.state <> 'done'
+) AND NOT EXISTS (
+  SELECT 1 FROM flowdeck_event e JOIN flowdeck_event o ON o.correlation_id = e.correlation_id
+  WHERE e.stream = s.stream AND o.stream <> s.stream
+)
+ORDER BY s.first LIMIT %s
+"""
+
+_IN_USE = """
+SELECT e.stream FROM flowdeck_event e JOIN flowdeck_delivery d ON d.position = e.position
+WHERE d.state <> 'done' AND e.stream IN ({names})
+UNION ALL
+SELECT e.stream FROM flowdeck_event e JOIN flowdeck_event o ON o.correlation_id = e.correlation_id
+WHERE o.stream <> e.stream AND e.stream IN ({names})
+LIMIT 1
+"""
+
+
+@dataclass(slots=True)
+class _File:
+    """What a written file holds, by reading it again."""
+
+    sha256: str = ""
+    last: dict[str, int] = field(default_factory=dict)
+    types: Counter[str] = field(default_factory=Counter)
+
+
+def closed_streams(before: datetime, prefix: str = "", most: int = MOST_STREAMS) -> list[str]:
+    """Streams of that prefix that can be archived, the oldest first."""
+    moment = connection.ops.adapt_datetimefield_value(before)
+    with connection.cursor() as cursor:
+        cursor.execute(_CLOSED, [len(prefix), prefix, moment, most])
+        return [row[0] for row in cursor.fetchall()]
+
+
+def archive(streams: list[str], path: Path, *, by: str, reason: str = "") -> Archive:
+    """Move the streams into a new file, audited. Raises ArchiveRefused; then the log is as before.
+
+    The file is written, read again from the disk and compared event by event; only then, in one
+    transaction in which nobody appends to these streams, are the events and their deliveries
+    removed, and tombstones written.
+    """
+    _write(streams, path)
+    written = _verified(streams, path)
+    with transaction.atomic():
+        _refuse_changed(written)
+        row = Archive.objects.create(
+            path=str(path.resolve()), sha256=written.sha256, events=written.types.total(),
+            types=dict(sorted(written.types.items())), by=by, reason=reason,
+        )  # fmt: skip
+        ArchivedStream.objects.bulk_create(
+            ArchivedStream(stream=name, upto=last, archive=row)
+            for name, last in written.last.items()
+        )
+        removed = sum(_remove(names) for names in _chunked(streams))
+        if removed != row.events:
+            raise ArchiveRefused(f"{removed:,} events would go, but {row.events:,} are in {path}.")
+        audit.record("archive", by=by, target=path.name, count=removed, reason=reason)
+    return row
+
+
+def _write(streams: list[str], path: Path) -> None:
+    with path.open("x", encoding="utf-8") as file:
+        for events in _read(streams):
+            file.writelines(f"{dumped(event)}\n" for event in events)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _verified(streams: list[str], path: Path) -> _File:
+    """Compare the file, as it is on the disk, with the log."""
+    found, digest = _File(), hashlib.sha256()
+    with path.open("rb") as file:
+        for events in _read(streams):
+            for event in events:
+                line = file.readline()
+                digest.update(line)
+                if not line or not same_content(event, loaded(line.decode(), 0).event):
+                    raise ArchiveRefused(f"{path} does not hold event {event.id} as the log does.")
+                found.last[event.stream] = event.sequence
+                found.types[event.type] += 1
+        if file.readline():
+            raise ArchiveRefused(f"{path} holds more than was to be archived.")
+    found.sha256 = digest.hexdigest()
+    return found
+
+
+def _refuse_changed(written: _File) -> None:
+    heads = Stream.objects.select_for_update().filter(name__in=written.last).order_by("name")
+    grown = [row.name for row in heads if row.head != written.last[row.name]]
+    if grown:
+        raise ArchiveRefused(f"{grown[0]} has grown meanwhile: archive again.")
+    for names in _chunked(sorted(written.last)):
+        with connection.cursor() as cursor:
+            cursor.execute(_IN_USE.format(names=_in(names)), [*names, *names])
+            if row := cursor.fetchone():
+                raise ArchiveRefused(f"{row[0]} is in use again: archive again.")
+
+
+def _remove(names: list[str]) -> int:
+    positions = f"(SELECT position FROM flowdeck_event WHERE stream IN ({_in(names)}))"
+    deliveries = f"(SELECT id FROM flowdeck_delivery WHERE position IN {positions})"
+    with connection.cursor() as cursor:
+        for table in ("flowdeck_attempt", "flowdeck_auditeddelivery"):
+            cursor.execute(f"DELETE FROM {table} WHERE delivery_id IN {deliveries}", names)
+        cursor.execute(f"DELETE FROM flowdeck_delivery WHERE position IN {positions}", names)
+        cursor.execute(f"DELETE FROM flowdeck_event WHERE stream IN ({_in(names)})", names)
+        return int(cursor.rowcount)
+
+
+def _read(streams: list[str]) -> Iterator[list[StoredEvent]]:
+    for names in _chunked(streams):
+        with connection.cursor() as cursor:
+            where = f"WHERE stream IN ({_in(names)}) ORDER BY position"
+            yield dialect().select_events(cursor, where, names)
+
+
+def _chunked(names: list[str]) -> Iterator[list[Any]]:
+    for start in range(0, len(names), _CHUNK):
+        yield names[start : start + _CHUNK]
+
+
+def _in(names: list[str]) -> str:
+    return ", ".join(["%s"] * len(names))

@@ -1,0 +1,68 @@
+"""Addresses of the dashboard."""
+
+from django.urls import path
+
+from flowdeck.dashboard import live_views  # noqa: F401 (importing it registers them)
+from flowdeck.dashboard.catalog import page as catalog
+from flowdeck.dashboard.flow import page as flow
+from flowdeck.dashboard.flow import past as flow_past
+from flowdeck.dashboard.letters import page as dead_letters
+from flowdeck.dashboard.logs import page as log
+from flowdeck.dashboard.logs import reveal, saved_views
+from flowdeck.dashboard.processors import page as processors
+from flowdeck.dashboard.replay import page as replay
+from flowdeck.dashboard.replay import redeliver, streams
+from flowdeck.dashboard.shared import columns
+from flowdeck.dashboard.shell import account, alerts, design_review, entries, home, search  # noqa: F401 (importing it registers them)
+from flowdeck.dashboard.shell import audit as audit_page
+from flowdeck.dashboard.timeline import page as timeline
+from flowdeck.dashboard.trace import pages as traces
+
+app_name = "flowdeck"
+
+urlpatterns = [
+    path("", home.home, name="home"),
+    path("timeline/", timeline.timeline, name="timeline"),
+    path("events/", log.log, name="log"),
+    path("events/<int:position>/", log.event, name="event"),
+    path("events/<int:position>/reveal/", reveal.reveal, name="reveal"),
+    path("events/columns/", columns.choose, name="columns"),
+    path("events/views/", saved_views.save, name="save_view"),
+    path("events/views/<int:number>/delete/", saved_views.delete, name="delete_view"),
+    path("traces/", traces.traces, name="traces"),
+    path("traces/compare/", traces.compare, name="compare_traces"),
+    path("traces/<uuid:correlation_id>/", traces.trace, name="trace"),
+    path("traces/<uuid:correlation_id>/mermaid/", traces.mermaid, name="mermaid"),
+    path("traces/<uuid:correlation_id>/export/", traces.download, name="export_trace"),
+    path("streams/", streams.streams, name="streams"),
+    path("streams/<path:stream>/", streams.travel, name="stream"),
+    path("catalog/", catalog.catalog, name="catalog"),
+    path("catalog/<path:name>/", catalog.event_type, name="event_type"),
+    path("flow/", flow.flow, name="flow"),
+    path("flow/past/", flow_past.past, name="flow_past"),
+    path("flow/past/hops/", flow_past.hops, name="hops"),
+    path("search/", search.search, name="search"),
+    path("processors/", processors.processors, name="processors"),
+    path("processors/<str:name>/pause/", processors.pause, name="pause"),
+    path("processors/<str:name>/resume/", processors.resume, name="resume"),
+    path("dead-letters/", dead_letters.console, name="dead_letters"),
+    path("dead-letters/<int:number>/", dead_letters.letter, name="letter"),
+    path("dead-letters/resolve/", dead_letters.resolve, name="resolve"),
+    path("dead-letters/bulk/<int:number>/cancel/", dead_letters.cancel, name="cancel_bulk"),
+    path("dead-letters/groups/<str:fingerprint>/", dead_letters.status, name="group_status"),
+    path("alerts/", alerts.alerts, name="alerts"),
+    path("alerts/rules/", alerts.save, name="save_alert"),
+    path("alerts/rules/<int:number>/mute/", alerts.mute, name="mute_alert"),
+    path("alerts/rules/<int:number>/delete/", alerts.delete, name="delete_alert"),
+    path("audit/", audit_page.audit, name="audit"),
+    path("audit/export/", audit_page.export, name="audit_export"),
+    path("replay/", replay.replay, name="replay"),
+    path("replay/redeliver/", redeliver.redeliver, name="redeliver"),
+    path("replay/runs/", replay.run, name="run_replay"),
+    path("replay/runs/<int:number>/cancel/", replay.cancel, name="cancel_replay"),
+    path("design-review/", design_review.review, name="design_review"),
+    path("design-review/prove/", design_review.prove, name="prove"),
+    path("account/", account.account, name="account"),
+    path("account/tokens/", account.create_token, name="create_token"),
+    path("account/tokens/<int:number>/revoke/", account.revoke_token, name="revoke_token"),
+]

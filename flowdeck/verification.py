@@ -1,0 +1,239 @@
+"""Checking a living database: does it hold what the invariants promise?
+
+Checks only read, in chunks of positions, so they can run beside the workers. Each looks at events
+up to the position at which the verification began, and what is still under way is no violation.
+Apps register checks of their own domain (money, stock) with :func:`check`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+
+from flowdeck.declare.registry import registry
+from flowdeck.errors import CheckImpossible
+from flowdeck.log.append import slot_of
+from flowdeck.models import Event, Lane
+
+CHUNK = 50_000  # positions looked at by one statement
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """Something that must not be: which check found it, and what exactly."""
+
+    check: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a check looks at: positions above ``after`` up to and including ``until``."""
+
+    until: int
+    after: int = 0
+
+    def chunks(self) -> Iterator[tuple[int, int]]:
+        """Ranges of positions (after, up to), covering all."""
+        for after in range(self.after, self.until, CHUNK):
+            yield after, min(after + CHUNK, self.until)
+
+
+Check = Callable[[Scope], Iterator[str]]
+_checks: dict[str, Check] = {}
+
+
+def check(name: str) -> Callable[[Check], Check]:
+    """Register the decorated check: it yields one sentence for each violation it finds."""
+
+    def register(function: Check) -> Check:
+        _checks[name] = function
+        return function
+
+    return register
+
+
+def verify(
+    progress: Callable[[str], None] = lambda name: None,
+    impossible: Callable[[str, str], None] = lambda name, reason: None,
+) -> Iterator[Violation]:
+    """Run all checks; ``progress`` is called with the name of each before it starts.
+
+    ``impossible`` is told which could not be made (it raised CheckImpossible), and why.
+    """
+    newest = Event.objects.order_by("-position").values_list("position", flat=True).first()
+    scope = Scope(newest or 0)
+    for name, function in _checks.items():
+        progress(name)
+        try:
+            for detail in function(scope):
+                yield Violation(name, detail)
+        except CheckImpossible as error:
+            impossible(name, str(error))
+
+
+def _rows(statement: str, parameters: list[Any] | None = None) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters or [])
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
+
+
+@check("sequences without gaps")
+def _sequences(scope: Scope) -> Iterator[str]:
+    # One statement is one snapshot: heads and events of the same moment.
+    for stream, head, count, lowest, highest, archived in _rows(
+        """
+        SELECT coalesce(s.name, e.stream), s.head, coalesce(e.n, 0), e.low, e.high,
+          coalesce(a.upto, 0)
+        FROM flowdeck_stream s FULL JOIN (
+          SELECT stream, count(*) AS n, min(sequence) AS low, max(sequence) AS high
+          FROM flowdeck_event GROUP BY stream
+        ) AS e ON e.stream = s.name
+        LEFT JOIN (
+          SELECT stream, max(upto) AS upto FROM flowdeck_archivedstream GROUP BY stream
+        ) AS a ON a.stream = s.name
+        WHERE s.head IS NULL OR s.head <> coalesce(e.n, 0) + coalesce(a.upto, 0)
+          OR (e.n IS NULL AND a.upto IS NULL)
+          OR e.low <> coalesce(a.upto, 0) + 1 OR e.high <> s.head
+        """
+    ):
+        yield (
+            f"stream {stream}: head is {head}, but it has {count} events "
+            f"with sequences {lowest} to {highest}, and {archived} in archives"
+        )
+
+
+@check("each event has the deliveries its subscriptions asked for")
+def _deliveries(scope: Scope) -> Iterator[str]:
+    for name, processor in sorted(registry.processors.items()):
+        for type_name in processor.subscriptions:
+            yield from missing_deliveries(scope, name, type_name, processor.streams)
+    for position, processor_name in _rows(
+        "SELECT d.position, d.processor FROM flowdeck_delivery d "
+        "LEFT JOIN flowdeck_event e ON e.position = d.position WHERE e.position IS NULL LIMIT 1000"
+    ):
+        yield f"{processor_name} has a delivery of event {position}, which does not exist"
+
+
+def missing_deliveries(scope: Scope, processor: str, type_name: str, streams: str) -> Iterator[str]:
+    """Events of the type that the processor should have got: all since the first that it did."""
+    first = _rows(
+        "SELECT min(d.position) FROM flowdeck_delivery d JOIN flowdeck_event e "
+        "ON e.position = d.position WHERE d.processor = %s AND e.type = %s",
+        [processor, type_name],
+    )[0][0]
+    if first is None:
+        return
+    for after, upto in scope.chunks():
+        if upto < first:
+            continue
+        for (position,) in _rows(
+            "SELECT e.position FROM flowdeck_event e LEFT JOIN flowdeck_delivery d "
+            "ON d.position = e.position AND d.processor = %s "
+            "WHERE e.type = %s AND e.position > %s AND e.position <= %s AND e.position >= %s "
+            "AND d.id IS NULL AND substr(e.stream, 1, %s) = %s",
+            [processor, type_name, after, upto, first, len(streams), streams],
+        ):
+            yield f"event {position} ({type_name}) has no delivery for {processor}"
+
+
+@check("every unfinished delivery can run")
+def _runnable(scope: Scope) -> Iterator[str]:
+    unfinished = _rows(
+        "SELECT processor, slot, state, key, due_at IS NULL, count(*), min(position) "
+        "FROM flowdeck_delivery WHERE state IN ('pending', 'retrying') "
+        "GROUP BY processor, slot, state, key, due_at IS NULL"
+    )
+    lanes: dict[str, list[tuple[int, int]]] = {}
+    for lane in Lane.objects.all():
+        lanes.setdefault(lane.processor, []).append((lane.first_slot, lane.last_slot))
+    for processor, slot, state, key, never_due, count, position in unfinished:
+        what = f"{count} {state} deliveries of {processor} with key {key} (first: event {position})"
+        if processor not in registry.processors:
+            yield f"{what}: no installed app declares this processor any more"
+        elif not any(first <= slot <= last for first, last in lanes.get(processor, ())):
+            yield f"{what}: no lane covers slot {slot}"
+        elif slot != slot_of(key):
+            yield f"{what}: slot is {slot}, but the key belongs to {slot_of(key)}"
+        elif state == "retrying" and never_due:
+            yield f"{what}: retrying without a time to be due at"
+    for processor, state, count in _rows(
+        "SELECT processor, state, count(*) FROM flowdeck_delivery WHERE state NOT IN "
+        "('pending', 'retrying', 'done', 'dead', 'discarded') GROUP BY processor, state"
+    ):
+        yield f"{count} deliveries of {processor} are in the unknown state {state!r}"
+
+
+@check("lanes divide the slots")
+def _lanes(scope: Scope) -> Iterator[str]:
+    covered: dict[str, list[int]] = {}
+    for lane in Lane.objects.order_by("processor", "first_slot"):
+        covered.setdefault(lane.processor, []).extend(range(lane.first_slot, lane.last_slot + 1))
+    for processor, slots in covered.items():
+        if slots != list(range(1024)):
+            yield f"the lanes of {processor} overlap or leave slots out"
+
+
+@check("every event but a first one has a cause in its trace")
+def _causes(scope: Scope) -> Iterator[str]:
+    for after, upto in scope.chunks():
+        for position, type_name in _rows(
+            "SELECT e.position, e.type FROM flowdeck_event e LEFT JOIN flowdeck_event c "
+            "ON c.id = e.causation_id AND c.correlation_id = e.correlation_id "
+            "AND c.position < e.position WHERE e.causation_id IS NOT NULL "
+            "AND e.position > %s AND e.position <= %s AND c.position IS NULL",
+            [after, upto],
+        ):
+            yield f"event {position} ({type_name}): its cause is not an earlier event of its trace"
+
+
+@check("no effect twice")
+def _effects(scope: Scope) -> Iterator[str]:
+    """A handler's events commit with its delivery, so an unfinished delivery can't have any."""
+    for after, upto in scope.chunks():
+        for position, type_name, processor, state in _rows(
+            "SELECT e.position, e.type, d.processor, d.state FROM flowdeck_event e "
+            "JOIN flowdeck_event c ON c.id = e.causation_id "
+            "JOIN flowdeck_delivery d ON d.position = c.position AND d.processor = e.producer "
+            "WHERE e.position > %s AND e.position <= %s AND d.state <> 'done'",
+            [after, upto],
+        ):
+            yield (
+                f"event {position} ({type_name}) was emitted by {processor}, "
+                f"whose delivery is {state}"
+            )
+    for processor, position, count in _rows(
+        "SELECT processor, position, count(*) FROM flowdeck_delivery "
+        "GROUP BY processor, position HAVING count(*) > 1"
+    ):
+        yield f"{processor} has {count} deliveries of event {position}"
+
+
+@check("failures are kept")
+def _failures(scope: Scope) -> Iterator[str]:
+    for processor, position in _rows(
+        "SELECT d.processor, d.position FROM flowdeck_delivery d WHERE d.state = 'dead' "
+        "AND NOT EXISTS (SELECT 1 FROM flowdeck_attempt a WHERE a.delivery_id = d.id)"
+    ):
+        yield f"the dead letter of {processor} for event {position} has no attempt with an error"
+
+
+@check("order per key")
+def _order(scope: Scope) -> Iterator[str]:
+    """Of the parking processors, none has finished a later event before an earlier one of a key."""
+    for name, processor in sorted(registry.processors.items()):
+        if processor.on_dead != "park":
+            continue
+        for key, position in _rows(
+            "SELECT d.key, min(d.position) FROM flowdeck_delivery d JOIN ("
+            "  SELECT key, min(position) AS position FROM flowdeck_delivery "
+            "  WHERE processor = %s AND state IN ('pending', 'retrying') GROUP BY key"
+            ") AS waiting ON waiting.key = d.key AND waiting.position < d.position "
+            "WHERE d.processor = %s AND d.state = 'done' GROUP BY d.key",
+            [name, name],
+        ):
+            yield f"{name} did event {position} of key {key} while an earlier one still waits"
