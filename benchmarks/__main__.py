@@ -55,8 +55,9 @@ def _chosen(names: list[str]) -> list[str]:
     for name in names:
         for part in RATIOS.get(name, (name,)):
             known_parts = sorted([*SIDES, *_WITH], key=len, reverse=True)
-            side = next((side for side in known_parts
-                         if part == side or part.startswith(f"{side}_")), None)  # fmt: skip
+            side = next(
+                (side for side in known_parts if part == side or part.startswith(f"{side}_")), None
+            )
             if side is None:
                 known = ", ".join([*SIDES, *RATIOS])
                 raise SystemExit(f"There is no measure {name!r}; known are {known}.")

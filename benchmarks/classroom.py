@@ -29,10 +29,13 @@ ALLOWED = 1.0  # seconds, p99
 TOKEN = "a" * 32
 # Processor, kind and amount; every sixth learner sets nothing.
 FAULTS = (
-    None, ("notification", "poison", ""), ("payment", "slow", "800"),
-    ("confirmation", "fail_next", "2"), ("inventory", "out_of_order", "1000"),
+    None,
+    ("notification", "poison", ""),
+    ("payment", "slow", "800"),
+    ("confirmation", "fail_next", "2"),
+    ("inventory", "out_of_order", "1000"),
     ("payment", "twice", ""),
-)  # fmt: skip
+)
 _PREPARE = """
 from importlib import import_module
 from django.conf import settings
@@ -150,12 +153,14 @@ async def _idle(socket: ClientConnection, seconds: float) -> None:
 
 def _post(url: str, path: str, session: str, data: dict[str, str]) -> None:
     request = urllib.request.Request(
-        url + path, data=urllib.parse.urlencode(data).encode(),
+        url + path,
+        data=urllib.parse.urlencode(data).encode(),
         headers={
-            "Cookie": f"sessionid={session}; csrftoken={TOKEN}", "X-CSRFToken": TOKEN,
+            "Cookie": f"sessionid={session}; csrftoken={TOKEN}",
+            "X-CSRFToken": TOKEN,
             "HX-Request": "true",
         },
-    )  # fmt: skip
+    )
     with urllib.request.urlopen(request, timeout=20) as answer:
         answer.read()
 

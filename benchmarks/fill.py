@@ -49,9 +49,12 @@ class Fill:
     def into(self, database: Database) -> None:
         """Insert them."""
         values = {
-            "prefix": self.prefix, "streams": self.streams, "type": self.type, "count": self.count,
+            "prefix": self.prefix,
+            "streams": self.streams,
+            "type": self.type,
+            "count": self.count,
             "dead_first": self.dead_first,
-        }  # fmt: skip
+        }
         names = [self.processor, *(f"bench.done{n}" for n in range(self.finished_for))]
         states = ["pending", *["done"] * self.finished_for]
         with psycopg.connect(database.url) as connection:

@@ -190,9 +190,13 @@ def running(command: list[str], environment: dict[str, str]) -> Iterator[subproc
     OUTPUT.parent.mkdir(parents=True, exist_ok=True)
     with OUTPUT.open("ab") as output:
         program = subprocess.Popen(
-            command, cwd=ROOT, env=environment, start_new_session=True, stdout=output,
+            command,
+            cwd=ROOT,
+            env=environment,
+            start_new_session=True,
+            stdout=output,
             stderr=subprocess.STDOUT,
-        )  # fmt: skip
+        )
     try:
         yield program
     finally:

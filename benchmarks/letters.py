@@ -38,9 +38,14 @@ PAGES = {
     "admin list, all": "/admin/flowdeck/delivery/",
 }
 GOALS = {
-    "console_p95_ms": 150, "admin_list_p95_ms": 200, "retry_all_s": 60, "stop_ms": 1000,
-    "stop_miscounted": 0, "asked_after_stop": 0, "dead_after_retry_all": 0,
-}  # fmt: skip
+    "console_p95_ms": 150,
+    "admin_list_p95_ms": 200,
+    "retry_all_s": 60,
+    "stop_ms": 1000,
+    "stop_miscounted": 0,
+    "asked_after_stop": 0,
+    "dead_after_retry_all": 0,
+}
 """Figures, and how much each may be."""
 RESULTS = Path(__file__).with_name("letters.json")
 _ASKED = 40
@@ -84,8 +89,10 @@ def _told(figures: dict[str, float]) -> int:
     """Print what the goals are and whether they are met; return the exit code."""
     measured = {name: most for name, most in GOALS.items() if name in figures}
     for name, most in measured.items():
-        print(f"{name:<24}{figures[name]:>8,.0f} of at most {most:>5,}  "
-              f"{'yes' if figures[name] <= most else 'NO'}")  # fmt: skip
+        print(
+            f"{name:<24}{figures[name]:>8,.0f} of at most {most:>5,}  "
+            f"{'yes' if figures[name] <= most else 'NO'}"
+        )
     return int(any(figures[name] > most for name, most in measured.items()))
 
 
@@ -103,8 +110,10 @@ def seed(database: Database, count: int) -> None:
             "SELECT position, 'bench.noop', key, crc32(convert_to(key, 'UTF8')) % 1024, "
             "'pending', 0 FROM flowdeck_event WHERE sequence = 2 AND stream LIKE 'letter-%'"
         )
-        connection.execute("UPDATE flowdeck_stream SET head = 2 WHERE name IN "
-                           "(SELECT stream FROM flowdeck_event WHERE sequence = 2)")  # fmt: skip
+        connection.execute(
+            "UPDATE flowdeck_stream SET head = 2 WHERE name IN "
+            "(SELECT stream FROM flowdeck_event WHERE sequence = 2)"
+        )
     fill.settle_statistics(database)
 
 
@@ -123,9 +132,16 @@ def _measure(database: Database, pages_only: bool) -> dict[str, float]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     web = [
-        sys.executable, "-m", "uvicorn", "eda_site.asgi:application", "--port", str(port),
-        "--lifespan", "off", "--no-access-log",
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "uvicorn",
+        "eda_site.asgi:application",
+        "--port",
+        str(port),
+        "--lifespan",
+        "off",
+        "--no-access-log",
+    ]
     with flowdeck.running(web, dict(os.environ)):
         figures = _pages(port, _session())
         if not pages_only:
@@ -206,11 +222,17 @@ def _retry_and_stop(database: Database) -> dict[str, float]:
         _drained()
         row.refresh_from_db()
     left = _dead()
-    print(f"stop: {stopped * 1000:.0f} ms after {asked:,} of {row.total:,}; asked for then "
-          f"{row.asked - asked:,} more; dead now {left:,} "
-          f"({'exact' if left == row.total - row.asked else 'WRONG'})", flush=True)  # fmt: skip
-    return {"stop_ms": stopped * 1000, "asked_after_stop": row.asked - asked,
-            "stop_miscounted": abs(left - (row.total - row.asked))}  # fmt: skip
+    print(
+        f"stop: {stopped * 1000:.0f} ms after {asked:,} of {row.total:,}; asked for then "
+        f"{row.asked - asked:,} more; dead now {left:,} "
+        f"({'exact' if left == row.total - row.asked else 'WRONG'})",
+        flush=True,
+    )
+    return {
+        "stop_ms": stopped * 1000,
+        "asked_after_stop": row.asked - asked,
+        "stop_miscounted": abs(left - (row.total - row.asked)),
+    }
 
 
 def _retry_all(database: Database) -> dict[str, float]:
@@ -227,8 +249,11 @@ def _retry_all(database: Database) -> dict[str, float]:
         _drained()
         ended = time.perf_counter() - began
     left = _dead()
-    print(f"retry all: {row.asked:,} of {row.total:,} asked for in {asked:.1f} s, "
-          f"done in {ended:.1f} s; dead now {left:,}", flush=True)  # fmt: skip
+    print(
+        f"retry all: {row.asked:,} of {row.total:,} asked for in {asked:.1f} s, "
+        f"done in {ended:.1f} s; dead now {left:,}",
+        flush=True,
+    )
     return {"retry_all_s": ended, "asked_s": asked, "dead_after_retry_all": left}
 
 
@@ -245,10 +270,12 @@ def _drained() -> None:
     from flowdeck.models import Delivery
 
     unfinished = Delivery.objects.filter(state__in=("pending", "retrying")).extra(
-        where=["NOT EXISTS (SELECT 1 FROM flowdeck_delivery d WHERE d.state = 'dead' AND "
-               "d.processor = flowdeck_delivery.processor AND d.key = flowdeck_delivery.key "
-               "AND d.position < flowdeck_delivery.position)"]
-    )  # fmt: skip
+        where=[
+            "NOT EXISTS (SELECT 1 FROM flowdeck_delivery d WHERE d.state = 'dead' AND "
+            "d.processor = flowdeck_delivery.processor AND d.key = flowdeck_delivery.key "
+            "AND d.position < flowdeck_delivery.position)"
+        ]
+    )
     deadline = time.monotonic() + 300
     while unfinished.exists():
         if time.monotonic() > deadline:

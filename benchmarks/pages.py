@@ -73,8 +73,10 @@ def _asked(port: int, cookie: str, paths: list[str], rounds: int) -> dict[str, l
 
 
 def _told(times: dict[str, list[float]], goal: int) -> int:
-    rows = sorted(((_part(found, 0.95), _part(found, 0.5), path) for path, found in times.items()),
-                  reverse=True)  # fmt: skip
+    rows = sorted(
+        ((_part(found, 0.95), _part(found, 0.5), path) for path, found in times.items()),
+        reverse=True,
+    )
     everything = [one for found in times.values() for one in found]
     print(f"{'p95 ms':>8} {'p50 ms':>8}  address")
     for p95, p50, path in rows[:_SLOWEST]:

@@ -38,8 +38,8 @@ _SHAPES = {
     "one stream": "SELECT * FROM {e} WHERE stream = 'fill-' || %(n)s ORDER BY sequence",
     "one event by id": "SELECT * FROM {e} WHERE id = (SELECT id FROM known WHERE n = %(n)s)",
     "newest 50 events": "SELECT * FROM {e} WHERE position < 900000 + %(n)s "
-                        "ORDER BY position DESC LIMIT 50",
-}  # fmt: skip
+    "ORDER BY position DESC LIMIT 50",
+}
 
 
 def main(arguments: list[str]) -> int:
@@ -121,8 +121,10 @@ def _be_rid_of_the_oldest(connection: psycopg.Connection, count: int) -> None:
         for table in reversed(_TABLES):
             connection.execute(f"DROP TABLE {table}_parts_0")
 
-    print(f"oldest quarter away: DELETE and VACUUM {seconds(delete):.1f} s, "
-          f"DROP of a partition {seconds(drop):.2f} s")  # fmt: skip
+    print(
+        f"oldest quarter away: DELETE and VACUUM {seconds(delete):.1f} s, "
+        f"DROP of a partition {seconds(drop):.2f} s"
+    )
 
 
 if __name__ == "__main__":

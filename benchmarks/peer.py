@@ -49,9 +49,13 @@ def step(servers: Servers, module: str, *words: Any, database: str = "") -> dict
     """Run a step of a peer's program; return what it measured."""
     command = [str(PYTHON), "-m", f"benchmarks.peers.{module}", *map(str, words)]
     told = subprocess.run(
-        command, cwd=ROOT, env=environment(servers, database), check=True,
-        stdout=subprocess.PIPE, text=True,
-    ).stdout  # fmt: skip
+        command,
+        cwd=ROOT,
+        env=environment(servers, database),
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    ).stdout
     return dict(json.loads(told.splitlines()[-1]))
 
 
@@ -69,11 +73,22 @@ def database(servers: Servers, name: str) -> Iterator[str]:
 def celery_working(servers: Servers, module: str, database: str = "") -> Iterator[None]:
     """A Celery worker of a peer, with as many processes as ours and started alike."""
     command = [
-        str(PYTHON), "-W", "ignore:You're running the worker", "-m", "celery", "--quiet",
-        "-A", f"benchmarks.peers.{module}", "worker", "--pool=prefork",
-        f"--concurrency={WORKER_PROCESSES}", "--loglevel=WARNING", "--without-gossip",
-        "--without-mingle", "--without-heartbeat",
-    ]  # fmt: skip
+        str(PYTHON),
+        "-W",
+        "ignore:You're running the worker",
+        "-m",
+        "celery",
+        "--quiet",
+        "-A",
+        f"benchmarks.peers.{module}",
+        "worker",
+        "--pool=prefork",
+        f"--concurrency={WORKER_PROCESSES}",
+        "--loglevel=WARNING",
+        "--without-gossip",
+        "--without-mingle",
+        "--without-heartbeat",
+    ]
     with running(command, environment(servers, database)):
         yield
 

@@ -26,10 +26,20 @@ def recorded(name: str, wanted: bool) -> Iterator[None]:
     with ExitStack() as stack:
         for number, pid in enumerate(pool_processes()):
             command = [
-                str(PYTHON.with_name("py-spy")), "record", "--pid", str(pid), "--format", "raw",
-                "--rate", "200", "--duration", str(_SECONDS), "--nonblocking",
-                "--output", str(FOLDER / f"{name}-{number}.txt"),
-            ]  # fmt: skip
+                str(PYTHON.with_name("py-spy")),
+                "record",
+                "--pid",
+                str(pid),
+                "--format",
+                "raw",
+                "--rate",
+                "200",
+                "--duration",
+                str(_SECONDS),
+                "--nonblocking",
+                "--output",
+                str(FOLDER / f"{name}-{number}.txt"),
+            ]
             spy = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             stack.callback(spy.wait)
         yield

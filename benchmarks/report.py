@@ -67,7 +67,9 @@ def gather(servers: Servers, numbers: dict[str, list[float]], loads: list[float]
     return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": {
-            "cpu": _cpu(), "cores": os.cpu_count(), "system": platform.platform(terse=True),
+            "cpu": _cpu(),
+            "cores": os.cpu_count(),
+            "system": platform.platform(terse=True),
             "load average before measures": f"{min(loads):.1f} to {max(loads):.1f}",
         },
         "versions": {
@@ -79,7 +81,7 @@ def gather(servers: Servers, numbers: dict[str, list[float]], loads: list[float]
         "medians": middle,
         "runs": {name: [round(value, 2) for value in runs] for name, runs in numbers.items()},
         "ratios": ratios(numbers),
-    }  # fmt: skip
+    }
 
 
 def write(results: dict[str, Any], whole: bool) -> None:
@@ -93,28 +95,50 @@ def write(results: dict[str, Any], whole: bool) -> None:
 def _markdown(results: dict[str, Any]) -> str:
     medians, runs = results["medians"], results["runs"]
     lines = [
-        "# Results", "",
+        "# Results",
+        "",
         f"Written by `make bench` on {results['at'][:10]}: {results['rounds']} rounds, all sides "
         "in turn in each. A ratio is the median of the rounds' ratios, a measure the median of its "
         "rounds. Latencies of Flowdeck and Celery are taken in every other second, lone publishes "
         "and bare commits 50 by 50. Work is put in place first, then workers start; rates count "
         "from the first to the last delivery, so the start of processes is in none of them. Memory "
         "is measured once.",
-        "", "![Deliveries a second](results.svg)", "",
-        *_table(("ratio", "is", "wanted", "reached"), [
-            (f"{name} ({' / '.join(RATIOS[name])})", f"{value:.2f}", GOALS[name],
-             _VERDICT[reached(name, value)])
-            for name, value in results["ratios"].items()
-        ] + [
-            (_NUMBERS[name], f"{medians[name]:,.0f}", f"{goal} where bare Celery drains 950/s",
-             _VERDICT[reached(name, medians[name])])
-            for name, goal in ABSOLUTE.items() if name in medians
-        ]), "",
-        *_table(("measure", "median", "all rounds"), [
-            (text, f"{medians[name]:,.1f}", ", ".join(f"{value:,.1f}" for value in runs[name]))
-            for name, text in _NUMBERS.items() if name in medians
-        ]), "",
-    ]  # fmt: skip
+        "",
+        "![Deliveries a second](results.svg)",
+        "",
+        *_table(
+            ("ratio", "is", "wanted", "reached"),
+            [
+                (
+                    f"{name} ({' / '.join(RATIOS[name])})",
+                    f"{value:.2f}",
+                    GOALS[name],
+                    _VERDICT[reached(name, value)],
+                )
+                for name, value in results["ratios"].items()
+            ]
+            + [
+                (
+                    _NUMBERS[name],
+                    f"{medians[name]:,.0f}",
+                    f"{goal} where bare Celery drains 950/s",
+                    _VERDICT[reached(name, medians[name])],
+                )
+                for name, goal in ABSOLUTE.items()
+                if name in medians
+            ],
+        ),
+        "",
+        *_table(
+            ("measure", "median", "all rounds"),
+            [
+                (text, f"{medians[name]:,.1f}", ", ".join(f"{value:,.1f}" for value in runs[name]))
+                for name, text in _NUMBERS.items()
+                if name in medians
+            ],
+        ),
+        "",
+    ]
     for title in ("machine", "versions", "settings"):
         told = ", ".join(f"{name} {value}" for name, value in results[title].items())
         lines += [f"{title.capitalize()}: {told}.", ""]

@@ -33,9 +33,13 @@ def procrastinate(stand: Stand) -> Numbers:
     with peer.database(stand.servers, "peer_jobs") as database:
         sent = peer.step(stand.servers, "jobs", "send", count, database=database)
         command = [
-            str(PYTHON), "-m", "procrastinate", "--app=benchmarks.peers.jobs.app", "worker",
+            str(PYTHON),
+            "-m",
+            "procrastinate",
+            "--app=benchmarks.peers.jobs.app",
+            "worker",
             "--concurrency=10",
-        ]  # fmt: skip
+        ]
         environment = peer.environment(stand.servers, database)
         assert WORKER_PROCESSES == 2
         with running(command, environment), running(command, environment):

@@ -17,9 +17,15 @@ from eda_site.run import redis_server
 
 _START_SECONDS = 20
 SHOWN = (
-    "server_version", "fsync", "synchronous_commit", "full_page_writes", "shared_buffers",
-    "max_wal_size", "checkpoint_timeout", "autovacuum_naptime",
-)  # fmt: skip
+    "server_version",
+    "fsync",
+    "synchronous_commit",
+    "full_page_writes",
+    "shared_buffers",
+    "max_wal_size",
+    "checkpoint_timeout",
+    "autovacuum_naptime",
+)
 # What keeps a commit safe. All sides run with it, or the numbers would mean nothing.
 _NEEDED = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 

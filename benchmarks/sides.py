@@ -89,12 +89,14 @@ def _workflow(stand: Stand, template: Template, name: str, orders: int) -> Numbe
             raise SystemExit(f"Of {orders} orders {confirmed} were confirmed: not a fair measure.")
     seconds = drained.seconds
     return {
-        name: drained.rate, f"{name}_orders": orders / seconds, f"{name}_placed": placed["orders"]
-    }  # fmt: skip
+        name: drained.rate,
+        f"{name}_orders": orders / seconds,
+        f"{name}_placed": placed["orders"],
+    }
 
 
 def _confirmed(database: Database) -> int:
-    query = "SELECT count(*) FROM processors_ordersummary WHERE status = 'confirmed'"
+    query = "SELECT count(*) FROM events_ordersummary WHERE status = 'confirmed'"
     [(confirmed,)] = database.rows(query)
     return int(confirmed)
 
@@ -186,9 +188,25 @@ def _percentiles(name: str, times: list[float]) -> Numbers:
 SIDES: dict[str, Callable[[Stand], Numbers]] = {
     side.__name__: side
     for side in (
-        celery, noop, echo, batch, orm, plain_django, workflow, sqlite_workflow, publish_1,
-        publish_100, latency, order_latency, growth.empty,
-        growth.hot_key, growth.dead_keys, growth.backlog, rivals.procrastinate,
-        rivals.eventsourcing, rivals.celery_outbox, memory,
+        celery,
+        noop,
+        echo,
+        batch,
+        orm,
+        plain_django,
+        workflow,
+        sqlite_workflow,
+        publish_1,
+        publish_100,
+        latency,
+        order_latency,
+        growth.empty,
+        growth.hot_key,
+        growth.dead_keys,
+        growth.backlog,
+        rivals.procrastinate,
+        rivals.eventsourcing,
+        rivals.celery_outbox,
+        memory,
     )
-}  # fmt: skip
+}

@@ -23,12 +23,12 @@ from django.test import Client  # noqa: E402
 
 from benchmarks import turns  # noqa: E402
 from benchmarks.flow.events import Pinged, Timed  # noqa: E402
+from events import orders  # noqa: E402
+from events.domain_events import InventoryReplenished  # noqa: E402
+from events.models import Product  # noqa: E402
 from flowdeck import Draft, publish  # noqa: E402
 from flowdeck.engine.drain import drain_all  # noqa: E402
 from flowdeck.testing import settle  # noqa: E402
-from processors import orders  # noqa: E402
-from processors.domain_events import InventoryReplenished  # noqa: E402
-from processors.models import Product  # noqa: E402
 
 _ORDERS_AT_ONCE = 100
 _AT_A_TIME = 50  # so that whatever disturbs the machine disturbs all that take turns
@@ -177,10 +177,18 @@ def _steadily(rate: float, seconds: float):  # type: ignore[no-untyped-def]
 STEPS = {
     step.__name__: step
     for step in (
-        prepare, place_orders, order_steadily, publish_one, publish_hundred, publish_timed,
-        seed_log, addresses, sign_in, publish_steadily,
+        prepare,
+        place_orders,
+        order_steadily,
+        publish_one,
+        publish_hundred,
+        publish_timed,
+        seed_log,
+        addresses,
+        sign_in,
+        publish_steadily,
     )
-}  # fmt: skip
+}
 
 if __name__ == "__main__":
     print(json.dumps(STEPS[sys.argv[1]](*sys.argv[2:])))

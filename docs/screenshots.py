@@ -57,10 +57,21 @@ def main() -> int:
 def _traffic(site: Site) -> Iterator[None]:
     """Two orders a second, with what goes wrong now and then; not the customer's own."""
     process = subprocess.Popen(
-        [sys.executable, "manage.py", "traffic", "--rate", "2", "--seconds", "600",
-         "--user", "operator"],
-        cwd=Path(__file__).parent.parent, env=site.environment, stdout=subprocess.DEVNULL,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "manage.py",
+            "traffic",
+            "--rate",
+            "2",
+            "--seconds",
+            "600",
+            "--user",
+            "operator",
+        ],
+        cwd=Path(__file__).parent.parent,
+        env=site.environment,
+        stdout=subprocess.DEVNULL,
+    )
     try:
         yield
     finally:

@@ -53,8 +53,10 @@ def _drill(stack: Stack, seconds: float, draw: random.Random) -> int:
     restock()
     token = subprocess.run(
         [sys.executable, "manage.py", "create_token", "customer"],
-        check=True, capture_output=True, text=True,
-    ).stdout.splitlines()[-1]  # fmt: skip
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.splitlines()[-1]
     rate = float(os.environ.get("RATE", "10"))
     load = Load(rate, random.Random(draw.random()), stack.port, token)
     report = Report()
@@ -95,8 +97,11 @@ def _conclude(stack: Stack, load: Load, report: Report) -> int:
     connection.close()  # it has seen the faults too
     judged = judgement.judge(load.placed)
     told = subprocess.run(
-        [sys.executable, "manage.py", "verify"], capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [sys.executable, "manage.py", "verify"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     verified = told.returncode == 0
     print(f"\n{report.faults()}\n\n{report.outcome(load, judged, verified, settled)}\n")
     for violation in judged.violations[:_SHOWN]:

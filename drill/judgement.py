@@ -10,8 +10,9 @@ from decimal import Decimal
 from django.db.models import Count
 
 from drill.models import Testimony
+from events.models import Checkout, OrderSummary
 from flowdeck.models import Attempt, Delivery, Event
-from processors.models import Charge, Checkout, OrderSummary
+from processors.models import Charge
 
 # Failures that the load asks for; any other used up an attempt that it should not have.
 ASKED_FOR = {"Flaky", "GatewayUnavailable", "MalformedPayment"}
@@ -51,8 +52,11 @@ def judge(placed: dict[str, int]) -> Judgement:
     found.under_way = len(under_way - decided.keys() - dead)
     found.lost += _lost(placed, {*decided, *dead, *under_way})
     found.doubled += [
-        *_seen_twice(), *_emitted_twice(), *_decided_twice(decided), *_money(under_way),
-    ]  # fmt: skip
+        *_seen_twice(),
+        *_emitted_twice(),
+        *_decided_twice(decided),
+        *_money(under_way),
+    ]
     found.out_of_order += _overtaken()
     found.other += [*_blamed_wrongly(), *_died_wrongly()]
     return found

@@ -21,9 +21,14 @@ class Kept:
     """One command, kept running until :meth:`stop`, except while it is :meth:`hold`-ed."""
 
     def __init__(
-        self, name: str, arguments: Sequence[str], log: Path, watchdog: Watchdog,
-        files: Sequence[int] = (), pause: float = RESTART_SECONDS,
-    ) -> None:  # fmt: skip
+        self,
+        name: str,
+        arguments: Sequence[str],
+        log: Path,
+        watchdog: Watchdog,
+        files: Sequence[int] = (),
+        pause: float = RESTART_SECONDS,
+    ) -> None:
         self.name = name
         self.starts = 0
         self._arguments, self._log, self._files = arguments, log, files
@@ -103,9 +108,14 @@ class Kept:
     def _run_once(self) -> None:
         with self._log.open("ab") as log:
             child = subprocess.Popen(
-                self._arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                pass_fds=self._files, start_new_session=True, env=os.environ,
-            )  # fmt: skip
+                self._arguments,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=self._files,
+                start_new_session=True,
+                env=os.environ,
+            )
         self._watchdog.started(child.pid)
         self._child = child
         self.starts += 1

@@ -19,10 +19,10 @@ from uuid import UUID
 from django.contrib.auth import get_user_model
 from django.db import Error, connection
 
+from events.domain_events import InventoryReplenished
+from events.models import Product
+from events.orders import place_order
 from flowdeck import publish
-from processors.domain_events import InventoryReplenished
-from processors.models import Product
-from processors.orders import place_order
 
 MIX = {"": 84, "card_declined": 5, "out_of_stock": 4, "provider_down": 4, "slow": 2, "poison": 1}
 _PIECES = 1_000_000
@@ -128,9 +128,10 @@ class Load:
         items, key, scenario = order
         client = http.client.HTTPConnection("127.0.0.1", self._port, timeout=_ANSWER_SECONDS)
         headers = {
-            "Authorization": f"Bearer {self._token}", "Idempotency-Key": key,
+            "Authorization": f"Bearer {self._token}",
+            "Idempotency-Key": key,
             "Content-Type": "application/json",
-        }  # fmt: skip
+        }
         body = json.dumps({"items": items, "scenario": scenario or None})
         try:
             client.request("POST", "/api/v1/orders", body, headers)

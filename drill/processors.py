@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from drill.events import Witnessed
 from drill.models import Testimony
-from flowdeck import Delivery, Retry, processor
-from processors.domain_events import (
+from events.domain_events import (
     InventoryRejected,
     InventoryReserved,
     OrderCancelled,
@@ -17,11 +16,16 @@ from processors.domain_events import (
     OrderCreated,
     PaymentProcessed,
 )
+from flowdeck import Delivery, Retry, processor
 
 Seen = (
-    OrderCreated | PaymentProcessed | InventoryReserved | InventoryRejected | OrderConfirmed
+    OrderCreated
+    | PaymentProcessed
+    | InventoryReserved
+    | InventoryRejected
+    | OrderConfirmed
     | OrderCancelled
-)  # fmt: skip
+)
 # Far more attempts than a flaky event needs: a dead letter of a witness is a finding.
 SOON = Retry(max_attempts=8, base=0.2, cap=2.0)
 _FLAKY = 41  # one event in so many fails at its first two attempts

@@ -98,12 +98,24 @@ class Postgres:
         user = self._server.system_user
         subprocess.run(
             [
-                str(self._server.bin_path / "pg_ctl"), "-w", "-t", "60", "-D", str(self.folder),
-                "-l", str(self.folder / "log"), *how, *options, command,
+                str(self._server.bin_path / "pg_ctl"),
+                "-w",
+                "-t",
+                "60",
+                "-D",
+                str(self.folder),
+                "-l",
+                str(self.folder / "log"),
+                *how,
+                *options,
+                command,
             ],
-            check=True, user=user, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            check=True,
+            user=user,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
             cwd=self.folder if user is None else "/",
-        )  # fmt: skip
+        )
 
 
 @contextmanager

@@ -54,9 +54,12 @@ def _note(request: HttpRequest, verb: str, obj: Any) -> None:
     kind = obj._meta.model_name
     roles = sorted(group.name for group in obj.groups.all()) if isinstance(obj, User) else []
     audit.record(
-        f"{verb}_{kind}", by=request.user.get_username(), target=f"{kind} {obj}", count=1,
+        f"{verb}_{kind}",
+        by=request.user.get_username(),
+        target=f"{kind} {obj}",
+        count=1,
         reason=f"roles: {', '.join(roles) or 'none'}" if isinstance(obj, User) else "",
-    )  # fmt: skip
+    )
 
 
 class AccountAdmin(_Accounts, UserAdmin):  # type: ignore[type-arg]

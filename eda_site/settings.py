@@ -53,7 +53,9 @@ INSTALLED_APPS = [
     "csp",
     "django_htmx",
     "flowdeck.apps.FlowdeckConfig",
+    "events.apps.ShopConfig",
     "processors.apps.ProcessorsConfig",
+    "lab.apps.LabConfig",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

@@ -17,8 +17,8 @@ login = auth.LoginView.as_view(
 
 urlpatterns = [
     path("", include("flowdeck.urls")),
-    path("lab/", include("processors.lab.urls")),
-    path("shop/", include("processors.shop.urls")),
+    path("lab/", include("lab.urls")),
+    path("shop/", include("events.shop.urls")),
     path("api/v1/", api.urls),
     path("accounts/login/", login, name="login"),
     path("accounts/logout/", auth.LogoutView.as_view(), name="logout"),

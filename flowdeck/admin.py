@@ -82,8 +82,14 @@ class EventAdmin(ReadOnly):
     """The log, newest first. Search by position, event id, correlation id or stream."""
 
     list_display = (
-        "position", "type", "version", "stream", "sequence", "correlation_id", "recorded_at",
-    )  # fmt: skip
+        "position",
+        "type",
+        "version",
+        "stream",
+        "sequence",
+        "correlation_id",
+        "recorded_at",
+    )
     ordering = ("-position",)
     search_fields = ("=position",)  # shows the box; what is searched is decided below
     search_help_text = "Position, event id, correlation id or stream, whole."
@@ -193,8 +199,9 @@ class DeliveryAdmin(ReadOnly):
         """Make them due again, by the engine."""
         count = dead_letters.retry(
             chosen.values_list("pk", flat=True),
-            by=request.user.get_username(), reason=request.POST.get("reason", "").strip(),
-        )  # fmt: skip
+            by=request.user.get_username(),
+            reason=request.POST.get("reason", "").strip(),
+        )
         self._tell(request, count, "made due again")
 
     @admin.action(description="Discard the selected dead letters", permissions=["resolve"])

@@ -12,8 +12,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from flowdeck import Delivery, StoredEvent, load, processor, read_streams
-from processors.domain_events import (
+from events.domain_events import (
     BROKER_STREAMS,
     InventoryRejected,
     InventoryReserved,
@@ -21,7 +20,8 @@ from processors.domain_events import (
     OrderConfirmed,
     PaymentProcessed,
 )
-from processors.order_decisions import Order, Settle, decide, evolve
+from events.order_decisions import Order, Settle, decide, evolve
+from flowdeck import Delivery, StoredEvent, load, processor, read_streams
 
 Heard = PaymentProcessed | InventoryReserved | InventoryRejected
 

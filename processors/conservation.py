@@ -19,7 +19,7 @@ def _rows(statement: str) -> list[tuple[object, ...]]:
 def _money(scope: Scope) -> Iterator[str]:
     for order_id, taken, total, status in _rows(
         """
-        SELECT o.order_id, coalesce(c.taken, 0), o.total, o.status FROM processors_ordersummary o
+        SELECT o.order_id, coalesce(c.taken, 0), o.total, o.status FROM events_ordersummary o
         LEFT JOIN (
           SELECT order_id, sum(amount) AS taken FROM processors_charge
           WHERE declined = '' AND NOT refunded GROUP BY order_id
@@ -38,7 +38,7 @@ def _asked_for(scope: Scope) -> Iterator[str]:
     for reference, order_id in _rows(
         """
         SELECT c.reference, c.order_id FROM processors_charge c
-        WHERE NOT EXISTS (SELECT 1 FROM processors_ordersummary o WHERE o.order_id = c.order_id)
+        WHERE NOT EXISTS (SELECT 1 FROM events_ordersummary o WHERE o.order_id = c.order_id)
           AND NOT EXISTS (SELECT 1 FROM flowdeck_stream s WHERE s.name = 'order-' || c.order_id)
         """
     ):
@@ -50,7 +50,7 @@ def _stock(scope: Scope) -> Iterator[str]:
     for sku, available, booked in _rows(
         """
         SELECT s.sku, s.available, l.available FROM processors_stock s
-        LEFT JOIN processors_stocklevel l ON l.sku = s.sku
+        LEFT JOIN events_stocklevel l ON l.sku = s.sku
         WHERE s.available < 0 OR (s.available <> coalesce(l.available, 0) AND NOT EXISTS (
           SELECT 1 FROM flowdeck_delivery WHERE processor = 'stock' AND state <> 'done'))
         """

@@ -11,9 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from events.domain_events import FraudSuspected, PaymentProcessed
+from events.models import Checkout
 from flowdeck import Delivery, processor
-from processors.domain_events import FraudSuspected, PaymentProcessed
-from processors.models import Checkout, FraudWatch
+from processors.models import FraudWatch
 
 WINDOW = timedelta(minutes=1)
 SUSPICIOUS = 3
@@ -71,11 +72,13 @@ def _take_in(watch: FraudWatch, new: Failure, delivery: Delivery) -> None:
     if window:
         delivery.emit(
             FraudSuspected(
-                user_id=watch.user_id, order_ids=[one.order_id for one in window],
-                first_at=window[0].at, last_at=window[-1].at,
+                user_id=watch.user_id,
+                order_ids=[one.order_id for one in window],
+                first_at=window[0].at,
+                last_at=window[-1].at,
             ),
             stream=f"user-{watch.user_id}",
-        )  # fmt: skip
+        )
     newest = max(one.at for one in [*known, new])
     # What has raised a suspicion raises no second one.
     watch.failures = [

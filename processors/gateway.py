@@ -17,7 +17,7 @@ from uuid import NAMESPACE_URL, uuid5
 from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 
-from processors.faults import Scenario
+from events.scenarios import Scenario
 from processors.models import Charge, ProviderCall
 
 DECLINED = "Your card ending 0002 was declined."
@@ -49,9 +49,12 @@ def charge(order_id: int, amount: Decimal, *, key: str, fault: Scenario) -> Answ
     try:
         with _noted():
             made = Charge.objects.create(
-                idempotency_key=key, order_id=order_id, amount=amount, declined=declined,
+                idempotency_key=key,
+                order_id=order_id,
+                amount=amount,
+                declined=declined,
                 reference=reference,
-            )  # fmt: skip
+            )
     except IntegrityError:
         made = Charge.objects.get(idempotency_key=key)
     return Answer(made.reference, made.declined)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from flowdeck import Delivery, processor
-from processors import faults
-from processors.domain_events import (
+from events import scenarios
+from events.domain_events import (
     InventoryRejected,
     InventoryReleased,
     InventoryReplenished,
@@ -17,6 +16,7 @@ from processors.domain_events import (
     ReleaseRequested,
     ReservationRequested,
 )
+from flowdeck import Delivery, processor
 from processors.models import Reservation, Stock
 
 Wanted = OrderCreated | ReservationRequested
@@ -54,7 +54,7 @@ def _reserve(event: Wanted, delivery: Delivery, shelf: Counter[str]) -> bool:
     wanted = Counter[str]()
     for item in event.items:
         wanted[item.sku] += item.quantity
-    fault = faults.scenario(event.scenario)
+    fault = scenarios.scenario(event.scenario)
     for sku, quantity in wanted.items():
         left = 0 if fault.out_of_stock else shelf[sku]
         if quantity > left:
@@ -100,8 +100,10 @@ def _locked_stock(
 def _write(shelf: Counter[str], new: list[Reservation], released: list[Reservation]) -> None:
     Stock.objects.bulk_create(
         [Stock(sku=sku, available=available) for sku, available in sorted(shelf.items())],
-        update_conflicts=True, unique_fields=["sku"], update_fields=["available"],
-    )  # fmt: skip
+        update_conflicts=True,
+        unique_fields=["sku"],
+        update_fields=["available"],
+    )
     Reservation.objects.bulk_create(new)
     if released:
         Reservation.objects.filter(pk__in=[row.pk for row in released]).update(released=True)

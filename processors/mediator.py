@@ -11,9 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 
-from flowdeck import Delivery, Snooze, processor
-from flowdeck.declare.event import Event
-from processors.domain_events import (
+from events.domain_events import (
     MEDIATOR_STREAMS,
     DeadlinePassed,
     DeadlineSet,
@@ -30,16 +28,27 @@ from processors.domain_events import (
     ReleaseRequested,
     ReservationRequested,
 )
+from flowdeck import Delivery, Snooze, processor
+from flowdeck.declare.event import Event
 from processors.models import Mediation
 
 Heard = (
-    OrderSubmitted | InventoryReserved | InventoryRejected | PaymentProcessed
-    | InventoryReleased | DeadlinePassed
-)  # fmt: skip
+    OrderSubmitted
+    | InventoryReserved
+    | InventoryRejected
+    | PaymentProcessed
+    | InventoryReleased
+    | DeadlinePassed
+)
 Asked = (
-    DeadlineSet, ReservationRequested, PaymentRequested, ReleaseRequested, RefundRequested,
-    OrderConfirmed, OrderCancelled,
-)  # fmt: skip
+    DeadlineSet,
+    ReservationRequested,
+    PaymentRequested,
+    ReleaseRequested,
+    RefundRequested,
+    OrderConfirmed,
+    OrderCancelled,
+)
 Step = Mediation.Step
 TOO_LATE = "The payment took too long."
 _LOOK = 1.0  # seconds after which a sleeping deadline looks whether it is still needed
@@ -55,9 +64,11 @@ def mediator(events: list[Heard], deliveries: list[Delivery]) -> None:
         for request in _advance(known[event.order_id], event):
             delivery.emit(request)
     Mediation.objects.bulk_create(
-        known.values(), update_conflicts=True, unique_fields=["order_id"],
+        known.values(),
+        update_conflicts=True,
+        unique_fields=["order_id"],
         update_fields=["step", "reason"],
-    )  # fmt: skip
+    )
 
 
 @processor("deadlines", streams=MEDIATOR_STREAMS)
@@ -81,9 +92,12 @@ def _begun(event: OrderSubmitted, delivery: Delivery) -> Mediation:
     delivery.emit(DeadlineSet(order_id=event.order_id, due=due))
     items = [item.model_dump(mode="json") for item in event.items]
     return Mediation(
-        order_id=event.order_id, user_id=event.user_id, total=event.total, items=items,
+        order_id=event.order_id,
+        user_id=event.user_id,
+        total=event.total,
+        items=items,
         scenario=event.scenario,
-    )  # fmt: skip
+    )
 
 
 def _advance(order: Mediation, event: Heard) -> list[Event]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from events.domain_events import NotificationSent, OrderCancelled, OrderConfirmed
+from events.models import Notification
 from flowdeck import Delivery, processor
-from processors.domain_events import NotificationSent, OrderCancelled, OrderConfirmed
-from processors.models import Notification
 
 
 @processor("notification", batch=True, emits=(NotificationSent,))

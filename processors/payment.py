@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from flowdeck import Delivery, Draft, Retry, processor, publish
-from processors import faults, gateway
-from processors.domain_events import (
+from events import scenarios
+from events.domain_events import (
     OrderCancelled,
     OrderCreated,
     PaymentProcessed,
@@ -14,6 +13,8 @@ from processors.domain_events import (
     PaymentRequested,
     RefundRequested,
 )
+from flowdeck import Delivery, Draft, Retry, processor, publish
+from processors import gateway
 
 
 class MalformedPayment(Exception):
@@ -35,7 +36,7 @@ def payment(
 
 
 def _charge(event: OrderCreated | PaymentRequested, delivery: Delivery) -> PaymentProcessed | None:
-    fault = faults.scenario(event.scenario)
+    fault = scenarios.scenario(event.scenario)
     if fault.poison:
         raise MalformedPayment(f"can't read the card of order {event.order_id}: not a number")
     answer = gateway.charge(event.order_id, event.total, key=delivery.idempotency_key, fault=fault)

@@ -11,9 +11,7 @@ from typing import Any
 
 from django.db import connection
 
-from flowdeck import Delivery, Event, projection
-from processors import json_rows
-from processors.domain_events import (
+from events.domain_events import (
     InventoryRejected,
     InventoryReleased,
     InventoryReplenished,
@@ -26,23 +24,47 @@ from processors.domain_events import (
     PaymentProcessed,
     PaymentRefunded,
 )
-from processors.models import OrderSummary, Sales, StockLevel
+from events.models import OrderSummary, Sales, StockLevel
+from flowdeck import Delivery, Event, projection
+from processors import json_rows
 
 OrderEvent = (
-    OrderCreated | OrderSubmitted | PaymentProcessed | PaymentRefunded | InventoryReserved
-    | InventoryRejected | InventoryReleased | OrderConfirmed | OrderCancelled | NotificationSent
-)  # fmt: skip
+    OrderCreated
+    | OrderSubmitted
+    | PaymentProcessed
+    | PaymentRefunded
+    | InventoryReserved
+    | InventoryRejected
+    | InventoryReleased
+    | OrderConfirmed
+    | OrderCancelled
+    | NotificationSent
+)
 Row = dict[str, Any]
 
 _NEW = {
-    "order_id": "bigint", "user_id": "bigint", "correlation_id": "uuid", "reference": "text",
-    "scenario": "text", "items": "text", "total": "numeric", "placed_at": "timestamptz",
-}  # fmt: skip
+    "order_id": "bigint",
+    "user_id": "bigint",
+    "correlation_id": "uuid",
+    "reference": "text",
+    "scenario": "text",
+    "items": "text",
+    "total": "numeric",
+    "placed_at": "timestamptz",
+}
 _CHANGING = {
-    "order_id": "bigint", "status": "text", "reason": "text", "payment": "text", "stock": "text",
-    "paid_at": "timestamptz", "reserved_at": "timestamptz", "decided_at": "timestamptz",
-    "refunded_at": "timestamptz", "released_at": "timestamptz", "notified_at": "timestamptz",
-}  # fmt: skip
+    "order_id": "bigint",
+    "status": "text",
+    "reason": "text",
+    "payment": "text",
+    "stock": "text",
+    "paid_at": "timestamptz",
+    "reserved_at": "timestamptz",
+    "decided_at": "timestamptz",
+    "refunded_at": "timestamptz",
+    "released_at": "timestamptz",
+    "notified_at": "timestamptz",
+}
 
 
 @projection("orders", model=OrderSummary, batch=True)
@@ -65,7 +87,7 @@ def orders(events: list[OrderEvent], deliveries: list[Delivery]) -> None:
 def _insert(rows: list[Row]) -> None:
     given = "jsonb" if connection.vendor == "postgresql" else "text"
     json_rows.execute(
-        f"INSERT INTO processors_ordersummary ({', '.join(_NEW)}, status, reason, payment, stock) "
+        f"INSERT INTO events_ordersummary ({', '.join(_NEW)}, status, reason, payment, stock) "
         "SELECT order_id, user_id, correlation_id, reference, scenario, "
         f"CAST(items AS {given}), total, placed_at, 'open', '', '', '' "
         f"FROM {json_rows.as_table(_NEW)} WHERE true ON CONFLICT (order_id) DO NOTHING",
@@ -78,7 +100,7 @@ def _update(rows: list[Row]) -> None:
     names = [name for name in _CHANGING if name != "order_id"]
     assignments = ", ".join(f"{name} = coalesce(v.{name}, t.{name})" for name in names)
     found = json_rows.execute(
-        f"UPDATE processors_ordersummary AS t SET {assignments} "
+        f"UPDATE events_ordersummary AS t SET {assignments} "
         f"FROM {json_rows.as_table(_CHANGING)} WHERE t.order_id = v.order_id",
         rows,
     )
@@ -120,9 +142,11 @@ def _change(event: OrderEvent, at: Any) -> Row:
 
 _STATUS: dict[type[Event], Row] = {OrderConfirmed: {"status": "confirmed"}}
 _MOMENT: dict[type[Event], str] = {
-    OrderConfirmed: "decided_at", PaymentRefunded: "refunded_at",
-    InventoryReleased: "released_at", NotificationSent: "notified_at",
-}  # fmt: skip
+    OrderConfirmed: "decided_at",
+    PaymentRefunded: "refunded_at",
+    InventoryReleased: "released_at",
+    NotificationSent: "notified_at",
+}
 
 
 @projection("stock", model=StockLevel, batch=True)
@@ -140,7 +164,7 @@ def stock(
         for item in event.items:
             change[item.sku] += sign * item.quantity
     _add(
-        "INSERT INTO processors_stocklevel AS t (sku, available) VALUES (%s, %s) "
+        "INSERT INTO events_stocklevel AS t (sku, available) VALUES (%s, %s) "
         "ON CONFLICT (sku) DO UPDATE SET available = t.available + excluded.available",
         sorted(change.items()),
     )
@@ -156,7 +180,7 @@ def sales(events: list[OrderConfirmed], deliveries: list[Delivery]) -> None:
             of_day[0] += item.quantity
             of_day[1] += item.quantity * item.price
     _add(
-        "INSERT INTO processors_sales AS t (day, sku, quantity, revenue) VALUES (%s, %s, %s, %s) "
+        "INSERT INTO events_sales AS t (day, sku, quantity, revenue) VALUES (%s, %s, %s, %s) "
         "ON CONFLICT (day, sku) DO UPDATE SET quantity = t.quantity + excluded.quantity, "
         "revenue = t.revenue + excluded.revenue",
         [(*day_sku, int(number), revenue) for day_sku, (number, revenue) in sorted(sold.items())],

@@ -55,7 +55,7 @@ def _nothing_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     from flowdeck.bells import bell
     from flowdeck.dashboard.timeline import past as timeline_past
     from flowdeck.engine import drain, sweep
-    from processors import injection
+    from lab import injection
 
     monkeypatch.setattr(bell, "breaker", bell.Breaker())
     monkeypatch.setattr(sweep, "_unheard", sweep._Unheard())

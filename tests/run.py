@@ -31,15 +31,19 @@ _DATABASES = ("postgresql", "sqlite")
 # words and requests of ill will are asked where most of them are refused (PostgreSQL takes no NUL,
 # no number beyond its type, no text for a number);
 _HOSTILE = (
-    "tests/api/test_fuzz.py", "tests/live/test_fuzz.py", "tests/dashboard/test_hostile_text.py",
+    "tests/flowdeck/api/test_fuzz.py",
+    "tests/flowdeck/live/test_fuzz.py",
+    "tests/flowdeck/dashboard/test_hostile_text.py",
     "tests/guarantees/test_hostile_text.py",
-)  # fmt: skip
+)
 # who may do what is decided before the database is asked, a mask is put on after, and how often a
 # page asks does not depend on whom;
 _PEOPLE = (
-    "tests/guarantees/test_deny_by_default.py", "tests/guarantees/test_hardening.py",
-    "tests/guarantees/test_personal_data.py", "tests/dashboard/test_every_page.py",
-)  # fmt: skip
+    "tests/guarantees/test_deny_by_default.py",
+    "tests/guarantees/test_hardening.py",
+    "tests/guarantees/test_personal_data.py",
+    "tests/flowdeck/dashboard/test_every_page.py",
+)
 # whole sites in real processes are slow to start; and browsers wait more than they work, so they
 # have a suite of their own beside the others.
 _PROCESSES = ("tests/infra",)
@@ -146,8 +150,10 @@ def a_redis(home: Path) -> Iterator[str]:
     socket = home / "redis.sock"
     server = subprocess.Popen(
         redis_server.command(redis_server.find_server(), socket),
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
     try:
         deadline = time.monotonic() + _START_SECONDS
         while not redis_server.answers(f"unix://{socket}"):

@@ -51,9 +51,13 @@ class Site:
         log = home / "output.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "eda_site.run"], cwd=_ROOT, env=environment,
-                stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
-            )  # fmt: skip
+                [sys.executable, "-m", "eda_site.run"],
+                cwd=_ROOT,
+                env=environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
         site = cls(f"http://127.0.0.1:{port}", home, environment, process, log)
         try:
             eventually(lambda: site.ready or process.poll() is not None, within=_START_SECONDS)
@@ -85,9 +89,13 @@ class Site:
     def manage(self, *arguments: str) -> str:
         """Run ``manage.py`` in its environment and return what it printed."""
         done = subprocess.run(
-            [sys.executable, "manage.py", *arguments], cwd=_ROOT, env=self.environment,
-            check=False, capture_output=True, text=True,
-        )  # fmt: skip
+            [sys.executable, "manage.py", *arguments],
+            cwd=_ROOT,
+            env=self.environment,
+            check=False,
+            capture_output=True,
+            text=True,
+        )
         assert done.returncode == 0, done.stderr[-3000:]
         return done.stdout
 

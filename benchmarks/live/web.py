@@ -25,10 +25,13 @@ def serving(database: Database, **variables: str) -> Iterator[int]:
         OUTPUT.parent.mkdir(parents=True, exist_ok=True)
         with OUTPUT.open("ab") as output:
             program = subprocess.Popen(
-                [sys.executable, "-m", "eda_site.run.web", str(listener.fileno())], cwd=ROOT,
-                env={**database.environment(), "FLOWDECK_DEMO": "1", **variables}, stdout=output,
-                stderr=subprocess.STDOUT, pass_fds=[listener.fileno()],
-            )  # fmt: skip
+                [sys.executable, "-m", "eda_site.run.web", str(listener.fileno())],
+                cwd=ROOT,
+                env={**database.environment(), "FLOWDECK_DEMO": "1", **variables},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                pass_fds=[listener.fileno()],
+            )
         try:
             _wait(port, program)
             yield port

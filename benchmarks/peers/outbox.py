@@ -20,11 +20,16 @@ from benchmarks.peers.django_database import databases
 
 if not settings.configured:
     settings.configure(
-        DATABASES=databases(os.environ["DATABASE_URL"]), USE_TZ=True,
-        INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth",
-                        "django_celery_outbox"],
-        CELERY_OUTBOX_APP="benchmarks.peers.outbox.app", MONITORING_METRICS_ENABLED=False,
-    )  # fmt: skip
+        DATABASES=databases(os.environ["DATABASE_URL"]),
+        USE_TZ=True,
+        INSTALLED_APPS=[
+            "django.contrib.contenttypes",
+            "django.contrib.auth",
+            "django_celery_outbox",
+        ],
+        CELERY_OUTBOX_APP="benchmarks.peers.outbox.app",
+        MONITORING_METRICS_ENABLED=False,
+    )
     django.setup()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
 

@@ -18,9 +18,10 @@ from benchmarks.peers.django_database import databases
 
 if not settings.configured:
     settings.configure(
-        DATABASES=databases(os.environ["DATABASE_URL"]), USE_TZ=True,
+        DATABASES=databases(os.environ["DATABASE_URL"]),
+        USE_TZ=True,
         DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
-    )  # fmt: skip
+    )
     django.setup()
 
 from django.db import connection, models, transaction

@@ -65,9 +65,11 @@ def send(count: int) -> dict[str, float]:
 def follow(count: int) -> dict[str, float]:
     """Follow from the beginning to the end."""
     with ProjectionRunner(
-        application_class=Things, projection_class=Follower, view_class=PostgresTrackingRecorder,
+        application_class=Things,
+        projection_class=Follower,
+        view_class=PostgresTrackingRecorder,
         env=ENVIRONMENT,
-    ):  # fmt: skip
+    ):
         while Follower.handled < count:
             time.sleep(0.01)
     return {"eventsourcing": count / (time.time() - Follower.began)}

@@ -91,11 +91,13 @@ class Follower(Projection[View]):
         Follower.handled += 1
 
     def _created(self, e: Any, at: datetime) -> list[tuple[str, list[Any]]]:
-        return [(
-            "INSERT INTO order_summary (order_id, user_id, reference, items, total, status, "
-            "placed_at) VALUES (%s, %s, %s, %s, %s, 'open', %s)",
-            [e.order_id, e.user_id, "", json.dumps(e.items), e.total, at],
-        )]  # fmt: skip
+        return [
+            (
+                "INSERT INTO order_summary (order_id, user_id, reference, items, total, status, "
+                "placed_at) VALUES (%s, %s, %s, %s, %s, 'open', %s)",
+                [e.order_id, e.user_id, "", json.dumps(e.items), e.total, at],
+            )
+        ]
 
     def _reserved(self, e: Any, at: datetime) -> list[tuple[str, list[Any]]]:
         changed = "UPDATE order_summary SET stock = 'reserved', reserved_at = %s WHERE order_id=%s"
@@ -119,11 +121,15 @@ class Follower(Projection[View]):
                 "INSERT INTO sales VALUES (%s, %s, %s, %s) ON CONFLICT (day, sku) DO UPDATE "
                 "SET quantity = sales.quantity + excluded.quantity, "
                 "revenue = sales.revenue + excluded.revenue",
-                [at.date(), item["sku"], item["quantity"],
-                 item["quantity"] * Decimal(item["price"])],
+                [
+                    at.date(),
+                    item["sku"],
+                    item["quantity"],
+                    item["quantity"] * Decimal(item["price"]),
+                ],
             )
             for item in e.items
-        ]  # fmt: skip
+        ]
 
     def _notified(self, e: Any, at: datetime) -> list[tuple[str, list[Any]]]:
         return [("UPDATE order_summary SET notified_at = %s WHERE order_id = %s", [at, e.order_id])]

@@ -69,9 +69,12 @@ def _rebuild(database: Database, profile: str) -> dict[str, float]:
         spy = [str(peer.PYTHON.with_name("py-spy")), "record", "-r", "100", "-f", "raw"]
         command = [*spy, "-o", profile, "--", *command]
     early = late = 0.0
-    with psycopg.connect(database.url, autocommit=True) as look, running(
-        command, database.environment() | {"DJANGO_SETTINGS_MODULE": "benchmarks.settings"}
-    ) as program:  # fmt: skip
+    with (
+        psycopg.connect(database.url, autocommit=True) as look,
+        running(
+            command, database.environment() | {"DJANGO_SETTINGS_MODULE": "benchmarks.settings"}
+        ) as program,
+    ):
         process = psutil.Process(program.pid)
         while program.poll() is None:
             row = look.execute(_RUN).fetchone()
@@ -87,9 +90,11 @@ def _rebuild(database: Database, profile: str) -> dict[str, float]:
     for model in row[4]["models"]:
         print(f"{model['model']}: {model['rows']:,} rows", file=sys.stderr)
     return {
-        "seconds": row[3], "events_per_second": row[1] / row[3],
-        "megabytes_early": early, "megabytes_most": late,
-    }  # fmt: skip
+        "seconds": row[3],
+        "events_per_second": row[1] / row[3],
+        "megabytes_early": early,
+        "megabytes_most": late,
+    }
 
 
 def _memory(process: psutil.Process) -> float:

@@ -55,16 +55,22 @@ def mute(number: int, hours: int, *, by: str) -> None:
         rule.muted_until = until
         rule.save(update_fields=["muted_until"])
         verb = "mute alert rule" if hours else "unmute alert rule"
-        audit.record(verb, by=by, target=f"alert {rule.name}", count=1,
-                     reason=f"for {hours} h" if hours else "")  # fmt: skip
+        audit.record(
+            verb,
+            by=by,
+            target=f"alert {rule.name}",
+            count=1,
+            reason=f"for {hours} h" if hours else "",
+        )
 
 
 def delete(number: int, *, by: str) -> None:
     """Forget a rule. Raises AlertRule.DoesNotExist."""
     with transaction.atomic():
         rule = AlertRule.objects.select_for_update().get(pk=number)
-        audit.record("delete alert rule", by=by, target=f"alert {rule.name}", count=1,
-                     reason=said(rule))  # fmt: skip
+        audit.record(
+            "delete alert rule", by=by, target=f"alert {rule.name}", count=1, reason=said(rule)
+        )
         rule.delete()
 
 
@@ -85,12 +91,14 @@ def _checked(wanted: dict[str, Any]) -> dict[str, Any]:
     if processor and processor not in registry.processors:
         raise RuleRefused(f"There is no processor {processor[:64]!r}.")
     return {
-        "name": name, "kind": kind, "processor": processor,
+        "name": name,
+        "kind": kind,
+        "processor": processor,
         "threshold": _number(wanted, "threshold", 1, 1_000_000),
         "hold_seconds": _number(wanted, "hold_seconds", 0, _LONGEST_HOLD),
         "mail_to": _addresses(str(wanted.get("mail_to", ""))),
         "webhook": _webhook(str(wanted.get("webhook", "")).strip()),
-    }  # fmt: skip
+    }
 
 
 def _number(wanted: dict[str, Any], name: str, least: int, most: int) -> int:

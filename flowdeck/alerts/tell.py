@@ -57,14 +57,16 @@ def webhook(event: AlertFired | AlertResolved, delivery: Delivery) -> None:
     body = json.dumps({"state": state, **event.model_dump(mode="json")}).encode()
     moment = str(int(time.time()))
     request = urllib.request.Request(  # noqa: S310 - its scheme is checked above
-        rule.webhook, data=body, method="POST",
+        rule.webhook,
+        data=body,
+        method="POST",
         headers={
             "Content-Type": "application/json",
             "Idempotency-Key": delivery.idempotency_key,
             "Flowdeck-Timestamp": moment,
             "Flowdeck-Signature": f"v1={signature(secret(rule.pk), moment, body)}",
         },
-    )  # fmt: skip
+    )
     try:
         with _opener.open(request, timeout=_TIMEOUT) as answer:
             answer.read(1024)
@@ -106,9 +108,14 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
     """A receiver that sends elsewhere could send into the network behind."""
 
     def redirect_request(
-        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str,
-        headers: HTTPMessage, newurl: str,
-    ) -> Any:  # fmt: skip
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: HTTPMessage,
+        newurl: str,
+    ) -> Any:
         return None
 
 

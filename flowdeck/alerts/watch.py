@@ -52,7 +52,12 @@ def _judge(rule: AlertRule) -> None:
 
 def _publish(kind: type[AlertFired | AlertResolved], rule: AlertRule) -> None:
     event = kind(
-        rule=rule.pk, name=rule.name, kind=rule.kind, threshold=rule.threshold, value=rule.value,
-        about=rule.about, muted=rule.is_muted,
-    )  # fmt: skip
+        rule=rule.pk,
+        name=rule.name,
+        kind=rule.kind,
+        threshold=rule.threshold,
+        value=rule.value,
+        about=rule.about,
+        muted=rule.is_muted,
+    )
     publish(event, stream=f"alert-{rule.pk}", producer="alerts")

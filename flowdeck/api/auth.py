@@ -29,9 +29,12 @@ class BearerAuth(HttpBearer):
         if found.scope == ApiToken.Scope.READ and request.method not in _LOOKING:
             reason = "This token may look only. Create one of full scope for what changes things."
             audit.record(
-                "use_token", by=found.user.get_username(), target=request.path, reason=reason,
+                "use_token",
+                by=found.user.get_username(),
+                target=request.path,
+                reason=reason,
                 allowed=False,
-            )  # fmt: skip
+            )
             raise HttpError(403, reason)
         return found.user
 

@@ -89,9 +89,14 @@ def ask_bulk(request: HttpRequest, wanted: BulkIn) -> Any:
     if not (criteria or wanted.all):
         raise HttpError(422, "all: give a filter, or say that you mean all of them")
     row = bulk.ask(
-        wanted.action, criteria, by=request.user.get_username(), reason=wanted.reason,
-        graduated=wanted.graduated, per_second=wanted.per_second, delay=wanted.delay,
-    )  # fmt: skip
+        wanted.action,
+        criteria,
+        by=request.user.get_username(),
+        reason=wanted.reason,
+        graduated=wanted.graduated,
+        per_second=wanted.per_second,
+        delay=wanted.delay,
+    )
     return Status(202, BulkOut.of(row))
 
 
@@ -122,9 +127,12 @@ def set_letter_group_status(request: HttpRequest, fingerprint: str, wanted: Stat
     if not Delivery.objects.filter(fingerprint=fingerprint[:32], state="dead").exists():
         raise Http404(f"There is no group {fingerprint[:32]}.")
     set_status(
-        fingerprint, wanted.status, by=request.user.get_username(), note=wanted.note,
+        fingerprint,
+        wanted.status,
+        by=request.user.get_username(),
+        note=wanted.note,
         hours=wanted.hours,
-    )  # fmt: skip
+    )
     return Status(204, None)
 
 

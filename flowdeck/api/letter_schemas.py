@@ -134,12 +134,19 @@ class GroupOut(Schema):
         """From a counted group."""
         sample, said = group.sample, group.status
         return cls(
-            value=group.value, title=group.title, count=group.count, came_back=group.came_back,
-            first_at=group.first_at, last_at=group.last_at,
-            message=sample.message[:300] if sample else "", frame=sample.frame if sample else "",
-            processor=group.processor, status=group.standing,
-            said_by=said.by if said else "", note=said.note if said else "",
-        )  # fmt: skip
+            value=group.value,
+            title=group.title,
+            count=group.count,
+            came_back=group.came_back,
+            first_at=group.first_at,
+            last_at=group.last_at,
+            message=sample.message[:300] if sample else "",
+            frame=sample.frame if sample else "",
+            processor=group.processor,
+            status=group.standing,
+            said_by=said.by if said else "",
+            note=said.note if said else "",
+        )
 
 
 class LetterOut(Schema):
@@ -161,11 +168,18 @@ class LetterOut(Schema):
     def of(cls, delivery: Delivery) -> LetterOut:
         """From its row with its event."""
         return cls(
-            id=delivery.pk, state=delivery.state, processor=delivery.processor,
-            type=delivery.event.type, stream=delivery.event.stream, key=delivery.key,
-            position=delivery.event_id, fingerprint=delivery.fingerprint,
-            attempts=delivery.attempts, retried=delivery.retried, died_at=delivery.finished_at,
-        )  # fmt: skip
+            id=delivery.pk,
+            state=delivery.state,
+            processor=delivery.processor,
+            type=delivery.event.type,
+            stream=delivery.event.stream,
+            key=delivery.key,
+            position=delivery.event_id,
+            fingerprint=delivery.fingerprint,
+            attempts=delivery.attempts,
+            retried=delivery.retried,
+            died_at=delivery.finished_at,
+        )
 
 
 class LetterPage(Schema):

@@ -32,9 +32,12 @@ def require_action(request: HttpRequest, action: str) -> None:
     decision = can(request.user, action)
     if not decision:
         audit.record(
-            action, by=request.user.get_username(), target=request.path, reason=decision.reason,
+            action,
+            by=request.user.get_username(),
+            target=request.path,
+            reason=decision.reason,
             allowed=False,
-        )  # fmt: skip
+        )
     require(decision)
 
 

@@ -163,11 +163,22 @@ class ProcessorOut(Schema):
         declared = row.declared
         assert declared is not None  # the overview asked for declared ones
         return cls(
-            name=row.name, state=row.state, description=declared.description,
-            subscriptions=list(declared.subscriptions), atomic=declared.atomic,
-            batch=declared.batch, replayable=declared.replayable, on_dead=declared.on_dead,
-            max_attempts=declared.retry.max_attempts, lanes=row.lanes, waiting=row.waiting,
-            retrying=row.retrying, dead=row.dead, oldest_at=row.oldest_at,
-            per_second=row.per_second, paused_at=row.paused_at, paused_by=row.paused_by,
+            name=row.name,
+            state=row.state,
+            description=declared.description,
+            subscriptions=list(declared.subscriptions),
+            atomic=declared.atomic,
+            batch=declared.batch,
+            replayable=declared.replayable,
+            on_dead=declared.on_dead,
+            max_attempts=declared.retry.max_attempts,
+            lanes=row.lanes,
+            waiting=row.waiting,
+            retrying=row.retrying,
+            dead=row.dead,
+            oldest_at=row.oldest_at,
+            per_second=row.per_second,
+            paused_at=row.paused_at,
+            paused_by=row.paused_by,
             pause_reason=row.pause_reason,
-        )  # fmt: skip
+        )

@@ -52,8 +52,9 @@ def packed(*command: str | int) -> bytes:
     """A command as Redis reads it (redis.io/docs/latest/develop/reference/protocol-spec)."""
     words = [str(word).encode() for word in command]
     return b"*%d\r\n%b" % (
-        len(words), b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in words),
-    )  # fmt: skip
+        len(words),
+        b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in words),
+    )
 
 
 def client(url: str) -> redis.Redis:

@@ -40,10 +40,16 @@ def send(task: str, argument: str | int, timeout: float) -> None:
     try:
         with _producers(os.getpid()).acquire(block=True, timeout=timeout) as producer:
             producer.publish(
-                body, headers={**headers, "id": number, "root_id": number}, correlation_id=number,
-                exchange="", routing_key=queue.name, declare=[queue], serializer="json",
-                delivery_mode=1, retry=False,
-            )  # fmt: skip
+                body,
+                headers={**headers, "id": number, "root_id": number},
+                correlation_id=number,
+                exchange="",
+                routing_key=queue.name,
+                declare=[queue],
+                serializer="json",
+                delivery_mode=1,
+                retry=False,
+            )
     except kombu.exceptions.KombuError as error:
         raise ConnectionError(str(error)) from error
 
@@ -106,9 +112,13 @@ def _written(task: str, argument: str, number: str) -> str:
     """The message as Kombu puts it into a list of Redis."""
     queue, headers, body = _message(task, argument)
     properties = {
-        "correlation_id": number, "delivery_mode": 1, "priority": 0, "body_encoding": "base64",
-        "delivery_info": {"exchange": "", "routing_key": queue.name}, "delivery_tag": number,
-    }  # fmt: skip
+        "correlation_id": number,
+        "delivery_mode": 1,
+        "priority": 0,
+        "body_encoding": "base64",
+        "delivery_info": {"exchange": "", "routing_key": queue.name},
+        "delivery_tag": number,
+    }
     message = {
         "body": base64.b64encode(orjson.dumps(body)).decode(),
         "content-encoding": "utf-8",

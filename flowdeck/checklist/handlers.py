@@ -40,14 +40,16 @@ def idempotent(redeliver: bool) -> Finding:
     )
     if doubled:
         return Finding(
-            "fail", f"{listed(doubled)}, for one event delivered twice.",
+            "fail",
+            f"{listed(doubled)}, for one event delivered twice.",
             "Hand delivery.idempotency_key over, or leave out atomic=False.",
-        )  # fmt: skip
+        )
     if unknown:
         return Finding(
-            "warn", f"{evidence} Not known of: {listed(unknown)}.",
+            "warn",
+            f"{evidence} Not known of: {listed(unknown)}.",
             "Use delivery.idempotency_key in calls to the outside; then run with --redeliver.",
-        )  # fmt: skip
+        )
     outside = "What handlers do outside of this database."
     more = "" if redeliver else " Calls to the outside: run with --redeliver."
     return Finding("pass", evidence, unchecked=outside + more)
@@ -95,15 +97,18 @@ def replayable(redeliver: bool) -> Finding:
             same.append(processor.name)
     if differing:
         return Finding(
-            "fail", f"Not the same after a replay: {listed(differing)}.",
+            "fail",
+            f"Not the same after a replay: {listed(differing)}.",
             "Write read models from flowdeck alone: no clock, no chance, no other writer.",
-        )  # fmt: skip
+        )
     evidence = f"{len(same)} of {len(projections)} read models rebuilt from nothing, identical."
     if skipped or not projections:
         return Finding(
-            "warn", evidence, "Replay the larger ones beside the live ones.",
+            "warn",
+            evidence,
+            "Replay the larger ones beside the live ones.",
             unchecked=f"Too large to rebuild here, or without a model: {listed(skipped)}.",
-        )  # fmt: skip
+        )
     return Finding("pass", evidence)
 
 
@@ -151,10 +156,11 @@ def tried(redeliver: bool) -> Finding:
         return Finding("fail", evidence, "Publish what happens in real life, then ask again.")
     if never or never_failed:
         return Finding(
-            "warn", f"{evidence} Never: {listed(never, 3) or 'none'}. Never failed and recovered: "
+            "warn",
+            f"{evidence} Never: {listed(never, 3) or 'none'}. Never failed and recovered: "
             f"{listed(never_failed, 3) or 'none'}.",
             "Write a test for each: publish the event, let the first attempt raise, call "
             "flowdeck.testing.settle(), and assert the effects.",
             unchecked="What your test suite covers.",
-        )  # fmt: skip
+        )
     return Finding("pass", f"{evidence} Each has failed at least once and recovered.")

@@ -19,10 +19,35 @@ from flowdeck.verification import Scope, missing_deliveries
 
 RECENT = 20_000
 _IRREGULAR = (
-    "Sent", "Paid", "Made", "Lent", "Sold", "Begun", "Done", "Taken", "Set", "Put", "Lost", "Won",
-    "Built", "Bought", "Found", "Given", "Gone", "Held", "Left", "Met", "Read", "Run", "Shown",
-    "Spent", "Told", "Written", "In", "Out",
-)  # fmt: skip
+    "Sent",
+    "Paid",
+    "Made",
+    "Lent",
+    "Sold",
+    "Begun",
+    "Done",
+    "Taken",
+    "Set",
+    "Put",
+    "Lost",
+    "Won",
+    "Built",
+    "Bought",
+    "Found",
+    "Given",
+    "Gone",
+    "Held",
+    "Left",
+    "Met",
+    "Read",
+    "Run",
+    "Shown",
+    "Spent",
+    "Told",
+    "Written",
+    "In",
+    "Out",
+)
 
 
 def newest_position() -> int:
@@ -46,23 +71,26 @@ def immutable(redeliver: bool) -> Finding:
     ]
     if accepted:
         return Finding(
-            "fail", f"The database accepted {' and '.join(accepted)} of event {position}.",
+            "fail",
+            f"The database accepted {' and '.join(accepted)} of event {position}.",
             "Put the append-only rule back: run migrate, and check who owns the tables.",
-        )  # fmt: skip
+        )
     types = registry.event_types
     mutable = [n for n, t in sorted(types.items()) if not t.cls.model_config.get("frozen")]
     if mutable:
         return Finding(
-            "fail", f"Instances can be changed: {listed(mutable)}.",
+            "fail",
+            f"Instances can be changed: {listed(mutable)}.",
             "Leave model_config frozen, as flowdeck.Event has it.",
-        )  # fmt: skip
+        )
     present = [n for n in sorted(types) if not n.endswith(("ed", *_IRREGULAR))]
     evidence = f"UPDATE and DELETE of event {position} were refused; {len(types)} types are frozen."
     if present:
         return Finding(
-            "warn", f"{evidence} Not in the past tense, it seems: {listed(present)}.",
+            "warn",
+            f"{evidence} Not in the past tense, it seems: {listed(present)}.",
             "Name an event by what has happened.",
-        )  # fmt: skip
+        )
     return Finding("pass", evidence)
 
 
@@ -89,9 +117,11 @@ def durable(redeliver: bool) -> Finding:
     missing = _missing()
     if rows != expected or missing:
         return Finding(
-            "fail", f"{rows} of {expected} deliveries were rows before any bell; {missing} stored "
-            "events lack one.", "Run manage.py verify; publish through flowdeck.publish only.",
-        )  # fmt: skip
+            "fail",
+            f"{rows} of {expected} deliveries were rows before any bell; {missing} stored "
+            "events lack one.",
+            "Run manage.py verify; publish through flowdeck.publish only.",
+        )
     workers = Worker.objects.count()
     evidence = (
         f"{newest.type} appended without a bell: {rows} of {expected} deliveries were rows, in the "
@@ -143,15 +173,17 @@ def versioned(redeliver: bool) -> Finding:
             unreadable.append(f"{name} version {version} ({error})")
     if unreadable:
         return Finding(
-            "fail", f"Can't be read any more: {listed(unreadable, 2)}.",
+            "fail",
+            f"Can't be read any more: {listed(unreadable, 2)}.",
             "Write the missing upcaster: @upcaster(Type, from_version=n).",
-        )  # fmt: skip
+        )
     evidence = f"One event of each of {read} stored types and versions was read with today's code."
     if undeclared:
         return Finding(
-            "warn", f"{evidence} Stored but declared nowhere: {listed(sorted(undeclared))}.",
+            "warn",
+            f"{evidence} Stored but declared nowhere: {listed(sorted(undeclared))}.",
             "Keep the classes of types that are in the log.",
-        )  # fmt: skip
+        )
     return Finding("pass", evidence, unchecked=f"Sampled: the first 1,000 and last {RECENT:,}.")
 
 
@@ -171,11 +203,12 @@ def traceable(redeliver: bool) -> Finding:
     torn += _begun_by_processors(newest)
     if torn:
         return Finding(
-            "fail", f"{len(torn)} of the last {looked:,} events have no cause in their trace, or "
+            "fail",
+            f"{len(torn)} of the last {looked:,} events have no cause in their trace, or "
             f"begin one though a processor wrote them; first event {torn[0][0]} ({torn[0][2]}).",
             "Let publish() take cause and correlation from its context; pass ids only if you must.",
             traces=tuple(str(UUID(str(row[1]))) for row in torn[:3]),
-        )  # fmt: skip
+        )
     return Finding("pass", f"The causes of the last {looked:,} events are all in their own trace.")
 
 

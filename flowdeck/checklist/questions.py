@@ -36,9 +36,10 @@ def answer(question: Question, *, redeliver: bool = False) -> Answer:
     except Exception as error:
         logger.exception("Question %s of the checklist broke down.", question.number)
         finding = Finding(
-            "fail", f"The experiment broke down: {type(error).__name__}: {error}",
+            "fail",
+            f"The experiment broke down: {type(error).__name__}: {error}",
             "Mend what the log of this process names.",
-        )  # fmt: skip
+        )
     return Answer(question, finding, time.monotonic() - began)
 
 

@@ -10,7 +10,7 @@ from flowdeck.checklist.finding import Finding, Verdict, listed
 from flowdeck.checklist.log import RECENT, newest_position
 from flowdeck.declare.registry import registry
 from flowdeck.models import Delivery, DeliveryState
-from flowdeck.templatetags.flowdeck import duration
+from flowdeck.words import duration
 
 _MANY_ATTEMPTS = 20
 _UNATTENDED = timedelta(days=1)
@@ -33,16 +33,18 @@ def dead_letters(redeliver: bool) -> Finding:
     )
     if endless:
         return Finding(
-            "warn", f"More than {_MANY_ATTEMPTS} attempts: {listed(endless)}.",
+            "warn",
+            f"More than {_MANY_ATTEMPTS} attempts: {listed(endless)}.",
             "Fewer attempts: a poison message holds its key back until it is a dead letter.",
-        )  # fmt: skip
+        )
     if oldest and oldest.finished_at and datetime.now(UTC) - oldest.finished_at > _UNATTENDED:
         age = duration(datetime.now(UTC) - oldest.finished_at)
         return Finding(
-            "warn", f"{evidence} The oldest has waited for {age}.",
+            "warn",
+            f"{evidence} The oldest has waited for {age}.",
             "Retry or discard it; let somebody be told when one comes.",
             traces=(str(oldest.event.correlation_id),),
-        )  # fmt: skip
+        )
     return Finding("pass", evidence)
 
 
@@ -67,20 +69,23 @@ def ordered(redeliver: bool) -> Finding:
     skips = [n for n, p in sorted(registry.processors.items()) if p.on_dead == "skip"]
     if late:
         return Finding(
-            "fail", f"{len(late)} of {seen:,} deliveries were overtaken: {listed(late, 3)}.",
+            "fail",
+            f"{len(late)} of {seen:,} deliveries were overtaken: {listed(late, 3)}.",
             "Compare the workers' clocks; then run manage.py verify.",
-        )  # fmt: skip
+        )
     if mixed:
         return Finding(
-            "warn", f"{seen:,} deliveries in the order of their keys; but {listed(mixed, 3)}: one "
+            "warn",
+            f"{seen:,} deliveries in the order of their keys; but {listed(mixed, 3)}: one "
             "stream there has several keys, so its events may overtake each other.",
             "Give all event types of a stream the same key, unless their order means nothing.",
-        )  # fmt: skip
+        )
     if skips:
         return Finding(
-            "warn", f"{seen:,} deliveries in order; but {listed(skips)} skip dead ones.",
+            "warn",
+            f"{seen:,} deliveries in order; but {listed(skips)} skip dead ones.",
             "Use on_dead='park' where a later event needs the earlier one.",
-        )  # fmt: skip
+        )
     if not seen:
         return Finding("warn", "Nothing has been delivered yet.", "Publish an event, ask again.")
     return Finding("pass", f"{seen:,} deliveries, in the order of their keys, none overtaken.")

@@ -112,9 +112,13 @@ def _object_changes(event_type: str, where: str, old: Schema, new: Schema) -> It
             removed.remove(gone)
             added.remove(twin)
             yield Change(
-                event_type, "field renamed", f"{where}{gone} is now {where}{twin}", False, False,
+                event_type,
+                "field renamed",
+                f"{where}{gone} is now {where}{twin}",
+                False,
+                False,
                 f"{NEW_VERSION} that moves the value; old consumers need the new code first",
-            )  # fmt: skip
+            )
     for name in added:
         yield _added(event_type, where, name, name in new.get("required", ()))
     for name in removed:
@@ -129,9 +133,13 @@ def _needed(event_type: str, where: str, old: Schema, new: Schema) -> Iterator[C
     was, now = set(old.get("required", ())), set(new.get("required", ()))
     for name in sorted((now - was) & old.get("properties", {}).keys()):
         yield Change(
-            event_type, "default removed", where + name, False, True,
+            event_type,
+            "default removed",
+            where + name,
+            False,
+            True,
             f"give {where}{name} its default back, or {NEW_VERSION}",
-        )  # fmt: skip
+        )
     for name in sorted((was - now) & new.get("properties", {}).keys()):
         yield Change(event_type, "default given", where + name, True, True)
 
@@ -139,20 +147,32 @@ def _needed(event_type: str, where: str, old: Schema, new: Schema) -> Iterator[C
 def _added(event_type: str, where: str, name: str, required: bool) -> Change:
     if required:
         return Change(
-            event_type, "field added without default", where + name, False, False,
+            event_type,
+            "field added without default",
+            where + name,
+            False,
+            False,
             f"give {where}{name} a default, or {NEW_VERSION}",
-        )  # fmt: skip
+        )
     return Change(
-        event_type, "field added with default", where + name, True, False,
+        event_type,
+        "field added with default",
+        where + name,
+        True,
+        False,
         "replace all consumers before anybody publishes: unknown fields are refused by old code",
-    )  # fmt: skip
+    )
 
 
 def _removed(event_type: str, where: str, name: str, required: bool) -> Change:
     return Change(
-        event_type, "field removed", where + name, False, not required,
+        event_type,
+        "field removed",
+        where + name,
+        False,
+        not required,
         f"{NEW_VERSION} that drops {where}{name}, or keep it with a default",
-    )  # fmt: skip
+    )
 
 
 def _field_changes(event_type: str, where: str, old: Schema, new: Schema) -> Iterator[Change]:
@@ -189,26 +209,38 @@ def _mark_changes(
         yield unmarked(event_type, where, f"mark {where} as Personal again")
     if new and not old:
         yield Change(
-            event_type, "personal mark added", where, True, False,
+            event_type,
+            "personal mark added",
+            where,
+            True,
+            False,
             "replace all consumers before anybody publishes: old code can't open sealed values. "
             "What is stored stays in plain text",
-        )  # fmt: skip
+        )
     if old and new and (lost := set(old["was"]) - set(new["was"])):
         names = ", ".join(sorted(lost))
         yield unmarked(event_type, f"{where}, once {names}", f"name {names} in its was=(...)")
     if old and new and old["subject"] != new["subject"]:
         yield Change(
-            event_type, "personal subject changed", f"{where} is of {new['subject']}", True, True,
+            event_type,
+            "personal subject changed",
+            f"{where} is of {new['subject']}",
+            True,
+            True,
             f"what is stored stays sealed with the key of {old['subject']}: forget both",
-        )  # fmt: skip
+        )
 
 
 def unmarked(event_type: str, detail: str, advice: str) -> Change:
     """A field is not personal any more, but its stored values are sealed."""
     return Change(
-        event_type, "personal mark removed", detail, False, True,
+        event_type,
+        "personal mark removed",
+        detail,
+        False,
+        True,
         f"{advice}: its stored values are sealed, and would be neither opened nor masked",
-    )  # fmt: skip
+    )
 
 
 def _is_object(schema: Schema) -> bool:

@@ -84,10 +84,14 @@ def _of_type(name: str, versions: Mapping[str, Any], declared: EventType | None)
     if declared.version < newest:
         return [
             Change(
-                name, "version lowered", f"from {newest} to {declared.version}", False, True,
+                name,
+                "version lowered",
+                f"from {newest} to {declared.version}",
+                False,
+                True,
                 f"go back to version {newest} or higher: such events are stored",
             )
-        ]  # fmt: skip
+        ]
     if declared.version > newest:
         return _unmarked(versions, declared) or [_raised(name, newest, declared.version)]
     return changes(name, versions[str(newest)], schema_of(declared.cls))
@@ -95,9 +99,13 @@ def _of_type(name: str, versions: Mapping[str, Any], declared: EventType | None)
 
 def _lost(name: str) -> Change:
     return Change(
-        name, "type renamed or removed", f"{name} is not declared any more", False, False,
+        name,
+        "type renamed or removed",
+        f"{name} is not declared any more",
+        False,
+        False,
         f"keep {name} declared as long as such events are stored; publish the new type beside it",
-    )  # fmt: skip
+    )
 
 
 def _raised(name: str, old: int, new: int) -> Change:
@@ -105,13 +113,21 @@ def _raised(name: str, old: int, new: int) -> Change:
     detail = f"from {old} to {new}"
     if missing:
         return Change(
-            name, "version raised without upcaster", detail, False, False,
+            name,
+            "version raised without upcaster",
+            detail,
+            False,
+            False,
             f"write @upcaster({name}, from_version={missing[0]}, sample=...)",
-        )  # fmt: skip
+        )
     return Change(
-        name, "version raised with upcaster", detail, True, False,
+        name,
+        "version raised with upcaster",
+        detail,
+        True,
+        False,
         "replace consumers first: old code keeps newer versions as dead letters, to retry later",
-    )  # fmt: skip
+    )
 
 
 def _unmarked(versions: Mapping[str, Any], declared: EventType) -> list[Change]:
@@ -119,13 +135,14 @@ def _unmarked(versions: Mapping[str, Any], declared: EventType) -> list[Change]:
     known = {name for field, mark in declared.personal.items() for name in (field, *mark.was)}
     return [
         unmarked(
-            declared.name, f"{name} of v{version}",
+            declared.name,
+            f"{name} of v{version}",
             f"name it where the value is now: Personal(subject=..., was=({name!r},))",
         )
         for version, schema in versions.items()
         for name, field in schema.get("properties", {}).items()
         if PERSONAL in field and name not in known
-    ]  # fmt: skip
+    ]
 
 
 def _plain(node: Any, definitions: Mapping[str, Any], inside: tuple[str, ...]) -> Any:

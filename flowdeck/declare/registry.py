@@ -161,11 +161,19 @@ def processor(
     def register(handler: Handler) -> Handler:
         registry.add_processor(
             declare(
-                name, handler, retry=retry or Retry(), atomic=atomic, batch=batch,
-                on_dead=on_dead, lanes=lanes, batch_size=batch_size, streams=streams, emits=emits,
+                name,
+                handler,
+                retry=retry or Retry(),
+                atomic=atomic,
+                batch=batch,
+                on_dead=on_dead,
+                lanes=lanes,
+                batch_size=batch_size,
+                streams=streams,
+                emits=emits,
                 mediates=mediates,
             )
-        )  # fmt: skip
+        )
         return handler
 
     return register
@@ -189,10 +197,17 @@ def projection(
     def register(handler: Handler) -> Handler:
         registry.add_processor(
             declare(
-                name, handler, retry=retry or Retry(), batch=batch, lanes=lanes,
-                batch_size=batch_size, replayable=True, models=models, emits=(),
+                name,
+                handler,
+                retry=retry or Retry(),
+                batch=batch,
+                lanes=lanes,
+                batch_size=batch_size,
+                replayable=True,
+                models=models,
+                emits=(),
             )
-        )  # fmt: skip
+        )
         return handler
 
     return register
@@ -219,9 +234,13 @@ def declare(
         raise RegistrationError(f"{where}: takes (event) or (event, delivery).")
     subscribed = tuple(_annotated_events(handler, parameters[0].name, where))
     return Processor(
-        name, handler, subscribed, wants_delivery=len(parameters) == 2,
-        emits=_emitted(handler, emits), **options,
-    )  # fmt: skip
+        name,
+        handler,
+        subscribed,
+        wants_delivery=len(parameters) == 2,
+        emits=_emitted(handler, emits),
+        **options,
+    )
 
 
 def _annotated_events(handler: Callable[..., Any], parameter: str, where: str) -> Iterable[str]:

@@ -21,9 +21,12 @@ _renames: dict[tuple[str, int], Mapping[str, str]] = {}
 
 
 def upcaster(
-    event: type[Event], *, from_version: int, sample: Payload | None = None,
+    event: type[Event],
+    *,
+    from_version: int,
+    sample: Payload | None = None,
     renames: Mapping[str, str] | None = None,
-) -> Callable[[Upcaster], Upcaster]:  # fmt: skip
+) -> Callable[[Upcaster], Upcaster]:
     """Declare the decorated pure function as the step from ``from_version`` to the next one::
 
     @upcaster(OrderCreated, from_version=1, sample={"order_id": 1, "total": "9.50"})

@@ -108,11 +108,14 @@ def died(processor: Processor, due: DueDelivery) -> Outcome:
     """The outcome of an attempt that took its worker process down with it: dead."""
     now = datetime.now(UTC)
     failure = Failure(
-        "died", "WorkerDied",
+        "died",
+        "WorkerDied",
         "The worker process died while it was at this delivery alone. Look for what kills it: "
         "memory, a crash in native code, os._exit().",
-        "", processor.where, _fingerprint("WorkerDied", processor.where),
-    )  # fmt: skip
+        "",
+        processor.where,
+        _fingerprint("WorkerDied", processor.where),
+    )
     mark = Mark(due.id, "dead", due.attempts + 1, None, now, now, failure.fingerprint)
     return Outcome(due, mark, failure=failure)
 

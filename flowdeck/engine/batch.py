@@ -221,14 +221,21 @@ def _keep_failures(outcomes: list[Outcome]) -> None:
         return
     Attempt.objects.bulk_create(
         Attempt(
-            delivery_id=o.due.id, number=o.mark.attempts, outcome=o.failure.outcome,
-            error=o.failure.error, message=o.failure.message, traceback=o.failure.traceback,
-            frame=o.failure.frame, fingerprint=o.failure.fingerprint,
-            worker=lanes.worker_name(), started_at=o.mark.started_at,
+            delivery_id=o.due.id,
+            number=o.mark.attempts,
+            outcome=o.failure.outcome,
+            error=o.failure.error,
+            message=o.failure.message,
+            traceback=o.failure.traceback,
+            frame=o.failure.frame,
+            fingerprint=o.failure.fingerprint,
+            worker=lanes.worker_name(),
+            started_at=o.mark.started_at,
             finished_at=o.mark.finished_at,
         )
-        for o in outcomes if o.failure
-    )  # fmt: skip
+        for o in outcomes
+        if o.failure
+    )
 
 
 def tell(processor: Processor, batch: Batch) -> None:
@@ -248,10 +255,13 @@ def tell(processor: Processor, batch: Batch) -> None:
     for outcome in batch.outcomes:
         if outcome.failure is not None:
             telemetry.emit(
-                "attempt_failed", processor=processor.name, position=outcome.due.event.position,
-                correlation_id=outcome.due.event.correlation_id, error=outcome.failure.error,
+                "attempt_failed",
+                processor=processor.name,
+                position=outcome.due.event.position,
+                correlation_id=outcome.due.event.correlation_id,
+                error=outcome.failure.error,
                 state=outcome.mark.state,
-            )  # fmt: skip
+            )
 
 
 def _lock(processor: Processor, claim: Claim) -> None:

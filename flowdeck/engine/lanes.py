@@ -85,9 +85,10 @@ def create_missing(processors: Iterable[Processor]) -> None:
         there |= _with_lanes(names)
         Lane.objects.bulk_create(
             Lane(processor=one.name, first_slot=first, last_slot=last)
-            for one in new if one.name not in there
+            for one in new
+            if one.name not in there
             for first, last in ranges(one.lanes)
-        )  # fmt: skip
+        )
         transaction.on_commit(lambda: _created.update(there, names))
 
 

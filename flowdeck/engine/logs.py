@@ -31,9 +31,14 @@ def _attempt_failed(
 ) -> None:
     level = logging.ERROR if state == "dead" else logging.WARNING
     logger.log(
-        level, "%s failed on event %s with %s: %s", processor, position, error, state,
+        level,
+        "%s failed on event %s with %s: %s",
+        processor,
+        position,
+        error,
+        state,
         extra={"correlation_id": str(correlation_id)},
-    )  # fmt: skip
+    )
 
 
 def _infrastructure(*, processor: str, error: Exception) -> None:

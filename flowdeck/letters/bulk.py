@@ -33,9 +33,15 @@ _UNSETTLED = (DeliveryState.PENDING, DeliveryState.RETRYING)
 
 
 def ask(
-    action: str, criteria: Criteria, *, by: str, reason: str = "", graduated: bool = False,
-    per_second: int | None = None, delay: float = 0.0,
-) -> BulkAction:  # fmt: skip
+    action: str,
+    criteria: Criteria,
+    *,
+    by: str,
+    reason: str = "",
+    graduated: bool = False,
+    per_second: int | None = None,
+    delay: float = 0.0,
+) -> BulkAction:
     """Retry or discard all letters that fit now; return the row that shows the progress.
 
     It begins after ``delay`` seconds. Letters that die later are left alone, also those of the
@@ -47,12 +53,17 @@ def ask(
             dead_letters.note_retry(letters, by)
         total, newest = letters.order_by().count(), letters.aggregate(newest=Max("id"))["newest"]
         row = BulkAction.objects.create(
-            action=action, criteria=criteria.as_dict(), newest=newest or 0, total=total,
+            action=action,
+            criteria=criteria.as_dict(),
+            newest=newest or 0,
+            total=total,
             graduated=graduated and action == "retry",
             steps=list(GRADUATED) if graduated and action == "retry" else [],
-            per_second=per_second, by=by, reason=reason[:300],
+            per_second=per_second,
+            by=by,
+            reason=reason[:300],
             begins_at=datetime.now(UTC) + timedelta(seconds=delay),
-        )  # fmt: skip
+        )
         row.entry = audit.record(
             action, by=by, target=f"{criteria} (bulk action {row.pk})", count=total, reason=reason
         )
@@ -68,8 +79,9 @@ def cancel(number: int, *, by: str) -> bool:
         )
         if cancelled:
             row = BulkAction.objects.get(pk=number)
-            audit.record(f"cancel {row.action}", by=by, target=f"bulk action {number}",
-                         count=row.asked)  # fmt: skip
+            audit.record(
+                f"cancel {row.action}", by=by, target=f"bulk action {number}", count=row.asked
+            )
     return bool(cancelled)
 
 
@@ -113,9 +125,7 @@ def came_back(row: BulkAction) -> int:
     if row.action != "retry":
         return 0
     letters = Criteria.parse(row.criteria).letters().order_by()
-    return letters.filter(
-        id__lte=row.cursor, retried__gt=0, finished_at__gte=row.begins_at
-    ).count()  # fmt: skip
+    return letters.filter(id__lte=row.cursor, retried__gt=0, finished_at__gte=row.begins_at).count()
 
 
 def _under_way(row: BulkAction) -> int:

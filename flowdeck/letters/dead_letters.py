@@ -44,9 +44,10 @@ class Criteria:
         """From untrusted parameters. What can't name anything chooses nothing, never more."""
         found = {name: _named(query.get(name)) for name in NAMES}
         return cls(
-            **found, came_back=bool(query.get("came_back")),
+            **found,
+            came_back=bool(query.get("came_back")),
             ids=tuple(int(one) for one in query.get("ids") or ()),
-        )  # fmt: skip
+        )
 
     def __bool__(self) -> bool:
         """Whether anything is asked for; nothing means all letters."""
@@ -150,9 +151,11 @@ def note_retry(letters: QuerySet[Delivery], by: str) -> None:
         for one in chosen.values()
     ]
     DeadLetterGroup.objects.bulk_create(
-        rows, update_conflicts=True, unique_fields=["fingerprint"],
+        rows,
+        update_conflicts=True,
+        unique_fields=["fingerprint"],
         update_fields=["title", "retried_at", "retried_by"],
-    )  # fmt: skip
+    )
 
 
 def make_due(deliveries: QuerySet[Delivery]) -> int:
@@ -167,9 +170,13 @@ def make_due(deliveries: QuerySet[Delivery]) -> int:
 def _resolved(action: str, rows: list[tuple[int, str, int]], by: str, reason: str) -> None:
     bell.ring(processor for _, processor, _ in rows)
     telemetry.emit(
-        "resolved", action=action, count=len(rows), by=by, reason=reason,
+        "resolved",
+        action=action,
+        count=len(rows),
+        by=by,
+        reason=reason,
         deliveries=tuple((position, processor) for _, processor, position in rows),
-    )  # fmt: skip
+    )
 
 
 def lock_lanes(deliveries: QuerySet[Delivery]) -> None:

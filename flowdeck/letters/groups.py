@@ -20,9 +20,11 @@ from flowdeck.models.delivery import UNFINISHED
 from flowdeck.people import audit
 
 BY = {
-    "error": "fingerprint", "processor": "processor", "type": "event__type",
+    "error": "fingerprint",
+    "processor": "processor",
+    "type": "event__type",
     "stream": "event__stream",
-}  # fmt: skip
+}
 """What letters can be grouped by, and the column of each."""
 
 MOST_GROUPS = 100
@@ -102,10 +104,13 @@ def groups(by: str = "error", criteria: Criteria | None = None) -> list[Group]:
     letters = (criteria or Criteria()).letters().order_by()
     back = Q(retried__gt=0)
     figures = {
-        "count": Count("id"), "first_at": Min("finished_at"), "last_at": Max("finished_at"),
-        "newest": Max("id"), "came_back": Count("id", filter=back),
+        "count": Count("id"),
+        "first_at": Min("finished_at"),
+        "last_at": Max("finished_at"),
+        "newest": Max("id"),
+        "came_back": Count("id", filter=back),
         "came_back_at": Max("finished_at", filter=back),
-    }  # fmt: skip
+    }
     if by in ("error", "processor"):  # their indexes hold the keys in order
         figures["keys"] = Count("key", distinct=True)
     grouped = letters.values(column).annotate(**figures)
@@ -118,16 +123,28 @@ def groups(by: str = "error", criteria: Criteria | None = None) -> list[Group]:
 
 
 def _group(
-    by: str, column: str, row: dict[str, Any], samples: dict[int, Attempt],
-    statuses: dict[str, DeadLetterGroup], hours: dict[str, list[int]],
-) -> Group:  # fmt: skip
+    by: str,
+    column: str,
+    row: dict[str, Any],
+    samples: dict[int, Attempt],
+    statuses: dict[str, DeadLetterGroup],
+    hours: dict[str, list[int]],
+) -> Group:
     value = row[column]
     return Group(
-        by, value, row["count"], row["first_at"], row["last_at"], row["came_back"],
-        row["came_back_at"], row.get("keys"), row["newest"], samples.get(row["newest"]),
+        by,
+        value,
+        row["count"],
+        row["first_at"],
+        row["last_at"],
+        row["came_back"],
+        row["came_back_at"],
+        row.get("keys"),
+        row["newest"],
+        samples.get(row["newest"]),
         statuses.get(value),
         tuple(hours.get(value, [0] * HOURS)),
-    )  # fmt: skip
+    )
 
 
 def _samples(deliveries: list[int]) -> dict[int, Attempt]:

@@ -80,9 +80,11 @@ def behind(letters: list[Delivery]) -> dict[int, int]:
     wanted = Q()
     for letter in letters:
         wanted |= Q(
-            processor=letter.processor, slot=letter.slot, key=letter.key,
+            processor=letter.processor,
+            slot=letter.slot,
+            key=letter.key,
             event_id__gt=letter.event_id,
-        )  # fmt: skip
+        )
     if not letters:
         return {}
     unfinished = Q(state__among=UNFINISHED)  # names the partial index

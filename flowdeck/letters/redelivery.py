@@ -76,10 +76,16 @@ def redeliver(name: str, choice: Choice, *, by: str, reason: str) -> ReplayRun:
         count = Delivery.objects.filter(pk__in=ids).update(state=DeliveryState.PENDING, due_at=None)
         now = datetime.now(UTC)
         run = ReplayRun.objects.create(
-            kind=ReplayRun.Kind.REDELIVER, processors=[name], by=by, reason=reason,
-            state=ReplayRun.State.FINISHED, total=count, done=count,
-            started_at=now, finished_at=now,
-        )  # fmt: skip
+            kind=ReplayRun.Kind.REDELIVER,
+            processors=[name],
+            by=by,
+            reason=reason,
+            state=ReplayRun.State.FINISHED,
+            total=count,
+            done=count,
+            started_at=now,
+            finished_at=now,
+        )
         entry = audit.record("redeliver", by=by, target=name, count=count, reason=reason)
         audit.touched(entry.pk, ids)
         transaction.on_commit(lambda: bell.ring([name]))

@@ -72,18 +72,36 @@ def _meet(
 
 
 def append_old(
-    stream: str, type_name: str, version: int, data: Mapping[str, Any], *,
-    correlation_id: UUID, occurred_at: datetime, producer: str,
-) -> None:  # fmt: skip
+    stream: str,
+    type_name: str,
+    version: int,
+    data: Mapping[str, Any],
+    *,
+    correlation_id: UUID,
+    occurred_at: datetime,
+    producer: str,
+) -> None:
     """Append an event as code of before would have: of an older version, unchecked.
 
     For demos and tests of evolution. Needs an open transaction; its processors find it with the
     next sweep.
     """
     row = EventRow(
-        uuid7(), stream, 1, type_name, version, json.dumps(data), "{}", stream,
-        slot_of(stream), correlation_id, None, producer, occurred_at, datetime.now(UTC),
-    )  # fmt: skip
+        uuid7(),
+        stream,
+        1,
+        type_name,
+        version,
+        json.dumps(data),
+        "{}",
+        stream,
+        slot_of(stream),
+        correlation_id,
+        None,
+        producer,
+        occurred_at,
+        datetime.now(UTC),
+    )
     fan_out = [
         (type_name, processor.name, processor.streams)
         for processor in registry.subscribers(type_name)
@@ -140,10 +158,21 @@ def _row(draft: Draft, payload: str, ordinal: int, now: datetime) -> EventRow:
     if draft.also_caused_by:
         metadata = json.dumps({"also_caused_by": [str(cause) for cause in draft.also_caused_by]})
     return EventRow(
-        uuid7(), draft.stream, ordinal, declared.name, declared.version, payload, metadata, key,
-        slot_of(key), draft.correlation_id, draft.causation_id,
-        draft.producer or conf().PRODUCER, draft.occurred_at or now, now,
-    )  # fmt: skip
+        uuid7(),
+        draft.stream,
+        ordinal,
+        declared.name,
+        declared.version,
+        payload,
+        metadata,
+        key,
+        slot_of(key),
+        draft.correlation_id,
+        draft.causation_id,
+        draft.producer or conf().PRODUCER,
+        draft.occurred_at or now,
+        now,
+    )
 
 
 def _select(where: str, parameters: list[Any]) -> list[StoredEvent]:

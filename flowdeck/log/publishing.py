@@ -55,9 +55,7 @@ def publish(
         stream = around.delivery.envelope.stream
     shared = correlation_id or (around.correlation_id if around else uuid7())
     cause = causation_id or (around.causation_id if around else None)
-    drafts = [
-        _completed(event, stream, shared, cause, producer) for event in events
-    ]  # fmt: skip
+    drafts = [_completed(event, stream, shared, cause, producer) for event in events]
     expectations = _expectations(drafts, stream, expected_sequence)
     if around is not None and around.delivery is not None:
         around.delivery.emitted.extend(

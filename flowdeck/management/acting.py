@@ -14,9 +14,12 @@ from flowdeck.people.access import can
 def add_argument(parser: CommandParser) -> None:
     """Declare ``--as ACCOUNT``."""
     parser.add_argument(
-        "--as", dest="by", default="", metavar="ACCOUNT",
+        "--as",
+        dest="by",
+        default="",
+        metavar="ACCOUNT",
         help="act as this account, with its permissions (default: you, who have the shell)",
-    )  # fmt: skip
+    )
 
 
 def acting(account: str, action: str) -> str:

@@ -32,7 +32,9 @@ class ArchivedStream(models.Model):
     archive = models.ForeignKey(Archive, on_delete=models.PROTECT, related_name="streams")
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["stream", "upto"], name="tombstone_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["stream", "upto"], name="flowdeck_tombstone_once")
+        ]
 
     def __str__(self) -> str:
         """Stream and where it goes on."""

@@ -74,27 +74,29 @@ class Delivery(models.Model):
 
     class Meta:
         verbose_name_plural = "deliveries"
-        constraints = [models.UniqueConstraint(fields=["event", "processor"], name="delivery_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["event", "processor"], name="flowdeck_delivery_once")
+        ]
         indexes = [
             models.Index(
                 fields=["fingerprint", "key", "processor", "id", "finished_at", "retried"],
                 condition=models.Q(state="dead"),
-                name="delivery_dead_group",
+                name="flowdeck_delivery_dead_group",
             ),
             models.Index(
                 fields=["processor", "key", "event", "fingerprint", "finished_at", "retried"],
                 condition=models.Q(state="dead"),
-                name="delivery_dead_key",
+                name="flowdeck_delivery_dead_key",
             ),
             models.Index(
                 fields=["finished_at", "fingerprint", "processor"],
                 condition=models.Q(state="dead"),
-                name="delivery_dead_at",
+                name="flowdeck_delivery_dead_at",
             ),
             models.Index(
                 fields=["fingerprint", "processor", "id"],
                 condition=models.Q(state__in=["pending", "retrying"], retried__gt=0),
-                name="delivery_retried",
+                name="flowdeck_delivery_retried",
             ),
         ]
 

@@ -37,11 +37,13 @@ class Event(models.Model):
     class Meta:
         ordering = ["position"]
         constraints = [
-            models.UniqueConstraint(fields=["stream", "sequence"], name="event_stream_sequence")
+            models.UniqueConstraint(
+                fields=["stream", "sequence"], name="flowdeck_event_stream_sequence"
+            )
         ]
         indexes = [
-            models.Index(fields=["correlation_id", "position"], name="event_correlation"),
-            models.Index(fields=["type", "position"], name="event_type"),
+            models.Index(fields=["correlation_id", "position"], name="flowdeck_event_correlation"),
+            models.Index(fields=["type", "position"], name="flowdeck_event_type"),
         ]
 
     def __str__(self) -> str:

@@ -27,7 +27,9 @@ class Lane(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["processor", "first_slot"], name="lane_of_processor")
+            models.UniqueConstraint(
+                fields=["processor", "first_slot"], name="flowdeck_lane_of_processor"
+            )
         ]
 
     def __str__(self) -> str:

@@ -24,7 +24,7 @@ class PersonalKey(models.Model):
             models.UniqueConstraint(
                 fields=["subject"],
                 condition=Q(destroyed_at__isnull=True),
-                name="personal_key_of_subject",
+                name="flowdeck_personal_key_subject",
             )
         ]
 

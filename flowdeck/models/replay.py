@@ -52,7 +52,11 @@ class ReplayRun(models.Model):
 
     class Meta:
         ordering = ["-id"]
-        indexes = [models.Index(fields=["id"], condition=Q(state="waiting"), name="replay_waiting")]
+        indexes = [
+            models.Index(
+                fields=["id"], condition=Q(state="waiting"), name="flowdeck_replay_waiting"
+            )
+        ]
 
     def __str__(self) -> str:
         """Kind and processors."""

@@ -22,8 +22,8 @@ class AuditEntry(models.Model):
     class Meta:
         verbose_name_plural = "audit entries"
         indexes = [
-            models.Index(fields=["who", "id"], name="audit_who"),
-            models.Index(fields=["target", "id"], name="audit_target"),
+            models.Index(fields=["who", "id"], name="flowdeck_audit_who"),
+            models.Index(fields=["target", "id"], name="flowdeck_audit_target"),
         ]
 
     def __str__(self) -> str:
@@ -51,7 +51,7 @@ class AuditedDelivery(models.Model):
 
     class Meta:
         verbose_name_plural = "audited deliveries"
-        indexes = [models.Index(fields=["delivery", "entry"], name="audited_delivery")]
+        indexes = [models.Index(fields=["delivery", "entry"], name="flowdeck_audited_delivery")]
 
     def __str__(self) -> str:
         """Which entry, which delivery."""
@@ -121,9 +121,13 @@ class BulkAction(models.Model):
     per_second = models.PositiveIntegerField(null=True)
     by = models.CharField(max_length=150)
     entry = models.ForeignKey(
-        AuditEntry, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, null=True,
+        AuditEntry,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        null=True,
         related_name="+",
-    )  # fmt: skip
+    )
     reason = models.CharField(max_length=300, default="")
     state = models.CharField(max_length=9, choices=State.choices, default=State.RUNNING)
     note = models.CharField(max_length=300, default="")
@@ -134,7 +138,9 @@ class BulkAction(models.Model):
     class Meta:
         indexes = [
             models.Index(
-                fields=["id"], condition=models.Q(state="running"), name="bulk_action_running"
+                fields=["id"],
+                condition=models.Q(state="running"),
+                name="flowdeck_bulk_action_running",
             )
         ]
 

@@ -10,7 +10,7 @@ class SavedView(models.Model):
     """A filter of the log under a name: the owner's own, or ``shared`` with all who see the log."""
 
     owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="saved_views"
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="flowdeck_saved_views"
     )
     name = models.CharField(max_length=60)
     query = models.CharField(max_length=1000)
@@ -20,10 +20,12 @@ class SavedView(models.Model):
     class Meta:
         ordering = ["name", "pk"]
         constraints = [
-            models.UniqueConstraint(fields=["owner", "name"], name="saved_view_of_owner")
+            models.UniqueConstraint(fields=["owner", "name"], name="flowdeck_saved_view_of_owner")
         ]
         indexes = [
-            models.Index(fields=["name"], condition=models.Q(shared=True), name="saved_view_shared")
+            models.Index(
+                fields=["name"], condition=models.Q(shared=True), name="flowdeck_saved_view_shared"
+            )
         ]
 
     def __str__(self) -> str:

@@ -223,11 +223,14 @@ class _Sample:
             Delivery.objects.filter(id__in=newest)
             .values_list("processor")
             .annotate(
-                n=Count("id"), first=Min("event_id"), done=Count("id", filter=lately),
-                since=Min("finished_at", filter=lately), until=Max("finished_at", filter=lately),
+                n=Count("id"),
+                first=Min("event_id"),
+                done=Count("id", filter=lately),
+                since=Min("finished_at", filter=lately),
+                until=Max("finished_at", filter=lately),
             )
             .order_by()
-        )  # fmt: skip
+        )
         whole = sum(row[1] for row in rows) < _SAMPLE
         earliest = min((row[4] for row in rows if row[4]), default=now - _MINUTE)
         seconds = _MINUTE.total_seconds() if whole else max((now - earliest).total_seconds(), 1.0)

@@ -26,14 +26,23 @@ class Told:
 
 
 def record(
-    action: str, *, by: str, target: str = "", count: int = 0, reason: str = "",
+    action: str,
+    *,
+    by: str,
+    target: str = "",
+    count: int = 0,
+    reason: str = "",
     allowed: bool = True,
-) -> AuditEntry:  # fmt: skip
+) -> AuditEntry:
     """Write one entry: ``by`` did (or was refused) ``action`` on ``target``, ``count`` of them."""
     return AuditEntry.objects.create(
-        who=by[:150], action=action, target=_short(target), count=count, reason=_short(reason),
+        who=by[:150],
+        action=action,
+        target=_short(target),
+        count=count,
+        reason=_short(reason),
         allowed=allowed,
-    )  # fmt: skip
+    )
 
 
 def touched(entry: int | None, deliveries: Iterable[int]) -> None:

@@ -29,9 +29,12 @@ def issue(user: Any, *, name: str = "", scope: str = ApiToken.Scope.FULL) -> str
             user=user, digest=_digest(token), name=printable(name)[:60], scope=kept
         )
         audit.record(
-            "create_token", by=user.get_username(), target=f"token {made.pk}", count=1,
+            "create_token",
+            by=user.get_username(),
+            target=f"token {made.pk}",
+            count=1,
             reason=f"scope {kept}",
-        )  # fmt: skip
+        )
     return token
 
 

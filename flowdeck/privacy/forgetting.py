@@ -56,9 +56,12 @@ def forget(subject: str, *, by: str, reason: str = "") -> Forgotten:
         found.keys = subject_keys.destroy(subject)
         found.rows = {name: erasers[name](subject) for name in _with_eraser(touched)}
         audit.record(
-            "forget", by=by, target=f"subject {subject}", count=sum(found.rows.values()),
+            "forget",
+            by=by,
+            target=f"subject {subject}",
+            count=sum(found.rows.values()),
             reason=reason,
-        )  # fmt: skip
+        )
     return found
 
 

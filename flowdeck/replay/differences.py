@@ -133,8 +133,9 @@ class _Table:
 
     def differences(self, cursor: Any) -> Iterator[Difference]:
         """The first differing rows, in order of their key."""
-        selected = ", ".join([f"l.{name}" for name in self.columns]
-                             + [f"s.{name}" for name in self.columns])  # fmt: skip
+        selected = ", ".join(
+            [f"l.{name}" for name in self.columns] + [f"s.{name}" for name in self.columns]
+        )
         order = ", ".join(f"coalesce(l.{name}, s.{name})" for name in self.key)
         cursor.execute(f"SELECT {selected} FROM {self.joined} ORDER BY {order} LIMIT {SHOWN}")
         width, keys = len(self.columns), len(self.key)
@@ -144,9 +145,11 @@ class _Table:
             if live[0] is None or rebuilt[0] is None:
                 there = self._named(rebuilt if live[0] is None else live)
                 yield Difference(
-                    self._label, row,
-                    None if live[0] is None else there, None if rebuilt[0] is None else there,
-                )  # fmt: skip
+                    self._label,
+                    row,
+                    None if live[0] is None else there,
+                    None if rebuilt[0] is None else there,
+                )
                 continue
             changed = [n for n in range(keys, width) if live[n] != rebuilt[n]]
             yield Difference(

@@ -55,9 +55,13 @@ def request(
         target = ", ".join(planned.processors)
         audit.record(kind, by=by, target=target, count=planned.total, reason=reason)
         return ReplayRun.objects.create(
-            kind=kind, processors=planned.processors, to_position=to_position, by=by,
-            reason=reason, total=planned.total,
-        )  # fmt: skip
+            kind=kind,
+            processors=planned.processors,
+            to_position=to_position,
+            by=by,
+            reason=reason,
+            total=planned.total,
+        )
 
 
 def cancel(number: int, *, by: str) -> bool:

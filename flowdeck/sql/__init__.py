@@ -114,7 +114,7 @@ class Dialect(Protocol):
         """Choose up to ``limit`` free lanes with due work, and count the claim on them.
 
         With a ``token`` they are leased for ``lease_seconds``. Runs in autocommit.
-        """  # fmt: skip
+        """
 
     def lock_lanes(
         self, cursor: CursorWrapper, lane_ids: Sequence[int], token: UUID | None

@@ -12,8 +12,9 @@ from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
 from flowdeck.dashboard.shared.hues import producer_hue
+from flowdeck.dashboard.shared.marks import role
 from flowdeck.dashboard.timeline.shapes import Bar, Mark
-from flowdeck.templatetags.flowdeck import role, short
+from flowdeck.words import short
 
 register = template.Library()
 

@@ -82,9 +82,13 @@ def archive(streams: list[str], path: Path, *, by: str, reason: str = "") -> Arc
     with transaction.atomic():
         _refuse_changed(written)
         row = Archive.objects.create(
-            path=str(path.resolve()), sha256=written.sha256, events=written.types.total(),
-            types=dict(sorted(written.types.items())), by=by, reason=reason,
-        )  # fmt: skip
+            path=str(path.resolve()),
+            sha256=written.sha256,
+            events=written.types.total(),
+            types=dict(sorted(written.types.items())),
+            by=by,
+            reason=reason,
+        )
         ArchivedStream.objects.bulk_create(
             ArchivedStream(stream=name, upto=last, archive=row)
             for name, last in written.last.items()

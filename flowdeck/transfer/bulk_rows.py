@@ -48,9 +48,11 @@ class Writer(AbstractContextManager["Writer"]):
             self._flush()
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None,
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
         trace: TracebackType | None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         if error is None and self._rows:
             self._flush()
 

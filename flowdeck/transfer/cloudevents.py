@@ -92,14 +92,21 @@ def _stored(value: Mapping[str, Any]) -> StoredEvent:
         raise ValueError("data is not an object that can be stored")
     causes = value.get("alsocausedby", "")
     return StoredEvent(
-        _number(value, "position"), UUID(value["id"]), value["subject"],
-        _number(value, "sequence"), value["type"], _number(value, "dataversion", _MOST_VERSION),
+        _number(value, "position"),
+        UUID(value["id"]),
+        value["subject"],
+        _number(value, "sequence"),
+        value["type"],
+        _number(value, "dataversion", _MOST_VERSION),
         json.dumps(value["data"]),
         {"also_caused_by": [str(UUID(one)) for one in causes.split(",")]} if causes else {},
-        value["orderkey"], UUID(value["correlationid"]),
-        UUID(value["causationid"]) if value.get("causationid") else None, value["producer"],
-        _time(value["time"]), _time(value["recordedtime"]),
-    )  # fmt: skip
+        value["orderkey"],
+        UUID(value["correlationid"]),
+        UUID(value["causationid"]) if value.get("causationid") else None,
+        value["producer"],
+        _time(value["time"]),
+        _time(value["recordedtime"]),
+    )
 
 
 def _number(value: Mapping[str, Any], name: str, most: int = 2**63 - 1) -> int:

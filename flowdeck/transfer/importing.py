@@ -166,13 +166,22 @@ class _Import:
         payloads = seal_payloads([(event.type, event.payload) for event in events])
         Event.objects.bulk_create(
             Event(
-                id=e.id, stream=e.stream, sequence=e.sequence, type=e.type, version=e.version,
-                data=data, metadata=dict(e.metadata), key=e.key, correlation_id=e.correlation_id,
-                causation_id=e.causation_id, producer=e.producer, occurred_at=e.occurred_at,
+                id=e.id,
+                stream=e.stream,
+                sequence=e.sequence,
+                type=e.type,
+                version=e.version,
+                data=data,
+                metadata=dict(e.metadata),
+                key=e.key,
+                correlation_id=e.correlation_id,
+                causation_id=e.causation_id,
+                producer=e.producer,
+                occurred_at=e.occurred_at,
                 recorded_at=e.recorded_at,
             )
             for e, data in zip(events, payloads, strict=True)
-        )  # fmt: skip
+        )
         self._deliver(events)
 
     def _deliver(self, events: list[StoredEvent]) -> None:
@@ -208,10 +217,19 @@ def same_content(stored: StoredEvent, given: StoredEvent) -> bool:
     envelope = all(
         getattr(stored, name) == getattr(given, name)
         for name in (
-            "stream", "sequence", "type", "version", "key", "correlation_id", "causation_id",
-            "producer", "occurred_at", "recorded_at", "metadata",
+            "stream",
+            "sequence",
+            "type",
+            "version",
+            "key",
+            "correlation_id",
+            "causation_id",
+            "producer",
+            "occurred_at",
+            "recorded_at",
+            "metadata",
         )
-    )  # fmt: skip
+    )
     return envelope and (
         stored.payload == given.payload
         or readable(stored.type, stored.payload, None) == readable(given.type, given.payload, None)

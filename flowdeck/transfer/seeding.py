@@ -151,12 +151,21 @@ def _write_events(copies: list[_Copy], first: int) -> None:
             row, stream = copy.original.row, _renamed(copy.original.row.stream, copy)
             heads[stream] += 1
             writer.add(
-                position, _id(row.id, copy), stream, copy.original.sequence, row.type, row.version,
-                copy.original.data, _metadata(copy), _renamed(row.key, copy),
+                position,
+                _id(row.id, copy),
+                stream,
+                copy.original.sequence,
+                row.type,
+                row.version,
+                copy.original.data,
+                _metadata(copy),
+                _renamed(row.key, copy),
                 _id(row.correlation_id, copy),
                 _id(row.causation_id, copy) if row.causation_id else None,
-                row.producer, copy.at, copy.at,
-            )  # fmt: skip
+                row.producer,
+                copy.at,
+                copy.at,
+            )
     with Writer(Stream) as writer:
         for name, head in heads.items():
             writer.add(name, head)
@@ -178,9 +187,19 @@ def _write_deliveries(copies: list[_Copy], first: int, fan_out: int) -> int:
                 key = _renamed(copy.original.row.key, copy)
                 name = f"former-{spare + 1}"
                 writer.add(
-                    number, position, name, key, slot_of(key), DeliveryState.DONE.value, 1, None,
-                    copy.at, copy.at, "", 0,
-                )  # fmt: skip
+                    number,
+                    position,
+                    name,
+                    key,
+                    slot_of(key),
+                    DeliveryState.DONE.value,
+                    1,
+                    None,
+                    copy.at,
+                    copy.at,
+                    "",
+                    0,
+                )
                 number += 1
     _write_attempts(failed)
     return number - start
@@ -190,11 +209,18 @@ def _delivery(delivery: Delivery, position: int, copy: _Copy, later: datetime) -
     key = _renamed(delivery.key, copy)
     came = copy.original.row.recorded_at
     return (
-        position, delivery.processor, key, slot_of(key), delivery.state, delivery.attempts,
+        position,
+        delivery.processor,
+        key,
+        slot_of(key),
+        delivery.state,
+        delivery.attempts,
         later if delivery.state == DeliveryState.RETRYING else None,
-        _moved(delivery.started_at, came, copy.at), _moved(delivery.finished_at, came, copy.at),
-        delivery.fingerprint, delivery.retried,
-    )  # fmt: skip
+        _moved(delivery.started_at, came, copy.at),
+        _moved(delivery.finished_at, came, copy.at),
+        delivery.fingerprint,
+        delivery.retried,
+    )
 
 
 def _write_attempts(failed: list[tuple[int, Delivery, datetime]]) -> None:
@@ -208,10 +234,19 @@ def _write_attempts(failed: list[tuple[int, Delivery, datetime]]) -> None:
             for one in known[delivery.pk]:
                 begun = known[delivery.pk][0].started_at
                 writer.add(
-                    number, of, one.number, one.outcome, one.error, one.message, one.traceback,
-                    one.frame, one.fingerprint, one.worker, _moved(one.started_at, begun, at),
+                    number,
+                    of,
+                    one.number,
+                    one.outcome,
+                    one.error,
+                    one.message,
+                    one.traceback,
+                    one.frame,
+                    one.fingerprint,
+                    one.worker,
+                    _moved(one.started_at, begun, at),
                     _moved(one.finished_at, begun, at),
-                )  # fmt: skip
+                )
                 number += 1
 
 

@@ -17,17 +17,33 @@ pytestmark = pytest.mark.browser
 PAGES = {
     "customer": ("/shop/", "/shop/outbox/", "/lab/lessons/ripple/", "/lab/glossary/", "/account/"),
     "operator": (
-        "/timeline/?window=300", "/timeline/?selected={position}", "/events/",
-        "/events/{position}/", "/events/?type=NoSuch", "/traces/", "/traces/{trace}/",
-        "/traces/{trace}/?delivery={delivery}", "/traces/{trace}/?view=graph",
-        "/traces/{trace}/?view=sequence", "/traces/compare/?a={trace}",
-        "/traces/compare/?a={trace}&b={other}", "/flow/", "/flow/?node=processor:payment",
-        "/processors/", "/processors/?pause=payment", "/dead-letters/", "/replay/", "/audit/",
-        "/catalog/", "/catalog/OrderCreated/", "/design-review/", "/search/?q=order",
+        "/timeline/?window=300",
+        "/timeline/?selected={position}",
+        "/events/",
+        "/events/{position}/",
+        "/events/?type=NoSuch",
+        "/traces/",
+        "/traces/{trace}/",
+        "/traces/{trace}/?delivery={delivery}",
+        "/traces/{trace}/?view=graph",
+        "/traces/{trace}/?view=sequence",
+        "/traces/compare/?a={trace}",
+        "/traces/compare/?a={trace}&b={other}",
+        "/flow/",
+        "/flow/?node=processor:payment",
+        "/processors/",
+        "/processors/?pause=payment",
+        "/dead-letters/",
+        "/replay/",
+        "/audit/",
+        "/catalog/",
+        "/catalog/OrderCreated/",
+        "/design-review/",
+        "/search/?q=order",
         "/no/such/page/",
     ),
     "teacher": ("/lab/faults/", "/lab/class/", "/lab/lessons/retries/"),
-}  # fmt: skip
+}
 # Further rows are like the first ones, and looking at all of them takes most of the time.
 PART = {"exclude": [["tbody > tr:nth-child(n+9)"], [".ev:nth-of-type(n+6)"]]}
 AXE = Axe().axe_script

@@ -28,7 +28,7 @@ print(json.dumps([path for name in pages if name not in files for path in pages[
 """
 _PUBLISH = """
 from flowdeck import publish
-from processors.domain_events import OrderCancelled
+from events.domain_events import OrderCancelled
 from tests import hostile
 told = OrderCancelled(order_id=1, user_id=1, reason=hostile.MARKUP)
 publish(told, stream="<img/src=x/onerror=alert(4)>")

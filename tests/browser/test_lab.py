@@ -31,12 +31,12 @@ class Lesson:
 
 
 LESSONS = {
-    "ripple": Lesson(
-        r"5 events, \d+ deliveries, confirmed", {"OrderConfirmed": "notification"}
-    ),
+    "ripple": Lesson(r"5 events, \d+ deliveries, confirmed", {"OrderConfirmed": "notification"}),
     "coupling": Lesson(
-        "Nobody waited for it", {"Notification's failures": "2 of 2", "The order": "confirmed"},
-        "Add a processor to the running system", r"gave 59 points; the (\d+) deliveries",
+        "Nobody waited for it",
+        {"Notification's failures": "2 of 2", "The order": "confirmed"},
+        "Add a processor to the running system",
+        r"gave 59 points; the (\d+) deliveries",
     ),
     "topologies": Lesson(
         "5 messages without and 8 with", {"Links, from the": "of them at mediator"}
@@ -47,8 +47,10 @@ LESSONS = {
     "ordering": Lesson("nothing overtook", {"Handled": "1 2 3 4 5 6 7 8"}),
     "duplicates": Lesson("50 was paid in. .* is 100; .* is 50"),
     "retries": Lesson(
-        "The dead letter waits", {"Payment now": "dead", "An order placed meanwhile": "confirmed"},
-        "Mend the handler and retry", "5 attempts failed.*the order was confirmed",
+        "The dead letter waits",
+        {"Payment now": "dead", "An order placed meanwhile": "confirmed"},
+        "Mend the handler and retry",
+        "5 attempts failed.*the order was confirmed",
     ),
     "durability": Lesson(
         r"Process \d+ died, Redis was emptied, and 5 of 5 orders were confirmed",
@@ -56,8 +58,10 @@ LESSONS = {
     ),
     "tracing": Lesson("to the cause by", {"Cause 1": "InventoryRejected by inventory"}),
     "sourcing": Lesson(
-        "every balance is a sum", {"After event 5": "25", "The read model says": "25"},
-        "Throw the read model away and replay", "5 events gave the same balance again: 25",
+        "every balance is a sum",
+        {"After event 5": "25", "The read model says": "25"},
+        "Throw the read model away and replay",
+        "5 events gave the same balance again: 25",
     ),
     "evolution": Lesson("Hello Ada, Hello Grace", {"Version in the log": "12"}),
     "cqrs": Lesson("wrote one event and read no read model", {"Where is my order?": "confirmed"}),
@@ -68,7 +72,7 @@ LESSONS = {
         "By calls the order failed with notification; by events it was confirmed",
         {"The money": "taken, then given back", "The answer": "an error"},
     ),
-}  # fmt: skip
+}
 
 
 def row(page: Page, what: str) -> Locator:

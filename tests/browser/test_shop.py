@@ -119,9 +119,12 @@ def test_its_trace_shows_the_whole_story(sign_in: SignIn) -> None:
     row.get_by_role("link").first.click()
     page.wait_for_url("**/traces/**")
     for name in (
-        "OrderCreated", "PaymentProcessed", "InventoryReserved", "OrderConfirmed",
+        "OrderCreated",
+        "PaymentProcessed",
+        "InventoryReserved",
+        "OrderConfirmed",
         "NotificationSent",
-    ):  # fmt: skip
+    ):
         expect(page.get_by_text(name).first).to_be_visible()
 
 

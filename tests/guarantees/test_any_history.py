@@ -172,9 +172,10 @@ class History(RuleBasedStateMachine):
     @invariant()
     def emitted_once_and_only_by_what_is_done(self) -> None:
         done = Counter(
-            Delivery.objects.filter(state="done", processor__in=KINDS, event__data__echoes=1)
-            .values_list("processor", "event__id")
-        )  # fmt: skip
+            Delivery.objects.filter(
+                state="done", processor__in=KINDS, event__data__echoes=1
+            ).values_list("processor", "event__id")
+        )
         emitted = Event.objects.filter(type="Echoed", stream__in=self.log)
         assert Counter(emitted.values_list("producer", "causation_id")) == done
 
@@ -210,9 +211,11 @@ class History(RuleBasedStateMachine):
         settle()
         for delivery in Delivery.objects.filter(state="pending"):
             assert Delivery.objects.filter(
-                processor=delivery.processor, key=delivery.key, state="dead",
+                processor=delivery.processor,
+                key=delivery.key,
+                state="dead",
                 event_id__lt=delivery.event_id,
-            ).exists()  # fmt: skip
+            ).exists()
         assert not Delivery.objects.filter(state="retrying").exists()
 
 
@@ -228,7 +231,9 @@ def test_any_history_keeps_the_invariants() -> None:
     run_state_machine_as_test(
         History,
         settings=settings(
-            max_examples=15, stateful_step_count=20, deadline=None,
+            max_examples=15,
+            stateful_step_count=20,
+            deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
-    )  # fmt: skip
+    )

@@ -42,9 +42,11 @@ BAD = {
     "stale": ((Probed(),), {"stream": "s", "expected_sequence": 3}, SequenceConflict, "at 3"),
     "two streams": (
         (Draft(Probed(), stream="a"), Draft(Probed(), stream="b")),
-        {"expected_sequence": 0}, PublishError, "exactly one stream",
+        {"expected_sequence": 0},
+        PublishError,
+        "exactly one stream",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("events", "options", "error", "message"), BAD.values(), ids=BAD.keys())

@@ -15,8 +15,8 @@ from django.test import Client
 
 from flowdeck.models import AuditEntry
 from flowdeck.people import access
+from tests.flowdeck.live.communicate import in_thread
 from tests.guarantees.matrix import looks, scene, table
-from tests.live.communicate import in_thread
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -43,13 +43,17 @@ STEPS: dict[str, tuple[Any, str]] = {
 KINDS = ["probe.atomic", "probe.leased", "probe.batch"]
 NOT_STEPS_OF = {
     "probe.atomic": {
-        "read what is due of leased lanes", "lock the leased lanes", "run a batch handler",
+        "read what is due of leased lanes",
+        "lock the leased lanes",
+        "run a batch handler",
     },
     "probe.batch": {
-        "read what is due of leased lanes", "lock the leased lanes", "run one handler",
+        "read what is due of leased lanes",
+        "lock the leased lanes",
+        "run one handler",
     },
     "probe.leased": {"lock the lanes and read what is due", "run a batch handler"},
-}  # fmt: skip
+}
 
 
 class Crash(BaseException):

@@ -127,9 +127,14 @@ def test_an_old_version_is_sealed_under_its_old_name() -> None:
     for data in (old, {**old, "mail": key}):
         with transaction.atomic():
             append_old(
-                "person-7", "Introduced", 1, data, correlation_id=uuid7(),
-                occurred_at=datetime.now(UTC), producer="old",
-            )  # fmt: skip
+                "person-7",
+                "Introduced",
+                1,
+                data,
+                correlation_id=uuid7(),
+                occurred_at=datetime.now(UTC),
+                producer="old",
+            )
     _, plain, moved = read_stream("person-7")
     assert load(plain).email == "plain@example.org"  # stored before values were sealed
     with pytest.raises(InvalidPayload, match="can't be opened"):
@@ -152,12 +157,14 @@ def test_what_can_not_be_opened_is_a_dead_letter_and_the_others_go_on() -> None:
 
 
 def test_the_installations_key_can_be_rotated() -> None:
-    with override_settings(EVENTS={"PERSONAL_KEY": "first"}):
+    with override_settings(FLOWDECK={"PERSONAL_KEY": "first"}):
         introduce()
-    with override_settings(EVENTS={"PERSONAL_KEY": "second", "PERSONAL_KEY_FALLBACKS": ["first"]}):
+    with override_settings(
+        FLOWDECK={"PERSONAL_KEY": "second", "PERSONAL_KEY_FALLBACKS": ["first"]}
+    ):
         assert read().email == MAIL
         call_command("forget", rewrap=True, stdout=io.StringIO())
-    with override_settings(EVENTS={"PERSONAL_KEY": "second"}):
+    with override_settings(FLOWDECK={"PERSONAL_KEY": "second"}):
         assert read().email == MAIL
     assert AuditEntry.objects.get().action == "rewrap keys"
 

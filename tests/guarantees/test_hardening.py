@@ -29,12 +29,21 @@ def raises(*_: object) -> None:
 @pytest.mark.parametrize(
     ("path", "status"),
     [
-        ("/account/", 200), ("/events/", 500), ("/none/", 404), ("/lab/class/", 403), ("/", 302),
-        ("/admin/", 200), ("/admin/flowdeck/event/", 200), ("/admin/none/", 404),
-        ("/api/v1/products", 200), ("/api/v1/none", 404), ("/api/v1/openapi.json", 200),
-        ("/static/flowdeck/js/main.js", 200), ("/accounts/login/", 302),
+        ("/account/", 200),
+        ("/events/", 500),
+        ("/none/", 404),
+        ("/lab/class/", 403),
+        ("/", 302),
+        ("/admin/", 200),
+        ("/admin/flowdeck/event/", 200),
+        ("/admin/none/", 404),
+        ("/api/v1/products", 200),
+        ("/api/v1/none", 404),
+        ("/api/v1/openapi.json", 200),
+        ("/static/flowdeck/js/main.js", 200),
+        ("/accounts/login/", 302),
     ],
-)  # fmt: skip
+)
 def test_every_answer_says_what_browsers_may_do(
     path: str, status: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -85,8 +94,9 @@ def test_tokens_are_made_with_a_name_and_a_scope_and_the_audit_knows() -> None:
     told = AuditEntry.objects.order_by("id").values_list("who", "action", "target")
     number = f"token {token.pk}"
     assert list(told) == [
-        ("customer", "create_token", number), ("customer", "revoke_token", number),
-    ]  # fmt: skip
+        ("customer", "create_token", number),
+        ("customer", "revoke_token", number),
+    ]
 
 
 def test_giving_a_role_is_in_the_audit() -> None:
@@ -96,8 +106,11 @@ def test_giving_a_role_is_in_the_audit() -> None:
     assert changed.status_code == 302
     entry = AuditEntry.objects.get()
     assert (entry.who, entry.action, entry.target, entry.reason) == (
-        "admin", "change_user", "user customer", "roles: operator",
-    )  # fmt: skip
+        "admin",
+        "change_user",
+        "user customer",
+        "roles: operator",
+    )
 
 
 @pytest.mark.parametrize("password", ["shortone1", "123456789012", "password1234", "customer2026"])
@@ -148,9 +161,13 @@ async def test_a_socket_opens_for_pages_of_this_site_only(origin: bytes, opened:
     from eda_site.asgi import application
 
     scope = {
-        "type": "websocket", "path": "/ws/live/", "query_string": b"", "subprotocols": [],
-        "headers": [(b"host", b"testserver"), (b"origin", origin)], "client": ("127.0.0.1", 1),
-    }  # fmt: skip
+        "type": "websocket",
+        "path": "/ws/live/",
+        "query_string": b"",
+        "subprotocols": [],
+        "headers": [(b"host", b"testserver"), (b"origin", origin)],
+        "client": ("127.0.0.1", 1),
+    }
     socket = ApplicationCommunicator(application, scope)
     await socket.send_input({"type": "websocket.connect"})
     answer = await socket.receive_output(10)

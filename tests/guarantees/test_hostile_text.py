@@ -27,9 +27,12 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 TEXTS = {"markup": hostile.MARKUP, "huge": hostile.HUGE}
 SENT = {
-    "markup": hostile.MARKUP, "nul": "a\x00b", "huge": "x" * 100_000, "number": "-" + "9" * 40,
+    "markup": hostile.MARKUP,
+    "nul": "a\x00b",
+    "huge": "x" * 100_000,
+    "number": "-" + "9" * 40,
     "deep": json.dumps(hostile.nested(hostile.DEEP)),
-}  # fmt: skip
+}
 _ROOT = Path(__file__).parents[2]
 _ASKED_FOR = re.compile(r'\.(?:get|getlist|text|position|one_of|time|uuid|short)\(\s*"([a-z_]+)"')
 
@@ -127,12 +130,20 @@ def test_one_action_at_a_time_with_hostile_words(scene: Scene) -> None:
             ("/processors/probe.atomic/pause/", {"reason": text}),
             ("/events/views/", {"name": text, "query": "type=Probed"}),
             ("/account/tokens/", {"name": text, "scope": "read"}),
-            (f"/dead-letters/groups/{scene.values['fingerprint']}/",
-             {"status": "acknowledged", "note": text}),
-            ("/dead-letters/resolve/",
-             {"action": "retry", "letter": scene.values["flowdeck:letter number"], "reason": text}),
+            (
+                f"/dead-letters/groups/{scene.values['fingerprint']}/",
+                {"status": "acknowledged", "note": text},
+            ),
+            (
+                "/dead-letters/resolve/",
+                {
+                    "action": "retry",
+                    "letter": scene.values["flowdeck:letter number"],
+                    "reason": text,
+                },
+            ),
             (f"/events/{scene.values['position']}/reveal/", {"reason": text}),
-        ):  # fmt: skip
+        ):
             assert_harmless(client.post(path, form, follow=True), path)
     for path in ("/processors/", "/events/", "/account/", "/audit/", "/dead-letters/"):
         assert_harmless(client.get(path), path)

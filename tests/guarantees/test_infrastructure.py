@@ -182,9 +182,11 @@ def test_a_locked_database_is_no_error_of_the_server(client: Client) -> None:
         writer.execute("BEGIN IMMEDIATE")
         page = client.post("/processors/probe.atomic/pause/", {"reason": "to look at it"})
         call = client.post(
-            "/api/v1/dead-letters/retries", {"letters": [1], "reason": "mended"},
-            "application/json", headers={"Authorization": f"Bearer {token}"},
-        )  # fmt: skip
+            "/api/v1/dead-letters/retries",
+            {"letters": [1], "reason": "mended"},
+            "application/json",
+            headers={"Authorization": f"Bearer {token}"},
+        )
         writer.execute("ROLLBACK")
     assert (page.status_code, page.headers["Retry-After"]) == (503, "5")
     assert (call.status_code, call.headers["Retry-After"]) == (503, "5")

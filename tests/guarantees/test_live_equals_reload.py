@@ -1,7 +1,7 @@
 """Invariant 7: what a page shows is within two seconds what a reload of it would show.
 
 Whole pages in a real Chromium, beside real traffic and real faults; the feed alone is tested in
-``tests/live``.
+``tests/flowdeck/live``.
 """
 
 from __future__ import annotations

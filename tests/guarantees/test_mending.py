@@ -53,17 +53,25 @@ def admin(letters: list[int]) -> None:
 def command(letters: list[int]) -> None:
     person("operator")
     call_command(
-        "dead_letters", "retry", *map(str, letters), "--as", "operator", "--reason", "mended",
+        "dead_letters",
+        "retry",
+        *map(str, letters),
+        "--as",
+        "operator",
+        "--reason",
+        "mended",
         stdout=io.StringIO(),
-    )  # fmt: skip
+    )
 
 
 def api(letters: list[int]) -> None:
     token = tokens.issue(person("operator"))
     answer = Client().post(
-        "/api/v1/dead-letters/retries", {"letters": letters, "reason": "mended"},
-        content_type="application/json", headers={"Authorization": f"Bearer {token}"},
-    )  # fmt: skip
+        "/api/v1/dead-letters/retries",
+        {"letters": letters, "reason": "mended"},
+        content_type="application/json",
+        headers={"Authorization": f"Bearer {token}"},
+    )
     assert answer.json() == {"asked": len(letters), "resolved": len(letters)}
 
 

@@ -10,6 +10,15 @@ from decimal import Decimal
 import pytest
 from django.contrib.auth.models import User
 
+from events import orders
+from events.domain_events import (
+    InventoryReplenished,
+    InventoryReserved,
+    OrderConfirmed,
+    OrderCreated,
+    PaymentProcessed,
+)
+from events.models import OrderSummary, Product
 from flowdeck import Delivery, projection, publish
 from flowdeck.declare.registry import registry
 from flowdeck.engine import lanes
@@ -18,15 +27,6 @@ from flowdeck.log.horizon import newest_position
 from flowdeck.models import Delivery as Row
 from flowdeck.testing import settle
 from flowdeck.verification import verify
-from processors import orders
-from processors.domain_events import (
-    InventoryReplenished,
-    InventoryReserved,
-    OrderConfirmed,
-    OrderCreated,
-    PaymentProcessed,
-)
-from processors.models import OrderSummary, Product
 from tests.guarantees.test_replayable import differing, in_the_background, rows, run
 from tests.polling import eventually
 from tests.probe.models import Tally

@@ -46,12 +46,21 @@ def test_no_page_gives_it_away(role: str, event: Event) -> None:
     client = signed_in(person(role))
     delivery = Delivery.objects.get(state="dead")
     values = {
-        "position": event.position, "correlation_id": event.correlation_id, "name": "Told",
-        "number": delivery.pk, "lesson": "ripple", "order_id": 1, "fingerprint": "f",
-        "object_id": event.position, "id": 1, "content_type_id": 1, "app_label": "flowdeck",
-        "url": "none", "stream": "told-7",
+        "position": event.position,
+        "correlation_id": event.correlation_id,
+        "name": "Told",
+        "number": delivery.pk,
+        "lesson": "ripple",
+        "order_id": 1,
+        "fingerprint": "f",
+        "object_id": event.position,
+        "id": 1,
+        "content_type_id": 1,
+        "app_label": "flowdeck",
+        "url": "none",
+        "stream": "told-7",
         "admin:flowdeck_delivery_change object_id": delivery.pk,
-    }  # fmt: skip
+    }
     seen = 0
     queries = ("", f"?selected={event.position}&q=allergic&delivery={delivery.pk}&attempt=1")
     for address in addresses():
@@ -65,9 +74,13 @@ def test_no_page_gives_it_away(role: str, event: Event) -> None:
 
 def test_no_live_fragment_gives_it_away(event: Event) -> None:
     arguments = {
-        "trace": str(event.correlation_id), "flow-node": "type:Told", "experiment": "ripple",
-        "log": "type=Told", "event": str(event.position), "event-people": str(event.position),
-    }  # fmt: skip
+        "trace": str(event.correlation_id),
+        "flow-node": "type:Told",
+        "experiment": "ripple",
+        "log": "type=Told",
+        "event": str(event.position),
+        "event-people": str(event.position),
+    }
     user = person("operator")
     for name, view in _views.items():
         shown = view(user if view.per_user else None, arguments.get(name, ""))
@@ -99,8 +112,13 @@ def test_no_command_and_no_log_line_gives_it_away(caplog: pytest.LogCaptureFixtu
 
 def test_nobody_can_guess_it_by_searching(event: Event) -> None:
     client = signed_in(person("admin"))
-    for query in ("data.email=Anna@Example.org", "not.data.email=x", "field=email&is=x",
-                  "data.notes.0=allergic to nuts", "data.mail=x"):  # fmt: skip
+    for query in (
+        "data.email=Anna@Example.org",
+        "not.data.email=x",
+        "field=email&is=x",
+        "data.notes.0=allergic to nuts",
+        "data.mail=x",
+    ):
         page = client.get(f"/events/?{query}").content.decode()
         assert "is personal: it can&#x27;t be searched by" in page
 
@@ -116,8 +134,12 @@ def test_an_operator_reveals_it_with_a_reason_and_the_audit_knows(event: Event) 
     assert "no-store" in shown["Cache-Control"]
     entry = AuditEntry.objects.get()
     assert (entry.who, entry.action, entry.target, entry.reason, entry.allowed) == (
-        "operator", reveal.ACTION, f"event {event.position}", "she called", True,
-    )  # fmt: skip
+        "operator",
+        reveal.ACTION,
+        f"event {event.position}",
+        "she called",
+        True,
+    )
 
 
 def test_a_viewer_does_not_and_the_audit_knows(event: Event) -> None:

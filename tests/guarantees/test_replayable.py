@@ -19,6 +19,9 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.db.models import F, Model
 
+from events import orders
+from events.domain_events import InventoryReplenished
+from events.models import OrderSummary, Product, Sales, StockLevel
 from flowdeck import Delivery as Handed
 from flowdeck import projection, publish
 from flowdeck.declare.registry import registry
@@ -28,9 +31,7 @@ from flowdeck.models import Delivery, Lane, ProcessorState, ReplayRun
 from flowdeck.replay import runs
 from flowdeck.testing import settle
 from flowdeck.verification import verify
-from processors import gateway, orders
-from processors.domain_events import InventoryReplenished
-from processors.models import OrderSummary, Product, Sales, StockLevel
+from processors import gateway
 from tests.polling import eventually
 from tests.probe.events import Probed
 from tests.probe.models import Effect, Tally
@@ -49,8 +50,10 @@ def history(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         Product.objects.create(sku=sku, name=sku, price=Decimal(price))
         publish(InventoryReplenished(sku=sku, quantity=12), stream=f"product-{sku}")
     customer = User.objects.create_user("customer")
-    wanted = [([{"sku": ["mug", "lamp"][n % 2], "quantity": 1 + n % 3}], SCENARIOS[n % 6])
-              for n in range(18)]  # fmt: skip
+    wanted = [
+        ([{"sku": ["mug", "lamp"][n % 2], "quantity": 1 + n % 3}], SCENARIOS[n % 6])
+        for n in range(18)
+    ]
     orders.place_many(customer, wanted)
     settle()
 

@@ -40,8 +40,10 @@ def rabbitmq(tmp_path: Path) -> Iterator[str]:
     direct = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
     server = subprocess.Popen(
         [str(direct) if direct.exists() else program],
-        env=environment, stdout=output, stderr=subprocess.STDOUT,
-    )  # fmt: skip
+        env=environment,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+    )
     try:
         eventually(
             lambda: (

@@ -20,7 +20,7 @@ from django.db import transaction
 from flowdeck import publish
 from flowdeck.declare.event import Draft
 from flowdeck.models import Delivery
-from processors.domain_events import OrderConfirmed
+from events.domain_events import OrderConfirmed
 
 with transaction.atomic():  # nobody sees them before they are dead
     publish(*[
@@ -82,8 +82,9 @@ def test_workers_and_web_killed_in_the_middle_lose_and_double_nothing(tmp_path: 
         _kill(site, "eda_site.run.web")
         ended = eventually(
             lambda: (row := _asked(site, number)).get("state", "running") != "running" and row,
-            within=180, every=0.2,
-        )  # fmt: skip
+            within=180,
+            every=0.2,
+        )
         assert begun < _LETTERS, "It was over before anybody was killed."
         assert (ended["state"], ended["asked"], ended["total"]) == ("finished", _LETTERS, _LETTERS)
 

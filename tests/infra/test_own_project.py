@@ -53,8 +53,11 @@ class Project:
         """What ``manage.py`` prints; a failure fails the test with all of it."""
         run = subprocess.run(
             [sys.executable, "manage.py", *words],
-            cwd=self.folder, env=self.environment, capture_output=True, text=True,
-        )  # fmt: skip
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+        )
         assert run.returncode == 0, run.stdout + run.stderr
         return run.stdout
 
@@ -68,9 +71,20 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel of this checkout, unpacked."""
     folder = tmp_path_factory.mktemp("wheel")
     subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation",
-         "--wheel-dir", folder, _ROOT], check=True,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "wheel",
+            "--quiet",
+            "--no-deps",
+            "--no-build-isolation",
+            "--wheel-dir",
+            folder,
+            _ROOT,
+        ],
+        check=True,
+    )
     [packed] = folder.glob("*.whl")
     zipfile.ZipFile(packed).extractall(folder / "unpacked")
     return folder / "unpacked"
@@ -105,9 +119,12 @@ def worker(project: Project) -> Iterator[None]:
     """A Celery worker of the project."""
     running = subprocess.Popen(
         [sys.executable, "-m", "celery", "-A", "mysite", "worker", "--concurrency", "1"],
-        cwd=project.folder, env=project.environment, start_new_session=True,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+        cwd=project.folder,
+        env=project.environment,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     yield
     os.killpg(running.pid, signal.SIGKILL)
     running.wait()

@@ -10,22 +10,26 @@ from uuid import uuid4
 import pytest
 from django.contrib.auth.models import Group, User
 
+from events import orders
+from events.domain_events import InventoryReplenished
+from events.models import Checkout, OrderSummary
 from flowdeck import publish
 from flowdeck.models import Attempt, Delivery
 from flowdeck.testing import settle
-from processors import injection, orders
-from processors.domain_events import InventoryReplenished
-from processors.lab import runs, shown
-from processors.lab.lessons import BY_SLUG
-from processors.models import Checkout, OrderSummary
-from processors.switched_faults import switch_on
-from tests.live.communicate import in_thread, tab
+from lab import injection, runs, shown
+from lab.lessons import BY_SLUG
+from lab.switched_faults import switch_on
+from tests.flowdeck.live.communicate import in_thread, tab
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("shelf")]
 FAULTS = (
-    None, ("notification", "poison", None), ("confirmation", "fail_next", 2),
-    ("payment", "fail_next", 1), ("inventory", "twice", None), ("payment", "provider_down", None),
-)  # fmt: skip
+    None,
+    ("notification", "poison", None),
+    ("confirmation", "fail_next", 2),
+    ("payment", "fail_next", 1),
+    ("inventory", "twice", None),
+    ("payment", "provider_down", None),
+)
 
 
 def enrol() -> list[User]:

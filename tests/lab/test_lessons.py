@@ -10,17 +10,17 @@ from django.contrib.auth.models import Group, User
 from django.db.models import F
 from django.urls import reverse
 
+from events.domain_events import InventoryReplenished
 from flowdeck import publish
 from flowdeck.models import AuditEntry, Delivery, Event
 from flowdeck.testing import settle
 from flowdeck.verification import verify
-from processors import injection
-from processors.domain_events import InventoryReplenished
-from processors.lab import glossary, runs
-from processors.lab.lesson import Evidence, Lesson
-from processors.lab.lessons import BY_SLUG, LESSONS
-from processors.models import Charge, LabBalance, LabProgress, LabRun, LabSeen
-from processors.switched_faults import switch_on, switched_on
+from lab import glossary, injection, runs
+from lab.lesson import Evidence, Lesson
+from lab.lessons import BY_SLUG, LESSONS
+from lab.models import LabBalance, LabProgress, LabRun, LabSeen
+from lab.switched_faults import switch_on, switched_on
+from processors.models import Charge
 from tests.accounts import person, signed_in
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("shelf")]
@@ -83,9 +83,14 @@ def test_topologies_compare_what_both_needed(learner: User) -> None:
     assert broker < mediator
 
 
-@pytest.mark.parametrize(("choice", "row"), [
-    ("decider", "The one who decides"), ("payment", "The order"), ("notification", "Notification"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("choice", "row"),
+    [
+        ("decider", "The one who decides"),
+        ("payment", "The order"),
+        ("notification", "Notification"),
+    ],
+)
 def test_a_stopped_part_holds_up_what_depends_on_it(learner: User, choice: str, row: str) -> None:
     lesson = BY_SLUG["topologies"]
     started = runs.start(learner, lesson, choice)
@@ -176,8 +181,12 @@ def test_a_newcomer_gets_the_event_and_nobody_else_notices(learner: User) -> Non
 def test_a_balance_is_the_sum_of_its_events_and_survives_its_table(learner: User) -> None:
     evidence = run(learner, "sourcing")
     assert [value(evidence, f"After event {n}")[1] for n in range(1, 6)] == [
-        "50", "30", "60", "15", "25",
-    ]  # fmt: skip
+        "50",
+        "30",
+        "60",
+        "15",
+        "25",
+    ]
     assert evidence.mendable
     evidence = mend(learner, "sourcing")
     assert value(evidence, "Replayed")[:2] == ["5 events", "25"]
@@ -207,9 +216,12 @@ def test_a_pattern_is_found_by_event_time(learner: User, monkeypatch: pytest.Mon
     assert evidence.settled
     counts = sorted(row.last.text for row in evidence.rows if row.what.startswith("order"))
     assert counts == [
-        "in the window", "in the window", "in the window", "outside of the window",
+        "in the window",
+        "in the window",
+        "in the window",
+        "outside of the window",
         "too late, its window is closed",
-    ]  # fmt: skip
+    ]
     told = [row.what for row in evidence.rows if row.what.startswith("order")]
     assert told == [f"order {number}" for number in by_event_time()]
     assert told != sorted(told, key=lambda what: int(what.split()[1]))
@@ -222,7 +234,7 @@ def by_event_time() -> list[int]:
 
 
 def test_calls_fail_with_whom_they_call(learner: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("processors.lab.calls._pause", lambda seconds: None)
+    monkeypatch.setattr("lab.calls._pause", lambda seconds: None)
     lesson = BY_SLUG["calls"]
     started = runs.start(learner, lesson, "down")
     with pytest.raises(AssertionError, match="snooze"):
@@ -243,9 +255,21 @@ def test_with_everything_up_both_ways_work(learner: User) -> None:
 
 def test_the_lessons_are_those_of_the_course_in_its_order() -> None:
     assert [lesson.slug for lesson in LESSONS] == [
-        "ripple", "coupling", "topologies", "consistency", "ordering", "duplicates", "retries",
-        "durability", "tracing", "sourcing", "evolution", "cqrs", "patterns", "calls",
-    ]  # fmt: skip
+        "ripple",
+        "coupling",
+        "topologies",
+        "consistency",
+        "ordering",
+        "duplicates",
+        "retries",
+        "durability",
+        "tracing",
+        "sourcing",
+        "evolution",
+        "cqrs",
+        "patterns",
+        "calls",
+    ]
 
 
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.slug)
@@ -289,7 +313,7 @@ def test_the_class_shows_who_did_what_to_the_teacher(learner: User) -> None:
 
 
 def test_a_reset_leaves_nothing_behind(learner: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("processors.lab.calls._pause", lambda seconds: None)
+    monkeypatch.setattr("lab.calls._pause", lambda seconds: None)
     for slug, choice in (("duplicates", ""), ("retries", ""), ("calls", "well")):
         run(learner, slug, choice)
     runs.answer(learner, BY_SLUG["ripple"], 2)
@@ -326,8 +350,9 @@ def test_a_fault_stands_on_every_page_until_it_is_switched_off(learner: User) ->
     assert b"payment: slow (900 ms)" in client.get(reverse("shop:shop")).content
     client.post(reverse("lab:switch_off"))
     assert b"payment: slow" not in client.get(reverse("shop:shop")).content
-    refused = client.post(reverse("lab:switch_on"), {"kind": "slow", "processor": "payment",
-                                                     "amount": "a lot"})  # fmt: skip
+    refused = client.post(
+        reverse("lab:switch_on"), {"kind": "slow", "processor": "payment", "amount": "a lot"}
+    )
     assert refused.status_code == 422
 
 

@@ -8,9 +8,9 @@ import re
 import pytest
 from django.test import Client
 
-from processors.lab.glossary import TERMS
-from processors.lab.lesson import Lesson
-from processors.lab.lessons import LESSONS
+from lab.glossary import TERMS
+from lab.lesson import Lesson
+from lab.lessons import LESSONS
 from tests.accounts import person, signed_in
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -84,12 +84,24 @@ class _Field:
             "DJANGO_SETTINGS_MODULE": "tests.settings",  # importing eda_site has chosen the site's
         }
         how = "--create-db" if anew else "--reuse-db"
-        words = ["-q", "-x", "-p", "no:cacheprovider", "--hypothesis-profile=unshrunk",
-                 "--reuse-db", how, *tests]  # fmt: skip
+        words = [
+            "-q",
+            "-x",
+            "-p",
+            "no:cacheprovider",
+            "--hypothesis-profile=unshrunk",
+            "--reuse-db",
+            how,
+            *tests,
+        ]
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", *words], cwd=self._copy, env=environment,
-            check=False, capture_output=True, text=True,
-        )  # fmt: skip
+            [sys.executable, "-m", "pytest", *words],
+            cwd=self._copy,
+            env=environment,
+            check=False,
+            capture_output=True,
+            text=True,
+        )
         self._made.add(database)
         return done.returncode, done.stdout[-3000:] + done.stderr[-1000:]
 

@@ -44,7 +44,7 @@ class Plant:
     @property
     def in_database(self) -> bool:
         """Whether the tables have to be made anew for it."""
-        return any("/migrations/" in change.file for change in self.changes)
+        return any(change.file.endswith(".sql") for change in self.changes)
 
 
 def plants() -> list[Plant]:

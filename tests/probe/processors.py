@@ -42,9 +42,12 @@ def effect(delivery: Delivery) -> Effect:
     """The row that a handler writes for a delivery."""
     envelope = delivery.envelope
     return Effect(
-        processor=delivery.processor, stream=envelope.stream, sequence=envelope.sequence,
-        position=envelope.position, attempt=delivery.attempt,
-    )  # fmt: skip
+        processor=delivery.processor,
+        stream=envelope.stream,
+        sequence=envelope.sequence,
+        position=envelope.position,
+        attempt=delivery.attempt,
+    )
 
 
 @processor("probe.atomic", retry=AT_ONCE)

@@ -7,11 +7,11 @@ from decimal import Decimal
 import pytest
 from django.contrib.auth.models import User
 
+from events.domain_events import InventoryReplenished
+from events.models import Product
 from flowdeck import publish
 from flowdeck.testing import settle
 from processors import gateway
-from processors.domain_events import InventoryReplenished
-from processors.models import Product
 
 
 @pytest.fixture(autouse=True)

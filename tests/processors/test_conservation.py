@@ -14,41 +14,60 @@ from django.core.management import call_command
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
+from events import orders
+from events.domain_events import OrderCancelled
+from events.models import OrderSummary
 from flowdeck import publish
 from flowdeck.testing import settle
 from flowdeck.verification import verify
-from processors import orders
-from processors.domain_events import OrderCancelled
-from processors.models import Charge, OrderSummary, Stock
+from processors.models import Charge, Stock
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("shelf")]
 
 PLANTED: dict[str, tuple[Callable[[], object], str, str]] = {
     "more was taken than the order is worth": (
         lambda: _charges("confirmed").update(amount=Decimal("99.00")),
-        "shop: money taken is the money of confirmed orders", "but 99"),
+        "shop: money taken is the money of confirmed orders",
+        "but 99",
+    ),
     "a confirmed order that nobody paid": (
         lambda: _charges("confirmed").delete(),
-        "shop: money taken is the money of confirmed orders", "but 0"),
+        "shop: money taken is the money of confirmed orders",
+        "but 0",
+    ),
     "money kept of a cancelled order": (
         lambda: _charges("cancelled").update(refunded=False),
-        "shop: money taken is the money of confirmed orders", "is cancelled with a total of"),
+        "shop: money taken is the money of confirmed orders",
+        "is cancelled with a total of",
+    ),
     "a refund of an order that stands": (
         lambda: _charges("confirmed").update(refunded=True),
-        "shop: money taken is the money of confirmed orders", "but 0"),
+        "shop: money taken is the money of confirmed orders",
+        "but 0",
+    ),
     "money taken for an order that nobody placed": (
         lambda: Charge.objects.create(
-            idempotency_key="forged", order_id=987654, amount=1, reference="ch_forged"),
-        "shop: money is taken for orders that were placed", "ch_forged is for order 987654"),
+            idempotency_key="forged", order_id=987654, amount=1, reference="ch_forged"
+        ),
+        "shop: money is taken for orders that were placed",
+        "ch_forged is for order 987654",
+    ),
     "pieces out of nowhere": (
         lambda: Stock.objects.filter(sku="mug").update(available=F("available") + 1),
-        "shop: stock is conserved", "mug: the warehouse has"),
+        "shop: stock is conserved",
+        "mug: the warehouse has",
+    ),
     "pieces gone": (
         lambda: Stock.objects.filter(sku="lamp").update(available=F("available") - 1),
-        "shop: stock is conserved", "lamp: the warehouse has"),
+        "shop: stock is conserved",
+        "lamp: the warehouse has",
+    ),
     "an order decided twice": (
-        lambda: _decide_again(), "shop: every order is decided once", "was decided 2 times"),
-}  # fmt: skip
+        lambda: _decide_again(),
+        "shop: every order is decided once",
+        "was decided 2 times",
+    ),
+}
 
 
 def _charges(status: str):  # type: ignore[no-untyped-def]

@@ -8,10 +8,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.contrib.auth.models import User
 
+from events import orders
 from flowdeck.models import Event
 from flowdeck.testing import settle
 from flowdeck.verification import verify
-from processors import fraud, orders
+from processors import fraud
 from processors.fraud import Failure, is_too_late, suspicious
 from processors.models import FraudWatch
 

@@ -11,6 +11,9 @@ from uuid import uuid4
 import pytest
 from django.contrib.auth.models import User
 
+from events import orders
+from events.domain_events import InventoryReplenished
+from events.models import OrderSummary, Product
 from flowdeck import Reject, publish
 from flowdeck.declare.registry import registry
 from flowdeck.engine import batch, drain
@@ -18,10 +21,9 @@ from flowdeck.letters import dead_letters
 from flowdeck.models import Attempt, Delivery, Event, Lane
 from flowdeck.testing import settle
 from flowdeck.verification import verify
-from processors import injection, orders
-from processors.domain_events import InventoryReplenished
-from processors.models import Charge, Mediation, OrderSummary, Product, Reservation, Stock
-from processors.switched_faults import switch_off, switch_on
+from lab import injection
+from lab.switched_faults import switch_off, switch_on
+from processors.models import Charge, Mediation, Reservation, Stock
 from tests.guarantees.test_nothing_lost import in_a_process
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("shelf")]
@@ -51,9 +53,15 @@ def test_the_mediator_asks_for_each_step(customer: User) -> None:
     settle()
     assert OrderSummary.objects.get(order_id=order_id).status == "confirmed"
     assert types_of(order_id) == [
-        "OrderSubmitted", "DeadlineSet", "ReservationRequested", "InventoryReserved",
-        "PaymentRequested", "PaymentProcessed", "OrderConfirmed", "NotificationSent",
-    ]  # fmt: skip
+        "OrderSubmitted",
+        "DeadlineSet",
+        "ReservationRequested",
+        "InventoryReserved",
+        "PaymentRequested",
+        "PaymentProcessed",
+        "OrderConfirmed",
+        "NotificationSent",
+    ]
     assert not list(verify())
 
 

@@ -9,12 +9,12 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import models
 
+from events import orders
+from events.models import OrderSummary, Sales, StockLevel
 from flowdeck import load, read_log
 from flowdeck.declare.event import Delivery
 from flowdeck.declare.registry import registry
 from flowdeck.testing import settle
-from processors import orders
-from processors.models import OrderSummary, Sales, StockLevel
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("shelf")]
 

@@ -8,21 +8,22 @@ from uuid import uuid4
 import pytest
 from django.contrib.auth.models import User
 
-from flowdeck import publish
-from flowdeck.letters import dead_letters
-from flowdeck.models import Delivery as DeliveryRow
-from flowdeck.models import Event
-from flowdeck.testing import settle
-from flowdeck.verification import verify
-from processors import orders
-from processors.domain_events import (
+from events import orders
+from events.domain_events import (
     InventoryRejected,
     InventoryReserved,
     Item,
     OrderCreated,
     PaymentProcessed,
 )
-from processors.models import Charge, Notification, OrderSummary, Sales, Stock, StockLevel
+from events.models import Notification, OrderSummary, Sales, StockLevel
+from flowdeck import publish
+from flowdeck.letters import dead_letters
+from flowdeck.models import Delivery as DeliveryRow
+from flowdeck.models import Event
+from flowdeck.testing import settle
+from flowdeck.verification import verify
+from processors.models import Charge, Stock
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("shelf")]
 
@@ -53,9 +54,12 @@ def test_a_good_order_is_paid_reserved_confirmed_and_notified(customer: User) ->
     summary = order(customer, quantity=2)
     assert summary.status == "confirmed"
     assert set(types_of(summary)) == {
-        "OrderCreated", "PaymentProcessed", "InventoryReserved", "OrderConfirmed",
+        "OrderCreated",
+        "PaymentProcessed",
+        "InventoryReserved",
+        "OrderConfirmed",
         "NotificationSent",
-    }  # fmt: skip
+    }
     assert available() == 8
     assert money() == Decimal("28.00")
     assert Notification.objects.get().subject == f"Order {summary.order_id} is confirmed"
@@ -124,8 +128,9 @@ def test_stock_is_never_oversold(customer: User) -> None:
 
 
 def test_many_orders_at_once_leave_nothing_open_and_nothing_wrong(customer: User) -> None:
-    wanted = [([{"sku": "mug", "quantity": 1}], "card_declined" if n % 5 == 0 else "")
-              for n in range(30)]  # fmt: skip
+    wanted = [
+        ([{"sku": "mug", "quantity": 1}], "card_declined" if n % 5 == 0 else "") for n in range(30)
+    ]
     orders.place_many(customer, wanted)
     settle()
     assert not OrderSummary.objects.filter(status="open").exists()

@@ -96,10 +96,15 @@ def _detail(row: CatalogRow) -> CatalogDetail:
     )
     history = history_of(row.declared)
     return CatalogDetail(
-        row, fields_of(schema, history.past.told if history else {}), _coloured(schema), example,
-        _coloured(data), _versions(row), history,
+        row,
+        fields_of(schema, history.past.told if history else {}),
+        _coloured(schema),
+        example,
+        _coloured(data),
+        _versions(row),
+        history,
         ways_between(len(row.status.producers), len(row.consumers)),
-    )  # fmt: skip
+    )
 
 
 def _coloured(value: Any) -> list[Token]:
@@ -111,8 +116,10 @@ def _versions(row: CatalogRow) -> list[StoredVersion]:
     current = row.declared.version if row.declared else None
     return [
         StoredVersion(
-            version, seen.get(version), version == current,
+            version,
+            seen.get(version),
+            version == current,
             row.declared is not None and readable(row.declared, version),
         )
         for version in sorted({*seen, *([current] if current else [])}, reverse=True)
-    ]  # fmt: skip
+    ]

@@ -80,11 +80,14 @@ def catalog_rows(query: str = "") -> list[CatalogRow]:
     stored = stored_counts([status.name for status in statuses])
     rows = [
         CatalogRow(
-            status, registry.event_types.get(status.name), registry.subscribers(status.name),
-            lines.get(status.name), stored.get(status.name, 0),
+            status,
+            registry.event_types.get(status.name),
+            registry.subscribers(status.name),
+            lines.get(status.name),
+            stored.get(status.name, 0),
         )
         for status in statuses
-    ]  # fmt: skip
+    ]
     wanted = query.lower().split()
     return [replace(row, hidden=not all(word in row.words for word in wanted)) for row in rows]
 

@@ -10,13 +10,20 @@ from typing import Any
 _DEEPEST = 6  # levels unfolded; a schema may refer to itself
 _MOST = 200  # fields listed
 _FORMATS = {
-    "date-time": "2026-01-01T12:00:00Z", "date": "2026-01-01", "email": "name@example.org",
+    "date-time": "2026-01-01T12:00:00Z",
+    "date": "2026-01-01",
+    "email": "name@example.org",
     "uuid": "00000000-0000-0000-0000-000000000000",
-}  # fmt: skip
+}
 _PLAIN: dict[str, Any] = {
-    "string": "", "integer": 0, "number": 0, "boolean": False, "null": None, "array": [],
+    "string": "",
+    "integer": 0,
+    "number": 0,
+    "boolean": False,
+    "null": None,
+    "array": [],
     "object": {},
-}  # fmt: skip
+}
 
 Schema = Mapping[str, Any]
 

@@ -48,9 +48,12 @@ def seen_versions(name: str) -> dict[int, Seen]:
     found: dict[int, Seen] = {}
     for version, part, count, first, last in rows:
         one = Seen(
-            count if part == "newest" else 0, first, last,
-            not whole and part != "oldest", not whole and part != "newest",
-        )  # fmt: skip
+            count if part == "newest" else 0,
+            first,
+            last,
+            not whole and part != "oldest",
+            not whole and part != "newest",
+        )
         found[version] = _joined(found[version], one) if version in found else one
     return found
 

@@ -91,13 +91,19 @@ class EventDetail:
         """The envelope as JSON, to copy; without the payload."""
         event = self.event
         fields = {
-            "position": event.position, "id": event.id, "type": event.type,
-            "version": event.version, "stream": event.stream, "sequence": event.sequence,
-            "key": event.key, "correlation_id": event.correlation_id,
-            "causation_id": event.causation_id, "producer": event.producer,
+            "position": event.position,
+            "id": event.id,
+            "type": event.type,
+            "version": event.version,
+            "stream": event.stream,
+            "sequence": event.sequence,
+            "key": event.key,
+            "correlation_id": event.correlation_id,
+            "causation_id": event.causation_id,
+            "producer": event.producer,
             "occurred_at": event.occurred_at.isoformat(),
             "recorded_at": event.recorded_at.isoformat(),
-        }  # fmt: skip
+        }
         return json.dumps(fields, indent=2, default=str)
 
 

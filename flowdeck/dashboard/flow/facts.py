@@ -164,10 +164,14 @@ def _listens(statuses: list[TypeStatus], got: list[Received], now: Overview) -> 
     paused = {row.name for row in now.rows if row.paused_at}
     for name, processor in sorted(seen | declared):
         yield Edge(
-            f"{TYPE}:{name}", f"{PROCESSOR}:{processor}", rates.get((name, processor), 0.0),
-            (name, processor) in seen, (name, processor) in declared,
-            last.get(name) is not None, processor in paused,
-        )  # fmt: skip
+            f"{TYPE}:{name}",
+            f"{PROCESSOR}:{processor}",
+            rates.get((name, processor), 0.0),
+            (name, processor) in seen,
+            (name, processor) in declared,
+            last.get(name) is not None,
+            processor in paused,
+        )
 
 
 def _writes(statuses: list[TypeStatus], wrote: list[Produced]) -> Iterator[Edge]:
@@ -180,10 +184,13 @@ def _writes(statuses: list[TypeStatus], wrote: list[Produced]) -> Iterator[Edge]
         processor = registry.processors.get(producer)
         says = processor is not None and processor.emits is not None
         yield Edge(
-            f"{PROCESSOR if processor else PRODUCER}:{producer}", f"{TYPE}:{name}",
-            rates.get((producer, name), 0.0), (producer, name) in seen,
-            (producer, name) in declared if says else None, name in ever,
-        )  # fmt: skip
+            f"{PROCESSOR if processor else PRODUCER}:{producer}",
+            f"{TYPE}:{name}",
+            rates.get((producer, name), 0.0),
+            (producer, name) in seen,
+            (producer, name) in declared if says else None,
+            name in ever,
+        )
 
 
 def _buried(letters: DeadLetters) -> Iterator[Edge]:

@@ -44,11 +44,12 @@ def histogram(runs: Sequence[float]) -> Histogram | None:
     columns = [_column(number, counts[number], most, step) for number in sorted(counts)]
     ticks = [
         (
-            round(100 * (decade - low) / (high - low), 2), 10.0**decade,
+            round(100 * (decade - low) / (high - low), 2),
+            10.0**decade,
             "start" if decade == low else "end" if decade == high else "middle",
         )
         for decade in range(low, high + 1)
-    ]  # fmt: skip
+    ]
     return Histogram(columns, ticks, len(runs))
 
 

@@ -62,10 +62,13 @@ class Choice:
     def query(self, **changes: Any) -> str:
         """The parameters of an address, with some changed: ``?focus=type%3AProbed``."""
         values = {
-            "focus": self.focus, "models": "1" if self.models else "",
-            "unused": "1" if self.unused else "", "topology": self.topology,
-            "window": "" if self.window == MINUTE else str(self.window), "node": self.node,
-        }  # fmt: skip
+            "focus": self.focus,
+            "models": "1" if self.models else "",
+            "unused": "1" if self.unused else "",
+            "topology": self.topology,
+            "window": "" if self.window == MINUTE else str(self.window),
+            "node": self.node,
+        }
         values |= changes
         return "?" + urlencode({name: value for name, value in values.items() if value})
 
@@ -129,12 +132,15 @@ class FlowMap:
         layout, tight = _fitting(nodes, tuple(edges))
         places = [
             Place(
-                node, layout.boxes[key], label_of(node, tight), choice.query(node=key),
+                node,
+                layout.boxes[key],
+                label_of(node, tight),
+                choice.query(node=key),
                 key == choice.node,
             )
             for key, node in nodes.items()
             if key in layout.boxes
-        ]  # fmt: skip
+        ]
         places.sort(key=lambda place: (place.box.layer, place.box.y))
         rank = {place.node.key: number for number, place in enumerate(places)}
         ordered = sorted(edges.values(), key=lambda e: (rank[e.source], rank[e.target]))
@@ -274,13 +280,20 @@ def _line(edge: Edge, layout: Layout, nodes: Mapping[str, Node]) -> Line:
     if back:
         length += 2 * (layout.height - max(source.middle, target.middle)) + source.width
     seconds = round(max(1.2, length / _SPEED), 1)
-    count = 0 if not edge.per_second or edge.held else 1 + (edge.per_second >= 1) + (
-        edge.per_second >= 10
-    )  # fmt: skip
+    count = (
+        0
+        if not edge.per_second or edge.held
+        else 1 + (edge.per_second >= 1) + (edge.per_second >= 10)
+    )
     of_type = nodes[edge.source] if edge.source.startswith(TYPE) else nodes[edge.target]
     hue = "s-dead" if edge.dead else producer_hue(of_type.hue)
     return Line(
-        edge, layout.paths[edge.link], layout.labels[edge.link],
-        round(1.2 + min(3.6, 0.9 * log2(1 + edge.per_second)), 1), hue, back, seconds,
+        edge,
+        layout.paths[edge.link],
+        layout.labels[edge.link],
+        round(1.2 + min(3.6, 0.9 * log2(1 + edge.per_second)), 1),
+        hue,
+        back,
+        seconds,
         tuple(round(seconds * (n + 0.17) / count, 2) for n in range(count)),
-    )  # fmt: skip
+    )

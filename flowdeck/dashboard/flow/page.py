@@ -28,9 +28,12 @@ def flow(request: HttpRequest) -> HttpResponse:
     facts = Facts.load(choice.window)
     panel = panel_of(choice.node, facts) if choice.node else None
     context = {
-        "panel": panel, "may_pause": can(request.user, "pause_processor"), "choice": choice,
-        "close_url": choice.query(node="") or "?", "focus_url": choice.query(focus=choice.node),
-    }  # fmt: skip
+        "panel": panel,
+        "may_pause": can(request.user, "pause_processor"),
+        "choice": choice,
+        "close_url": choice.query(node="") or "?",
+        "focus_url": choice.query(focus=choice.node),
+    }
     if getattr(request, "htmx", None) and choice.node:
         if panel is None:
             raise Http404(f"The map has no {choice.node!r}.")

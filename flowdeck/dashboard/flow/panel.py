@@ -42,9 +42,13 @@ def panel_of(key: str, facts: Facts) -> Panel | None:
         return Panel(node, incoming, outgoing, [])
     retry = node.row.declared.retry if node.row and node.row.declared else None
     return Panel(
-        node, incoming, outgoing, _failures(node.name), histogram(node.times.runs),
+        node,
+        incoming,
+        outgoing,
+        _failures(node.name),
+        histogram(node.times.runs),
         _steps(node.name, retry) if retry else None,
-    )  # fmt: skip
+    )
 
 
 def _steps(processor: str, retry: Retry) -> list[Step]:

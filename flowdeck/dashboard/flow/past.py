@@ -45,10 +45,13 @@ def past(request: HttpRequest) -> HttpResponse:
     nodes = {key: node for key, node in facts.nodes.items() if node.kind != DEAD}
     choice = Choice(models=True)
     context = {
-        "map": FlowMap.of(replace(facts, nodes=nodes, edges=still), choice), "choice": choice,
-        "until": until, "since": until - timedelta(seconds=SECONDS), "seconds": SECONDS,
+        "map": FlowMap.of(replace(facts, nodes=nodes, edges=still), choice),
+        "choice": choice,
+        "until": until,
+        "since": until - timedelta(seconds=SECONDS),
+        "seconds": SECONDS,
         "speeds": SPEEDS,
-    }  # fmt: skip
+    }
     return render(request, "flowdeck/flow/past.html", context)
 
 
@@ -61,9 +64,14 @@ def hops(request: HttpRequest) -> HttpResponse:
     events = _events(since, until)
     counted = Counter(_hops(events[:MOST], since))
     told = sorted((at, source, target, n) for (at, source, target), n in counted.items())
-    return JsonResponse({
-        "since": since.isoformat(), "seconds": SECONDS, "cut": len(events) > MOST, "hops": told,
-    })  # fmt: skip
+    return JsonResponse(
+        {
+            "since": since.isoformat(),
+            "seconds": SECONDS,
+            "cut": len(events) > MOST,
+            "hops": told,
+        }
+    )
 
 
 def _until(request: HttpRequest) -> datetime:
@@ -77,8 +85,9 @@ def _until(request: HttpRequest) -> datetime:
 def _events(since: datetime, until: datetime) -> list[Told]:
     """Of the minute; by position first, which needs no index on the time."""
     first, last = first_since(since - SLACK), first_since(until + SLACK)
-    rows = Event.objects.filter(position__gte=first, position__lte=last, recorded_at__gte=since,
-                                recorded_at__lt=until)  # fmt: skip
+    rows = Event.objects.filter(
+        position__gte=first, position__lte=last, recorded_at__gte=since, recorded_at__lt=until
+    )
     wanted = rows.order_by("position").values_list(
         "position", "type", "producer", Seconds("recorded_at")
     )

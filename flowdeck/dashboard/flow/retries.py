@@ -53,10 +53,13 @@ def steps_of(retry: Retry, waiting: Mapping[int, int]) -> list[Step]:
         last = index == len(numbers) - 1
         found.append(
             Step(
-                number, round(places[index], 2), round(places[index + 1], 2) if not last else 0.0,
+                number,
+                round(places[index], 2),
+                round(places[index + 1], 2) if not last else 0.0,
                 None if last else waits[index],
-                sum(waiting.get(n, 0) for n in range(before, number)), number - before - 1,
+                sum(waiting.get(n, 0) for n in range(before, number)),
+                number - before - 1,
             )
-        )  # fmt: skip
+        )
         before = number
     return found

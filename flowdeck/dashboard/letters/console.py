@@ -62,8 +62,10 @@ class Run:
         labels = [f"{size:,}" for size in sizes] + ["the rest"] * bool(sizes)
         over = self.row.state == BulkAction.State.FINISHED
         here = begun - 1 if going and begun else begun
-        return [Step(label, "ok" if n < here or over else "on" if n == here else "later")
-                for n, label in enumerate(labels)]  # fmt: skip
+        return [
+            Step(label, "ok" if n < here or over else "on" if n == here else "later")
+            for n, label in enumerate(labels)
+        ]
 
     @property
     def percent_done(self) -> float:
@@ -93,10 +95,11 @@ class Console:
         """From untrusted parameters; what makes no sense is left out."""
         by, standing = query.get("by", ""), query.get("status", "")
         return cls(
-            by if by in BY else "error", criteria_of(query),
+            by if by in BY else "error",
+            criteria_of(query),
             standing if standing in STANDINGS else "",
             "".join(c for c in query.get("search", "").strip()[:_WORDS] if c.isprintable()),
-        )  # fmt: skip
+        )
 
     @property
     def field(self) -> str:
@@ -150,8 +153,11 @@ class Console:
     @property
     def _parameters(self) -> dict[str, Any]:
         given = {name: value for name, value in self.criteria.as_dict().items() if name != "ids"}
-        own = {"by": "" if self.by == "error" else self.by, "status": self.standing,
-               "search": self.words}  # fmt: skip
+        own = {
+            "by": "" if self.by == "error" else self.by,
+            "status": self.standing,
+            "search": self.words,
+        }
         return {**{name: value for name, value in own.items() if value}, **given}
 
     def _without(self, name: str) -> str:
@@ -172,13 +178,23 @@ def context_of(console: Console, after: str = "") -> dict[str, Any]:
     shown = [group for group in found if console.shows(group)]
     runs, others = runs_of(console, found)
     context: dict[str, Any] = {
-        "console": console, "by": console.by, "criteria": console.criteria,
-        "address": console.query, "ways": BY, "standings": STANDINGS, "names": NAMES,
+        "console": console,
+        "by": console.by,
+        "criteria": console.criteria,
+        "address": console.query,
+        "ways": BY,
+        "standings": STANDINGS,
+        "names": NAMES,
         "groups": [row_of(console, group, held, runs) for group in shown],
-        "hidden": len(found) - len(shown), "most": len(found) == MOST_GROUPS,
-        "totals": totals(console.listed), "held": held, "group_count": len(found),
-        "hours": bars(found), "bulk_actions": others, "resolved": resolved_lately(),
-    }  # fmt: skip
+        "hidden": len(found) - len(shown),
+        "most": len(found) == MOST_GROUPS,
+        "totals": totals(console.listed),
+        "held": held,
+        "group_count": len(found),
+        "hours": bars(found),
+        "bulk_actions": others,
+        "resolved": resolved_lately(),
+    }
     if console.criteria:
         first = int(after) if after.isascii() and after.isdigit() and len(after) < 19 else 0
         chosen = console.criteria.letters()
@@ -207,9 +223,14 @@ def listed_groups(console: Console) -> tuple[list[Group], HeldBack]:
 def row_of(console: Console, group: Group, held: HeldBack, runs: dict[str, Run]) -> dict[str, Any]:
     """What the row of a group is rendered from."""
     waits = held.groups.get(group.value)
-    return {"group": group, "behind": waits, "url": console.group_query(group),
-            "run": runs.get(group.value), "open": group.value == console.opened,
-            "hours": path_of(group.per_hour)}  # fmt: skip
+    return {
+        "group": group,
+        "behind": waits,
+        "url": console.group_query(group),
+        "run": runs.get(group.value),
+        "open": group.value == console.opened,
+        "hours": path_of(group.per_hour),
+    }
 
 
 def runs_of(console: Console, found: list[Group]) -> tuple[dict[str, Run], list[Run]]:

@@ -41,14 +41,20 @@ class DeadLettersView(LiveView):
         """Figures, progress, and each group's figures (its buttons stay as they are)."""
         console = self._console
         found, held = listed_groups(console)
-        gone = [_emptied(group) for value, group in self._known.items()
-                if value not in {group.value for group in found}]  # fmt: skip
+        gone = [
+            _emptied(group)
+            for value, group in self._known.items()
+            if value not in {group.value for group in found}
+        ]
         runs, others = runs_of(console, found + gone)
         self._known |= {group.value: group for group in found}
         figures = {
-            "totals": totals(console.listed), "held": held, "hours": bars(found),
-            "group_count": len(found), "most": len(found) == MOST_GROUPS,
-        }  # fmt: skip
+            "totals": totals(console.listed),
+            "held": held,
+            "hours": bars(found),
+            "group_count": len(found),
+            "most": len(found) == MOST_GROUPS,
+        }
         fragments = [
             self._fragment("totals", figures),
             self._fragment("bulk", {"bulk_actions": others}),

@@ -61,11 +61,14 @@ def resolve(request: HttpRequest) -> HttpResponse:
         return _asks(request, action, criteria, count, reason)
     rate = request.POST.get("per_second", "")
     row = bulk.ask(
-        action, criteria, by=request.user.get_username(), reason=reason,
+        action,
+        criteria,
+        by=request.user.get_username(),
+        reason=reason,
         graduated=request.POST.get("graduated") == "on",
         per_second=int(rate) if rate in map(str, _RATES) else None,
         delay=bulk.UNDO_SECONDS if action == "discard" else 0.0,
-    )  # fmt: skip
+    )
     if action == "discard":
         messages.info(request, f"{row.total} will be discarded in {bulk.UNDO_SECONDS:.0f} s.")
     return _back(request)
@@ -87,10 +90,12 @@ def status(request: HttpRequest, fingerprint: str) -> HttpResponse:
     hours = request.POST.get("hours", "")
     try:
         set_status(
-            fingerprint, request.POST.get("status", ""), by=request.user.get_username(),
+            fingerprint,
+            request.POST.get("status", ""),
+            by=request.user.get_username(),
             note=request.POST.get("note", "").replace("\x00", "").strip(),
             hours=int(hours) if hours.isascii() and hours.isdigit() and len(hours) < 5 else None,
-        )  # fmt: skip
+        )
     except ValueError as error:
         raise Http404("There is no such status.") from error
     return _back(request)
@@ -130,11 +135,16 @@ def _asks(
     """The question before more than one letter is touched, with the exact count."""
     repeated = "confirmed" in request.POST
     asked = {
-        "action": action, "criteria": criteria, "count": count, "reason": reason,
-        "waiting": held_back().all.waiting, "graduated": bulk.GRADUATED, "rates": _RATES,
+        "action": action,
+        "criteria": criteria,
+        "count": count,
+        "reason": reason,
+        "waiting": held_back().all.waiting,
+        "graduated": bulk.GRADUATED,
+        "rates": _RATES,
         "step_by_step": "plain" not in request.POST,
         "problem": _problem(request, action, count, reason) if repeated else "",
-    }  # fmt: skip
+    }
     return _page(request, 422 if repeated else 200, asked=asked)
 
 

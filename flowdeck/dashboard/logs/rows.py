@@ -15,9 +15,10 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
+from flowdeck.dashboard.shared.marks import clock, correlation, dot, glyph, role
 from flowdeck.models import Delivery, DeliveryState, Event
 from flowdeck.observe.states import derive
-from flowdeck.templatetags.flowdeck import clock, correlation, dot, glyph, role, thousands
+from flowdeck.words import thousands
 
 _KEPT = 4_000  # rows whose fixed cells are kept, about 3 MB
 _cells: dict[UUID, SafeString] = {}
@@ -56,8 +57,10 @@ class LogRow:
         """The table row."""
         return format_html(
             '<tr id="event-{position}" data-position="{position}">{}<td>{}</td></tr>',
-            self._cells, _marks(self.dots), position=self.event.position,
-        )  # fmt: skip
+            self._cells,
+            _marks(self.dots),
+            position=self.event.position,
+        )
 
     @property
     def _cells(self) -> SafeString:
@@ -78,11 +81,18 @@ class LogRow:
 def _fixed(event: Event) -> SafeString:
     trace_url = _address("flowdeck:trace", UUID(int=0)).format(event.correlation_id)
     return format_html(
-        _FIXED, thousands(event.position), clock(event.recorded_at),
-        glyph(event.producer, role(event)), event.type, event.version, event.stream,
-        event.sequence, correlation(event.correlation_id, trace_url), event.producer,
+        _FIXED,
+        thousands(event.position),
+        clock(event.recorded_at),
+        glyph(event.producer, role(event)),
+        event.type,
+        event.version,
+        event.stream,
+        event.sequence,
+        correlation(event.correlation_id, trace_url),
+        event.producer,
         url=_address("flowdeck:event", 0).format(event.position),
-    )  # fmt: skip
+    )
 
 
 @cache

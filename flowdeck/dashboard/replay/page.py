@@ -76,9 +76,12 @@ def contents(number: int | None = None, beside: int | None = None) -> dict[str, 
     models = [Model(p, _verdict_of(p.name, listed)) for p in replayable([])]
     archives = list(Archive.objects.order_by("-id")[:_ARCHIVES])
     return {
-        "models": models, "runs": listed, "run": shown, "archives": archives,
+        "models": models,
+        "runs": listed,
+        "run": shown,
+        "archives": archives,
         **_moments(shown, beside, listed),
-    }  # fmt: skip
+    }
 
 
 def _moments(run: ReplayRun | None, beside: int | None, listed: list[ReplayRun]) -> dict[str, Any]:
@@ -86,10 +89,13 @@ def _moments(run: ReplayRun | None, beside: int | None, listed: list[ReplayRun])
     if run is None or run.kind != AS_OF or run.state != run.State.FINISHED:
         return {}
     others = [
-        each for each in listed
-        if each.kind == AS_OF and each.state == each.State.FINISHED and each.pk != run.pk
+        each
+        for each in listed
+        if each.kind == AS_OF
+        and each.state == each.State.FINISHED
+        and each.pk != run.pk
         and each.processors == run.processors
-    ]  # fmt: skip
+    ]
     other = next((each for each in others if each.pk == beside), None)
     return {"tables": tables(run, other), "others": others, "other": other}
 
@@ -103,11 +109,12 @@ def newest_verdicts(names: Iterable[str]) -> dict[str, ReplayRun]:
 def _verdict_of(name: str, listed: list[ReplayRun]) -> ReplayRun | None:
     return next(
         (
-            run for run in listed
+            run
+            for run in listed
             if run.kind in KINDS and run.state == run.State.FINISHED and name in run.processors
         ),
         None,
-    )  # fmt: skip
+    )
 
 
 @requires("view_replay")

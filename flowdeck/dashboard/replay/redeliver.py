@@ -54,9 +54,11 @@ def _choice(asked: Mapping[str, str]) -> Choice:
     except ValueError:
         raise ReplayRefused(f"{asked['correlation'][:60]!r} is no correlation id.") from None
     return Choice(
-        correlation_id=correlation, type=asked["type"], after=number_of(asked["after"]),
+        correlation_id=correlation,
+        type=asked["type"],
+        after=number_of(asked["after"]),
         upto=number_of(asked["upto"]),
-    )  # fmt: skip
+    )
 
 
 def _processors() -> list[str]:

@@ -124,11 +124,14 @@ def _marks(found: History) -> list[Mark]:
     began = steps[0].event.recorded_at
     return [
         Mark(
-            step, round(_EDGE + gap * number, 2), step.event.recorded_at - began,
-            step.event.sequence == found.at, step.event.payload,
+            step,
+            round(_EDGE + gap * number, 2),
+            step.event.recorded_at - began,
+            step.event.sequence == found.at,
+            step.event.payload,
         )
         for number, step in enumerate(steps)
-    ]  # fmt: skip
+    ]
 
 
 def _number(request: HttpRequest, name: str) -> int | None:

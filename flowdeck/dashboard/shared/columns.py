@@ -48,9 +48,13 @@ def choose(request: HttpRequest) -> HttpResponse:
     hidden = [name for name in OPTIONAL if name not in wanted]
     answer = redirect(_back(request.POST.get("next", "")))
     answer.set_cookie(
-        _COOKIE, ".".join(hidden), max_age=_YEAR, httponly=True, samesite="Lax",
+        _COOKIE,
+        ".".join(hidden),
+        max_age=_YEAR,
+        httponly=True,
+        samesite="Lax",
         secure=settings.SESSION_COOKIE_SECURE,
-    )  # fmt: skip
+    )
     return answer
 
 

@@ -81,9 +81,13 @@ def received(window: float = _MINUTE) -> tuple[list[Received], float]:
     now = datetime.now(UTC)
     newest = Delivery.objects.order_by("-id").values("id")[:DELIVERIES]
     rows = _grouped(
-        Delivery.objects.filter(id__in=newest), "event__recorded_at", now, window,
-        "event__type", "processor",
-    )  # fmt: skip
+        Delivery.objects.filter(id__in=newest),
+        "event__recorded_at",
+        now,
+        window,
+        "event__type",
+        "processor",
+    )
     seconds = _reach(rows, now, window, DELIVERIES)
     return [Received(a, b, count, recent / seconds) for a, b, count, recent, _ in rows], seconds
 

@@ -51,10 +51,14 @@ def run_times(window: int | None = None) -> dict[str, RunTimes]:
     now = time()
     newest: list[Row] = list(
         Delivery.objects.order_by("-id").values_list(
-            "processor", "state", "attempts",
-            Seconds("started_at"), Seconds("finished_at"), Seconds("event__recorded_at"),
+            "processor",
+            "state",
+            "attempts",
+            Seconds("started_at"),
+            Seconds("finished_at"),
+            Seconds("event__recorded_at"),
         )[:SAMPLE]
-    )  # fmt: skip
+    )
     since = now - window if window else None
     rows: dict[str, list[Row]] = defaultdict(list)
     for row in newest:
@@ -98,7 +102,12 @@ def _of(rows: Sequence[Row], reach: float) -> RunTimes:
     attempts = sum(row[2] for row in rows)
     done = sum(row[1] == DeliveryState.DONE and row[2] > 0 for row in rows)
     return RunTimes(
-        percentile(seconds, 50), percentile(seconds, 99), attempts, attempts - done,
-        percentile(waits, 50), percentile(waits, 99), tuple(seconds),
+        percentile(seconds, 50),
+        percentile(seconds, 99),
+        attempts,
+        attempts - done,
+        percentile(waits, 50),
+        percentile(waits, 99),
+        tuple(seconds),
         done / reach if reach else 0.0,
-    )  # fmt: skip
+    )

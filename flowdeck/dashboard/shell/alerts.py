@@ -83,10 +83,15 @@ def notices(user: Any) -> list[Notice]:
     if not can(user, "view_alerts"):
         return []
     return [
-        Notice(f"{rule.name}: {rule.value:g} {rule.get_kind_display()}", reverse("flowdeck:alerts"),
-               since=rule.firing_since, icon="bell")
-        for rule in _firing(user)[:3] if not rule.is_muted
-    ]  # fmt: skip
+        Notice(
+            f"{rule.name}: {rule.value:g} {rule.get_kind_display()}",
+            reverse("flowdeck:alerts"),
+            since=rule.firing_since,
+            icon="bell",
+        )
+        for rule in _firing(user)[:3]
+        if not rule.is_muted
+    ]
 
 
 def count(user: Any) -> Count | None:
@@ -114,11 +119,14 @@ def _page(
         rule = get_object_or_404(AlertRule, pk=_number(edited))
     fields = {name: getattr(rule, name) for name in _FIELDS} if rule else _NEW
     context |= {
-        "edits": bool(edited) and may_edit, "edited": rule, "fields": wanted or fields,
-        "problem": problem, "kinds": AlertRule.Kind.choices,
+        "edits": bool(edited) and may_edit,
+        "edited": rule,
+        "fields": wanted or fields,
+        "problem": problem,
+        "kinds": AlertRule.Kind.choices,
         "processors": sorted(registry.processors),
         "secret": tell.secret(rule.pk) if rule and context["may_set_webhook"] else "",
-    }  # fmt: skip
+    }
     return render(request, "flowdeck/alerts/page.html", context, status=422 if problem else 200)
 
 

@@ -74,9 +74,12 @@ def _followed(drawn: Picture) -> None:
         (64.6, _y(4, -1) + 4, "d", "the customer is told"),
     ]
     drawn.arcs = [
-        _arc(39, 0, 0, 39.6, 1), _arc(39, 0, 0, 39.8, 2), _arc(58.8, 1, -1, 59.3, 3),
-        _arc(40.8, 2, -1, 59.2, 3), _arc(59.9, 3, -1, 60.5, 4),
-    ]  # fmt: skip
+        _arc(39, 0, 0, 39.6, 1),
+        _arc(39, 0, 0, 39.8, 2),
+        _arc(58.8, 1, -1, 59.3, 3),
+        _arc(40.8, 2, -1, 59.2, 3),
+        _arc(59.9, 3, -1, 60.5, 4),
+    ]
 
 
 def _event(drawn: Picture, rows: list[list[float]], lane: int, at: float, role: str) -> None:
@@ -84,9 +87,14 @@ def _event(drawn: Picture, rows: list[list[float]], lane: int, at: float, role: 
 
 
 def _work(
-    drawn: Picture, rows: list[list[float]], lane: int, at: float, width: float,
-    refused: bool = False, role: str = "event",
-) -> float:  # fmt: skip
+    drawn: Picture,
+    rows: list[list[float]],
+    lane: int,
+    at: float,
+    width: float,
+    refused: bool = False,
+    role: str = "event",
+) -> float:
     row = _row(rows, lane, at, width + 1)
     _bar(drawn, lane, row, at, width, "b-done")
     _glyph(drawn, lane, row, at + width, "refusal" if refused else role)

@@ -31,10 +31,14 @@ def audit(request: HttpRequest) -> HttpResponse:
     query = QueryDict(mutable=True)
     query.update({name: request.GET[name] for name in _FILTERS if request.GET.get(name)})
     context = {
-        "rows": rows, "who": request.GET.get("who", ""), "action": request.GET.get("action", ""),
-        "target": request.GET.get("target", ""), "allowed": request.GET.get("allowed", ""),
-        "query": query.urlencode(), "older": rows[-1].pk if len(found) > PAGE else None,
-    }  # fmt: skip
+        "rows": rows,
+        "who": request.GET.get("who", ""),
+        "action": request.GET.get("action", ""),
+        "target": request.GET.get("target", ""),
+        "allowed": request.GET.get("allowed", ""),
+        "query": query.urlencode(),
+        "older": rows[-1].pk if len(found) > PAGE else None,
+    }
     return render(request, "flowdeck/audit/page.html", context)
 
 

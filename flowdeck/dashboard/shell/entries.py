@@ -51,9 +51,16 @@ register(
 register("Operate", "Replay", "flowdeck:replay", "replay", 30, "view_replay", key="p")
 register("Learn", "Catalog", "flowdeck:catalog", "catalog", 20, "view_log", types, key="c")
 register(
-    "Operate", "Dead letters", "flowdeck:dead_letters", "dead-letters", 5, "view_dead_letters",
-    dead_letters, key="d", tab=True,
-)  # fmt: skip
+    "Operate",
+    "Dead letters",
+    "flowdeck:dead_letters",
+    "dead-letters",
+    5,
+    "view_dead_letters",
+    dead_letters,
+    key="d",
+    tab=True,
+)
 register("Operate", "Alerts", "flowdeck:alerts", "bell", 7, "view_alerts", alerts.count, key="n")
 register_notices(alerts.notices)
 register("Operate", "Audit", "flowdeck:audit", "log", 30, "view_audit", key="a")

@@ -39,9 +39,12 @@ def demand(request: HttpRequest, action: str) -> None:
         return
     if request.method not in _LOOKING:
         audit.record(
-            action, by=request.user.get_username(), target=request.path,
-            reason=decision.reason, allowed=False,
-        )  # fmt: skip
+            action,
+            by=request.user.get_username(),
+            target=request.path,
+            reason=decision.reason,
+            allowed=False,
+        )
     raise PermissionDenied(decision.reason)
 
 

@@ -49,28 +49,32 @@ class Stretch:
         """Events per producer (or ``by`` type) and bin; one query."""
         rows = (
             Event.objects.filter(
-                position__gte=self.low, position__lt=self.high,
-                recorded_at__gte=self.since, recorded_at__lt=self.until,
+                position__gte=self.low,
+                position__lt=self.high,
+                recorded_at__gte=self.since,
+                recorded_at__lt=self.until,
             )
             .annotate(bin=Bin("recorded_at", self.step))
             .values_list(by, "bin")
             .annotate(n=Count("position"))
             .order_by()
-        )  # fmt: skip
+        )
         return {(name, bin): n for name, bin, n in rows}
 
     def deliveries(self) -> Counts:
         """Deliveries of those events that came to an end, per processor and bin; one query."""
         rows = (
             Delivery.objects.filter(
-                event_id__gte=self.low, event_id__lt=self.high,
-                finished_at__gte=self.since, finished_at__lt=self.until,
+                event_id__gte=self.low,
+                event_id__lt=self.high,
+                finished_at__gte=self.since,
+                finished_at__lt=self.until,
             )
             .annotate(bin=Bin("finished_at", self.step))
             .values_list("processor", "bin")
             .annotate(n=Count("id"))
             .order_by()
-        )  # fmt: skip
+        )
         return {(name, bin): n for name, bin, n in rows}
 
     def failures(self) -> Counter[int]:

@@ -86,9 +86,16 @@ class Timeline:
             drawing = lay_out(_trace(events), window, names, folded, at)
         heads = [Head(lane, *trouble.get(lane.name, ("", ""))) for lane in drawing.lanes]
         return cls(
-            window, drawing, heads, strip(now, window), selected, folded, dense, cut,
+            window,
+            drawing,
+            heads,
+            strip(now, window),
+            selected,
+            folded,
+            dense,
+            cut,
             window.until == now,
-        )  # fmt: skip
+        )
 
 
 def _end(wanted: Wanted, selected: Event | None, now: datetime) -> datetime:

@@ -106,9 +106,14 @@ def _belongs(name: str, lane: str, outside: set[str], folded: Sequence[str]) -> 
 
 
 def _columns(
-    counts: Mapping[int, int], window: Window, step: int, height: float, floor: float, kind: str,
+    counts: Mapping[int, int],
+    window: Window,
+    step: int,
+    height: float,
+    floor: float,
+    kind: str,
     most: int = 0,
-) -> list[Bar]:  # fmt: skip
+) -> list[Bar]:
     highest = most or max(counts.values(), default=1)
     width = step / window.seconds * NOW * 0.8
     found = []

@@ -49,9 +49,12 @@ class _Item:
 
 
 def lay_out(
-    trace: Trace | None, window: Window, processors: Sequence[str], folded: Sequence[str] = (),
+    trace: Trace | None,
+    window: Window,
+    processors: Sequence[str],
+    folded: Sequence[str] = (),
     selected: int | None = None,
-) -> Drawing:  # fmt: skip
+) -> Drawing:
     """Draw what is known of the newest events. ``trace`` may mix correlations.
 
     Of ``folded`` processors only the events are drawn, in a lane for all of them.
@@ -71,9 +74,12 @@ def lay_out(
     for lane in lanes.values():
         pen.figures(lane, [item for item in items if item.lane == lane.name])
     return Drawing(
-        list(lanes.values()), ticks(window), pen.arcs(items), height,
+        list(lanes.values()),
+        ticks(window),
+        pen.arcs(items),
+        height,
         sum(len(lane.marks) for lane in lanes.values()),
-    )  # fmt: skip
+    )
 
 
 def _correlation(nodes: Iterable[EventNode], selected: int | None) -> UUID | None:
@@ -102,9 +108,14 @@ class _Pen:
     """Draws items into the lanes of one window."""
 
     def __init__(
-        self, window: Window, now: datetime, lanes: dict[str, Lane], folded: set[str],
-        kin: UUID | None, selected: int | None,
-    ) -> None:  # fmt: skip
+        self,
+        window: Window,
+        now: datetime,
+        lanes: dict[str, Lane],
+        folded: set[str],
+        kin: UUID | None,
+        selected: int | None,
+    ) -> None:
         self._window = window
         self._now = now
         self._lanes = lanes
@@ -190,9 +201,13 @@ class _Pen:
         end = _BEYOND if delivery.waits else delivery.ends_at or delivery.event.row.recorded_at
         ends = [end, *(node.row.recorded_at for node in delivery.emitted)]
         return _Item(
-            delivery.event.row.recorded_at, max(ends), delivery.processor, delivery,
-            delivery.emitted, self._is_kin(delivery.event),
-        )  # fmt: skip
+            delivery.event.row.recorded_at,
+            max(ends),
+            delivery.processor,
+            delivery,
+            delivery.emitted,
+            self._is_kin(delivery.event),
+        )
 
     def _mark(self, lane: Lane, node: EventNode, y: float, kin: bool) -> None:
         if not self._inside(node.row.recorded_at):

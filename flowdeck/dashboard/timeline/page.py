@@ -68,9 +68,11 @@ def chosen(query: QueryDict) -> Wanted:
     seconds, position = (_number(query.get(name, "")) for name in ("window", "selected"))
     until = Parameters(query).time("until")
     return Wanted(
-        seconds if seconds in WINDOWS else 15, position,
-        moment(until) if until else None, query.get("lanes") == "all",
-    )  # fmt: skip
+        seconds if seconds in WINDOWS else 15,
+        position,
+        moment(until) if until else None,
+        query.get("lanes") == "all",
+    )
 
 
 def query_of(wanted: Wanted) -> str:

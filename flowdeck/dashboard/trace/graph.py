@@ -82,12 +82,14 @@ def lay_out(trace: Trace) -> Graph:
     shown = list(boxes.values())
     pills, links = list(_pills(boxes)), list(_links(boxes))
     return Graph(
-        shown, pills, [link for link in links if link.kind != "path"]
+        shown,
+        pills,
+        [link for link in links if link.kind != "path"]
         + [link for link in links if link.kind == "path"],
         max((box.right for box in shown), default=0) + _EDGE,
         max((box.y + box.height for box in shown), default=0) + _EDGE,
         len(trace.events) - len(shown),
-    )  # fmt: skip
+    )
 
 
 def _boxes(trace: Trace) -> Iterator[Box]:

@@ -179,17 +179,22 @@ class TracePage:
 
 def _bars(budget: Budget) -> Any:
     parts = [
-        ("queue", "b1", budget.queue), ("working", "b2", budget.working),
-        ("failed", "b3", budget.failed), ("retry wait", "b4", budget.retry_wait),
-    ]  # fmt: skip
+        ("queue", "b1", budget.queue),
+        ("working", "b2", budget.working),
+        ("failed", "b3", budget.failed),
+        ("retry wait", "b4", budget.retry_wait),
+    ]
     total = sum(seconds for _, _, seconds in parts) or 1.0
     left = 0.0
     for label, kind, seconds in parts:
         width = 100 * seconds / total
         yield {
-            "label": label, "kind": kind, "seconds": seconds,
-            "x": round(left, 2), "width": round(max(width - 0.25, 0.0), 2),
-        }  # fmt: skip
+            "label": label,
+            "kind": kind,
+            "seconds": seconds,
+            "x": round(left, 2),
+            "width": round(max(width - 0.25, 0.0), 2),
+        }
         left += width
 
 

@@ -76,12 +76,26 @@ def ranked(type: str, seconds: float, others: list[float]) -> Rank:
         bins[min(_BINS - 1, int(place(value) * _BINS))] += 1
     most = max(bins)
     bars = [
-        Rect(round(n * 100 / _BINS, 2), round(100 / _BINS - 0.3, 2),
-             round(44 - 42 * number / most, 1), round(42 * number / most, 1), "h-ok", 1)
-        for n, number in enumerate(bins) if number
-    ]  # fmt: skip
+        Rect(
+            round(n * 100 / _BINS, 2),
+            round(100 / _BINS - 0.3, 2),
+            round(44 - 42 * number / most, 1),
+            round(42 * number / most, 1),
+            "h-ok",
+            1,
+        )
+        for n, number in enumerate(bins)
+        if number
+    ]
     below = sum(value < seconds for value in others)
     return Rank(
-        type, len(others), 100 * below / len(others), seconds, low, others[len(others) // 2], high,
-        bars, round(min(99.0, max(1.0, place(seconds) * 100)), 2),
-    )  # fmt: skip
+        type,
+        len(others),
+        100 * below / len(others),
+        seconds,
+        low,
+        others[len(others) // 2],
+        high,
+        bars,
+        round(min(99.0, max(1.0, place(seconds) * 100)), 2),
+    )

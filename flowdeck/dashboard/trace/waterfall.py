@@ -94,9 +94,14 @@ def lay_out(trace: Trace, choice: Choice | None = None) -> Waterfall:
         rows.append(row)
     shown = rows[:MOST_ROWS]
     return Waterfall(
-        shown, pen.axis.ticks(), pen.axis.folded, pen.axis.skipped(), list(pen.drops(shown)),
-        len(shown) * ROW, len(rows) - len(shown),
-    )  # fmt: skip
+        shown,
+        pen.axis.ticks(),
+        pen.axis.folded,
+        pen.axis.skipped(),
+        list(pen.drops(shown)),
+        len(shown) * ROW,
+        len(rows) - len(shown),
+    )
 
 
 def _walk(trace: Trace, folded: Collection[int]) -> Iterator[Row]:
@@ -109,9 +114,14 @@ def _walk(trace: Trace, folded: Collection[int]) -> Iterator[Row]:
         children: list[EventNode | DeliveryNode]
         if isinstance(node, EventNode):
             yield Row(
-                "event", f"e{node.row.position}", len(lasts), _guides(lasts), 0, node,
+                "event",
+                f"e{node.row.position}",
+                len(lasts),
+                _guides(lasts),
+                0,
+                node,
                 on_path=node.on_longest_path,
-            )  # fmt: skip
+            )
             children = [*node.deliveries, *node.followed_by]
         else:
             yield from _delivery_rows(node, lasts, folded)
@@ -126,17 +136,30 @@ def _delivery_rows(
     several = len(node.tries) > 1
     hidden = node.row.pk in folded
     yield Row(
-        "delivery", f"d{node.row.pk}", len(lasts), _guides(lasts), 0, node.event, node,
-        folded=hidden if several else None, on_path=node.on_longest_path,
-    )  # fmt: skip
+        "delivery",
+        f"d{node.row.pk}",
+        len(lasts),
+        _guides(lasts),
+        0,
+        node.event,
+        node,
+        folded=hidden if several else None,
+        on_path=node.on_longest_path,
+    )
     if not several or hidden:
         return
     through = (*("" if last else "v" for last in lasts), "v" if node.emitted else "", "")
     for one in node.tries:
         yield Row(
-            "attempt", f"d{node.row.pk}-{one.number}", len(lasts) + 1, _clamped(through), 0,
-            node.event, node, one,
-        )  # fmt: skip
+            "attempt",
+            f"d{node.row.pk}-{one.number}",
+            len(lasts) + 1,
+            _clamped(through),
+            0,
+            node.event,
+            node,
+            one,
+        )
 
 
 def _guides(lasts: tuple[bool, ...]) -> tuple[str, ...]:
@@ -171,8 +194,9 @@ class _Pen:
             self._draw_delivery(row, delivery)
         else:
             row.selected = (delivery.row.pk, row.attempt.number) == (
-                self._choice.delivery, self._choice.attempt,
-            )  # fmt: skip
+                self._choice.delivery,
+                self._choice.attempt,
+            )
             self._draw_attempt(row, delivery, row.attempt)
 
     def drops(self, rows: list[Row]) -> Iterator[Line]:
@@ -227,9 +251,14 @@ class _Pen:
         return [bar, Rect(round(bar.x + bar.width, 3), 0, y - 2, height + 4, wall, radius=1)]
 
     def _rect(
-        self, start: datetime, end: datetime, y: float, height: float, kind: str,
+        self,
+        start: datetime,
+        end: datetime,
+        y: float,
+        height: float,
+        kind: str,
         radius: float = 2.5,
-    ) -> Rect:  # fmt: skip
+    ) -> Rect:
         left, right = self.axis.x(self._at(start)), self.axis.x(self._at(end))
         shortest = 0.0 if kind == "b-gap" else _SHORTEST
         return Rect(left, round(max(right - left, shortest), 3), y, height, kind, radius)
@@ -241,14 +270,22 @@ class _Pen:
         if waits is not None:
             right = self.axis.x(self._at(end) + waits)
         return self._words(
-            begun if left is None else left, max(right, begun + _SHORTEST), seconds=seconds,
+            begun if left is None else left,
+            max(right, begun + _SHORTEST),
+            seconds=seconds,
             waits=waits,
-        )  # fmt: skip
+        )
 
     def _words(
-        self, left: float, right: float, *, seconds: float | None = None,
-        at: datetime | None = None, waits: float | None = None, gap: int = 8,
-    ) -> Words:  # fmt: skip
+        self,
+        left: float,
+        right: float,
+        *,
+        seconds: float | None = None,
+        at: datetime | None = None,
+        waits: float | None = None,
+        gap: int = 8,
+    ) -> Words:
         far = right > (_FAR if waits is None else _FAR - 20)
         x, dx, anchor = (left, -gap, "end") if far else (right, gap, "start")
         return Words(round(x, 3), dx, anchor, seconds, at, waits)

@@ -20,9 +20,11 @@ class Command(BaseCommand):
         """Declare the arguments."""
         parser.add_argument("--json", action="store_true", help="for machines")
         parser.add_argument(
-            "--redeliver", action="store_true", default=getattr(settings, "DEMO", False),
+            "--redeliver",
+            action="store_true",
+            default=getattr(settings, "DEMO", False),
             help="also deliver again what calls the outside (the default in demo mode)",
-        )  # fmt: skip
+        )
 
     def handle(self, **options: Any) -> None:
         """Run the command."""
@@ -39,7 +41,10 @@ class Command(BaseCommand):
 
     def _tell(self, found: dict[str, Any]) -> None:
         self.stdout.write(f"{found['number']:>2} {found['verdict']:<4}  {found['question']}")
-        for line in (found["evidence"], found["advice"] and f"Do: {found['advice']}",
-                     found["unchecked"] and f"Not checked: {found['unchecked']}"):  # fmt: skip
+        for line in (
+            found["evidence"],
+            found["advice"] and f"Do: {found['advice']}",
+            found["unchecked"] and f"Not checked: {found['unchecked']}",
+        ):
             if line:
                 self.stdout.write(f"         {line}")

@@ -99,9 +99,13 @@ class Command(BaseCommand):
             self._say(options, {"would": verb, "count": count}, [f"would {verb} {count:,}"])
             return
         row = bulk.ask(
-            verb, criteria, by=acting.acting(options["by"], "resolve_dead_letters"), reason=reason,
-            graduated=options.get("graduated", False), per_second=options.get("per_second"),
-        )  # fmt: skip
+            verb,
+            criteria,
+            by=acting.acting(options["by"], "resolve_dead_letters"),
+            reason=reason,
+            graduated=options.get("graduated", False),
+            per_second=options.get("per_second"),
+        )
         self._work(row)
         lines = [f"{verb}: {row.asked:,} of {row.total:,}, {row.state} (bulk action {row.pk})"]
         if row.state == BulkAction.State.RUNNING:

@@ -29,9 +29,10 @@ class Command(BaseCommand):
         acting.add_argument(parser)
         parser.add_argument("--dry-run", action="store_true", help="say what would be done")
         parser.add_argument(
-            "--rewrap", action="store_true",
+            "--rewrap",
+            action="store_true",
             help="instead: wrap all keys with the present FLOWDECK['PERSONAL_KEY']",
-        )  # fmt: skip
+        )
 
     def handle(self, *, subject: str | None, **options: Any) -> None:
         """Run the command."""

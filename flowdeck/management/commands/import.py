@@ -41,9 +41,12 @@ class Command(BaseCommand):
                 report = import_events(lines, deliver=deliver, dry_run=dry_run)
                 if not dry_run:
                     audit.record(
-                        "import", by=by, target=Path(file).name, count=report.written,
+                        "import",
+                        by=by,
+                        target=Path(file).name,
+                        count=report.written,
                         reason=options["reason"],
-                    )  # fmt: skip
+                    )
         except (FlowdeckError, OSError, UnicodeDecodeError) as error:
             raise CommandError(f"Nothing was written.\n{error}") from error
         verb = "would be written" if dry_run else "written"

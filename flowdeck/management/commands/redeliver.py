@@ -35,9 +35,12 @@ class Command(BaseCommand):
     def handle(self, *, processor: str, yes: bool, **options: Any) -> None:
         """Run the command."""
         choice = Choice(
-            tuple(options["position"]), options["correlation"], options["type"],
-            options["after"], options["upto"],
-        )  # fmt: skip
+            tuple(options["position"]),
+            options["correlation"],
+            options["type"],
+            options["after"],
+            options["upto"],
+        )
         by = acting.acting(options["by"], "redeliver")
         try:
             if yes:

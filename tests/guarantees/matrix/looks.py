@@ -15,9 +15,9 @@ from eda_site.api import api
 from flowdeck.live.views import _views
 from flowdeck.people import tokens
 from tests.addresses import Address, addresses
+from tests.flowdeck.live.communicate import tab
 from tests.guarantees.matrix.scene import Scene
 from tests.guarantees.matrix.table import PEOPLE, Table
-from tests.live.communicate import tab
 
 METHODS = ("GET", "POST")
 OTHER_METHODS = ("PUT", "PATCH", "DELETE")
@@ -33,8 +33,11 @@ BODIES: dict[str, Any] = {  # what fits, so that the answer is about the person
     "reveal_event": {"reason": "test"},
 }
 _ARGUMENTS = {
-    "event": "1", "event-people": "1", "experiment": "ripple", "flow-node": "type:Probed",
-}  # fmt: skip
+    "event": "1",
+    "event-people": "1",
+    "experiment": "ripple",
+    "flow-node": "type:Probed",
+}
 
 
 def pages() -> list[Address]:
@@ -81,12 +84,19 @@ def look_at_operations(scene: Scene) -> Table:
     for method, path, address in operations():
         body = json.dumps(BODIES.get(address.name.partition(":")[2], {}))
         cells = [
-            str(Client(raise_request_exception=False).generic(
-                method, address.path(scene.values), body if method != "GET" else "",
-                content_type="application/json", **bearers[who],
-            ).status_code)
+            str(
+                Client(raise_request_exception=False)
+                .generic(
+                    method,
+                    address.path(scene.values),
+                    body if method != "GET" else "",
+                    content_type="application/json",
+                    **bearers[who],
+                )
+                .status_code
+            )
             for who in PEOPLE
-        ]  # fmt: skip
+        ]
         found[f"api {method:<4} {path.removeprefix('/api/v1')}"] = tuple(cells)
     return found
 

@@ -9,15 +9,15 @@ from uuid import uuid4
 from django.contrib.auth.models import Group, User
 from django.test import Client
 
+from events import orders
+from events.domain_events import InventoryReplenished
+from events.models import Product
 from flowdeck import publish
 from flowdeck.alerts import rules
 from flowdeck.engine import pause
 from flowdeck.models import ApiToken, AuditEntry, Delivery, Event
 from flowdeck.people import saved_views, tokens
 from flowdeck.testing import settle
-from processors import orders
-from processors.domain_events import InventoryReplenished
-from processors.models import Product
 from tests.accounts import person
 from tests.guarantees.matrix.table import PEOPLE
 from tests.probe.events import Probed
@@ -62,18 +62,33 @@ def build() -> Scene:
     alert = rules.save(None, {"name": "a", "kind": "paused"}, by="operator")
     dead = Delivery.objects.get(state="dead")
     order = Event.objects.get(type="OrderCreated")
-    return Scene(known, {
-        "position": order.position, "correlation_id": placed.correlation_id,
-        "order_id": placed.order_id, "number": _NOBODYS, "fingerprint": dead.fingerprint,
-        "name": "Probed", "stream": "probe-1", "flowdeck:pause name": "probe.atomic",
-        "flowdeck:resume name": "probe.atomic", "flowdeck:letter number": dead.pk,
-        "api:get_letter number": dead.pk, "lesson": "ripple", "app_label": "flowdeck",
-        "content_type_id": 1, "object_id": _NOBODYS, "id": known["customer"].pk, "url": "none",
-        "admin flowdeck.declare.event": order.position, "admin events.delivery": dead.pk,
-        "admin events.alertrule": alert.pk,
-        "admin events.auditentry": AuditEntry.objects.latest("id").pk,
-        "admin events.processorstate": "probe.batch",
-        "admin events.apitoken": ApiToken.objects.get().pk,
-        "admin auth.user": known["customer"].pk,
-        "admin auth.group": Group.objects.get(name="viewer").pk,
-    })  # fmt: skip
+    return Scene(
+        known,
+        {
+            "position": order.position,
+            "correlation_id": placed.correlation_id,
+            "order_id": placed.order_id,
+            "number": _NOBODYS,
+            "fingerprint": dead.fingerprint,
+            "name": "Probed",
+            "stream": "probe-1",
+            "flowdeck:pause name": "probe.atomic",
+            "flowdeck:resume name": "probe.atomic",
+            "flowdeck:letter number": dead.pk,
+            "api:get_letter number": dead.pk,
+            "lesson": "ripple",
+            "app_label": "flowdeck",
+            "content_type_id": 1,
+            "object_id": _NOBODYS,
+            "id": known["customer"].pk,
+            "url": "none",
+            "admin flowdeck.declare.event": order.position,
+            "admin events.delivery": dead.pk,
+            "admin events.alertrule": alert.pk,
+            "admin events.auditentry": AuditEntry.objects.latest("id").pk,
+            "admin events.processorstate": "probe.batch",
+            "admin events.apitoken": ApiToken.objects.get().pk,
+            "admin auth.user": known["customer"].pk,
+            "admin auth.group": Group.objects.get(name="viewer").pk,
+        },
+    )

@@ -1,0 +1,128 @@
+"""The marks of a page: dots of states, glyphs of events, icons, correlations, times.
+
+They come hundreds of times on a page, so they are formatted here and not by templates.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from flowdeck import words
+from flowdeck.dashboard.shared import hues
+from flowdeck.declare.registry import registry
+
+STATES = frozenset(
+    ("ghost", "pending", "running", "retrying", "done", "parked", "dead", "discarded", "no")
+)
+ROLES = frozenset(("start", "event", "end", "refusal"))
+
+
+@lru_cache(maxsize=1024)
+def dot(state: str, label: str = "", size: str = "") -> SafeString:
+    """The dot of a delivery's state; ``label`` says it when the dot stands alone."""
+    shape = state if state in STATES else "pending"
+    kind = f"dot {size} s-{shape}" if size else f"dot s-{shape}"
+    return _mark(kind, f"s-{shape}", "0 0 10 10", label)
+
+
+def tag(state: str, text: str) -> SafeString:
+    """A tag: only for a state that asks for attention."""
+    mark = "" if state in ("ghost", "line") else dot(state)
+    return format_html('<span class="tag {}">{}{}</span>', state, mark, text)
+
+
+def state(name: str, text: str = "") -> SafeString:
+    """A state in words with its dot, where it asks for no attention."""
+    return format_html('<span class="state {}">{}{}</span>', name, dot(name), text or name)
+
+
+@lru_cache(maxsize=1024)
+def glyph(producer: str, role: str = "event", label: str = "") -> SafeString:
+    """The glyph of an event: hue says the producer, shape the role. A refusal has its own hue."""
+    shape = role if role in ROLES else "event"
+    hue = "s-no" if shape == "refusal" else hues.producer_hue(producer)
+    return _mark(f"gl {hue}", f"g-{shape}", "0 0 14 14", label)
+
+
+@lru_cache(maxsize=256)
+def icon(name: str, size: int = 16, label: str = "") -> SafeString:
+    """An icon of the sprite (16, 14 or 12 px)."""
+    return _mark("i" if size == 16 else f"i i-{size}", f"i-{name}", "0 0 16 16", label)
+
+
+def correlation(correlation_id: UUID | str, url: str = "") -> SafeString:
+    """A correlation: its hue beside its short id, as a link if ``url`` is given."""
+    inside = format_html(
+        '<i class="{}"></i>{}', hues.correlation_hue(correlation_id), words.short(correlation_id)
+    )
+    if url:
+        return format_html('<a class="corr" href="{}">{}</a>', url, inside)
+    return format_html('<span class="corr">{}</span>', inside)
+
+
+def clock(moment: datetime | None) -> SafeString:
+    """A time of day to the millisecond: hours and minutes dim, seconds strong."""
+    if moment is None:
+        return format_html("{}", "–")
+    local = timezone.localtime(moment)
+    return format_html(
+        '<time class="clock" datetime="{}"><span class="h">{}</span>{}</time>',
+        moment.isoformat(),
+        local.strftime("%H:%M:"),
+        f"{local:%S}.{local.microsecond // 1000:03d}",
+    )
+
+
+def ago(moment: datetime | None, form: str = "age") -> SafeString:
+    """How long ago (``age``) or how long until (``countdown``); the page keeps it true."""
+    if moment is None:
+        return format_html("{}", "–")
+    distance = abs((timezone.now() - moment).total_seconds())
+    text = words.long(round(distance)) if form == "age" else words.countdown(distance)
+    return format_html(
+        '<time datetime="{}" data-time="{}" title="{}">{}</time>',
+        moment.isoformat(),
+        form,
+        date_format(timezone.localtime(moment), "j M Y, H:i:s"),
+        text,
+    )
+
+
+def marked(text: str, query: str) -> SafeString:
+    """Text with the first place marked where the query occurs, whatever its case."""
+    at = text.lower().find(query.lower()) if query else -1
+    if at < 0:
+        return format_html("{}", text)
+    end = at + len(query)
+    return format_html("{}<mark>{}</mark>{}", text[:at], text[at:end], text[end:])
+
+
+def _mark(kind: str, symbol: str, box: str, label: str) -> SafeString:
+    if label:
+        return format_html(
+            '<svg class="{}" viewBox="{}" role="img" aria-label="{}"><use href="#{}"/></svg>',
+            kind, box, label, symbol,
+        )  # fmt: skip
+    return format_html(
+        '<svg class="{}" viewBox="{}" aria-hidden="true"><use href="#{}"/></svg>',
+        kind, box, symbol,
+    )  # fmt: skip
+
+
+def role(event: Any) -> str:
+    """The role of an event: refusal, start, event, or end (at most read models listen)."""
+    declared = registry.event_types.get(event.type)
+    if declared is not None and declared.is_refusal(event.data):
+        return "refusal"
+    if event.causation_id is None:
+        return "start"
+    listeners = registry.subscribers(event.type)
+    return "end" if all(processor.replayable for processor in listeners) else "event"

@@ -1,0 +1,239 @@
+"""PostgreSQL: arrays in, row locks with SKIP LOCKED, the database's clock.
+
+Two rules that a prototype paid for: lanes are locked in one statement and deliveries are read in
+the next one, or the read sees a snapshot older than the lock; and under READ COMMITTED only.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+from django.db.backends.utils import CursorWrapper
+
+from flowdeck.declare.event import StoredEvent
+from flowdeck.sql import DeliveryRow, DueDelivery, EventRow, LaneRow, Mark, Place, Subscription
+
+APPENDS_BY_ONE_STATEMENT = True
+
+# Lanes are ranges of slots; the index of due deliveries is by sixteenth of the slots and position,
+# so that a lane of the default sixteen is read in order of position without a sort.
+BAND_SHIFT = 6
+
+_JSON = ("data", "metadata")
+_PLAIN = [name for name in EventRow.__slots__ if name not in (*_JSON, "ordinal")]
+
+# Functions (migrations 0006, 0007, 0011, 0017) do most of the work: one round trip, planned once.
+_APPEND = "SELECT * FROM flowdeck_append(%s, %s, %s)"
+_CLAIM = "SELECT * FROM flowdeck_claim(%s, %s, %s, %s, %s, %s)"
+_TAKE = "SELECT * FROM flowdeck_take(%s, %s, %s, %s)"
+
+_LOCK = """
+UPDATE flowdeck_lane SET claims = 0 WHERE id IN (
+  SELECT id FROM flowdeck_lane
+  WHERE id = ANY(%s::bigint[])
+    AND (lease_expires_at IS NULL OR lease_expires_at < clock_timestamp())
+  ORDER BY id FOR UPDATE SKIP LOCKED)
+RETURNING id
+"""
+
+_LOCK_LEASED = """
+UPDATE flowdeck_lane SET claims = 0, token = NULL, lease_expires_at = NULL WHERE id IN (
+  SELECT id FROM flowdeck_lane WHERE id = ANY(%s::bigint[]) AND token = %s ORDER BY id FOR UPDATE)
+RETURNING id
+"""
+
+_ENVELOPE = """e.position, e.id, e.stream, e.sequence, e.type, e.version,
+  e.data::text, e.metadata::text, e.key, e.correlation_id, e.causation_id, e.producer,
+  extract(epoch FROM e.occurred_at)::float8, extract(epoch FROM e.recorded_at)::float8"""
+
+_FETCH_LANES = f"""
+SELECT due.delivery, due.attempts, {_ENVELOPE}
+FROM flowdeck_due(%s, %s::int[], %s::int[], %s, %s) AS due
+  JOIN flowdeck_event e ON e.position = due.due_position
+ORDER BY due.due_position
+"""
+
+# The ids are given twice so that rows are found by index whatever the planner thinks of the join.
+_MARK = """
+UPDATE flowdeck_delivery d
+SET state = t.state, attempts = t.attempts, started_at = t.started_at, finished_at = t.finished_at,
+  due_at = clock_timestamp() + t.due_in * interval '1 second',
+  fingerprint = coalesce(t.fingerprint, d.fingerprint)
+FROM json_to_recordset(%s::json) AS t(id bigint, state text, attempts smallint, due_in float8,
+  started_at timestamptz, finished_at timestamptz, fingerprint text)
+WHERE d.id = t.id AND d.id = ANY(%s::bigint[])
+"""
+
+_MARK_ALIKE = """
+UPDATE flowdeck_delivery
+SET state = %s, attempts = %s, started_at = %s, finished_at = %s, due_at = NULL
+WHERE id = ANY(%s::bigint[])
+"""
+
+_RENEW = """
+UPDATE flowdeck_lane SET lease_expires_at = clock_timestamp() + %s * interval '1 second'
+WHERE id IN (SELECT id FROM flowdeck_lane WHERE token = ANY(%s::uuid[]) FOR UPDATE SKIP LOCKED)
+"""
+
+_DUE_PROCESSORS = "SELECT flowdeck_due_processors(%s::text[])"
+
+
+def _as_json(rows: Sequence[EventRow], counts: Mapping[str, int]) -> str:
+    # Rows go in as one JSON document: psycopg's array dumper costs more than the INSERT itself.
+    # Payload and metadata are JSON text already and are embedded as they are.
+    documents = []
+    for row in rows:
+        document = {name: getattr(row, name) for name in _PLAIN}
+        document["behind"] = counts[row.stream] - row.ordinal
+        for name in _JSON:
+            document[name] = orjson.Fragment(getattr(row, name))
+        documents.append(document)
+    return orjson.dumps(documents).decode()
+
+
+def append(
+    cursor: CursorWrapper, rows: Sequence[EventRow], fan_out: Sequence[Subscription]
+) -> dict[UUID, Place]:
+    """See Dialect."""
+    counts: dict[str, int] = {row.stream: row.ordinal for row in rows}  # the last one counts all
+    heads = [{"name": name, "n": counts[name]} for name in sorted(counts)]
+    to_whom = [{"type": t, "processor": name, "prefix": prefix} for t, name, prefix in fan_out]
+    cursor.execute(
+        _APPEND,
+        [_as_json(rows, counts), orjson.dumps(heads).decode(), orjson.dumps(to_whom).decode()],
+    )
+    return {event: (position, sequence) for event, position, sequence in cursor.fetchall()}
+
+
+def claim_lanes(
+    cursor: CursorWrapper,
+    processor: str,
+    limit: int,
+    leave_out: Iterable[int],
+    worker: str,
+    token: UUID | None,
+    lease_seconds: float,
+) -> list[LaneRow]:
+    """See Dialect."""
+    lease = lease_seconds if token else None
+    cursor.execute(_CLAIM, [processor, _array(leave_out), limit, worker, token, lease])
+    return [LaneRow(*row) for row in cursor.fetchall()]
+
+
+def lock_lanes(cursor: CursorWrapper, lane_ids: Sequence[int], token: UUID | None) -> list[int]:
+    """See Dialect."""
+    if token is None:
+        cursor.execute(_LOCK, [list(lane_ids)])
+    else:
+        cursor.execute(_LOCK_LEASED, [list(lane_ids), token])
+    return [row[0] for row in cursor.fetchall()]
+
+
+def fetch_due(
+    cursor: CursorWrapper, processor: str, lanes: Sequence[LaneRow], limit: int, parks: bool
+) -> list[DueDelivery]:
+    """See Dialect."""
+    first, last = [lane.first_slot for lane in lanes], [lane.last_slot for lane in lanes]
+    cursor.execute(_FETCH_LANES, [processor, first, last, parks, limit])
+    return [_due(row) for row in cursor.fetchall()]
+
+
+def take_due(
+    cursor: CursorWrapper, processor: str, lanes: Sequence[LaneRow], limit: int, parks: bool
+) -> list[DueDelivery]:
+    """See Dialect."""
+    cursor.execute(_TAKE, [processor, _array(lane.id for lane in lanes), parks, limit])
+    return [_due(row) for row in cursor.fetchall()]
+
+
+def _array(ids: Iterable[int]) -> str:
+    return f"{{{','.join(map(str, ids))}}}"
+
+
+def _due(row: Any) -> DueDelivery:
+    return DueDelivery(row[0], row[1], _stored(row[2:]))
+
+
+def _stored(row: Any) -> StoredEvent:
+    metadata = {} if row[7] == "{}" else json.loads(row[7])
+    times = datetime.fromtimestamp(row[12], UTC), datetime.fromtimestamp(row[13], UTC)
+    envelope: tuple[Any, ...] = (*row[:7], metadata, *row[8:12], *times)
+    return StoredEvent(*envelope)
+
+
+def mark(cursor: CursorWrapper, marks: Sequence[Mark]) -> None:
+    """See Dialect."""
+    ids = _array(m.id for m in marks)
+    first = marks[0]
+    alike = (first.state, first.attempts, first.started_at, first.finished_at)
+    if first.state == "done" and all(
+        m.finished_at is first.finished_at and (m.state, m.attempts) == alike[:2] for m in marks
+    ):
+        cursor.execute(_MARK_ALIKE, [*alike, ids])  # a batch handler: twice as fast
+    else:
+        cursor.execute(_MARK, [orjson.dumps(marks).decode(), ids])
+
+
+def renew_leases(cursor: CursorWrapper, tokens: Sequence[UUID], lease_seconds: float) -> None:
+    """See Dialect."""
+    cursor.execute(_RENEW, [lease_seconds, list(tokens)])
+
+
+def due_processors(cursor: CursorWrapper, names: Sequence[str]) -> list[str]:
+    """See Dialect."""
+    cursor.execute(_DUE_PROCESSORS, [list(names)])
+    return [row[0] for row in cursor.fetchall()]
+
+
+def select_events(
+    cursor: CursorWrapper, where: str, parameters: Sequence[Any]
+) -> list[StoredEvent]:
+    """See Dialect."""
+    cursor.execute(f"SELECT {_ENVELOPE} FROM flowdeck_event e {where}", list(parameters))
+    return [_stored(row) for row in cursor.fetchall()]
+
+
+def insert_deliveries(
+    cursor: CursorWrapper, processor: str, rows: Sequence[DeliveryRow], state: str
+) -> None:
+    """See Dialect."""
+    cursor.execute(
+        "INSERT INTO flowdeck_delivery (position, processor, key, slot, state, attempts) "
+        "SELECT t.position, %s, t.key, t.slot, %s, 0 "
+        "FROM unnest(%s::bigint[], %s::text[], %s::int[]) AS t(position, key, slot) "
+        "ON CONFLICT (position, processor) DO NOTHING",
+        [
+            processor,
+            state,
+            [row[0] for row in rows],
+            [row[1] for row in rows],
+            [row[2] for row in rows],
+        ],
+    )
+
+
+def transactions(cursor: CursorWrapper) -> tuple[int, int]:
+    """See Dialect."""
+    cursor.execute(
+        "SELECT pg_snapshot_xmin(s)::text::bigint, pg_snapshot_xmax(s)::text::bigint "
+        "FROM pg_current_snapshot() AS s"
+    )
+    oldest, following = cursor.fetchone()
+    return oldest, following
+
+
+def create_shadow(cursor: CursorWrapper, table: str) -> str:
+    """See Dialect. Temporary tables come first on the search path."""
+    cursor.execute(
+        "SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname) FROM pg_class c "
+        "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = %s::regclass",
+        [f'"{table}"'],
+    )
+    live: str = cursor.fetchone()[0]
+    cursor.execute(f'CREATE TEMPORARY TABLE "{table}" (LIKE {live} INCLUDING ALL)')
+    return live

@@ -1,0 +1,42 @@
+-- Insert events behind their streams, and a pending delivery for each subscription.
+--
+-- Heads are advanced in order of name, so that two appends can't deadlock. An event says how many
+-- events of its stream come up to it in this append; where that is in the stream the head tells.
+-- One argument each is JSON: psycopg builds arrays slower than orjson writes the same as JSON.
+CREATE OR REPLACE FUNCTION flowdeck_append(rows json, heads json, fan_out json)
+RETURNS TABLE (event uuid, at bigint, number bigint) LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan SET jit = off AS $$
+BEGIN
+  RETURN QUERY
+  WITH head AS (
+    INSERT INTO flowdeck_stream AS s (name, head)
+    SELECT t.name, t.n FROM ROWS FROM (json_to_recordset(heads) AS (name text, n bigint))
+      WITH ORDINALITY AS t(name, n, place)
+    ORDER BY t.place
+    ON CONFLICT (name) DO UPDATE SET head = s.head + excluded.head
+    RETURNING s.name, s.head
+  ), row AS (
+    SELECT t.*, head.head - t.behind AS sequence
+    FROM ROWS FROM (json_to_recordset(rows) AS (
+      id uuid, stream text, behind bigint, type text, version smallint, data jsonb,
+      metadata jsonb, key text, slot smallint, correlation_id uuid, causation_id uuid,
+      producer text, occurred_at timestamptz, recorded_at timestamptz)) WITH ORDINALITY
+      AS t(id, stream, behind, type, version, data, metadata, key, slot, correlation_id,
+        causation_id, producer, occurred_at, recorded_at, place)
+    JOIN head ON head.name = t.stream
+  ), appended AS (
+    INSERT INTO flowdeck_event (id, stream, sequence, type, version, data, metadata, key,
+      correlation_id, causation_id, producer, occurred_at, recorded_at)
+    SELECT r.id, r.stream, r.sequence, r.type, r.version, r.data, r.metadata, r.key,
+      r.correlation_id, r.causation_id, r.producer, r.occurred_at, r.recorded_at
+    FROM row AS r ORDER BY r.place
+    RETURNING position, id, sequence
+  ), delivered AS (
+    INSERT INTO flowdeck_delivery (position, processor, key, slot, state, attempts)
+    SELECT a.position, to_whom.processor, r.key, r.slot, 'pending', 0
+    FROM appended AS a JOIN row AS r ON r.id = a.id
+    JOIN json_to_recordset(fan_out) AS to_whom(type text, processor text, prefix text)
+      ON to_whom.type = r.type AND starts_with(r.stream, to_whom.prefix)
+  )
+  SELECT a.id, a.position, a.sequence FROM appended AS a;
+END $$;

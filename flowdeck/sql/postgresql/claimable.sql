@@ -1,0 +1,28 @@
+-- The ids of free lanes of a processor that have due work, least recently claimed first; locked.
+--
+-- The planner expects one waiting row where there may be a million, because it takes the conditions
+-- for independent; then it sorts all of them to find the first few. Reading in the order of the index
+-- is right at any size, hence the settings: they end with the call, and handlers are planned as ever.
+CREATE OR REPLACE FUNCTION flowdeck_claimable(name text, leave_out bigint[], most int)
+RETURNS SETOF bigint LANGUAGE plpgsql
+SET enable_bitmapscan = off SET enable_sort = off SET enable_seqscan = off
+SET plan_cache_mode = force_generic_plan SET jit = off
+AS $$
+BEGIN
+  RETURN QUERY
+  SELECT l.id FROM flowdeck_lane l
+  WHERE l.processor = name
+    AND (l.lease_expires_at IS NULL OR l.lease_expires_at < clock_timestamp())
+    AND NOT (l.id = ANY(leave_out))
+    AND (
+      SELECT true FROM flowdeck_delivery d
+      WHERE d.processor = name AND d.state IN ('pending', 'retrying')
+        AND d.slot >> 6 BETWEEN l.first_slot >> 6 AND l.last_slot >> 6
+        AND d.slot BETWEEN l.first_slot AND l.last_slot
+        AND (d.due_at IS NULL OR d.due_at <= statement_timestamp())
+      LIMIT 1)
+    AND NOT EXISTS (
+      SELECT 1 FROM flowdeck_processorstate p WHERE p.name = $1 AND p.paused_at IS NOT NULL)
+  ORDER BY l.claimed_at NULLS FIRST, l.id
+  LIMIT most FOR UPDATE OF l SKIP LOCKED;
+END $$;

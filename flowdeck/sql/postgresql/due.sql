@@ -1,0 +1,39 @@
+-- Due deliveries of ranges of slots, in order of position within each, without held-back keys.
+--
+-- Lanes are walked one after the other until there is enough, in another order each time: where many
+-- keys are held back, each further lane would mean passing by all that is parked on it.
+-- Keys that are held back go into an object, key and position of the first that holds: looking a key
+-- up in it is three times as fast as in a hash table of the planner's. (Of two values the last one
+-- stays; sorting by the negative keeps the planner from walking all deliveries in order.)
+-- ROWS is small so that events are looked up one by one and not read from end to end.
+CREATE OR REPLACE FUNCTION flowdeck_due(name text, first int[], last int[], parks bool, most int)
+RETURNS TABLE (delivery bigint, attempts smallint, due_position bigint)
+LANGUAGE plpgsql ROWS 50
+SET enable_bitmapscan = off SET enable_sort = off SET enable_seqscan = off
+SET plan_cache_mode = force_generic_plan SET jit = off
+AS $$
+DECLARE first_slot int; last_slot int; held jsonb; found int;
+BEGIN
+  FOR first_slot, last_slot IN SELECT * FROM unnest(first, last) ORDER BY random() LOOP
+    SELECT jsonb_object_agg(o.key, o.position ORDER BY -o.position) INTO held
+    FROM flowdeck_delivery o
+    WHERE o.slot BETWEEN first_slot AND last_slot
+      AND o.processor = name AND o.state IN ('retrying', 'dead')
+      AND ((parks AND o.state = 'dead') OR o.due_at > statement_timestamp());
+    RETURN QUERY
+    SELECT d.id, d.attempts, d.position
+    FROM generate_series(first_slot >> 6, last_slot >> 6) AS band
+    CROSS JOIN LATERAL (
+      SELECT w.id, w.attempts, w.position FROM flowdeck_delivery w
+      WHERE w.processor = name AND w.state IN ('pending', 'retrying')
+        AND w.slot >> 6 = band AND w.slot BETWEEN first_slot AND last_slot
+        AND (w.due_at IS NULL OR w.due_at <= statement_timestamp())
+        AND coalesce(w.position < (held ->> w.key)::bigint, true)
+      ORDER BY w.position LIMIT most
+    ) AS d
+    ORDER BY d.position LIMIT most;
+    GET DIAGNOSTICS found = ROW_COUNT;
+    most := most - found;
+    EXIT WHEN most <= 0;
+  END LOOP;
+END $$;

@@ -1,0 +1,18 @@
+-- Which of the processors have due work and are not paused.
+CREATE OR REPLACE FUNCTION flowdeck_due_processors(names text[])
+RETURNS SETOF text LANGUAGE plpgsql
+SET enable_bitmapscan = off SET enable_sort = off SET enable_seqscan = off
+SET plan_cache_mode = force_generic_plan SET jit = off
+AS $$
+BEGIN
+  RETURN QUERY
+  SELECT asked.name FROM unnest(names) AS asked(name)
+  WHERE (
+      SELECT true FROM flowdeck_delivery d
+      WHERE d.processor = asked.name AND d.state IN ('pending', 'retrying')
+        AND (d.due_at IS NULL OR d.due_at <= statement_timestamp())
+      LIMIT 1)
+    AND NOT EXISTS (
+      SELECT 1 FROM flowdeck_processorstate p
+      WHERE p.name = asked.name AND p.paused_at IS NOT NULL);
+END $$;

@@ -1,0 +1,323 @@
+"""SQLite: one writer at a time, so BEGIN IMMEDIATE is the lock, and lists go in as JSON.
+
+There is one host and one clock here, so times come from Python. Values are written as Django
+writes them: UUIDs as 32 hex digits, times as text in UTC.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db.backends.utils import CursorWrapper
+
+from flowdeck.declare.event import StoredEvent
+from flowdeck.sql import DeliveryRow, DueDelivery, EventRow, LaneRow, Mark, Place, Subscription
+
+APPENDS_BY_ONE_STATEMENT = False
+
+_ADVANCE = """
+INSERT INTO flowdeck_stream (name, head)
+SELECT value ->> 0, value ->> 1 FROM json_each(%s) WHERE true ORDER BY 1
+ON CONFLICT (name) DO UPDATE SET head = head + excluded.head
+RETURNING name, head
+"""
+
+_INSERT_EVENT = """
+INSERT INTO flowdeck_event (position, id, stream, sequence, type, version, data, metadata, key,
+  correlation_id, causation_id, producer, occurred_at, recorded_at)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+"""
+
+_INSERT_DELIVERY = """
+INSERT INTO flowdeck_delivery (position, processor, key, slot, state, attempts)
+VALUES (%s, %s, %s, %s, %s, 0)
+"""
+
+_CLAIM = """
+UPDATE flowdeck_lane SET claims = claims + 1, worker = %s, claimed_at = %s, token = %s,
+  lease_expires_at = %s
+WHERE id IN (
+  SELECT l.id FROM flowdeck_lane l
+  WHERE l.processor = %s AND (l.lease_expires_at IS NULL OR l.lease_expires_at < %s)
+    AND l.id NOT IN (SELECT value FROM json_each(%s))
+    AND EXISTS (
+      SELECT 1 FROM flowdeck_delivery d
+      WHERE d.processor = l.processor AND d.state IN ('pending', 'retrying')
+        AND d.slot BETWEEN l.first_slot AND l.last_slot AND (d.due_at IS NULL OR d.due_at <= %s))
+    AND NOT EXISTS (
+      SELECT 1 FROM flowdeck_processorstate p
+      WHERE p.name = l.processor AND p.paused_at IS NOT NULL)
+  ORDER BY l.claimed_at, l.id LIMIT %s)
+RETURNING id, first_slot, last_slot, claims, suspect
+"""
+
+_LOCK = """
+UPDATE flowdeck_lane SET claims = 0
+WHERE id IN (SELECT value FROM json_each(%s))
+  AND (lease_expires_at IS NULL OR lease_expires_at < %s)
+RETURNING id
+"""
+
+_LOCK_LEASED = """
+UPDATE flowdeck_lane SET claims = 0, token = NULL, lease_expires_at = NULL
+WHERE id IN (SELECT value FROM json_each(%s)) AND token = %s
+RETURNING id
+"""
+
+_ENVELOPE = """e.position, e.id, e.stream, e.sequence, e.type, e.version, e.data, e.metadata,
+  e.key, e.correlation_id, e.causation_id, e.producer, e.occurred_at, e.recorded_at"""
+
+_FETCH = f"""
+WITH lane AS (
+  SELECT value ->> 0 AS first_slot, value ->> 1 AS last_slot FROM json_each(%s)
+), held AS MATERIALIZED (
+  SELECT key, min(position) AS position FROM flowdeck_delivery
+  WHERE processor = %s AND state IN ('retrying', 'dead')
+    AND ((%s AND state = 'dead') OR due_at > %s)
+  GROUP BY key
+)
+SELECT d.id, d.attempts, {_ENVELOPE}
+FROM flowdeck_delivery d
+  LEFT JOIN held ON held.key = d.key AND held.position < d.position
+  JOIN flowdeck_event e ON e.position = d.position
+WHERE d.processor = %s AND d.state IN ('pending', 'retrying')
+  AND (d.due_at IS NULL OR d.due_at <= %s)
+  AND EXISTS (SELECT 1 FROM lane WHERE d.slot BETWEEN lane.first_slot AND lane.last_slot)
+  AND held.key IS NULL
+ORDER BY d.position LIMIT %s
+"""
+
+_MARK = """
+UPDATE flowdeck_delivery
+SET state = %s, attempts = %s, due_at = %s, started_at = %s, finished_at = %s,
+  fingerprint = coalesce(%s, fingerprint) WHERE id = %s
+"""
+
+_RENEW = """
+UPDATE flowdeck_lane SET lease_expires_at = %s WHERE token IN (SELECT value FROM json_each(%s))
+"""
+
+_DUE_PROCESSORS = """
+SELECT name.value FROM json_each(%s) AS name
+WHERE EXISTS (
+    SELECT 1 FROM flowdeck_delivery d
+    WHERE d.processor = name.value AND d.state IN ('pending', 'retrying')
+      AND (d.due_at IS NULL OR d.due_at <= %s))
+  AND NOT EXISTS (
+    SELECT 1 FROM flowdeck_processorstate p WHERE p.name = name.value AND p.paused_at IS NOT NULL)
+"""
+
+
+_REFERENCE = re.compile(r' REFERENCES "[^"]+" \("[^"]+"\)( DEFERRABLE INITIALLY DEFERRED)?')
+_INDEX_NAME = re.compile(r"^(CREATE (?:UNIQUE )?INDEX )")
+
+
+def _text(moment: datetime) -> str:
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+
+
+def _now(after: float = 0.0) -> str:
+    return _text(datetime.now(UTC) + timedelta(seconds=after))
+
+
+def _moment(naive: datetime) -> datetime:
+    # Django's converter has parsed the text already, without a time zone.
+    return naive.replace(tzinfo=UTC)
+
+
+def append(
+    cursor: CursorWrapper, rows: Sequence[EventRow], fan_out: Sequence[Subscription]
+) -> dict[UUID, Place]:
+    """See Dialect. Who has advanced the heads has the write lock, so positions are counted here."""
+    counts = Counter(row.stream for row in rows)
+    cursor.execute(_ADVANCE, [json.dumps(list(counts.items()))])
+    before = {name: head - counts[name] for name, head in cursor.fetchall()}
+    cursor.execute("SELECT seq FROM main.sqlite_sequence WHERE name = 'flowdeck_event'")
+    found = cursor.fetchone()
+    first = (found[0] if found else 0) + 1
+    places = {
+        row.id: (first + number, before[row.stream] + row.ordinal)
+        for number, row in enumerate(rows)
+    }
+    cursor.executemany(
+        _INSERT_EVENT,
+        [
+            (
+                places[row.id][0],
+                row.id.hex,
+                row.stream,
+                places[row.id][1],
+                row.type,
+                row.version,
+                row.data,
+                row.metadata,
+                row.key,
+                row.correlation_id.hex,
+                row.causation_id and row.causation_id.hex,
+                row.producer,
+                _text(row.occurred_at),
+                _text(row.recorded_at),
+            )
+            for row in rows
+        ],
+    )
+    cursor.executemany(
+        _INSERT_DELIVERY,
+        [
+            (places[row.id][0], processor, row.key, row.slot, "pending")
+            for row in rows
+            for type_name, processor, prefix in fan_out
+            if type_name == row.type and row.stream.startswith(prefix)
+        ],
+    )
+    return places
+
+
+def claim_lanes(
+    cursor: CursorWrapper,
+    processor: str,
+    limit: int,
+    leave_out: Iterable[int],
+    worker: str,
+    token: UUID | None,
+    lease_seconds: float,
+) -> list[LaneRow]:
+    """See Dialect."""
+    now = _now()
+    lease = (token.hex, _now(lease_seconds)) if token else (None, None)
+    parameters = [worker, now, *lease, processor, now, json.dumps(list(leave_out)), now, limit]
+    cursor.execute(_CLAIM, parameters)
+    return [LaneRow(*row) for row in cursor.fetchall()]
+
+
+def lock_lanes(cursor: CursorWrapper, lane_ids: Sequence[int], token: UUID | None) -> list[int]:
+    """See Dialect."""
+    if token is None:
+        cursor.execute(_LOCK, [json.dumps(list(lane_ids)), _now()])
+    else:
+        cursor.execute(_LOCK_LEASED, [json.dumps(list(lane_ids)), token.hex])
+    return [row[0] for row in cursor.fetchall()]
+
+
+def fetch_due(
+    cursor: CursorWrapper, processor: str, lanes: Sequence[LaneRow], limit: int, parks: bool
+) -> list[DueDelivery]:
+    """See Dialect."""
+    slots = json.dumps([(lane.first_slot, lane.last_slot) for lane in lanes])
+    now = _now()
+    cursor.execute(_FETCH, [slots, processor, parks, now, processor, now, limit])
+    return [_due(row) for row in cursor.fetchall()]
+
+
+def take_due(
+    cursor: CursorWrapper, processor: str, lanes: Sequence[LaneRow], limit: int, parks: bool
+) -> list[DueDelivery]:
+    """See Dialect."""
+    locked = lock_lanes(cursor, [lane.id for lane in lanes], None)
+    had = [lane for lane in lanes if lane.id in locked]
+    return fetch_due(cursor, processor, had, limit, parks) if had else []
+
+
+def _due(row: tuple) -> DueDelivery:  # type: ignore[type-arg]
+    return DueDelivery(row[0], row[1], _stored(row[2:]))
+
+
+def _stored(row: tuple) -> StoredEvent:  # type: ignore[type-arg]
+    position, id_, stream, sequence, type_, version, data, metadata, key = row[:9]
+    correlation_id, causation_id, producer, occurred_at, recorded_at = row[9:]
+    return StoredEvent(
+        position,
+        UUID(id_),
+        stream,
+        sequence,
+        type_,
+        version,
+        data,
+        json.loads(metadata),
+        key,
+        UUID(correlation_id),
+        causation_id and UUID(causation_id),
+        producer,
+        _moment(occurred_at),
+        _moment(recorded_at),
+    )
+
+
+def mark(cursor: CursorWrapper, marks: Sequence[Mark]) -> None:
+    """See Dialect."""
+    cursor.executemany(
+        _MARK,
+        [
+            (
+                m.state,
+                m.attempts,
+                None if m.due_in is None else _now(m.due_in),
+                _text(m.started_at),
+                _text(m.finished_at),
+                m.fingerprint,
+                m.id,
+            )
+            for m in marks
+        ],
+    )
+
+
+def renew_leases(cursor: CursorWrapper, tokens: Sequence[UUID], lease_seconds: float) -> None:
+    """See Dialect."""
+    cursor.execute(_RENEW, [_now(lease_seconds), json.dumps([token.hex for token in tokens])])
+
+
+def due_processors(cursor: CursorWrapper, names: Sequence[str]) -> list[str]:
+    """See Dialect."""
+    cursor.execute(_DUE_PROCESSORS, [json.dumps(list(names)), _now()])
+    return [row[0] for row in cursor.fetchall()]
+
+
+def select_events(
+    cursor: CursorWrapper, where: str, parameters: Sequence[Any]
+) -> list[StoredEvent]:
+    """See Dialect."""
+    cursor.execute(f"SELECT {_ENVELOPE} FROM flowdeck_event e {where}", list(parameters))
+    return [_stored(row) for row in cursor.fetchall()]
+
+
+def insert_deliveries(
+    cursor: CursorWrapper, processor: str, rows: Sequence[DeliveryRow], state: str
+) -> None:
+    """See Dialect."""
+    cursor.executemany(
+        f"{_INSERT_DELIVERY} ON CONFLICT (position, processor) DO NOTHING",
+        [(position, processor, key, slot, state) for position, key, slot in rows],
+    )
+
+
+def transactions(cursor: CursorWrapper) -> tuple[int, int]:
+    """See Dialect. With one writer at a time, what is visible is all there is."""
+    return 0, 0
+
+
+def create_shadow(cursor: CursorWrapper, table: str) -> str:
+    """See Dialect. A plain name is looked up among the temporary tables first.
+
+    References are left out: they can't point from a temporary table to a lasting one.
+    """
+    cursor.execute(
+        "SELECT type, sql FROM main.sqlite_master WHERE tbl_name = %s "
+        "AND type IN ('table', 'index') AND sql IS NOT NULL ORDER BY type DESC",
+        [table],
+    )
+    for kind, statement in cursor.fetchall():
+        if kind == "table":
+            statement = _REFERENCE.sub(
+                "", statement.replace("CREATE TABLE", "CREATE TEMP TABLE", 1)
+            )
+        else:
+            statement = _INDEX_NAME.sub(r"\1temp.", statement, count=1)
+        cursor.execute(statement)
+    return f'main."{table}"'

@@ -1,0 +1,84 @@
+"""How ids, durations, rates, counts and lists are written, wherever people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.utils import timezone
+
+SHORT_ID = 7
+
+
+def short(identifier: UUID | str) -> str:
+    """The short form of an id: its end, since ids of the same moment begin alike."""
+    return str(identifier)[-SHORT_ID:]
+
+
+def duration(value: timedelta | float | None) -> str:
+    """A duration in the unit one would say it in: 61 ms, 1.04 s, 2 min 5 s, 3 h 20 min."""
+    if value is None:
+        return "–"
+    seconds = value.total_seconds() if isinstance(value, timedelta) else float(value)
+    if seconds < 0.0005:
+        return "0 ms"
+    if seconds < 0.9995:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 59.95:
+        return f"{seconds:.2f} s" if seconds < 9.995 else f"{seconds:.1f} s"
+    return long(round(seconds))
+
+
+def age(moment: datetime | None) -> str:
+    """How long ago in its biggest unit, as plain text: 5 h."""
+    if moment is None:
+        return "–"
+    return " ".join(long(round((timezone.now() - moment).total_seconds())).split()[:2])
+
+
+def rate(per_second: float) -> str:
+    """How often in the unit one would say it in: 41/s, 1.4/s, 3/min."""
+    if per_second >= 9.95:
+        return f"{per_second:,.0f}/s"
+    if per_second >= 0.0995:
+        return f"{per_second:.1f}/s"
+    return f"{per_second * 60:.0f}/min" if per_second else "0"
+
+
+def thousands(value: int | None) -> str:
+    """An exact count with separators; unknown is a dash, never 0."""
+    return "–" if value is None else f"{value:,}"
+
+
+def listed(items: Iterable[Any]) -> str:
+    """``a, b and c``."""
+    texts = [str(item) for item in items]
+    return f"{', '.join(texts[:-1])} and {texts[-1]}" if len(texts) > 1 else "".join(texts)
+
+
+def since(later: datetime | None, earlier: datetime | None) -> timedelta | None:
+    """The time from ``earlier`` to the piped moment; None if either is unknown."""
+    return None if later is None or earlier is None else later - earlier
+
+
+def long(seconds: int) -> str:
+    """A long duration in its two biggest units: 2 min 5 s, 3 h 20 min."""
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes_left = divmod(minutes, 60)
+    days, hours_left = divmod(hours, 24)
+    if days:
+        return _two(days, "d", hours_left, "h")
+    if hours:
+        return _two(hours, "h", minutes_left, "min")
+    return _two(minutes, "min", rest, "s") if minutes else f"{rest} s"
+
+
+def _two(big: int, big_unit: str, small: int, small_unit: str) -> str:
+    return f"{big} {big_unit} {small} {small_unit}" if small else f"{big} {big_unit}"
+
+
+def countdown(seconds: float) -> str:
+    """A time that runs down, in seconds as long as these are few."""
+    return f"{seconds:.0f} s" if seconds < 60 else long(round(seconds))

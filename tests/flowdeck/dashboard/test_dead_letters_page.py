@@ -1,0 +1,179 @@
+"""The dead-letter console: what it shows, what it asks, what it does."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from flowdeck import publish
+from flowdeck.declare.event import Draft
+from flowdeck.letters import bulk, dead_letters
+from flowdeck.models import BulkAction, Delivery
+from flowdeck.testing import settle
+from tests.flowdeck.dashboard.test_hostile_text import HOSTILE, assert_harmless
+from tests.probe.events import Probed
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def die(count: int = 3, note: str = "") -> list[int]:
+    event = Probed(n=1, fails=99, by="probe.atomic")
+    publish(*[Draft(event, stream=f"held{note}-{n}") for n in range(count)])
+    settle()
+    return list(dead_letters.dead().values_list("id", flat=True))
+
+
+def page(client: Client, query: str = "") -> str:
+    answer = client.get(f"/dead-letters/{query}")
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def test_without_any_it_says_what_would_be_here(viewer: Client) -> None:
+    assert "No dead letters" in page(viewer)
+
+
+def test_a_group_and_its_letters(operator: Client) -> None:
+    letters = die()
+    fingerprint = Delivery.objects.get(pk=letters[0]).fingerprint
+    assert "ProbeError" in page(operator)
+    shown = page(operator, f"?fingerprint={fingerprint}")
+    assert re.findall(r'id="letter-(\d+)"', shown) == list(map(str, letters))
+    assert "3 of 3 shown" in shown
+    for by in ("processor", "type", "stream"):
+        assert "probe.atomic" in page(operator, f"?by={by}")
+
+
+def test_a_letter_shows_every_attempt_its_traceback_and_data(operator: Client) -> None:
+    [letter] = die(1)
+    shown = operator.get(f"/dead-letters/{letter}/").content.decode()
+    assert "attempt 3 of 1" in shown
+    assert "behave" in shown
+    assert "&quot;n&quot;" in shown
+    assert "Nothing waits behind it" in shown
+
+
+def test_one_letter_is_retried_at_once(operator: Client) -> None:
+    [letter] = die(1)
+    form = {"action": "retry", "letter": letter}
+    assert operator.post("/dead-letters/resolve/", form).status_code == 302
+    assert Delivery.objects.get(pk=letter).state == "pending"
+    told = operator.post("/dead-letters/resolve/", form, follow=True).content.decode()
+    assert "Somebody was faster" in told
+
+
+def test_more_than_one_are_asked_about_first(operator: Client) -> None:
+    die()
+    form = {"action": "retry", "processor": "probe.atomic"}
+    asked = operator.post("/dead-letters/resolve/", form)
+    assert asked.status_code == 200
+    assert "Retry 3 dead letters?" in asked.content.decode()
+    assert not BulkAction.objects.exists()
+    stale = operator.post("/dead-letters/resolve/", {**form, "confirmed": "2"})
+    assert stale.status_code == 422
+    assert "Meanwhile it is 3, not 2" in stale.content.decode()
+    confirmed = operator.post("/dead-letters/resolve/", {**form, "confirmed": "3"})
+    assert confirmed.status_code == 302
+    assert BulkAction.objects.get().total == 3
+    assert "<b>0</b> of 3 asked for" in page(operator)
+
+
+def test_a_discard_needs_a_reason_and_can_be_undone(operator: Client) -> None:
+    [letter] = die(1)
+    form = {"action": "discard", "letter": letter, "confirmed": "1"}
+    refused = operator.post("/dead-letters/resolve/", form)
+    assert refused.status_code == 422
+    assert "Say why" in refused.content.decode()
+    operator.post("/dead-letters/resolve/", {**form, "reason": "a test"})
+    row = BulkAction.objects.get()
+    operator.post(f"/dead-letters/bulk/{row.pk}/cancel/")
+    bulk.advance_all()
+    assert Delivery.objects.get(pk=letter).state == "dead"
+    again = operator.post(f"/dead-letters/bulk/{row.pk}/cancel/", follow=True)
+    assert "had ended already" in again.content.decode()
+
+
+def test_a_filter_that_names_nothing_chooses_nothing(operator: Client) -> None:
+    die()
+    form = {"action": "retry", "processor": "probe.atomic", "stream": "\x00"}
+    asked = operator.post("/dead-letters/resolve/", form).content.decode()
+    assert "Retry 0 dead letters?" in asked
+
+
+def test_filters_search_and_status_leave_out_what_does_not_fit(operator: Client) -> None:
+    [letter] = die(1)
+    assert "ProbeError" in page(operator, "?processor=probe.atomic&search=attempt")
+    assert "Nothing fits the filter" in page(operator, "?search=nowhere")
+    assert "Nothing fits the filter" in page(operator, "?status=acknowledged")
+    assert "ProbeError" in page(operator, "?status=open")
+    assert page(operator, "?came_back=1").count('class="dl-group"') == 0
+    named = operator.get(f"/dead-letters/?search={letter}")
+    assert named["Location"] == f"/dead-letters/{letter}/"
+    assert (
+        operator.get("/dead-letters/?search=held-0")["Location"] == "/dead-letters/?stream=held-0"
+    )
+
+
+def test_all_that_a_filter_leaves_are_retried_from_its_button(operator: Client) -> None:
+    die()
+    shown = page(operator, "?stream=held-1")
+    assert "Retry 1…" in shown
+    asked = operator.post("/dead-letters/resolve/?stream=held-1", {"action": "retry"})
+    assert "Retry 1 dead letter?" in asked.content.decode()
+
+
+def test_nothing_chosen_does_nothing(operator: Client) -> None:
+    die()
+    answer = operator.post("/dead-letters/resolve/", {"action": "retry"}, follow=True)
+    assert "Choose at least one letter" in answer.content.decode()
+    assert not BulkAction.objects.exists()
+
+
+def test_a_group_is_put_on_hold_with_a_note(operator: Client) -> None:
+    [letter] = die(1)
+    url = f"/dead-letters/groups/{Delivery.objects.get(pk=letter).fingerprint}/"
+    operator.post(url, {"status": "on hold", "hours": "8", "note": "waits for the bank"})
+    assert "on hold until" in page(operator)
+    operator.post(url, {"status": "acknowledged"})
+    assert "acknowledged by operator" in page(operator)
+
+
+def test_a_viewer_sees_why_it_may_only_look(viewer: Client) -> None:
+    die(1)
+    shown = page(viewer)
+    assert "you need the role operator" in shown
+    assert 'value="retry"' not in shown
+    form = {"action": "retry", "letter": dead_letters.dead().get().pk}
+    assert viewer.post("/dead-letters/resolve/", form).status_code == 403
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_it_is_shown_as_text(operator: Client, text: str) -> None:
+    publish(Probed(n=1, fails=99, by="probe.atomic", echoes=0), stream="held", producer=text[:64])
+    settle()
+    letter = dead_letters.dead().get()
+    letter.failures.update(message=text, error=text[:200], frame=text[:300])
+    for url in ("", f"?processor={letter.processor}", f"{letter.pk}/", "?by=stream"):
+        assert_harmless(page(operator, url))
+
+
+@pytest.mark.parametrize("query", ["?by=x", "?after=x&processor=y", "?fingerprint=%00", "?stream="])
+def test_a_query_that_makes_no_sense_finds_nothing(operator: Client, query: str) -> None:
+    die(1)
+    assert "Dead letters" in page(operator, query)
+
+
+def test_the_number_of_queries_is_constant(
+    operator: Client, django_assert_max_num_queries: Any
+) -> None:
+    counts = set()
+    for count in (2, 40):
+        die(count, f"-{count}")
+        for query in ("", "?processor=probe.atomic"):
+            with django_assert_max_num_queries(24) as asked:
+                page(operator, query)
+            counts.add((query, len(asked)))
+    assert len(counts) == 2, counts

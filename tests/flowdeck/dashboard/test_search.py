@@ -1,0 +1,120 @@
+"""The search: what a text may mean, and where it leads."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+
+from events import orders
+from events.models import Product
+from flowdeck import publish
+from flowdeck.models import Event
+from tests.accounts import person, signed_in
+from tests.flowdeck.dashboard.test_hostile_text import HOSTILE, assert_harmless, hostile_event
+from tests.probe.events import Echoed, Probed
+
+
+@pytest.fixture
+def log(db: None) -> list[Event]:
+    """Three events of two streams."""
+    publish(Probed(n=1), Echoed(n=1, by="me"), stream="probe-1")
+    publish(Probed(n=2), stream="probe-2")
+    return list(Event.objects.all())
+
+
+def asked(client: Client, query: str, **headers: str) -> Any:
+    return client.get("/search/", {"q": query}, headers=headers)
+
+
+def test_a_pasted_id_goes_straight_there(viewer: Client, log: list[Event]) -> None:
+    event = log[1]
+    for text in (str(event.id), f"  {event.id} ", event.id.hex, str(event.id).upper()):
+        assert asked(viewer, text).url == f"/events/{event.position}/"
+    assert asked(viewer, str(event.correlation_id)).url == f"/traces/{event.correlation_id}/"
+
+
+def test_the_end_of_an_id_is_enough(viewer: Client, log: list[Event]) -> None:
+    assert asked(viewer, str(log[2].correlation_id)[-7:]).url == f"/traces/{log[2].correlation_id}/"
+
+
+def test_a_position_a_stream_and_a_type(viewer: Client, log: list[Event]) -> None:
+    position = log[0].position
+    assert asked(viewer, f"#{position}").url == f"/events/{position}/"
+    assert asked(viewer, "probe-2").url == "/streams/probe-2/"
+    assert asked(viewer, "Probed").url == "/catalog/Probed/"
+    copied(log[0], type="Forgotten", position=None)
+    assert asked(viewer, "Forgotten").url == "/catalog/Forgotten/"
+
+
+def copied(event: Event, **changed: Any) -> None:
+    """The same event once more, with other values."""
+    row = Event.objects.get(position=event.position)
+    for name, value in {"id": uuid4(), "sequence": 99, **changed}.items():
+        setattr(row, name, value)
+    Event.objects.bulk_create([row])
+
+
+def test_parts_of_names_are_listed_in_groups_and_marked(viewer: Client, log: list[Event]) -> None:
+    page = asked(viewer, "prob").content.decode()
+    assert "<mark>Prob</mark>ed" in page
+    assert "<mark>prob</mark>e.atomic" in page
+    assert page.index("Event types") < page.index('aria-label="Processors"')
+
+
+def test_an_order_is_found_by_its_number(viewer: Client, db: None) -> None:
+    Product.objects.create(sku="mug", name="Mug", price="14.00")
+    placed = orders.place_order(person("customer"), [{"sku": "mug", "quantity": 1}], str(uuid4()))
+    trace = f"/traces/{placed.correlation_id}/"
+    for text in (f"order {placed.order_id}", f"Order-{placed.order_id}"):
+        assert asked(viewer, text).url == trace
+    if not Event.objects.filter(position=placed.order_id).exists():
+        copied(Event.objects.get(), position=placed.order_id)
+    page = asked(viewer, str(placed.order_id)).content.decode()
+    assert page.index("Orders") < page.index("Positions"), "it may be a position too"
+    assert trace in page
+
+
+def test_while_typing_only_the_list_comes_and_never_a_way_elsewhere(
+    viewer: Client, log: list[Event]
+) -> None:
+    answer = asked(viewer, str(log[0].id), **{"HX-Request": "true"})
+    assert answer.status_code == 200
+    assert b"<html" not in answer.content
+    assert f"/events/{log[0].position}/" in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    "query", ["", "   ", "\x00", "nothing like it", "0" * 40, "9" * 18, "-" * 36]
+)
+def test_nothing_is_found_of_nothing(viewer: Client, query: str) -> None:
+    page = asked(viewer, query)
+    assert page.status_code == 200
+    assert ("are you looking for" in page.content.decode()) or (
+        "Nothing has the name" in page.content.decode()
+    )
+
+
+def test_only_who_sees_the_log(log: list[Event]) -> None:
+    assert asked(Client(), "Probed").status_code == 302
+    refused = asked(signed_in(person("customer")), str(log[0].id))
+    assert refused.status_code == 403
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_it_is_shown_as_text(viewer: Client, text: str) -> None:
+    event = hostile_event(text)
+    assert_harmless(asked(viewer, text).content.decode())
+    page = asked(viewer, str(event.id), **{"HX-Request": "true"})
+    assert_harmless(page.content.decode())
+
+
+def test_the_number_of_queries_is_constant(viewer: Client, django_assert_num_queries: Any) -> None:
+    for count in (1, 60):
+        publish(*[Probed(n=n) for n in range(count)], stream="probe-1")
+        with django_assert_num_queries(9):  # shell 7, stream, stored type
+            asked(viewer, "prob")
+        with django_assert_num_queries(13):  # shell 7, order, newest, end, position, stream, type
+            asked(viewer, "123456")
