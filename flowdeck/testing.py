@@ -1,4 +1,4 @@
-"""For tests of an app that uses ``events``: work off what is due, in this process."""
+"""For tests of an app that uses ``flowdeck``: work off what is due, in this process."""
 
 from __future__ import annotations
 

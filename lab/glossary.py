@@ -33,7 +33,7 @@ TERMS = {
     "poison message": "A message that no attempt will ever handle.",
     "processor": "A named subscriber: events in, effects and further events out.",
     "projection": "A processor that only writes its own read model.",
-    "read model": "A table made from flowdeck to answer one kind of question.",
+    "read model": "A table made from events to answer one kind of question.",
     "replay": "Running projections over the stored log again.",
     "stream": "The ordered history of one thing, such as one order.",
     "sweep": "Each worker looking for due work by itself, once a second.",

@@ -120,7 +120,7 @@ def add_to(name: str, event: Row) -> None:
 
 
 def account(event: LabMoneyMoved) -> None:
-    """What is in the account of each run: a read model, from flowdeck alone."""
+    """What is in the account of each run: a read model, from events alone."""
     row, _ = LabAccount.objects.get_or_create(run_id=event.run_id)
     row.balance += event.amount
     row.moves += 1

@@ -1,1 +1,1 @@
-"""The shop: a domain built on ``events``, with one module per processor."""
+"""The shop's processors, one module each: they hear its events and do what follows."""

@@ -1,4 +1,4 @@
-"""The read models ``orders``, ``stock`` and ``sales``: written from flowdeck alone, replayable."""
+"""The read models ``orders``, ``stock`` and ``sales``: written from events alone, replayable."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""An app as a user of ``events`` writes one: an event type and a processor for each measure."""
+"""An app as a user of ``flowdeck`` writes one: an event type and a processor for each measure."""

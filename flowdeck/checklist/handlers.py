@@ -99,7 +99,7 @@ def replayable(redeliver: bool) -> Finding:
         return Finding(
             "fail",
             f"Not the same after a replay: {listed(differing)}.",
-            "Write read models from flowdeck alone: no clock, no chance, no other writer.",
+            "Write read models from events alone: no clock, no chance, no other writer.",
         )
     evidence = f"{len(same)} of {len(projections)} read models rebuilt from nothing, identical."
     if skipped or not projections:

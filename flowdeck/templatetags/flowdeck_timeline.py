@@ -1,6 +1,6 @@
 """Bars and marks of the timeline as text: hundreds of them a frame, too many for includes.
 
-Only numbers and names of this code go in unescaped; what comes from flowdeck is escaped.
+Only numbers and names of this code go in unescaped; what comes from events is escaped.
 """
 
 from __future__ import annotations

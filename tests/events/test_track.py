@@ -1,4 +1,4 @@
-"""The stage track, told from flowdeck and from deliveries under way."""
+"""The stage track, told from events and from deliveries under way."""
 
 from __future__ import annotations
 

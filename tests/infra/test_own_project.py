@@ -44,7 +44,7 @@ for name in ("timeline", "log", "traces", "flow", "catalog", "processors", "dead
 
 @dataclass(frozen=True)
 class Project:
-    """A Django project that knows ``events`` from its wheel alone."""
+    """A Django project that knows ``flowdeck`` from its wheel alone."""
 
     folder: Path
     environment: dict[str, str]

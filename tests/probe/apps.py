@@ -4,7 +4,7 @@ from django.apps import AppConfig
 
 
 class ProbeConfig(AppConfig):
-    """Found by ``events`` through its modules ``events`` and ``processors`` alone."""
+    """Found by ``flowdeck`` through its modules ``events`` and ``processors`` alone."""
 
     name = "tests.probe"
     label = "probe"

@@ -27,7 +27,7 @@ BAND_SHIFT = 6
 _JSON = ("data", "metadata")
 _PLAIN = [name for name in EventRow.__slots__ if name not in (*_JSON, "ordinal")]
 
-# Functions (migrations 0006, 0007, 0011, 0017) do most of the work: one round trip, planned once.
+# Functions (the .sql files beside this module) do most of the work: one round trip, planned once.
 _APPEND = "SELECT * FROM flowdeck_append(%s, %s, %s)"
 _CLAIM = "SELECT * FROM flowdeck_claim(%s, %s, %s, %s, %s, %s)"
 _TAKE = "SELECT * FROM flowdeck_take(%s, %s, %s, %s)"
