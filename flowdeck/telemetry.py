@@ -1,48 +1,20 @@
 """The engine emits, everybody else listens: logs, metrics and live views.
 
-====================  =============================================================
-signal                payload (keyword arguments of the listener)
-====================  =============================================================
-``appended``          ``events``: tuple of AppendedEvent, after their commit
-``settled``           ``processor``, ``deliveries``: tuple of Settled, after their commit
-``attempt_failed``    ``processor``, ``position``, ``correlation_id``, ``error``, ``state``
-``infrastructure``    ``processor``, ``error``: a fault that used up no attempt
-``bell_failed``       ``error``: a bell that could not be rung
-``lease_lost``        ``processor``
-``paused``            ``processor``, ``by``, ``reason``
-``resumed``           ``processor``, ``by``, ``reason``
-``resolved``          ``action``, ``count``, ``by``, ``reason``, ``deliveries``: dead letters
-``replayed``          ``kind``, ``processors``, ``state``: a run over the log has ended
-====================  =============================================================
-
-A listener that raises is logged and cannot harm the engine.
+Each signal is a class of this module, and its fields are what it tells. ``subscribe(Settled,
+listener)`` lets ``listener`` be called with each :class:`Settled`; a listener that raises is logged
+and cannot harm the engine.
 """
 
 from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, TypeVar
 from uuid import UUID
 
 logger = logging.getLogger("flowdeck")
-
-Signal = Literal[
-    "appended",
-    "settled",
-    "attempt_failed",
-    "infrastructure",
-    "bell_failed",
-    "lease_lost",
-    "paused",
-    "resumed",
-    "resolved",
-    "replayed",
-]
-Listener = Callable[..., None]
-_listeners: dict[str, list[Listener]] = defaultdict(list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +28,14 @@ class AppendedEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class Appended:
+    """Events were committed."""
+
+    events: tuple[AppendedEvent, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SettledDelivery:
     """A delivery that changed its state in a batch."""
 
     position: int
@@ -64,21 +43,121 @@ class Settled:
     correlation_id: UUID
 
 
-def subscribe(signal: Signal, listener: Listener) -> None:
-    """Call ``listener(**payload)`` on every ``signal``; subscribing twice counts once."""
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A batch was committed, with these new states."""
+
+    processor: str
+    deliveries: tuple[SettledDelivery, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptFailed:
+    """A handler failed on an event; ``state`` is what its delivery is in since."""
+
+    processor: str
+    position: int
+    correlation_id: UUID
+    error: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class InfrastructureFault:
+    """The database, or the way to it, failed: that used up no attempt.
+
+    ``processor`` is empty where the fault stopped no batch.
+    """
+
+    processor: str
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True)
+class BellFailed:
+    """A bell could not be rung."""
+
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseExpired:
+    """A lease ran out before its batch was done, so the results were dropped."""
+
+    processor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """Somebody paused a processor."""
+
+    processor: str
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """Somebody resumed a paused processor."""
+
+    processor: str
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """Somebody retried or discarded dead letters.
+
+    ``deliveries`` are the position and the processor of each.
+    """
+
+    action: str
+    by: str
+    reason: str
+    deliveries: tuple[tuple[int, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """A run over the log has ended."""
+
+    kind: str
+    processors: Sequence[str]
+    state: str
+
+
+Signal = (
+    Appended
+    | Settled
+    | AttemptFailed
+    | InfrastructureFault
+    | BellFailed
+    | LeaseExpired
+    | Paused
+    | Resumed
+    | Resolved
+    | Replayed
+)
+Told = TypeVar("Told", bound=Signal)
+_listeners: defaultdict[type[Any], list[Callable[[Any], None]]] = defaultdict(list)
+
+
+def subscribe(signal: type[Told], listener: Callable[[Told], None]) -> None:
+    """Call ``listener`` with every ``signal``; subscribing twice counts once."""
     if listener not in _listeners[signal]:
         _listeners[signal].append(listener)
 
 
-def unsubscribe(signal: Signal, listener: Listener) -> None:
+def unsubscribe(signal: type[Told], listener: Callable[[Told], None]) -> None:
     """Stop calling ``listener``. Raises ValueError if it was not subscribed."""
     _listeners[signal].remove(listener)
 
 
-def emit(signal: Signal, **payload: Any) -> None:
+def emit(signal: Signal) -> None:
     """Tell the listeners. Never raises."""
-    for listener in _listeners[signal]:
+    for listener in _listeners[type(signal)]:
         try:
-            listener(**payload)
+            listener(signal)
         except Exception:
-            logger.exception("A telemetry listener of %r failed.", signal)
+            logger.exception("A telemetry listener of %s failed.", type(signal).__name__)

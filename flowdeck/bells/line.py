@@ -45,7 +45,7 @@ class Breaker:
         """Count a failure and rest."""
         self.failures += 1
         self._closed_at = time.monotonic() + _REST
-        telemetry.emit("bell_failed", error=error)
+        telemetry.emit(telemetry.BellFailed(error))
 
 
 def packed(*command: str | int) -> bytes:

@@ -26,7 +26,7 @@ from flowdeck.log.append import append
 from flowdeck.log.publishing import announce
 from flowdeck.privacy.sealing import may_be_sealed, opened
 from flowdeck.sql import DueDelivery, LaneRow, dialect
-from flowdeck.telemetry import AppendedEvent, Settled
+from flowdeck.telemetry import AppendedEvent, SettledDelivery
 
 _AGAIN = 3  # immediate repetitions after a deadlock, serialization failure or conflict
 
@@ -53,7 +53,7 @@ def run(processor: Processor, claim: Claim, limit: int) -> Batch:
         except Exception as error:
             if repetition == _AGAIN or not infrastructure.worth_retrying_now(error):
                 raise
-            telemetry.emit("infrastructure", processor=processor.name, error=error)
+            telemetry.emit(telemetry.InfrastructureFault(processor.name, error))
         else:
             break
     tell(processor, batch)
@@ -244,23 +244,21 @@ def tell(processor: Processor, batch: Batch) -> None:
         announce(batch.appended)
     if not batch.outcomes:
         return
-    telemetry.emit(
-        "settled",
-        processor=processor.name,
-        deliveries=tuple(
-            Settled(o.due.event.position, o.mark.state, o.due.event.correlation_id)
-            for o in batch.outcomes
-        ),
+    settled = tuple(
+        SettledDelivery(o.due.event.position, o.mark.state, o.due.event.correlation_id)
+        for o in batch.outcomes
     )
+    telemetry.emit(telemetry.Settled(processor.name, settled))
     for outcome in batch.outcomes:
         if outcome.failure is not None:
             telemetry.emit(
-                "attempt_failed",
-                processor=processor.name,
-                position=outcome.due.event.position,
-                correlation_id=outcome.due.event.correlation_id,
-                error=outcome.failure.error,
-                state=outcome.mark.state,
+                telemetry.AttemptFailed(
+                    processor=processor.name,
+                    position=outcome.due.event.position,
+                    correlation_id=outcome.due.event.correlation_id,
+                    error=outcome.failure.error,
+                    state=outcome.mark.state,
+                )
             )
 
 
@@ -269,7 +267,7 @@ def _lock(processor: Processor, claim: Claim) -> None:
     with connection.cursor() as cursor:
         locked = dialect().lock_lanes(cursor, claim.ids, claim.token)
     if len(locked) != len(claim.lanes):
-        telemetry.emit("lease_lost", processor=processor.name)
+        telemetry.emit(telemetry.LeaseExpired(processor.name))
         raise LeaseLost(
             f"{processor.name}: the lease ran out before the batch was done, so its results "
             "are dropped; another worker does the work."

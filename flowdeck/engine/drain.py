@@ -83,7 +83,7 @@ def drain(
     except Exception as error:
         if not (infrastructure.is_fault(error) or isinstance(error, LeaseLost)):
             raise
-        telemetry.emit("infrastructure", processor=processor.name, error=error)
+        telemetry.emit(telemetry.InfrastructureFault(processor.name, error))
         connection.close_if_unusable_or_obsolete()
         return settled
     bell.ring([processor.name])

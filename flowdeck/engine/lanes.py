@@ -173,7 +173,7 @@ def renew(tokens: list[UUID]) -> None:
     except Exception as error:
         if not is_fault(error):
             raise
-        telemetry.emit("infrastructure", processor="", error=error)
+        telemetry.emit(telemetry.InfrastructureFault("", error))
     finally:
         connection.close()  # this thread's own; kept open it would sit idle for ever
 

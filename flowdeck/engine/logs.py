@@ -7,7 +7,6 @@ Every line carries the correlation id of what it is about (``%(correlation_id)s`
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 from flowdeck import telemetry
 from flowdeck.declare import context
@@ -26,59 +25,58 @@ class CorrelationFilter(logging.Filter):
         return True
 
 
-def _attempt_failed(
-    *, processor: str, position: int, correlation_id: Any, error: str, state: str
-) -> None:
-    level = logging.ERROR if state == "dead" else logging.WARNING
+def _attempt_failed(told: telemetry.AttemptFailed) -> None:
     logger.log(
-        level,
+        logging.ERROR if told.state == "dead" else logging.WARNING,
         "%s failed on event %s with %s: %s",
-        processor,
-        position,
-        error,
-        state,
-        extra={"correlation_id": str(correlation_id)},
+        told.processor,
+        told.position,
+        told.error,
+        told.state,
+        extra={"correlation_id": str(told.correlation_id)},
     )
 
 
-def _infrastructure(*, processor: str, error: Exception) -> None:
+def _infrastructure(told: telemetry.InfrastructureFault) -> None:
     # The whole message of a lost connection is long and the same each second: its first line.
-    first_line = str(error).split("\n", 1)[0]
-    logger.warning("%s: %s: %s", processor or "sweep", type(error).__name__, first_line)
+    first_line = str(told.error).split("\n", 1)[0]
+    logger.warning("%s: %s: %s", told.processor or "sweep", type(told.error).__name__, first_line)
 
 
-def _bell_failed(*, error: Exception) -> None:
-    logger.warning("A bell could not be rung (%s); the sweep finds the work.", error)
+def _bell_failed(told: telemetry.BellFailed) -> None:
+    logger.warning("A bell could not be rung (%s); the sweep finds the work.", told.error)
 
 
-def _lease_lost(*, processor: str) -> None:
-    logger.warning("%s: a lease ran out; the batch is done again.", processor)
+def _lease_expired(told: telemetry.LeaseExpired) -> None:
+    logger.warning("%s: a lease ran out; the batch is done again.", told.processor)
 
 
-def _settled(*, processor: str, deliveries: tuple[telemetry.Settled, ...]) -> None:
-    logger.debug("%s settled %s deliveries", processor, len(deliveries))
+def _settled(told: telemetry.Settled) -> None:
+    logger.debug("%s settled %s deliveries", told.processor, len(told.deliveries))
 
 
-def _paused(*, processor: str, by: str, reason: str) -> None:
-    logger.info("%s paused by %s: %s", processor, by, reason or "no reason given")
+def _paused(told: telemetry.Paused) -> None:
+    logger.info("%s paused by %s: %s", told.processor, told.by, _reason(told.reason))
 
 
-def _resumed(*, processor: str, by: str, reason: str) -> None:
-    logger.info("%s resumed by %s", processor, by)
+def _resumed(told: telemetry.Resumed) -> None:
+    logger.info("%s resumed by %s", told.processor, told.by)
 
 
-def _resolved(*, action: str, count: int, by: str, reason: str, deliveries: Any) -> None:
-    logger.info("%s of %s dead letters by %s: %s", action, count, by, reason or "no reason given")
+def _resolved(told: telemetry.Resolved) -> None:
+    count, reason = len(told.deliveries), _reason(told.reason)
+    logger.info("%s of %s dead letters by %s: %s", told.action, count, told.by, reason)
 
 
-for _signal, _listener in {
-    "attempt_failed": _attempt_failed,
-    "infrastructure": _infrastructure,
-    "bell_failed": _bell_failed,
-    "lease_lost": _lease_lost,
-    "settled": _settled,
-    "paused": _paused,
-    "resumed": _resumed,
-    "resolved": _resolved,
-}.items():
-    telemetry.subscribe(_signal, _listener)  # type: ignore[arg-type]
+def _reason(given: str) -> str:
+    return given or "no reason given"
+
+
+telemetry.subscribe(telemetry.AttemptFailed, _attempt_failed)
+telemetry.subscribe(telemetry.InfrastructureFault, _infrastructure)
+telemetry.subscribe(telemetry.BellFailed, _bell_failed)
+telemetry.subscribe(telemetry.LeaseExpired, _lease_expired)
+telemetry.subscribe(telemetry.Settled, _settled)
+telemetry.subscribe(telemetry.Paused, _paused)
+telemetry.subscribe(telemetry.Resumed, _resumed)
+telemetry.subscribe(telemetry.Resolved, _resolved)

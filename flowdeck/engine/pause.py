@@ -26,9 +26,7 @@ def pause(name: str, *, by: str, reason: str) -> bool:
         )
         if changed:
             audit.record("pause", by=by, target=f"processor {name}", count=1, reason=reason)
-            transaction.on_commit(
-                lambda: telemetry.emit("paused", processor=name, by=by, reason=reason)
-            )
+            transaction.on_commit(lambda: telemetry.emit(telemetry.Paused(name, by, reason)))
     return bool(changed)
 
 
@@ -47,4 +45,4 @@ def resume(name: str, *, by: str, reason: str = "") -> bool:
 
 def _resumed(name: str, by: str, reason: str) -> None:
     bell.ring([name])
-    telemetry.emit("resumed", processor=name, by=by, reason=reason)
+    telemetry.emit(telemetry.Resumed(name, by, reason))

@@ -91,11 +91,11 @@ class Sweeper(threading.Thread):
 
     def run(self) -> None:
         """Sweep until stopped."""
-        telemetry.subscribe("settled", self._signs.settled)
+        telemetry.subscribe(telemetry.Settled, self._signs.settled)
         busy = False
         while not self._stopping.wait(_BREATH if busy else conf().SWEEP_SECONDS):
             busy = self.tick()
-        telemetry.unsubscribe("settled", self._signs.settled)
+        telemetry.unsubscribe(telemetry.Settled, self._signs.settled)
         connection.close()
 
     def stop(self) -> None:
@@ -113,7 +113,7 @@ class Sweeper(threading.Thread):
         except Exception as error:
             # This thread is the process's only way back after a fault: it must outlive all of them.
             if infrastructure.is_fault(error):
-                telemetry.emit("infrastructure", processor="", error=error)
+                telemetry.emit(telemetry.InfrastructureFault("", error))
             else:
                 logger.exception("The sweep failed; it goes on in %s s.", conf().SWEEP_SECONDS)
             connection.close()

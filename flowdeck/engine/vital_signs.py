@@ -7,8 +7,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable
 
 from flowdeck.telemetry import Settled
 
@@ -26,9 +25,9 @@ class VitalSigns:
         self._lock = threading.Lock()
         self._seen = deque([(clock(), 0)], maxlen=_SIGNS)
 
-    def settled(self, *, deliveries: Iterable[Settled], **_: Any) -> None:
-        """Listener of telemetry's ``settled``: deliveries were committed."""
-        done = sum(delivery.state == "done" for delivery in deliveries)
+    def settled(self, told: Settled) -> None:
+        """Listener of telemetry: a batch was committed."""
+        done = sum(delivery.state == "done" for delivery in told.deliveries)
         with self._lock:
             self._done += done
 

@@ -169,14 +169,8 @@ def make_due(deliveries: QuerySet[Delivery]) -> int:
 
 def _resolved(action: str, rows: list[tuple[int, str, int]], by: str, reason: str) -> None:
     bell.ring(processor for _, processor, _ in rows)
-    telemetry.emit(
-        "resolved",
-        action=action,
-        count=len(rows),
-        by=by,
-        reason=reason,
-        deliveries=tuple((position, processor) for _, processor, position in rows),
-    )
+    deliveries = tuple((position, processor) for _, processor, position in rows)
+    telemetry.emit(telemetry.Resolved(action, by, reason, deliveries))
 
 
 def lock_lanes(deliveries: QuerySet[Delivery]) -> None:

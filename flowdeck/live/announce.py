@@ -12,7 +12,6 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterable
 from typing import Any
 
 from channels.layers import get_channel_layer
@@ -20,7 +19,6 @@ from django.contrib.auth.signals import user_logged_out
 
 from flowdeck import telemetry
 from flowdeck.live.changes import Changes, Ids
-from flowdeck.telemetry import AppendedEvent, Settled
 
 logger = logging.getLogger("flowdeck.live")
 
@@ -43,35 +41,35 @@ class Announcer:
         self._wake = threading.Event()
         self._pid = 0
 
-    def appended(self, *, events: Iterable[AppendedEvent]) -> None:
+    def appended(self, told: telemetry.Appended) -> None:
         """Events were committed."""
         with self._lock:
-            for event in events:
+            for event in told.events:
                 self._pending.touch(event.position, event.correlation_id)
                 self._pending.streams.add(event.stream)
         self._ring()
 
-    def settled(self, *, processor: str, deliveries: Iterable[Settled]) -> None:
+    def settled(self, told: telemetry.Settled) -> None:
         """Deliveries changed their state."""
         with self._lock:
-            self._pending.processors.add(processor)
-            for delivery in deliveries:
+            self._pending.processors.add(told.processor)
+            for delivery in told.deliveries:
                 self._pending.touch(delivery.position, delivery.correlation_id)
         self._ring()
 
-    def resolved(self, *, deliveries: Iterable[tuple[int, str]], **_: Any) -> None:
+    def resolved(self, told: telemetry.Resolved) -> None:
         """Dead letters were retried or discarded."""
         with self._lock:
-            for position, processor in deliveries:
+            for position, processor in told.deliveries:
                 self._pending.touch(position)
                 self._pending.processors.add(processor)
             self._pending.correlations.merge(_ANY)  # the signal does not name them
         self._ring()
 
-    def switched(self, *, processor: str, **_: Any) -> None:
+    def switched(self, told: telemetry.Paused | telemetry.Resumed) -> None:
         """A processor was paused or resumed."""
         with self._lock:
-            self._pending.processors.add(processor)
+            self._pending.processors.add(told.processor)
         self._ring()
 
     def signed_out(self, **_: Any) -> None:
@@ -147,9 +145,9 @@ def listen() -> None:
     """
     if get_channel_layer() is None:
         return
-    telemetry.subscribe("appended", announcer.appended)
-    telemetry.subscribe("settled", announcer.settled)
-    telemetry.subscribe("resolved", announcer.resolved)
-    telemetry.subscribe("paused", announcer.switched)
-    telemetry.subscribe("resumed", announcer.switched)
+    telemetry.subscribe(telemetry.Appended, announcer.appended)
+    telemetry.subscribe(telemetry.Settled, announcer.settled)
+    telemetry.subscribe(telemetry.Resolved, announcer.resolved)
+    telemetry.subscribe(telemetry.Paused, announcer.switched)
+    telemetry.subscribe(telemetry.Resumed, announcer.switched)
     user_logged_out.connect(announcer.signed_out, dispatch_uid="flowdeck.live")

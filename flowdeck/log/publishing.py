@@ -81,7 +81,7 @@ def announce(appended: tuple[AppendedEvent, ...]) -> None:
         for processor in registry.subscribers(event.type)
         if event.stream.startswith(processor.streams)
     )
-    telemetry.emit("appended", events=appended)
+    telemetry.emit(telemetry.Appended(appended))
 
 
 def _completed(

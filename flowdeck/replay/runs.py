@@ -103,7 +103,7 @@ def execute(number: int, follow: Follow = lambda run: None) -> ReplayRun | None:
             run.state, run.error = State.FAILED, "interrupted"
         run.finished_at = run.beat_at = datetime.now(UTC)
         run.save(update_fields=["state", "error", "result", "done", "finished_at", "beat_at"])
-        telemetry.emit("replayed", kind=run.kind, processors=run.processors, state=run.state)
+        telemetry.emit(telemetry.Replayed(run.kind, run.processors, run.state))
     return run
 
 

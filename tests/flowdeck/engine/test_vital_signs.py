@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mmap import PAGESIZE, mmap
+from uuid import uuid4
 
 import pytest
 
@@ -17,6 +18,11 @@ from tests.probe.events import Probed
 MEGABYTE = 2**20
 
 
+def settled(*states: str) -> telemetry.Settled:
+    deliveries = tuple(telemetry.SettledDelivery(1, state, uuid4()) for state in states)
+    return telemetry.Settled("probe", deliveries)
+
+
 def test_the_rate_is_what_got_done_over_the_last_signs() -> None:
     now = [0.0]
     signs = VitalSigns(lambda: now[0])
@@ -24,7 +30,7 @@ def test_the_rate_is_what_got_done_over_the_last_signs() -> None:
     rates = []
     for done in (10, 0, 0, 0, 0):
         now[0] += 5
-        signs.settled(deliveries=[telemetry.Settled(1, "done", None)] * done)  # type: ignore[arg-type]
+        signs.settled(settled(*["done"] * done))
         rates.append(signs.rate())
     assert rates[0] == pytest.approx(2)
     assert rates[1] == pytest.approx(1)
@@ -35,7 +41,7 @@ def test_only_what_is_done_counts() -> None:
     now = [0.0]
     signs = VitalSigns(lambda: now[0])
     states = ("done", "retrying", "dead", "done")
-    signs.settled(deliveries=[telemetry.Settled(1, state, None) for state in states])  # type: ignore[arg-type]
+    signs.settled(settled(*states))
     now[0] = 1
     assert signs.rate() == 2
 
@@ -53,13 +59,13 @@ def test_memory_is_that_of_this_process() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_a_sweeper_says_how_its_process_does() -> None:
     sweeper = Sweeper()
-    telemetry.subscribe("settled", sweeper._signs.settled)
+    telemetry.subscribe(telemetry.Settled, sweeper._signs.settled)
     try:
         publish(Probed(n=1), stream="probe-1")
         drain_all()
         sweeper.tick()
     finally:
-        telemetry.unsubscribe("settled", sweeper._signs.settled)
+        telemetry.unsubscribe(telemetry.Settled, sweeper._signs.settled)
     told = Worker.objects.get(name=lanes.worker_name())
     assert told.per_second
     assert told.memory

@@ -12,7 +12,7 @@ import pytest
 
 from flowdeck.live import announce
 from flowdeck.live.announce import Announcer
-from flowdeck.telemetry import AppendedEvent, Settled
+from flowdeck.telemetry import Appended, AppendedEvent, Settled, SettledDelivery
 from tests.polling import eventually
 
 
@@ -41,8 +41,8 @@ def test_a_burst_is_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[dict[str, Any]] = []
     announcer = with_layer(monkeypatch, sent.append)
     for event in appended(100):
-        announcer.appended(events=(event,))
-    announcer.settled(processor="payment", deliveries=[Settled(7, "done", uuid4())])
+        announcer.appended(Appended((event,)))
+    announcer.settled(Settled("payment", (SettledDelivery(7, "done", uuid4()),)))
     eventually(lambda: sent and sent[-1]["last"] == 100)
     assert len(sent) <= 3
     assert {name for message in sent for name in message["processors"]} == {"payment"}
@@ -55,7 +55,7 @@ def test_a_hung_redis_costs_the_caller_nothing_and_is_counted(
     monkeypatch.setattr(announce, "_REST", 0.01)
     announcer = with_layer(monkeypatch, lambda message: asyncio.sleep(3600))
     for _ in range(100):
-        announcer.appended(events=appended())
+        announcer.appended(Appended(appended()))
     assert announcer.dropped < 50  # if each had waited for its time-out, all would be by now
     eventually(lambda: announcer.dropped >= 1)
     assert announcer.sent == 0
@@ -71,17 +71,17 @@ def test_after_a_fault_the_next_message_is_sent(monkeypatch: pytest.MonkeyPatch)
         sent.append(message)
 
     announcer = with_layer(monkeypatch, once_broken)
-    announcer.appended(events=appended())
+    announcer.appended(Appended(appended()))
     eventually(lambda: announcer.dropped == 1)
-    announcer.appended(events=appended())
+    announcer.appended(Appended(appended()))
     eventually(lambda: bool(sent))
 
 
 def test_a_forked_process_has_a_thread_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     announcer = with_layer(monkeypatch, lambda message: None)
-    announcer.appended(events=appended())
+    announcer.appended(Appended(appended()))
     eventually(lambda: announcer.sent == 1)
     monkeypatch.setattr(os, "getpid", lambda: 999_999_999)  # as after a fork
-    announcer.appended(events=appended())
+    announcer.appended(Appended(appended()))
     eventually(lambda: announcer.sent == 2)
     assert announcer._pid == 999_999_999
