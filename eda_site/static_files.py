@@ -2,8 +2,8 @@
 
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
+from flowdeck.static_files import HashedImports
 
-class HashedStaticFilesStorage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
-    """Hashed names, also inside the ``import`` lines of JavaScript modules."""
 
-    support_js_module_import_aggregation = True
+class HashedStaticFilesStorage(HashedImports, CompressedManifestStaticFilesStorage):  # type: ignore[misc]
+    """Hashed names, also in what JavaScript modules import, and compressed copies."""
