@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
-.PHONY: help run test plants lab-thrice lint audit format traffic bench bench-class bench-replay bench-live bench-pages drill screenshots bench-letters clean
+.PHONY: help run test plants lab-thrice lint audit format traffic bench bench-class bench-replay bench-live bench-pages drill screenshots picture bench-letters clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ drill: $(INSTALLED_DEV) ## break a running system on purpose (MINUTES, SEED, DAT
 
 screenshots: $(INSTALLED_DEV) ## take the pictures of the docs anew
 	$(BIN)/python -m docs.screenshots
+
+picture: $(INSTALLED_DEV) ## draw docs/architecture.svg anew, from the imports
+	$(BIN)/python -m docs.architecture
 
 clean: ## remove what was installed and written
 	rm -rf $(VENV) var
