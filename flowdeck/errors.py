@@ -85,6 +85,10 @@ class CheckImpossible(FlowdeckError):
     """A check of ``manage.py verify`` can't be made just now, which is no violation."""
 
 
+class ReplicaCantTell(FlowdeckError):
+    """A read replica was asked what is under way on its primary."""
+
+
 class ReplayCancelled(FlowdeckError):
     """Somebody cancelled the run while it was under way; the live read models are as before."""
 

@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 
 from flowdeck.declare.registry import Processor
 from flowdeck.log.append import slot_of
-from flowdeck.log.horizon import settled_position
+from flowdeck.log.horizon import settled_position, writers_ended
 from flowdeck.models import Event, ProcessorState
 from flowdeck.sql import dialect
 
@@ -31,12 +31,12 @@ def backfill(projection: Processor) -> bool:
     """
     if not _subscribed(projection).exists():
         return True
-    if settled_position(_PATIENCE) is None:
+    if not writers_ended(_PATIENCE):
         return False
     with transaction.atomic():  # on SQLite, what waits for the writer
         ProcessorState.objects.get_or_create(name=projection.name)
     # Whoever chose the receivers of an event before the projection was declared has ended now,
-    # perhaps past the position of the first wait: the second one takes that in.
+    # perhaps past what was the newest position then: it is looked for again.
     upto = settled_position(_PATIENCE)
     if upto is None:
         return False

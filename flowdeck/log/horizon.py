@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 
 from django.db import connection
+from django.db.backends.utils import CursorWrapper
 
 from flowdeck.models import Event
 from flowdeck.sql import dialect
 
-_LOOK_AGAIN = 0.05
+# Appends take a few milliseconds: the first looks are close together, and who waits long asks less.
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.01
 _PAUSE = threading.Event()
 
 
@@ -29,15 +32,34 @@ def newest_position() -> int:
 def settled_position(patience: float) -> int | None:
     """A position up to which all is visible, near the end of the log.
 
-    Waits for the transactions that are under way, in which earlier positions may be; None if they
-    take longer than ``patience`` seconds. Needs autocommit.
+    Waits for the appends that are under way, which may have earlier positions; None if they take
+    longer than ``patience`` seconds. Other transactions, however long, are not waited for, and it
+    takes no transaction id, so it may be asked as often as one likes, in read-only transactions
+    too. Needs autocommit (or READ COMMITTED), and the primary: a replica can't see what is under
+    way, so there it raises ReplicaCantTell.
     """
     newest = newest_position()
+    # Whoever has a position below the newest one had it before, and is among these or has ended.
+    return newest if _ended(dialect().appending, patience) else None
+
+
+def writers_ended(patience: float) -> bool:
+    """Wait until all that has written anything by now has ended; whether it did in time.
+
+    It is for what must not overlap with transactions that may append later. Conditions and errors
+    as for :func:`settled_position`.
+    """
+    return _ended(dialect().writing, patience)
+
+
+def _ended(look: Callable[[CursorWrapper], frozenset[str]], patience: float) -> bool:
+    end, pause = time.monotonic() + patience, _FIRST_PAUSE
     with connection.cursor() as cursor:
-        _, following = dialect().transactions(cursor)
-        end = time.monotonic() + patience
-        while dialect().transactions(cursor)[0] < following:
+        under_way = look(cursor)
+        while under_way:
             if time.monotonic() > end:
-                return None
-            _PAUSE.wait(_LOOK_AGAIN)
-    return newest
+                return False
+            _PAUSE.wait(pause)
+            pause = min(pause * 1.5, _LONGEST_PAUSE)
+            under_way &= look(cursor)
+    return True

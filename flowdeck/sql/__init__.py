@@ -169,11 +169,15 @@ class Dialect(Protocol):
     ) -> None:
         """A delivery in this state for each of the rows that has none yet."""
 
-    def transactions(self, cursor: CursorWrapper) -> tuple[int, int]:
-        """The oldest transaction under way, and the next one to come.
+    def appending(self, cursor: CursorWrapper) -> frozenset[str]:
+        """Other transactions under way that may have given events a position; no two alike ever.
 
-        All that were under way have ended once the first number has reached the second.
+        Who is not among them has none, or its events are visible to the next statement. Raises
+        ReplicaCantTell on a read replica.
         """
+
+    def writing(self, cursor: CursorWrapper) -> frozenset[str]:
+        """The same of all transactions that have written anything."""
 
     def create_shadow(self, cursor: CursorWrapper, table: str) -> str:
         """Create a temporary table of the same name and shape, empty; return the live one's name.

@@ -95,9 +95,9 @@ def test_a_planted_difference_is_named() -> None:
     assert exited.value.code == 1
     text = out.getvalue()
     true = StockLevel.objects.get(sku="mug").available - 1
-    assert f"processors.StockLevel mug: available is {true + 1}, not {true}" in text
-    assert f"processors.OrderSummary {order.pk}: missing in the live table" in text
-    assert "processors.Sales 2001-01-01 / ghost: in the live table, but not in the log" in text
+    assert f"events.StockLevel mug: available is {true + 1}, not {true}" in text
+    assert f"events.OrderSummary {order.pk}: missing in the live table" in text
+    assert "events.Sales 2001-01-01 / ghost: in the live table, but not in the log" in text
 
 
 @pytest.mark.usefixtures("history")

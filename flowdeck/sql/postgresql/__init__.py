@@ -16,6 +16,7 @@ import orjson
 from django.db.backends.utils import CursorWrapper
 
 from flowdeck.declare.event import StoredEvent
+from flowdeck.errors import ReplicaCantTell
 from flowdeck.sql import DeliveryRow, DueDelivery, EventRow, LaneRow, Mark, Place, Subscription
 
 APPENDS_BY_ONE_STATEMENT = True
@@ -79,6 +80,16 @@ _RENEW = """
 UPDATE flowdeck_lane SET lease_expires_at = clock_timestamp() + %s * interval '1 second'
 WHERE id IN (SELECT id FROM flowdeck_lane WHERE token = ANY(%s::uuid[]) FOR UPDATE SKIP LOCKED)
 """
+
+_UNDER_WAY = """
+SELECT pg_is_in_recovery(), array(
+  SELECT virtualtransaction FROM pg_locks
+  WHERE granted AND pid IS DISTINCT FROM pg_backend_pid() AND {})
+"""
+_APPENDING = _UNDER_WAY.format("""locktype = 'relation' AND mode = 'RowExclusiveLock'
+  AND relation = 'flowdeck_event'::regclass
+  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())""")
+_WRITING = _UNDER_WAY.format("locktype = 'transactionid' AND mode = 'ExclusiveLock'")
 
 _DUE_PROCESSORS = "SELECT flowdeck_due_processors(%s::text[])"
 
@@ -217,14 +228,30 @@ def insert_deliveries(
     )
 
 
-def transactions(cursor: CursorWrapper) -> tuple[int, int]:
+def appending(cursor: CursorWrapper) -> frozenset[str]:
+    """See Dialect.
+
+    Who inserts into a table holds its lock from before the first row has its position until its
+    commit can be seen. Snapshots tell less: their xmax is behind transactions that began after the
+    last one that ended, and their xmin waits for whoever writes anything at all.
+    """
+    return _under_way(cursor, _APPENDING)
+
+
+def writing(cursor: CursorWrapper) -> frozenset[str]:
     """See Dialect."""
-    cursor.execute(
-        "SELECT pg_snapshot_xmin(s)::text::bigint, pg_snapshot_xmax(s)::text::bigint "
-        "FROM pg_current_snapshot() AS s"
-    )
-    oldest, following = cursor.fetchone()
-    return oldest, following
+    return _under_way(cursor, _WRITING)
+
+
+def _under_way(cursor: CursorWrapper, query: str) -> frozenset[str]:
+    cursor.execute(query)
+    on_replica, names = cursor.fetchone()
+    if on_replica:
+        raise ReplicaCantTell(
+            f"{cursor.db.alias!r} is a read replica, which can't tell what is under way: ask the "
+            "primary up to where the log is settled."
+        )
+    return frozenset(names)
 
 
 def create_shadow(cursor: CursorWrapper, table: str) -> str:

@@ -297,9 +297,14 @@ def insert_deliveries(
     )
 
 
-def transactions(cursor: CursorWrapper) -> tuple[int, int]:
+def appending(cursor: CursorWrapper) -> frozenset[str]:
     """See Dialect. With one writer at a time, what is visible is all there is."""
-    return 0, 0
+    return frozenset()
+
+
+def writing(cursor: CursorWrapper) -> frozenset[str]:
+    """See Dialect."""
+    return frozenset()
 
 
 def create_shadow(cursor: CursorWrapper, table: str) -> str:
