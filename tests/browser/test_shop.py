@@ -16,10 +16,10 @@ pytestmark = pytest.mark.browser
 
 def story(page: Page, title: str) -> Locator:
     """Press a scenario; the row that is new because of it."""
-    before = page.locator("#orders > li[id^=order-]").evaluate_all("rows => rows.map(r => r.id)")
+    before = page.locator("#my-orders li[id^=order-]").evaluate_all("rows => rows.map(r => r.id)")
     page.get_by_role("button", name=title).click()
     found = page.wait_for_function(
-        "known => [...document.querySelectorAll('#orders > li[id^=order-]')]"
+        "known => [...document.querySelectorAll('#my-orders li[id^=order-]')]"
         ".map(row => row.id).find(id => !known.includes(id))",
         arg=before,
     )
@@ -34,7 +34,7 @@ def test_an_order_is_there_at_once_and_confirmed_without_a_reload(sign_in: SignI
     held: list[Any] = []
     milliseconds = page.evaluate(
         """() => new Promise(resolve => {
-          const orders = document.querySelector('#orders'), start = performance.now()
+          const orders = document.querySelector('#claims'), start = performance.now()
           new MutationObserver((_, watching) => {
             const row = orders.querySelector('li[data-group=ghost], li.ghost')
             if (row) { watching.disconnect(); resolve(performance.now() - start) }
@@ -43,7 +43,7 @@ def test_an_order_is_there_at_once_and_confirmed_without_a_reload(sign_in: SignI
         })"""
     )
     assert milliseconds < 100
-    row = page.locator("#orders > li[id^=order-]").first
+    row = page.locator("#my-orders li[id^=order-]").first
     row_id = row.get_attribute("id")
     expect(row).to_contain_text("not yet confirmed")
     page.wait_for_timeout(0)
@@ -53,6 +53,90 @@ def test_an_order_is_there_at_once_and_confirmed_without_a_reload(sign_in: SignI
     expect(row).to_have_attribute("data-group", "confirmed", timeout=10_000)
     expect(row).to_contain_text("notified")
     assert page.evaluate("window.neverReloaded") is True
+
+
+def cut_off(page: Page) -> None:
+    """No order reaches the server from now on."""
+    page.route("**/shop/orders/", lambda route: route.abort())
+
+
+def unanswered(page: Page, sku: str) -> Locator:
+    """Order something that the server does not answer for; its claim."""
+    page.locator(f"#product-{sku} button.btn").click()
+    claim = page.locator("#claims li").first
+    expect(claim).to_contain_text("did not answer")
+    return claim
+
+
+def test_claims_survive_frames_and_are_sent_again_without_a_reload(
+    sign_in: SignIn, site: Site
+) -> None:
+    page = sign_in("customer", "/shop/")
+    page.evaluate("window.neverReloaded = true")
+    cut_off(page)
+    unanswered(page, "mug")
+    claim = unanswered(page, "notebook")
+    key = claim.get_attribute("id")
+    # Another order comes from elsewhere, and with it the whole list.
+    elsewhere = site.order()
+    expect(page.locator("#orders")).to_contain_text(f"order-{elsewhere}")
+    expect(page.locator("#claims li.ghost")).to_have_count(2)
+
+    page.unroute("**/shop/orders/")
+    page.locator(f"#{key}").get_by_role("button", name="Send again").click()
+    expect(page.locator(f"#{key}")).to_have_attribute("data-group", "confirmed")
+    expect(page.locator("#claims li.ghost")).to_have_count(1)
+    page.locator("#claims li.ghost").get_by_role("button", name="Drop it").click()
+    expect(page.locator("#claims li.ghost")).to_have_count(0)
+    assert page.evaluate("window.neverReloaded") is True
+
+
+def test_a_claim_survives_a_reload_and_counts_once(sign_in: SignIn) -> None:
+    page = sign_in("customer", "/shop/")
+    cut_off(page)
+    key = unanswered(page, "mug").get_attribute("id")
+    page.reload()
+    claim = page.locator(f"#{key}")
+    expect(claim).to_contain_text("did not answer")
+    page.unroute("**/shop/orders/")
+    claim.get_by_role("button", name="Send again").click()
+    expect(claim).to_have_attribute("data-group", "confirmed")
+    page.reload()
+    expect(page.locator(f"#{key}")).to_have_count(1)
+    expect(page.locator("#claims li")).to_have_count(0)
+    assert page.evaluate("Object.keys(localStorage).filter(k => k.includes('claims'))") == []
+
+
+def test_a_claim_is_seen_at_once_whole_and_as_high_as_what_replaces_it(sign_in: SignIn) -> None:
+    page = sign_in("customer", "/shop/")
+    page.get_by_role("button", name=re.compile("Corrected")).click()
+    page.route("**/shop/orders/", lambda route: held.append(route))
+    held: list[Any] = []
+    first = page.evaluate(
+        """() => new Promise(resolve => {
+          new MutationObserver(() => requestAnimationFrame(() => {
+            const row = document.querySelector('#claims li'), style = getComputedStyle(row)
+            resolve([style.opacity, style.animationName, row.getBoundingClientRect().height])
+          })).observe(document.querySelector('#claims'), {childList: true})
+          document.querySelector('#product-mug button.btn').click()
+        })"""
+    )
+    assert first[:2] == ["1", "none"]
+    claim = page.locator("#claims li").first
+    expect(claim).to_be_visible()  # whatever the filter shows
+    key = claim.get_attribute("id")
+    heights = page.evaluate_handle(
+        """id => { const seen = []; new MutationObserver(() => {
+          const row = document.getElementById(id)
+          if (row && row.dataset.group == 'open') seen.push(row.getBoundingClientRect().height)
+        }).observe(document.querySelector('#my-orders'), {subtree: true, childList: true,
+          attributes: true}); return seen }""",
+        key,
+    )
+    page.get_by_role("button", name=re.compile("^All")).click()
+    held[0].continue_()
+    expect(page.locator(f"#{key}")).to_have_attribute("data-group", "confirmed")
+    assert set(heights.json_value()) == {first[2]}
 
 
 def test_a_double_click_is_one_order(sign_in: SignIn) -> None:
@@ -103,7 +187,7 @@ def test_a_refused_order_gives_back_what_was_typed(sign_in: SignIn) -> None:
     page.locator("#product-mug button.btn").click()
     expect(page.locator("#product-mug")).to_contain_text("1 to 99")
     expect(page.locator("#product-mug input[name=quantity]")).to_have_value("0")
-    expect(page.locator("#orders li.ghost")).to_have_count(0)
+    expect(page.locator("#claims li")).to_have_count(0)
 
 
 def test_it_works_without_javascript(sign_in: SignIn) -> None:

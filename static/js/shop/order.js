@@ -4,8 +4,7 @@
 
 import { behaviour, named } from "../../flowdeck/js/behaviour.js";
 import { on } from "../../flowdeck/js/signal.js";
-
-const ghosts = new Map(); // row id -> row that the server has not confirmed
+import * as claims from "./claims.js";
 
 const rowOf = (key) => `order-${key}`;
 
@@ -18,34 +17,43 @@ function newKey() {
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
 }
 
-function claim(form, body) {
+function draw({ key, fields, what, total }) {
   const row = document.getElementById("ghost-order").content.firstElementChild.cloneNode(true);
-  const quantity = Number(body.get("quantity"));
-  row.id = rowOf(body.get("key"));
-  row.querySelector("[data-what]").textContent = `${quantity} × ${form.dataset.name}`;
-  row.querySelector("[data-total]").textContent = `€${(quantity * Number(form.dataset.price)).toFixed(2)}`;
+  row.id = rowOf(key);
+  row.dataset.key = key;
+  row.querySelector("[data-what]").textContent = what;
+  row.querySelector("[data-total]").textContent = total;
   const again = row.querySelector("[data-again]");
-  for (const [name, value] of body) {
-    if (name === "csrfmiddlewaretoken") continue;
-    const field = Object.assign(document.createElement("input"), { type: "hidden", name, value });
-    again.append(field);
+  for (const [name, value] of fields) {
+    again.append(Object.assign(document.createElement("input"), { type: "hidden", name, value }));
   }
   return row;
 }
 
-function place(row) {
-  const list = document.getElementById("orders");
-  list.prepend(row); // what stands for an empty list hides itself by CSS
-  htmx.process(row);
-  list.closest(".scroll").scrollTo({ top: 0 });
+function claimOf(form, body) {
+  const quantity = Number(body.get("quantity"));
+  return {
+    key: body.get("key"),
+    fields: [...body].filter(([name]) => name !== "csrfmiddlewaretoken"),
+    what: `${quantity} × ${form.dataset.name}`,
+    total: `€${(quantity * Number(form.dataset.price)).toFixed(2)}`,
+    when: "sent",
+    at: Date.now(),
+  };
 }
 
-/** Say on the row what became of the claim: sent, unreachable, failed or signed-out. */
+function place(row) {
+  claims.list().prepend(row); // what stands for an empty list hides itself by CSS
+  htmx.process(row);
+}
+
+/** Say on the row what became of the claim: sent, unreachable, failed, signed-out or kept. */
 function say(row, when) {
   for (const text of row.querySelectorAll("[data-when]")) text.hidden = text.dataset.when !== when;
   row.querySelector("[data-claim]").hidden = when !== "sent";
   row.querySelector("[data-again]").hidden = when === "sent" || when === "signed-out";
   row.classList.toggle("stuck", when !== "sent");
+  claims.note(row.dataset.key, when);
 }
 
 function whatFailed({ response }) {
@@ -62,15 +70,16 @@ named("places-order", (form) => {
     if (busy.has(submitter)) return event.preventDefault();
     busy.add(submitter);
     body.set("key", newKey());
-    const row = claim(form, body);
-    ghosts.set(row.id, row);
-    place(row);
+    const claim = claimOf(form, body);
+    claims.keep(claim);
+    place(draw(claim));
+    claims.list().closest(".scroll").scrollTo({ top: 0 });
   };
   const answered = (event) => {
     if (event.target !== form) return;
     const { body, submitter } = event.detail.ctx.request;
     busy.delete(submitter);
-    settle(rowOf(body.get("key")), event.detail.ctx);
+    settle(body.get("key"), event.detail.ctx);
   };
   // The second click of a double click, and a key held down, are no second order, however fast the
   // first was answered.
@@ -91,37 +100,52 @@ named("places-order", (form) => {
 });
 
 /** A row that is a claim still, though its request is over, was not answered for. */
-function settle(id, ctx) {
-  const row = document.getElementById(id);
+function settle(key, ctx) {
+  const row = document.getElementById(rowOf(key));
   if (row?.classList.contains("ghost")) say(row, whatFailed(ctx));
-  else ghosts.delete(id);
+  else claims.forget(key);
 }
 
 // The same order once more, out of its own row.
-behaviour("#orders [data-again]", (form) => {
+behaviour("#claims [data-again]", (form) => {
   const row = form.closest(".order");
   const send = () => say(row, "sent");
-  const answered = (event) => settle(row.id, event.detail.ctx);
-  const drop = (event) => {
-    if (!event.target.closest("[data-drop]")) return;
-    ghosts.delete(row.id);
-    row.remove();
-  };
+  const answered = (event) => settle(row.dataset.key, event.detail.ctx);
   form.addEventListener("htmx:before:request", send);
   form.addEventListener("htmx:finally:request", answered);
-  form.addEventListener("click", drop);
   return () => {
     form.removeEventListener("htmx:before:request", send);
     form.removeEventListener("htmx:finally:request", answered);
-    form.removeEventListener("click", drop);
   };
 });
 
-// A frame that holds the whole list does not know of claims: they go back on top.
+// What was kept comes back with the page. Nobody knows whether it reached the server, but its key does.
+named("claims", (list) => {
+  const drop = (event) => {
+    const row = event.target.closest("[data-drop]")?.closest(".order");
+    if (!row) return;
+    claims.forget(row.dataset.key);
+    row.remove();
+  };
+  for (const claim of claims.kept().reverse()) {
+    if (claims.isAnswered(claim.key)) {
+      claims.forget(claim.key);
+      continue;
+    }
+    const row = draw(claim);
+    place(row);
+    say(row, claim.when === "signed-out" ? "kept" : claim.when === "sent" ? "unreachable" : claim.when);
+  }
+  list.addEventListener("click", drop);
+  return () => list.removeEventListener("click", drop);
+});
+
+// A frame may bring an order before its answer does: the claim makes room for it.
 on("frame", () => {
-  for (const [id, row] of ghosts) {
-    const shown = document.getElementById(id);
-    if (!shown) place(row);
-    else if (!shown.classList.contains("ghost")) ghosts.delete(id);
+  for (const row of [...(claims.list()?.children ?? [])]) {
+    const key = row.id.slice("order-".length);
+    if (!claims.isAnswered(key)) continue;
+    claims.forget(key);
+    row.remove();
   }
 });
