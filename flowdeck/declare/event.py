@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any, ClassVar
@@ -13,6 +13,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import to_jsonable_python
 
+from flowdeck.declare.collected import Collected
 from flowdeck.declare.personal import Personal, personal_fields
 from flowdeck.errors import RegistrationError
 
@@ -163,8 +164,14 @@ class Delivery:
     attempt: int
     envelope: StoredEvent
     replaying: bool = False
-    emitted: list[Draft] = field(default_factory=list)
-    expectations: list[Expectation] = field(default_factory=list)
+    in_transaction: InitVar[bool] = False
+    emitted: Collected[Draft] = field(init=False)
+    expectations: Collected[Expectation] = field(init=False)
+
+    def __post_init__(self, in_transaction: bool) -> None:
+        """``in_transaction``: the handler is called within one, which is none of its own."""
+        self.emitted = Collected(in_transaction)
+        self.expectations = Collected(in_transaction)
 
     @property
     def idempotency_key(self) -> str:
@@ -181,18 +188,19 @@ class Delivery:
     ) -> None:
         """Append ``event`` with this delivery's event as its cause when the handler succeeds.
 
+        If an atomic block around the call is rolled back, the event goes with it.
         ``stream`` defaults to the stream of the cause. With ``expected_sequence`` it is appended
         only if the stream is at that sequence; if it has grown, the handler is called again.
         """
         if expected_sequence is not None:
-            self.expectations.append(Expectation(stream or self.envelope.stream, expected_sequence))
-        self.emitted.append(
-            Draft(
-                event,
-                stream=stream or self.envelope.stream,
-                correlation_id=self.envelope.correlation_id,
-                causation_id=self.envelope.id,
-                also_caused_by=also_caused_by,
-                producer=self.processor,
-            )
+            expected = Expectation(stream or self.envelope.stream, expected_sequence)
+            self.expectations.extend([expected])
+        draft = Draft(
+            event,
+            stream=stream or self.envelope.stream,
+            correlation_id=self.envelope.correlation_id,
+            causation_id=self.envelope.id,
+            also_caused_by=also_caused_by,
+            producer=self.processor,
         )
+        self.emitted.extend([draft])

@@ -166,9 +166,10 @@ def _call(processor: Processor, event: Any, delivery: Any, deliveries: list[Deli
 
 
 def _events_of(processor: Processor, result: Any) -> Iterable[Event]:
+    """One by one as the handler yields them, while it still is where it yields."""
     if result is None:
         return
-    for event in [result] if isinstance(result, Event) else _iterated(processor, result):
+    for event in result if _is_several(result) else [result]:
         if not isinstance(event, Event):
             raise HandlerContractError(
                 f"{processor.where} returned {type(event).__name__}; it may return or yield "
@@ -177,15 +178,14 @@ def _events_of(processor: Processor, result: Any) -> Iterable[Event]:
         yield event
 
 
-def _iterated(processor: Processor, result: Any) -> Iterable[Any]:
-    try:
-        return list(result)
-    except TypeError:
-        return [result]
+def _is_several(result: Any) -> bool:
+    return not isinstance(result, Event) and isinstance(result, Iterable)
 
 
 def _delivery(processor: Processor, due: DueDelivery) -> Delivery:
-    return Delivery(due.id, processor.name, due.attempts + 1, due.event)
+    return Delivery(
+        due.id, processor.name, due.attempts + 1, due.event, in_transaction=processor.atomic
+    )
 
 
 def _done(
@@ -201,7 +201,7 @@ def _done(
             "Declare it with @processor instead."
         )
     mark = Mark(due.id, "done", due.attempts + 1, None, started, finished)
-    return Outcome(due, mark, delivery.emitted, delivery.expectations)
+    return Outcome(due, mark, list(delivery.emitted), list(delivery.expectations))
 
 
 def _is_application(filename: str) -> bool:

@@ -42,7 +42,8 @@ def publish(
     number of events the stream must have before (optimistic concurrency).
 
     Raises SequenceConflict, or another PublishError for input that can't be stored. Inside a
-    handler the events are appended with the handler's other effects.
+    handler the events are appended with the handler's other effects, but for those of an atomic
+    block that was rolled back.
     """
     if not events:
         raise PublishError("Nothing to publish: give at least one event.")
@@ -58,8 +59,9 @@ def publish(
     drafts = [_completed(event, stream, shared, cause, producer) for event in events]
     expectations = _expectations(drafts, stream, expected_sequence)
     if around is not None and around.delivery is not None:
+        whose = around.delivery.processor
         around.delivery.emitted.extend(
-            replace(draft, producer=draft.producer or around.delivery.processor) for draft in drafts
+            [replace(draft, producer=draft.producer or whose) for draft in drafts]
         )
         around.delivery.expectations.extend(expectations)
         return Receipt(shared, ())
