@@ -4,9 +4,9 @@ import gc
 import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "eda_site.settings")
-os.environ.setdefault("DATABASE_POOL", "1")
+os.environ.setdefault("DATABASE_POOL", "20")
 
-from django.core.asgi import get_asgi_application
+from eda_site.one_thread import get_asgi_application
 
 django_application = get_asgi_application()  # sets Django up, which the imports below need
 

@@ -37,6 +37,16 @@ def flag(name: str, default: bool) -> bool:
     return value.lower() in _TRUE
 
 
+def number(name: str, default: int) -> int:
+    """The variable ``name`` as a whole number of at least 0."""
+    value = os.environ.get(name, "")
+    if not value:
+        return default
+    if not value.isascii() or not value.isdigit():
+        raise ImproperlyConfigured(f"{name}={value!r} is no whole number: use {name}=20.")
+    return int(value)
+
+
 def words(name: str) -> list[str]:
     """The variable ``name`` as a comma-separated list."""
     return [word.strip() for word in os.environ.get(name, "").split(",") if word.strip()]

@@ -4,6 +4,7 @@
 FLOWDECK_HOME        folder for all that is written: database, sockets, logs (default ``var/``)
 FLOWDECK_DEMO        1: demo accounts, loopback only; 0: production (default: see environment.py)
 DATABASE_URL         default: SQLite in FLOWDECK_HOME; production: ``postgresql://...``
+DATABASE_POOL        connections to PostgreSQL of one web process, at most (default 20)
 REDIS_URL            default: the Redis that ``make run`` starts in FLOWDECK_HOME
 CELERY_BROKER_URL    default: REDIS_URL; any broker that Celery knows
 SECRET_KEY           needed outside of demo mode
@@ -108,10 +109,18 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
         timeout=20,
         init_command="PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL",
     )
-elif environment.flag("DATABASE_POOL", default=False):
-    # Under ASGI each request has a thread of its own, so connections are shared through a pool.
-    _database["CONN_HEALTH_CHECKS"] = True
-    _database.setdefault("OPTIONS", {})["pool"] = {"min_size": 1, "max_size": 20, "timeout": 10}
+elif _connections := environment.number("DATABASE_POOL", default=0):
+    # Under ASGI each request has a thread of its own, so that threads take turns with connections.
+    # Times in seconds and, the last, milliseconds: a database that is away is not waited for.
+    _database["ENGINE"] = "eda_site.postgresql"
+    _database.setdefault("OPTIONS", {}).update(
+        connections=_connections,
+        connect_timeout=2,
+        keepalives_idle=5,
+        keepalives_interval=2,
+        keepalives_count=3,
+        tcp_user_timeout=10_000,
+    )
 
 # Redis: bells for workers (Celery) and pages (Channels) -----------------------
 # A hung Redis must not hang whoever commits: short timeouts, few retries. Celery waits for messages

@@ -12,6 +12,3 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # Worker processes and threads have to see it, so not in memory.
     DATABASES["default"]["TEST"] = {"NAME": FLOWDECK_HOME / "test.sqlite3"}
     DATABASES["default"]["NAME"] = FLOWDECK_HOME / "unused.sqlite3"
-else:
-    DATABASES["default"].pop("CONN_HEALTH_CHECKS", None)
-    DATABASES["default"].get("OPTIONS", {}).pop("pool", None)

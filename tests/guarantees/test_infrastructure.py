@@ -193,3 +193,20 @@ def test_a_locked_database_is_no_error_of_the_server(client: Client) -> None:
     assert "Nothing was changed" in page.content.decode()
     assert "Nothing was changed" in call.json()["detail"]
     assert not ProcessorState.objects.filter(paused_at__isnull=False).exists()
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("path", ["/events/", "/none/", "/shop/", "/account/", "/api/v1/events"])
+def test_a_database_that_is_away_is_said_on_every_page(
+    path: str, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the view, in the shell of an error page, and in the middleware before it."""
+    client.raise_request_exception = False
+    client.force_login(User.objects.create_user("olga"))
+    connection.close()
+    with monkeypatch.context() as away:
+        away.setitem(connection.settings_dict["OPTIONS"], "host", "/nowhere")
+        away.setitem(connection.settings_dict, "HOST", "")
+        answer = client.get(path)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert client.get("/account/").status_code == 200

@@ -1,7 +1,8 @@
 """The navigation: entries that apps register, and what of them one person sees.
 
 ``navigation`` is a context processor (settings.TEMPLATES). An entry that the person may not open is
-not shown; one whose address does not exist is left out too, so that apps may come and go.
+not shown; one whose address does not exist is left out too, so that apps may come and go. Where the
+database may not be asked (:mod:`flowdeck.dashboard.shell.own_thread`) it is the shell of nobody.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.urls import NoReverseMatch, reverse
 
+from flowdeck.dashboard.shell.own_thread import in_own_thread
 from flowdeck.live import Fragment
 from flowdeck.people import access
 
@@ -112,9 +115,13 @@ def register_notices(notices: Callable[[Any], list[Notice]]) -> None:
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
-    """Context processor: ``nav_sections``, ``notices``, ``theme`` and ``demo`` for the shell."""
+    """Context processor: ``nav_sections``, ``notices``, ``theme`` and ``demo`` for the shell.
+
+    In another thread than the request's also ``user``: nobody.
+    """
     theme = request.COOKIES.get("theme", "")
     return {
+        **({} if in_own_thread(request) else {"user": AnonymousUser()}),
         "nav_sections": _sections(request),
         "notices": _notices_for(request),
         "theme": theme if theme in THEMES else "",
@@ -155,7 +162,7 @@ def _role(request: HttpRequest) -> str:
 
 
 def _user(request: HttpRequest) -> Any:
-    user = getattr(request, "user", None)
+    user = getattr(request, "user", None) if in_own_thread(request) else None
     return user if user is not None and user.is_authenticated else None
 
 

@@ -1,11 +1,16 @@
-"""When the database can't serve a page just now: say so, instead of breaking."""
+"""When the database can't serve a page just now: say so at once, instead of breaking.
+
+The page that says it asks the database nothing, so that it costs no second wait.
+"""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.http import HttpRequest, HttpResponse, HttpResponseServerError
+from django.template.loader import render_to_string
+from django.views.defaults import server_error as broken
 
 from flowdeck.engine import faults as infrastructure
 
@@ -25,10 +30,22 @@ class UnavailableMiddleware:
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """The page for a fault of the database; all else is somebody else's."""
-        if not infrastructure.is_fault(error):
-            return None
-        answer = render(
-            request, "flowdeck/503.html", {"sentence": infrastructure.UNAVAILABLE}, status=503
-        )
-        answer.headers["Retry-After"] = str(infrastructure.RETRY_SECONDS)
-        return answer
+        return _unavailable(request) if infrastructure.is_fault(error) else None
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """``handler500``: 503 for a fault that middleware or an error page met, else Django's own.
+
+    What is raised outside of views (sessions, the shell of a 404) passes by all middleware.
+    """
+    error = sys.exc_info()[1]
+    if error is not None and infrastructure.is_fault(error):
+        return _unavailable(request)
+    answer: HttpResponseServerError = broken(request)
+    return answer
+
+
+def _unavailable(request: HttpRequest) -> HttpResponse:
+    context = {"sentence": infrastructure.UNAVAILABLE, "address": request.get_full_path()}
+    page = render_to_string("flowdeck/503.html", context)
+    return HttpResponse(page, status=503, headers={"Retry-After": infrastructure.RETRY_SECONDS})

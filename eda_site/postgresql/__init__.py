@@ -1,0 +1,1 @@
+"""PostgreSQL for the web process: Django's backend, whose threads take turns with connections."""
