@@ -13,6 +13,7 @@ from flowdeck.declare.retry import Retry
 from flowdeck.declare.upcasting import upcaster
 from flowdeck.errors import FlowdeckError, PublishError, Reject, SequenceConflict, Snooze
 from flowdeck.log.append import read_log, read_stream, read_streams
+from flowdeck.log.horizon import settled_position
 from flowdeck.log.payloads import load, parse
 from flowdeck.log.publishing import Receipt, publish
 
@@ -39,5 +40,6 @@ __all__ = [
     "read_log",
     "read_stream",
     "read_streams",
+    "settled_position",
     "upcaster",
 ]

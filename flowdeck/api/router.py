@@ -16,27 +16,38 @@ from flowdeck.api.schemas import (
     ProcessorOut,
     TraceOut,
 )
+from flowdeck.log.horizon import horizon
 from flowdeck.models import Event
 from flowdeck.observe.overview import processors
 from flowdeck.observe.traces import load_trace
 from flowdeck.people.access import can, can_see_trace
 
 router = Router(tags=["events"])
+_PATIENCE = 0.5  # seconds; one forgotten transaction must not hold up the callers
 
 
 @router.get("/events", response=EventPage, summary="Read the log")
 def list_events(request: HttpRequest, wanted: Query[EventFilter]) -> EventPage:
     """Events that fit all given filters, newest first; oldest first with ``after``.
 
-    Pages are by position: ask again with ``before`` (or ``after``) set to ``next``.
+    Pages are by position: ask again with ``before`` (or ``after``) set to ``next``. With ``after``
+    nothing is passed by: the log is read up to ``settled_to`` only, since an event is given its
+    position before its commit, and may appear after a later one.
     """
     require(can(request.user, "view_log"))
-    forward = wanted.after is not None and wanted.before is None
-    rows = _chosen(wanted).order_by("position" if forward else "-position")
-    found = list(rows[: wanted.limit + 1])
+    rows = _chosen(wanted)
+    settled = None if wanted.after is None else horizon(wanted.after, _PATIENCE)
+    if settled is not None:
+        rows = rows.filter(position__lte=settled.position)
+    forward = settled is not None and wanted.before is None
+    found = list(rows.order_by("position" if forward else "-position")[: wanted.limit + 1])
     page = found[: wanted.limit]
-    following = page[-1].position if len(found) > wanted.limit else None
-    return EventPage(events=EventOut.of_all(page), next=following)
+    return EventPage(
+        events=EventOut.of_all(page),
+        next=page[-1].position if len(found) > wanted.limit else None,
+        settled_to=None if settled is None else settled.position,
+        held_up=settled is not None and settled.held_up,
+    )
 
 
 @router.get("/traces/{uuid:correlation_id}", response=TraceOut, summary="Read one trace")

@@ -66,6 +66,16 @@ class EventPage(Schema):
 
     events: list[EventOut]
     next: int | None
+    settled_to: int | None = Field(
+        None,
+        description="with after: the position up to which nothing can appear any more. Whoever "
+        "follows the log asks next with after set to next or, if that is null, to this.",
+    )
+    held_up: bool = Field(
+        False,
+        description="with after: a transaction under way may still add events before newer ones, "
+        "so these are left out until it ends.",
+    )
 
 
 class FailureOut(Schema):

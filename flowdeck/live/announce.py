@@ -44,6 +44,7 @@ class Announcer:
     def appended(self, told: telemetry.Appended) -> None:
         """Events were committed."""
         with self._lock:
+            self._pending.appended = True
             for event in told.events:
                 self._pending.touch(event.position, event.correlation_id)
                 self._pending.streams.add(event.stream)

@@ -57,7 +57,8 @@ class Ids:
 class Changes:
     """Which positions, traces, streams and processors were touched since the last look.
 
-    ``first`` and ``last`` are the lowest and highest position touched. ``unknown`` says that
+    ``first`` and ``last`` are the lowest and highest position touched; ``appended``: events came,
+    not always behind those seen before. ``unknown`` says that
     changes were noticed which no message named: a view must look for itself. ``sessions`` asks to
     check at once who is still signed in. :meth:`once` shares reads between views of one frame.
     """
@@ -68,6 +69,7 @@ class Changes:
     processors: Ids = field(default_factory=Ids)
     first: int = 0
     last: int = 0
+    appended: bool = False
     unknown: bool = False
     sessions: bool = False
     _read: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
@@ -90,6 +92,7 @@ class Changes:
             getattr(self, name).merge(getattr(other, name))
         self.first = min(self.first or other.first, other.first or self.first)
         self.last = max(self.last, other.last)
+        self.appended = self.appended or other.appended
         self.unknown = self.unknown or other.unknown
         self.sessions = self.sessions or other.sessions
 
@@ -109,6 +112,7 @@ class Changes:
             "processors": _out(self.processors),
             "first": self.first,
             "last": self.last,
+            "appended": self.appended,
             "sessions": self.sessions,
         }
 
@@ -123,6 +127,7 @@ class Changes:
                 processors=_in(message["processors"], str),
                 first=int(message["first"]),
                 last=int(message["last"]),
+                appended=bool(message.get("appended")),
                 sessions=bool(message.get("sessions")),
             )
         except (KeyError, TypeError, ValueError, AttributeError):

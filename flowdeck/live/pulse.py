@@ -1,8 +1,9 @@
 """A cheap sign of whether anything changed at all: what no lost message can hide.
 
 Every way a delivery or the log can change moves one of these figures: an append the highest
-position, a failed attempt the highest attempt, a settled delivery the number of unfinished ones, a
-resolved dead letter the number of dead ones, a switch the processors' states.
+position (or the number of the newest, if its commit came after that of a later one), a failed
+attempt the highest attempt, a settled delivery the number of unfinished ones, a resolved dead
+letter the number of dead ones, a switch the processors' states.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from django.db import connection
 
 Pulse = tuple[object, ...]
 
+_NEWEST = 500  # positions among which an event that appears late is noticed
 _LIMIT = 5_000  # rows counted at most; with more, things are certainly moving
 
 _QUERY = f"""
@@ -23,7 +25,9 @@ SELECT
     SELECT 1 FROM flowdeck_delivery WHERE state = 'dead' LIMIT {_LIMIT}) AS d),
   (SELECT count(paused_at) FROM flowdeck_processorstate),
   (SELECT max(paused_at) FROM flowdeck_processorstate),
-  (SELECT max(claimed_at) FROM flowdeck_lane WHERE token IS NOT NULL)
+  (SELECT max(claimed_at) FROM flowdeck_lane WHERE token IS NOT NULL),
+  (SELECT count(*) FROM flowdeck_event
+    WHERE position > (SELECT max(position) FROM flowdeck_event) - {_NEWEST})
 """
 
 

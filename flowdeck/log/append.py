@@ -127,9 +127,15 @@ def read_streams(names: Iterable[str]) -> dict[str, list[StoredEvent]]:
     return found
 
 
-def read_log(after: int = 0, limit: int = 1000) -> list[StoredEvent]:
-    """Up to ``limit`` events with a position above ``after``, oldest first."""
-    return _select("WHERE position > %s ORDER BY position LIMIT %s", [after, limit])
+def read_log(after: int = 0, limit: int = 1000, upto: int | None = None) -> list[StoredEvent]:
+    """Up to ``limit`` events with a position above ``after``, oldest first; all that is committed.
+
+    Whoever goes on from the last position read gives ``upto``: a ``settled_position()``. Without,
+    an event whose commit comes after that of a later position would be passed by.
+    """
+    bound, more = ("", []) if upto is None else (" AND position <= %s", [upto])
+    where = f"WHERE position > %s{bound} ORDER BY position LIMIT %s"
+    return _select(where, [after, *more, limit])
 
 
 def _checked_stream(draft: Draft) -> str:

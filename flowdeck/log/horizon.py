@@ -9,24 +9,41 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
-from flowdeck.models import Event
 from flowdeck.sql import dialect
 
 # Appends take a few milliseconds: the first looks are close together, and who waits long asks less.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.01
 _PAUSE = threading.Event()
+_NEAR = 10_000  # positions looked at for a missing one
+
+
+_WITHOUT_GAP = f"""
+SELECT coalesce(max(position), %s) FROM (
+  SELECT position, row_number() OVER (ORDER BY position) AS number FROM (
+    SELECT position FROM flowdeck_event WHERE position > %s ORDER BY position LIMIT {_NEAR}
+  ) AS near) AS numbered
+WHERE position = %s + number
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Horizon:
+    """All is visible up to ``position``. ``held_up``: there is more, behind what may still come."""
+
+    position: int
+    held_up: bool
 
 
 def newest_position() -> int:
     """The highest visible position; 0 for an empty log."""
-    newest: int | None = (
-        Event.objects.order_by("-position").values_list("position", flat=True)[:1].first()
-    )
-    return newest or 0
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT coalesce(max(position), 0) FROM flowdeck_event")
+        return int(cursor.fetchone()[0])
 
 
 def settled_position(patience: float) -> int | None:
@@ -41,6 +58,21 @@ def settled_position(patience: float) -> int | None:
     newest = newest_position()
     # Whoever has a position below the newest one had it before, and is among these or has ended.
     return newest if _ended(dialect().appending, patience) else None
+
+
+def horizon(after: int, patience: float) -> Horizon:
+    """How far the log can be read on from ``after`` without missing anything.
+
+    Up to the settled position; if appends under way take longer than ``patience`` seconds, up to
+    before the first missing position behind ``after``, which may be theirs (or was given up long
+    ago). Conditions and errors as for :func:`settled_position`.
+    """
+    settled = settled_position(patience)
+    if settled is not None:
+        return Horizon(settled, held_up=False)
+    with connection.cursor() as cursor:
+        cursor.execute(_WITHOUT_GAP, [after, after, after])
+        return Horizon(int(cursor.fetchone()[0]), held_up=True)
 
 
 def writers_ended(patience: float) -> bool:

@@ -3,52 +3,27 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 import pytest
 from django.db import connection, transaction
 
-from flowdeck import publish
+from flowdeck import publish, telemetry
+from flowdeck.dashboard.logs.live import LogView
+from flowdeck.dashboard.logs.live_count import LogCountView
+from flowdeck.live import pulse
+from flowdeck.live.announce import Announcer
 from flowdeck.log.horizon import newest_position, settled_position
 from flowdeck.models import Event
+from tests.flowdeck.api.conftest import Caller, person
 from tests.polling import eventually
 from tests.probe.events import Probed
 from tests.probe.models import Tally
+from tests.under_way import open_transaction
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.postgres,  # on SQLite nobody appends before the other has committed
 ]
-
-
-@contextmanager
-def open_transaction(write: Callable[[], object]) -> Iterator[Callable[[], None]]:
-    """Another connection that wrote and has not committed; call what is yielded to let it."""
-    written, go = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        try:
-            with transaction.atomic():
-                write()
-                written.set()
-                go.wait(60)
-        finally:
-            written.set()
-            connection.close()
-
-    thread = threading.Thread(target=hold)
-    thread.start()
-
-    def commit() -> None:
-        go.set()
-        thread.join(60)
-
-    try:
-        assert written.wait(60)
-        yield commit
-    finally:
-        commit()
 
 
 def late() -> int:
@@ -120,3 +95,43 @@ def test_asking_costs_no_transaction_id() -> None:
     for _ in range(20):
         settled_position(0.0)
     assert following() == before
+
+
+def test_a_poller_of_the_api_misses_nothing() -> None:
+    operator = Caller(person("olga", "operator"))
+    first = publish(Probed(n=1), stream="probe-first").positions[0]
+
+    def poll(after: int) -> tuple[list[str], int, bool]:
+        page = operator.get("/events", after=after).json()
+        streams = [event["stream"] for event in page["events"]]
+        return streams, page["next"] or page["settled_to"], page["held_up"]
+
+    with open_transaction(late) as commit:
+        last = publish(Probed(n=2), stream="probe-last").positions[0]
+        streams, following, held_up = poll(first - 1)
+        assert (streams, following, held_up) == (["probe-first"], first, True)
+        assert poll(following) == ([], first, True)
+        commit()
+    assert poll(following) == (["probe-late", "probe-last"], last, False)
+    assert poll(last) == ([], last, False)
+
+
+def test_pages_show_at_once_what_is_committed_and_later_what_came_late(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A transaction that nobody ends must not freeze them; its events come where they belong."""
+    publish(Probed(n=1), stream="probe-first")
+    told = Announcer()
+    monkeypatch.setattr(told, "_ring", lambda: None)
+    log, count = LogView(None, ""), LogCountView(None, "")
+    with open_transaction(late) as commit:
+        publish(Probed(n=2), stream="probe-last")
+        assert "probe-last" in "".join(part.html for part in log.regions())
+        assert "2" in count.regions()[0].html
+        before = pulse.take()
+        telemetry.subscribe(telemetry.Appended, told.appended)
+        commit()
+    telemetry.unsubscribe(telemetry.Appended, told.appended)
+    assert "probe-late" in "".join(part.html for part in log.patch(told._pending))
+    assert "3" in count.patch(told._pending)[0].html
+    assert pulse.take()[-1] != before[-1], "without any bell as well"

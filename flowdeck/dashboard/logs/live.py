@@ -62,9 +62,8 @@ class LogView(LiveView):
         return [self._changed(row) for row in changed]
 
     def _concerned(self, changes: Changes) -> bool:
-        if changes.unknown or (
-            self.filter.at_the_top and changes.last > max(self._shown, default=0)
-        ):
+        newer = changes.appended or changes.last > max(self._shown, default=0)
+        if changes.unknown or (self.filter.at_the_top and newer):
             return True
         return changes.positions.touches(self._shown)
 

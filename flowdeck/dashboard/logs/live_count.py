@@ -40,8 +40,9 @@ class LogCountView(LiveView):
         return [Fragment("log-count", render_to_string("flowdeck/log/_count.html", context))]
 
     def patch(self, changes: Changes) -> Sequence[Fragment]:
-        """The figure, if there are newer events."""
-        if self._over or not (changes.unknown or changes.last > self._last):
+        """The figure, if events came."""
+        newer = changes.appended or changes.last > self._last
+        if self._over or not (changes.unknown or newer):
             return []
         self._last = max(self._last, changes.last)
         return self.regions()
