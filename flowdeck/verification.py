@@ -97,7 +97,6 @@ def _sequences(scope: Scope) -> Iterator[str]:
           SELECT stream, max(upto) AS upto FROM flowdeck_archivedstream GROUP BY stream
         ) AS a ON a.stream = s.name
         WHERE s.head IS NULL OR s.head <> coalesce(e.n, 0) + coalesce(a.upto, 0)
-          OR (e.n IS NULL AND a.upto IS NULL)
           OR e.low <> coalesce(a.upto, 0) + 1 OR e.high <> s.head
         """
     ):

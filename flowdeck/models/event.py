@@ -6,7 +6,11 @@ from django.db import models
 
 
 class Stream(models.Model):
-    """The head of one stream: how many events it has. Its row lock serialises appends to it."""
+    """The head of one stream: how many events it has. Its row lock serialises appends to it.
+
+    A key that events of several streams share is locked by the stream of its name, which may have
+    no events: its head is 0.
+    """
 
     name = models.CharField(max_length=200, primary_key=True)
     head = models.BigIntegerField()

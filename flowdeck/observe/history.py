@@ -127,7 +127,7 @@ def history_of(stream: str, at: int | None = None) -> History | None:
     them. There are no steps if all of these events are archived.
     """
     # PostgreSQL takes no NUL, not even to look for.
-    named = Stream.objects.filter(name=stream.replace("\x00", " "))
+    named = Stream.objects.filter(name=stream.replace("\x00", " "), head__gt=0)
     head = named.values_list("head", flat=True).first()
     if head is None:
         return None

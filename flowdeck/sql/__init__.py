@@ -97,8 +97,9 @@ class Dialect(Protocol):
     ) -> dict[UUID, Place]:
         """Insert events behind their streams, and a pending delivery for each subscription.
 
-        Returns the place of each event id. The heads of the streams are locked in order of name
-        until the transaction ends, which serialises appends to a stream.
+        Returns the place of each event id. The heads of the streams and of those named as the keys
+        are locked in order of name until the transaction ends, which serialises appends to a stream
+        and appends of a key.
         """
 
     def claim_lanes(

@@ -133,6 +133,8 @@ class _Import:
     def _check_sequences(self, rows: list[Imported]) -> None:
         """Advance the heads; what is new has to follow them without a gap."""
         counts = Counter(one.event.stream for one in rows)
+        for one in rows:
+            counts.setdefault(one.event.key, 0)  # positions follow commits for each key, too
         heads = _advanced(counts)
         following = {stream: heads[stream] - count + 1 for stream, count in counts.items()}
         for one in rows:

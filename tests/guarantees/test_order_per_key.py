@@ -16,9 +16,11 @@ from flowdeck.engine import batch, drain, lanes
 from flowdeck.letters import dead_letters
 from flowdeck.models import Delivery, Event, Stream
 from flowdeck.testing import settle
+from flowdeck.verification import verify
 from tests.polling import eventually
 from tests.probe.events import Keyed, Probed
 from tests.probe.models import Effect
+from tests.under_way import open_transaction
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -71,6 +73,41 @@ def test_order_is_kept_by_the_key_that_the_type_names() -> None:
     settle()
     handled = Effect.objects.filter(processor="probe.snoozing").order_by("id")
     assert [effect.stream for effect in handled] == [f"thing-{n}" for n in range(4)]
+
+
+@pytest.mark.postgres  # on SQLite nobody appends before the other has committed
+def test_events_that_share_a_key_are_handled_as_the_log_has_them() -> None:
+    """Two streams, one key: who has the later position commits later, or a replay would differ."""
+
+    def append(n: int) -> None:
+        publish(Keyed(owner="ada", n=n), stream=f"thing-{n}")
+
+    def second() -> None:
+        append(2)
+        connection.close()
+
+    later = threading.Thread(target=second)
+    with open_transaction(lambda: append(0)) as commit:
+        later.start()
+        eventually(lambda: not later.is_alive() or somebody_waits())
+        settle()
+        commit()
+    later.join(60)
+    settle()
+    handled = Effect.objects.filter(processor="probe.snoozing").order_by("id")
+    assert [effect.stream for effect in handled] == ["thing-0", "thing-2"]
+    assert list(verify()) == []
+
+
+def somebody_waits() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return bool(cursor.fetchone()[0])
+
+
+def test_only_types_with_a_key_lock_one() -> None:
+    publish(Probed(n=1), stream="probe-1")
+    assert dict(Stream.objects.values_list("name", "head")) == {"probe-1": 1}
 
 
 def test_two_workers_never_work_on_one_lane() -> None:

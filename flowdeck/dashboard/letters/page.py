@@ -114,7 +114,11 @@ def _named_by(text: str) -> str:
     if text.isascii() and text.isdigit() and len(text) < 19:
         if Delivery.objects.filter(pk=int(text), failures__isnull=False).exists():
             return reverse("flowdeck:letter", args=[int(text)])
-    elif 0 < len(text) <= 200 and text.isprintable() and Stream.objects.filter(pk=text).exists():
+    elif (
+        0 < len(text) <= 200
+        and text.isprintable()
+        and Stream.objects.filter(pk=text, head__gt=0).exists()
+    ):
         return f"{reverse('flowdeck:dead_letters')}?{urlencode({'stream': text})}"
     return ""
 

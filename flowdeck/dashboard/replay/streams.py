@@ -81,7 +81,7 @@ def travel(request: HttpRequest, stream: str) -> HttpResponse:
 
 def history_exists(name: str) -> bool:
     """Whether the log has a stream of this name."""
-    return Stream.objects.filter(name=name).exists()
+    return Stream.objects.filter(name=name, head__gt=0).exists()
 
 
 def _archived(stream: str) -> list[ArchivedStream]:

@@ -49,7 +49,7 @@ def find_by_position(user: Any, query: str) -> Iterator[Hit]:
 
 def find_streams(user: Any, query: str) -> Iterator[Hit]:
     """The stream of this name."""
-    for stream in Stream.objects.filter(name=query):
+    for stream in Stream.objects.filter(name=query, head__gt=0):
         url = reverse("flowdeck:stream", args=[stream.name])
         count = f"{stream.head:,} event{'' if stream.head == 1 else 's'}"
         yield Hit(stream.name, url, count, "log")

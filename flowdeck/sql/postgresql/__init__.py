@@ -112,7 +112,8 @@ def append(
 ) -> dict[UUID, Place]:
     """See Dialect."""
     counts: dict[str, int] = {row.stream: row.ordinal for row in rows}  # the last one counts all
-    heads = [{"name": name, "n": counts[name]} for name in sorted(counts)]
+    keys = {row.key for row in rows if row.key != row.stream}
+    heads = [{"name": name, "n": counts.get(name, 0)} for name in sorted({*counts, *keys})]
     to_whom = [{"type": t, "processor": name, "prefix": prefix} for t, name, prefix in fan_out]
     cursor.execute(
         _APPEND,

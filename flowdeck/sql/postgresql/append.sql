@@ -1,6 +1,8 @@
 -- Insert events behind their streams, and a pending delivery for each subscription.
 --
--- Heads are advanced in order of name, so that two appends can't deadlock. An event says how many
+-- Heads are advanced in order of name, so that two appends can't deadlock. The head of a stream that is
+-- named as the key of an event of another stream is advanced by nothing, which locks it: so positions
+-- follow commits for each key, and whoever goes by position sees what was handled in that order. An event says how many
 -- events of its stream come up to it in this append; where that is in the stream the head tells.
 -- One argument each is JSON: psycopg builds arrays slower than orjson writes the same as JSON.
 CREATE OR REPLACE FUNCTION flowdeck_append(rows json, heads json, fan_out json)
