@@ -31,6 +31,23 @@ def duration(value: timedelta | float | None) -> str:
     return long(round(seconds))
 
 
+def moment(local: datetime) -> str:
+    """A local time with its date and zone: 3 Nov 2026, 14:05:09 UTC."""
+    return f"{local.day} {local:%b %Y, %H:%M:%S %Z}".rstrip()
+
+
+def day(local: datetime) -> str:
+    """The date of a local time, to stand before its time of day; "" if that is today.
+
+    The year is left out if it is this one.
+    """
+    today = timezone.localtime(timezone.now(), local.tzinfo).date()
+    if local.date() == today:
+        return ""
+    year = "" if local.year == today.year else f" {local.year}"
+    return f"{local.day} {local:%b}{year} "
+
+
 def age(moment: datetime | None) -> str:
     """How long ago in its biggest unit, as plain text: 5 h."""
     if moment is None:

@@ -109,7 +109,7 @@ def test_a_claim_survives_a_reload_and_counts_once(sign_in: SignIn) -> None:
 
 def test_a_claim_is_seen_at_once_whole_and_as_high_as_what_replaces_it(sign_in: SignIn) -> None:
     page = sign_in("customer", "/shop/")
-    page.get_by_role("button", name=re.compile("Corrected")).click()
+    page.locator("#order-counts [data-show=corrected]").click()
     page.route("**/shop/orders/", lambda route: held.append(route))
     held: list[Any] = []
     first = page.evaluate(
@@ -133,7 +133,7 @@ def test_a_claim_is_seen_at_once_whole_and_as_high_as_what_replaces_it(sign_in: 
           attributes: true}); return seen }""",
         key,
     )
-    page.get_by_role("button", name=re.compile("^All")).click()
+    page.locator("#order-counts [data-show=all]").click()
     held[0].continue_()
     expect(page.locator(f"#{key}")).to_have_attribute("data-group", "confirmed")
     assert set(heights.json_value()) == {first[2]}

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import ceil, floor, log10
 
+from flowdeck import words
+
 LEFT, RIGHT = 0.6, 98.0  # percent; marks at the ends stay inside
 _IDLE = 0.5  # seconds without work from which on a stretch is folded
 _IDLE_SHARE = 0.08  # and at least this part of all
@@ -87,14 +89,16 @@ class Axis:
         """Lines at round times, labelled where labels do not meet each other."""
         step = _round_up(sum(s.seconds for s in self.stretches if not s.folded) / _TICKS)
         labels = [skipped.x for skipped in self.skipped()]
-        ticks = []
+        ticks, last = [], ""
         for moment in self._moments(step):
             x = self.x(moment)
-            room = all(abs(x - other) >= _LABEL_ROOM for other in labels)
+            label = _label(moment, step)
+            room = label != last and all(abs(x - other) >= _LABEL_ROOM for other in labels)
             if room:
                 labels.append(x)
+                last = label
             anchor = "start" if moment == 0 else "middle"
-            ticks.append(Tick(x, _label(moment, step) if room else "", anchor))
+            ticks.append(Tick(x, label if room else "", anchor))
         return ticks
 
     def _moments(self, step: float) -> Iterator[float]:
@@ -151,7 +155,7 @@ def _round_up(raw: float) -> float:
 
 
 def _length(seconds: float) -> str:
-    return f"{seconds:.1f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+    return f"{seconds:.1f} s" if seconds < 120 else words.long(round(seconds))
 
 
 def _label(moment: float, step: float) -> str:
@@ -160,5 +164,10 @@ def _label(moment: float, step: float) -> str:
     if step * 1000 < 500 and moment < 1:
         return f"{moment * 1000:g} ms"
     if moment < 120:
-        return f"{moment:.4g} s"
-    return f"{moment / 60:.4g} min"
+        return f"{moment:.{_decimals(step)}f} s"
+    return words.long(round(moment))
+
+
+def _decimals(step: float) -> int:
+    """How many a number of steps needs to be told from the next one; a step may begin with 2.5."""
+    return next(n for n in range(7) if n == 6 or abs(step - round(step, n)) < step * 1e-6)

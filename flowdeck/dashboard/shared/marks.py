@@ -11,7 +11,6 @@ from typing import Any
 from uuid import UUID
 
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -69,13 +68,18 @@ def correlation(correlation_id: UUID | str, url: str = "") -> SafeString:
 
 
 def clock(moment: datetime | None) -> SafeString:
-    """A time of day to the millisecond: hours and minutes dim, seconds strong."""
+    """A time of day to the millisecond: hours and minutes dim, seconds strong.
+
+    The date stands before it when it is not today; the title has all of it, with the zone.
+    """
     if moment is None:
         return format_html("{}", "–")
     local = timezone.localtime(moment)
     return format_html(
-        '<time class="clock" datetime="{}"><span class="h">{}</span>{}</time>',
+        '<time class="clock" datetime="{}" title="{}"><span class="h">{}{}</span>{}</time>',
         moment.isoformat(),
+        words.moment(local),
+        words.day(local),
         local.strftime("%H:%M:"),
         f"{local:%S}.{local.microsecond // 1000:03d}",
     )
@@ -91,7 +95,7 @@ def ago(moment: datetime | None, form: str = "age") -> SafeString:
         '<time datetime="{}" data-time="{}" title="{}">{}</time>',
         moment.isoformat(),
         form,
-        date_format(timezone.localtime(moment), "j M Y, H:i:s"),
+        words.moment(timezone.localtime(moment)),
         text,
     )
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
+from django.utils import timezone
 
 from flowdeck import words
 from flowdeck.dashboard.shared import hues, marks
@@ -30,6 +31,17 @@ from flowdeck.dashboard.shared import hues, marks
 def test_durations_in_the_unit_one_would_say(seconds: float | None, text: str) -> None:
     value = None if seconds is None else timedelta(seconds=seconds)
     assert words.duration(value) == text
+
+
+def test_a_clock_has_its_date_when_it_is_not_today_and_its_zone_always() -> None:
+    now = timezone.localtime()
+    old = datetime(2016, 11, 3, 4, 5, 6, tzinfo=UTC)
+    this_year = now.replace(month=1 if now.month > 1 else 2, day=3)
+    assert '<span class="h">3 Nov 2016 04:05:</span>06.000' in marks.clock(old)
+    assert 'title="3 Nov 2016, 04:05:06 UTC"' in marks.clock(old)
+    assert f">3 {this_year:%b} {this_year:%H:%M}:<" in marks.clock(this_year)
+    assert f'<span class="h">{now:%H:%M}:</span>' in marks.clock(now)
+    assert "UTC" in marks.ago(old)
 
 
 def test_a_dot_alone_has_its_words_and_one_beside_words_has_none() -> None:

@@ -29,6 +29,18 @@ def test_time_runs_from_left_to_right(
     assert axis.x(seconds) == pytest.approx(RIGHT, abs=0.01)
 
 
+@pytest.mark.parametrize("days", [0.01, 0.2, 1, 40, 4_000])
+@pytest.mark.parametrize("fold", [True, False])
+def test_labels_of_long_traces_differ_and_are_read_at_once(days: float, fold: bool) -> None:
+    seconds = days * 86_400
+    axis = Axis(
+        seconds, [(0, 0.01), (seconds / 2, seconds / 2 + 0.05), (seconds - 1, seconds)], fold
+    )
+    labels = [tick.label for tick in axis.ticks() if tick.label]
+    assert len(labels) == len(set(labels)) > 2
+    assert all(len(label) <= 14 and "e+" not in label for label in labels)
+
+
 @given(st.floats(0.001, 100_000), intervals)
 def test_labels_do_not_meet(seconds: float, busy: list[tuple[float, float]]) -> None:
     inside = [(start, min(end, seconds)) for start, end in busy if start < seconds]
