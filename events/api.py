@@ -31,7 +31,9 @@ class ProductOut(Schema):
     sku: str
     name: str
     price: Decimal
-    stock: int = Field(description="pieces available now; may be behind by moments")
+    stock: int | None = Field(
+        description="pieces available now, may be behind by moments; null: not counted yet"
+    )
 
 
 class ItemIn(Schema):

@@ -6,8 +6,6 @@ from typing import Any
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Value
-from django.db.models.functions import Coalesce
 
 from events.models.read_models import StockLevel
 
@@ -29,9 +27,9 @@ class Product(models.Model):
 
     @classmethod
     def on_sale(cls) -> models.QuerySet[Any, Any]:
-        """All products with ``stock``, the pieces available according to the read model."""
+        """All products with ``stock``: the pieces for sale, None while they are not counted yet."""
         level = StockLevel.objects.filter(sku=models.OuterRef("sku")).values("available")
-        return cls.objects.annotate(stock=Coalesce(models.Subquery(level), Value(0)))
+        return cls.objects.annotate(stock=models.Subquery(level))
 
 
 class Checkout(models.Model):

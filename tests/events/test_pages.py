@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from uuid import uuid4
 
 import pytest
@@ -9,6 +10,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from events.models import Product
 from events.orders import MEDIATOR, place_order
 from flowdeck.models import Event
 from flowdeck.testing import settle
@@ -192,3 +194,12 @@ def test_the_page_takes_as_many_queries_however_many_orders(
     for _ in range(8):
         place_order(buyer, [{"sku": "mug", "quantity": 1}], str(uuid4()))
     assert queries() == few
+
+
+def test_stock_that_was_not_counted_yet_is_not_said_to_be_gone(browser_of_buyer: Client) -> None:
+    Product.objects.create(sku="fern", name="Fern", price=Decimal("22.00"))
+    page = browser_of_buyer.get("/shop/").text
+    assert "stock is being counted" in page
+    assert "none left" not in page
+    listed = {p["sku"]: p["stock"] for p in browser_of_buyer.get("/api/v1/products").json()}
+    assert listed == {"mug": 10, "lamp": 3, "fern": None}
