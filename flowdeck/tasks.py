@@ -5,13 +5,14 @@ from __future__ import annotations
 from celery import shared_task
 
 from flowdeck.bells.bell import DRAIN_TASK, REPLAY_TASK
-from flowdeck.engine import drain
+from flowdeck.engine import drain, sweep
 from flowdeck.replay import runs
 
 
 @shared_task(name=DRAIN_TASK, ignore_result=True)  # type: ignore[untyped-decorator]
 def drain_processor(processor: str) -> None:
     """A bell was rung for ``processor``: work until nothing is due or the time is up."""
+    sweep.look_after_sweeper()
     drain.answer_bell(processor)
 
 

@@ -70,7 +70,7 @@ class InfrastructureFault:
     """
 
     processor: str
-    error: Exception
+    error: BaseException
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,38 +6,32 @@ infrastructure are none of them; they are raised, and the whole batch is run aga
 
 from __future__ import annotations
 
-import hashlib
-import sys
-import traceback
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
+
+from django.db import OperationalError
 
 from flowdeck.declare import context, interception
 from flowdeck.declare.event import Delivery, Draft, Event, Expectation
 from flowdeck.declare.registry import Processor
-from flowdeck.engine.faults import is_fault
+from flowdeck.engine import faults as infrastructure
+from flowdeck.engine.failure import Failure, describe, of_death, without_personal_data
+from flowdeck.engine.lanes import worker_name
 from flowdeck.errors import HandlerContractError, Reject, Snooze
 from flowdeck.log.payloads import load
-from flowdeck.privacy.masking import scrubbed
 from flowdeck.sql import DueDelivery, Mark
 
-_ENGINE = __name__.rpartition(".")[0]
-_LONGEST_MESSAGE = 4_000
-_LONGEST_TRACEBACK = 64_000
+Returned = TypeVar("Returned")
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why an attempt failed, as kept for the operator."""
+class HandlerFailed(Exception):
+    """A handler raised ``error`` and is to blame for it, whatever it is."""
 
-    outcome: str
-    error: str
-    message: str
-    traceback: str
-    frame: str
-    fingerprint: str
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(f"a handler raised {type(error).__qualname__}")
+        self.error = error
 
 
 @dataclass(slots=True)
@@ -57,20 +51,23 @@ class Outcome:
 
 
 def attempt(processor: Processor, due: DueDelivery) -> Outcome:
-    """Run the handler for one delivery. Raises what it raises; see :func:`failed`."""
+    """Run the handler for one delivery.
+
+    Raises HandlerFailed, or what the engine raises around it; see :func:`failed`.
+    """
     return (
         attempt_together(processor, [due])[0] if processor.batch else _attempt_one(processor, due)
     )
 
 
 def attempt_together(processor: Processor, dues: list[DueDelivery]) -> list[Outcome]:
-    """Run a batch handler for all of ``dues`` at once. Raises what it raises."""
+    """Run a batch handler for all of ``dues`` at once. Raises as :func:`attempt` does."""
     started = datetime.now(UTC)
     deliveries = [_delivery(processor, due) for due in dues]
     events = [load(due.event) for due in dues]
     first = dues[0].event
     with context.entered(context.Context(first.correlation_id, first.id, in_batch=True)):
-        result = _call(processor, events, deliveries, deliveries)
+        result = _blamed(lambda: _call(processor, events, deliveries, deliveries))
     if result is not None:
         raise HandlerContractError(
             f"Batch handler {processor.where} returned {type(result).__name__}; it must return "
@@ -84,19 +81,20 @@ def attempt_together(processor: Processor, dues: list[DueDelivery]) -> list[Outc
 
 
 def failed(processor: Processor, due: DueDelivery, started: datetime, error: Exception) -> Outcome:
-    """The outcome of an attempt whose handler raised ``error``.
+    """The outcome of an attempt that ended with ``error``, in its handler or in the engine.
 
     Raises ``error`` again if it is a fault of the infrastructure.
     """
-    if is_fault(error):
+    if infrastructure.is_fault(error):
         raise error
+    cause = error.error if isinstance(error, HandlerFailed) else error
     finished = datetime.now(UTC)
-    if isinstance(error, Snooze):
-        mark = Mark(due.id, "retrying", due.attempts, max(0.0, error.seconds), started, finished)
+    if isinstance(cause, Snooze):
+        mark = Mark(due.id, "retrying", due.attempts, max(0.0, cause.seconds), started, finished)
         return Outcome(due, mark)
     number = due.attempts + 1
-    delay = None if isinstance(error, Reject) else processor.retry.delay(number)
-    failure = _without_personal_data(describe(error), due)
+    delay = None if isinstance(cause, Reject) else processor.retry.delay(number)
+    failure = without_personal_data(describe(cause), due)
     if delay is None:
         mark = Mark(due.id, "dead", number, None, started, finished, failure.fingerprint)
     else:
@@ -104,48 +102,34 @@ def failed(processor: Processor, due: DueDelivery, started: datetime, error: Exc
     return Outcome(due, mark, failure=failure)
 
 
-def died(processor: Processor, due: DueDelivery) -> Outcome:
-    """The outcome of an attempt that took its worker process down with it: dead."""
+def died(processor: Processor, due: DueDelivery, last_exception: str = "") -> Outcome:
+    """The outcome of an attempt that took its worker process or its connection with it: dead.
+
+    ``last_exception`` is the traceback of what was raised meanwhile, if anything was.
+    """
     now = datetime.now(UTC)
-    failure = Failure(
-        "died",
-        "WorkerDied",
-        "The worker process died while it was at this delivery alone. Look for what kills it: "
-        "memory, a crash in native code, os._exit().",
-        "",
-        processor.where,
-        _fingerprint("WorkerDied", processor.where),
-    )
+    failure = without_personal_data(of_death(processor.where, last_exception), due)
     mark = Mark(due.id, "dead", due.attempts + 1, None, now, now, failure.fingerprint)
     return Outcome(due, mark, failure=failure)
 
 
-def describe(error: Exception) -> Failure:
-    """``error`` as kept for the operator. Its fingerprint is its type and where it came from."""
-    name = type(error).__qualname__
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if _is_application(frame.filename)]
-    frame = next(reversed(own or frames), None)
-    where = f"{_short(frame.filename)}:{frame.lineno} in {frame.name}" if frame else "unknown"
-    place = f"{_short(frame.filename)}:{frame.name}" if frame else "unknown"
-    text = "".join(traceback.format_exception(error))[-_LONGEST_TRACEBACK:]
-    return Failure(
-        "rejected" if isinstance(error, Reject) else "failed",
-        name[:200],
-        _storable(str(error))[:_LONGEST_MESSAGE],
-        _storable(text),
-        where[:300],
-        _fingerprint(name, place),
-    )
+def keep_failures(outcomes: list[Outcome]) -> None:
+    """Write why these attempts failed."""
+    from flowdeck.models import Attempt
 
-
-def _without_personal_data(failure: Failure, due: DueDelivery) -> Failure:
-    # What is kept of a failure outlives the person's wish to be forgotten, and goes into logs.
-    event = due.event
-    return replace(
-        failure,
-        message=scrubbed(event.type, event.payload, failure.message),
-        traceback=scrubbed(event.type, event.payload, failure.traceback),
+    if not outcomes:
+        return
+    Attempt.objects.bulk_create(
+        Attempt(
+            delivery_id=o.due.id,
+            number=o.mark.attempts,
+            worker=worker_name(),
+            started_at=o.mark.started_at,
+            finished_at=o.mark.finished_at,
+            **asdict(o.failure),
+        )
+        for o in outcomes
+        if o.failure
     )
 
 
@@ -155,9 +139,31 @@ def _attempt_one(processor: Processor, due: DueDelivery) -> Outcome:
     event = load(due.event)
     around = context.Context(due.event.correlation_id, due.event.id, delivery)
     with context.entered(around):
-        for emitted in _events_of(processor, _call(processor, event, delivery, [delivery])):
-            delivery.emit(emitted)
+        _blamed(lambda: _run(processor, event, delivery))
     return _done(processor, due, delivery, started, datetime.now(UTC))
+
+
+def _run(processor: Processor, event: Event, delivery: Delivery) -> None:
+    for emitted in _events_of(processor, _call(processor, event, delivery, [delivery])):
+        delivery.emit(emitted)
+
+
+def _blamed(handle: Callable[[], Returned]) -> Returned:
+    """What ``handle`` returns. Raises HandlerFailed for what it raised by its own fault.
+
+    That may be anything: SystemExit, KeyboardInterrupt or a CancelledError in a handler end its
+    attempt, and not the process or thread that it happens to run in.
+    """
+    try:
+        return handle()
+    except BaseException as error:
+        if infrastructure.ends_this_worker(error):
+            raise
+        if not infrastructure.excuses(error):
+            raise HandlerFailed(error) from error
+        if infrastructure.is_fault(error):
+            raise
+        raise OperationalError("The database's connection was lost under a handler.") from error
 
 
 def _call(processor: Processor, event: Any, delivery: Any, deliveries: list[Delivery]) -> Any:
@@ -202,23 +208,3 @@ def _done(
         )
     mark = Mark(due.id, "done", due.attempts + 1, None, started, finished)
     return Outcome(due, mark, list(delivery.emitted), list(delivery.expectations))
-
-
-def _is_application(filename: str) -> bool:
-    return not (
-        "site-packages" in filename
-        or filename.startswith((sys.prefix, sys.base_prefix, "<"))
-        or f"/{_ENGINE}/" in filename
-    )
-
-
-def _short(filename: str) -> str:
-    return "/".join(filename.rsplit("/", 2)[-2:])
-
-
-def _fingerprint(error: str, place: str) -> str:
-    return hashlib.sha256(f"{error}@{place}".encode()).hexdigest()[:16]
-
-
-def _storable(text: str) -> str:
-    return text.replace("\x00", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain, repeat
 
 from django.db import connection, transaction
 
@@ -19,7 +20,7 @@ from flowdeck.conf import conf
 from flowdeck.declare.registry import Processor
 from flowdeck.engine import faults as infrastructure
 from flowdeck.engine import lanes
-from flowdeck.engine.attempt import Outcome, attempt, attempt_together, failed
+from flowdeck.engine.attempt import Outcome, attempt, attempt_together, failed, keep_failures
 from flowdeck.engine.lanes import Claim
 from flowdeck.errors import LeaseLost, SequenceConflict
 from flowdeck.log.append import append
@@ -28,6 +29,7 @@ from flowdeck.privacy.sealing import may_be_sealed, opened
 from flowdeck.sql import DueDelivery, LaneRow, dialect
 from flowdeck.telemetry import AppendedEvent, SettledDelivery
 
+_PAUSES = (0.0, 0.1, 0.3)  # seconds between tries to commit results; then a second each
 _AGAIN = 3  # immediate repetitions after a deadlock, serialization failure or conflict
 
 
@@ -97,20 +99,42 @@ def _one_by_one(processor: Processor, due: list[DueDelivery]) -> Batch:
 def _run_leased(processor: Processor, claim: Claim, limit: int) -> Batch:
     """Handlers run outside of transactions; what they return is committed under the lease."""
     due = fetch(processor, claim.lanes, limit)
-    batch = Batch(len(due))
     with lanes.kept(claim):
-        batch.outcomes = _attempts_apart(processor, due)
+        tried = Batch(len(due), _attempts_apart(processor, due))
+        return _kept_results(processor, claim, tried)
+
+
+def _kept_results(processor: Processor, claim: Claim, tried: Batch) -> Batch:
+    """Commit what the outside world has answered.
+
+    It is not to be asked again because of a connection that was closed while it thought, or a lock
+    that took too long: as long as a lease lasts, what failed so is tried again, on a new connection
+    if need be. The lease's token makes that safe, whatever became of the commit before.
+    """
+    end = time.monotonic() + conf().LEASE_SECONDS
+    pauses = chain(_PAUSES, repeat(1.0))
+    while True:
+        try:
+            return _finish_leased(processor, claim, tried)
+        except Exception as error:
+            if not infrastructure.is_fault(error) or time.monotonic() > end:
+                raise
+            telemetry.emit(telemetry.InfrastructureFault(processor.name, error))
+            connection.close_if_unusable_or_obsolete()
+        time.sleep(next(pauses))
+
+
+def _finish_leased(processor: Processor, claim: Claim, tried: Batch) -> Batch:
     try:
         with transaction.atomic():
             _lock(processor, claim)
-            batch.appended = finish(batch.outcomes)
-            return batch
+            return Batch(tried.due, tried.outcomes, finish(tried.outcomes))
     except Exception as error:
         if infrastructure.is_fault(error) or isinstance(error, LeaseLost):
             raise
     with transaction.atomic():
         _lock(processor, claim)
-        return _finish_one_by_one(processor, batch)
+        return _finish_one_by_one(processor, tried)
 
 
 def _finish_one_by_one(processor: Processor, tried: Batch) -> Batch:
@@ -156,6 +180,9 @@ def _attempts_apart(processor: Processor, due: list[DueDelivery]) -> list[Outcom
         try:
             outcome = attempt(processor, one)
         except Exception as error:
+            if outcomes and infrastructure.is_fault(error):
+                telemetry.emit(telemetry.InfrastructureFault(processor.name, error))
+                break  # what the others were answered is kept; this one is still due
             outcome = failed(processor, one, begun, error)
         outcomes.append(outcome)
         if time.monotonic() - started > conf().BATCH_SECONDS:
@@ -210,32 +237,8 @@ def finish(outcomes: list[Outcome]) -> tuple[AppendedEvent, ...]:
     appended = append(drafts, expectations) if drafts else ()
     with connection.cursor() as cursor:
         dialect().mark(cursor, [outcome.mark for outcome in outcomes])
-    _keep_failures([outcome for outcome in outcomes if outcome.failure])
+    keep_failures([outcome for outcome in outcomes if outcome.failure])
     return appended
-
-
-def _keep_failures(outcomes: list[Outcome]) -> None:
-    from flowdeck.models import Attempt
-
-    if not outcomes:
-        return
-    Attempt.objects.bulk_create(
-        Attempt(
-            delivery_id=o.due.id,
-            number=o.mark.attempts,
-            outcome=o.failure.outcome,
-            error=o.failure.error,
-            message=o.failure.message,
-            traceback=o.failure.traceback,
-            frame=o.failure.frame,
-            fingerprint=o.failure.fingerprint,
-            worker=lanes.worker_name(),
-            started_at=o.mark.started_at,
-            finished_at=o.mark.finished_at,
-        )
-        for o in outcomes
-        if o.failure
-    )
 
 
 def tell(processor: Processor, batch: Batch) -> None:

@@ -5,19 +5,27 @@ claim that never ended. When that has happened often enough on a lane, each deli
 lane before it is tried alone; the one that is found noted after two more deaths becomes a dead
 letter (one may be a coincidence: a host that failed, a database that was away). A lane goes back to
 batches when nothing is due on it any more.
+
+A handler that ends its connection instead is found in the same way, and what was raised then goes
+into the dead letter. A claim that ended with a fault which the connection has outlived (a lock that
+took too long, a deadlock) says nothing about its deliveries, so it is not counted.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from django.db import transaction
+from django.db import DatabaseError, connection, transaction
+from django.db.models import F
 
+from flowdeck import telemetry
 from flowdeck.conf import conf
 from flowdeck.declare.registry import Processor
 from flowdeck.engine import batch
+from flowdeck.engine import faults as infrastructure
 from flowdeck.engine.attempt import died
 from flowdeck.engine.batch import Batch
+from flowdeck.engine.failure import written
 from flowdeck.engine.lanes import Claim
 from flowdeck.models import Lane
 from flowdeck.sql import DueDelivery
@@ -42,7 +50,8 @@ def run_one(processor: Processor, claim: Claim) -> Batch:
             return Batch()
         now = datetime.now(UTC)
         if held.suspect != due[0].id:
-            lane.update(suspect=due[0].id, suspected_at=now, claims=conf().CRASHES + 1)
+            count = conf().CRASHES + 1
+            lane.update(suspect=due[0].id, suspected_at=now, claims=count, last_exception="")
         elif held.suspected_at and now - held.suspected_at < _SURELY_DEAD:
             lane.update(claims=held.claims - 1, token=None, lease_expires_at=None)
             return Batch()
@@ -55,14 +64,38 @@ def run_one(processor: Processor, claim: Claim) -> Batch:
     # claimed any more, so this is where it is trusted again.
     calm = not batch.fetch(processor, claim.lanes, 1)
     claims = 0 if calm else conf().CRASHES + 1
-    Lane.objects.filter(pk=claim.lanes[0].id).update(suspect=None, claims=claims)
+    lanes = Lane.objects.filter(pk=claim.lanes[0].id)
+    lanes.update(suspect=None, claims=claims, last_exception="")
     return done
 
 
+def note(processor: Processor, claim: Claim, error: Exception) -> None:
+    """Write on the lanes of ``claim`` that it ended with ``error``, and let go of them.
+
+    Raises nothing if the database is away: then the lease runs out, and the claim stays counted.
+    """
+    harmless = infrastructure.is_harmless(error)
+    try:
+        connection.close_if_unusable_or_obsolete()
+        with transaction.atomic():
+            ours = Lane.objects.select_for_update(skip_locked=True).filter(
+                pk__in=claim.ids, token=claim.token
+            )
+            lanes = Lane.objects.filter(pk__in=list(ours.values_list("pk", flat=True)))
+            lanes.update(token=None, lease_expires_at=None)
+            if harmless:
+                lanes.filter(claims__gt=0).update(claims=F("claims") - 1, suspect=None)
+            else:
+                lanes.update(last_exception=written(error))
+    except DatabaseError as second:
+        telemetry.emit(telemetry.InfrastructureFault(processor.name, second))
+
+
 def _bury(processor: Processor, lane: Lane, due: DueDelivery) -> Batch:
-    outcome = died(processor, due)
+    outcome = died(processor, due, lane.last_exception)
     batch.finish([outcome])
     lane.suspect, lane.claims, lane.token, lane.lease_expires_at = None, 0, None, None
+    lane.last_exception = ""
     lane.save()
     done = Batch(1, [outcome])
     transaction.on_commit(lambda: batch.tell(processor, done))

@@ -92,10 +92,16 @@ def drain(
 
 def _work(processor: Processor, claim: Claim, pace: _Pace) -> int:
     began = time.monotonic()
-    if (suspicious := claim.suspicious()) is not None:
-        done = careful.run_one(processor, claim.only(suspicious))
-    else:
-        done = batch.run(processor, claim, pace.batch_size)
+    try:
+        if (suspicious := claim.suspicious()) is not None:
+            claim = claim.only(suspicious)
+            done = careful.run_one(processor, claim)
+        else:
+            done = batch.run(processor, claim, pace.batch_size)
+    except Exception as error:
+        if not isinstance(error, LeaseLost):
+            careful.note(processor, claim, error)
+        raise
     count = len(done.outcomes)
     if count and done.due >= pace.batch_size and len(claim.lanes) >= pace.lanes:
         bell.ring([processor.name])  # there is more than one worker's fill, on other lanes too

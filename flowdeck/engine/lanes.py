@@ -6,6 +6,7 @@ key, mutual exclusion and crash recovery at once. No claim is written per delive
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import threading
@@ -22,6 +23,8 @@ from django.db.models.functions import Now
 from flowdeck.conf import conf
 from flowdeck.declare.registry import SLOTS, Processor
 from flowdeck.sql import LaneRow, dialect
+
+logger = logging.getLogger("flowdeck")
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +166,7 @@ class _Keeper:
 
 
 def renew(tokens: list[UUID]) -> None:
-    """Extend leases that are still held; one that was lost stays lost."""
+    """Extend leases that are still held; one that was lost stays lost. Never raises."""
     from flowdeck import telemetry
     from flowdeck.engine.faults import is_fault
 
@@ -171,9 +174,11 @@ def renew(tokens: list[UUID]) -> None:
         with connection.cursor() as cursor:
             dialect().renew_leases(cursor, tokens, conf().LEASE_SECONDS)
     except Exception as error:
-        if not is_fault(error):
-            raise
-        telemetry.emit(telemetry.InfrastructureFault("", error))
+        # The thread that renews is the only one of its process, so it must outlive all of them.
+        if is_fault(error):
+            telemetry.emit(telemetry.InfrastructureFault("", error))
+        else:
+            logger.exception("Leases could not be renewed; it is tried again.")
     finally:
         connection.close()  # this thread's own; kept open it would sit idle for ever
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import threading
 import time
 from collections.abc import Iterable
@@ -90,13 +91,22 @@ class Sweeper(threading.Thread):
         self._signs = VitalSigns()
 
     def run(self) -> None:
-        """Sweep until stopped."""
+        """Sweep until stopped. If it can't go on, neither does the process."""
         telemetry.subscribe(telemetry.Settled, self._signs.settled)
         busy = False
-        while not self._stopping.wait(_BREATH if busy else conf().SWEEP_SECONDS):
-            busy = self.tick()
-        telemetry.unsubscribe(telemetry.Settled, self._signs.settled)
-        connection.close()
+        try:
+            while not self._stopping.wait(_BREATH if busy else conf().SWEEP_SECONDS):
+                busy = self.tick()
+            connection.close()
+        except BaseException as error:
+            _end_this_process(error)
+        finally:
+            telemetry.unsubscribe(telemetry.Settled, self._signs.settled)
+
+    @property
+    def died(self) -> bool:
+        """Whether it ended, or never began, without having been told to stop."""
+        return not (self.is_alive() or self._stopping.is_set())
 
     def stop(self) -> None:
         """End after the current tick."""
@@ -110,7 +120,7 @@ class Sweeper(threading.Thread):
             more = bulk.advance_all()
             watch.look()
             self._say_alive()
-        except Exception as error:
+        except BaseException as error:
             # This thread is the process's only way back after a fault: it must outlive all of them.
             if infrastructure.is_fault(error):
                 telemetry.emit(telemetry.InfrastructureFault("", error))
@@ -147,5 +157,24 @@ def start() -> Sweeper:
     global _sweeper
     if _sweeper is None or _sweeper[0] != os.getpid():
         _sweeper = (os.getpid(), Sweeper())
-        _sweeper[1].start()
+        try:
+            _sweeper[1].start()
+        except RuntimeError as error:  # no more threads
+            _end_this_process(error)
     return _sweeper[1]
+
+
+def look_after_sweeper() -> None:
+    """End this process if its sweeper has died: then nothing brings it back after a lost bell."""
+    if _sweeper is not None and _sweeper[0] == os.getpid() and _sweeper[1].died:
+        _end_this_process()
+
+
+def _end_this_process(error: BaseException | None = None) -> None:
+    """Say why, and end as SIGTERM does: the pool, or who started the worker, starts another."""
+    logger.critical(
+        "The sweeper of %s has died, so this process ends, to be replaced.",
+        lanes.worker_name(),
+        exc_info=error,
+    )
+    os.kill(os.getpid(), signal.SIGTERM)

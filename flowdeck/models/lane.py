@@ -10,8 +10,8 @@ class Lane(models.Model):
 
     Atomic handlers hold its row lock; handlers outside of transactions hold its lease (``token``
     until ``lease_expires_at``). ``claims`` counts claims that have not ended well yet, so that a
-    handler that kills its process is found; ``suspect`` is the delivery it was at then
-    (``flowdeck/engine/careful.py``).
+    handler that kills its process is found; ``suspect`` is the delivery it was at then, and
+    ``last_exception`` the traceback of what a claim ended with (``flowdeck/engine/careful.py``).
     """
 
     processor = models.CharField(max_length=64)
@@ -24,6 +24,7 @@ class Lane(models.Model):
     claims = models.PositiveIntegerField(default=0)
     suspect = models.BigIntegerField(null=True)
     suspected_at = models.DateTimeField(null=True)
+    last_exception = models.TextField(db_default="")
 
     class Meta:
         constraints = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, User
@@ -157,8 +158,10 @@ def test_the_sweep_outlives_every_fault(fault: Exception, monkeypatch: pytest.Mo
 
 
 def test_a_batch_that_can_not_be_finished_is_left_to_the_next_bell(
-    kind: str, monkeypatch: pytest.MonkeyPatch
+    kind: str, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    settings.FLOWDECK = {**settings.FLOWDECK, "LEASE_SECONDS": 0.2}  # so long it is tried again
+
     def gone(outcomes: object) -> None:
         raise OperationalError("the connection is closed")
 
