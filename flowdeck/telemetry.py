@@ -63,6 +63,24 @@ class AttemptFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class AfterCommitFailed:
+    """What a handler wanted done after the commit failed; its delivery is done all the same."""
+
+    processor: str
+    position: int
+    correlation_id: UUID
+    error: BaseException
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsLeft:
+    """A handler changed settings of the connection, which was closed because of that."""
+
+    processor: str
+    statement: str
+
+
+@dataclass(frozen=True, slots=True)
 class InfrastructureFault:
     """The database, or the way to it, failed: that used up no attempt.
 
@@ -131,6 +149,8 @@ Signal = (
     Appended
     | Settled
     | AttemptFailed
+    | AfterCommitFailed
+    | SettingsLeft
     | InfrastructureFault
     | BellFailed
     | LeaseExpired

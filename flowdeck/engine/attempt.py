@@ -11,12 +11,13 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from django.db import OperationalError
+from django.db import OperationalError, connection
 
 from flowdeck.declare import context, interception
 from flowdeck.declare.event import Delivery, Draft, Event, Expectation
 from flowdeck.declare.registry import Processor
 from flowdeck.engine import faults as infrastructure
+from flowdeck.engine.containment import contain_hooks, contained
 from flowdeck.engine.failure import Failure, describe, of_death, without_personal_data
 from flowdeck.engine.lanes import worker_name
 from flowdeck.errors import HandlerContractError, Reject, Snooze
@@ -55,29 +56,34 @@ def attempt(processor: Processor, due: DueDelivery) -> Outcome:
 
     Raises HandlerFailed, or what the engine raises around it; see :func:`failed`.
     """
-    return (
-        attempt_together(processor, [due])[0] if processor.batch else _attempt_one(processor, due)
-    )
+    if processor.batch:
+        return attempt_together(processor, [due])[0]
+    hooks = len(connection.run_on_commit)
+    outcome = _attempt_one(processor, due)
+    contain_hooks(processor, due, hooks)
+    return outcome
 
 
 def attempt_together(processor: Processor, dues: list[DueDelivery]) -> list[Outcome]:
     """Run a batch handler for all of ``dues`` at once. Raises as :func:`attempt` does."""
-    started = datetime.now(UTC)
+    started, hooks = datetime.now(UTC), len(connection.run_on_commit)
     deliveries = [_delivery(processor, due) for due in dues]
     events = [load(due.event) for due in dues]
     first = dues[0].event
     with context.entered(context.Context(first.correlation_id, first.id, in_batch=True)):
-        result = _blamed(lambda: _call(processor, events, deliveries, deliveries))
+        result = _blamed(processor, lambda: _call(processor, events, deliveries, deliveries))
     if result is not None:
         raise HandlerContractError(
             f"Batch handler {processor.where} returned {type(result).__name__}; it must return "
             "None and emit events through delivery.emit()."
         )
     finished = datetime.now(UTC)
-    return [
+    outcomes = [
         _done(processor, due, delivery, started, finished)
         for due, delivery in zip(dues, deliveries, strict=True)
     ]
+    contain_hooks(processor, dues[0], hooks)
+    return outcomes
 
 
 def failed(processor: Processor, due: DueDelivery, started: datetime, error: Exception) -> Outcome:
@@ -139,7 +145,7 @@ def _attempt_one(processor: Processor, due: DueDelivery) -> Outcome:
     event = load(due.event)
     around = context.Context(due.event.correlation_id, due.event.id, delivery)
     with context.entered(around):
-        _blamed(lambda: _run(processor, event, delivery))
+        _blamed(processor, lambda: _run(processor, event, delivery))
     return _done(processor, due, delivery, started, datetime.now(UTC))
 
 
@@ -148,14 +154,14 @@ def _run(processor: Processor, event: Event, delivery: Delivery) -> None:
         delivery.emit(emitted)
 
 
-def _blamed(handle: Callable[[], Returned]) -> Returned:
+def _blamed(processor: Processor, handle: Callable[[], Returned]) -> Returned:
     """What ``handle`` returns. Raises HandlerFailed for what it raised by its own fault.
 
     That may be anything: SystemExit, KeyboardInterrupt or a CancelledError in a handler end its
     attempt, and not the process or thread that it happens to run in.
     """
     try:
-        return handle()
+        return contained(processor, handle)
     except BaseException as error:
         if infrastructure.ends_this_worker(error):
             raise

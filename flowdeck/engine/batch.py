@@ -18,8 +18,8 @@ from django.db import connection, transaction
 from flowdeck import telemetry
 from flowdeck.conf import conf
 from flowdeck.declare.registry import Processor
+from flowdeck.engine import containment, lanes
 from flowdeck.engine import faults as infrastructure
-from flowdeck.engine import lanes
 from flowdeck.engine.attempt import Outcome, attempt, attempt_together, failed, keep_failures
 from flowdeck.engine.lanes import Claim
 from flowdeck.errors import LeaseLost, SequenceConflict
@@ -58,6 +58,8 @@ def run(processor: Processor, claim: Claim, limit: int) -> Batch:
             telemetry.emit(telemetry.InfrastructureFault(processor.name, error))
         else:
             break
+        finally:
+            containment.renew()
     tell(processor, batch)
     return batch
 

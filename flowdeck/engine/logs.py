@@ -37,6 +37,24 @@ def _attempt_failed(told: telemetry.AttemptFailed) -> None:
     )
 
 
+def _after_commit_failed(told: telemetry.AfterCommitFailed) -> None:
+    logger.error(
+        "%s: what was to be done after the commit of event %s failed; the rest went on.",
+        told.processor,
+        told.position,
+        exc_info=told.error,
+        extra={"correlation_id": str(told.correlation_id)},
+    )
+
+
+def _settings_left(told: telemetry.SettingsLeft) -> None:
+    logger.warning(
+        "%s changed settings of its connection, which is replaced (use SET LOCAL): %s",
+        told.processor,
+        told.statement,
+    )
+
+
 def _infrastructure(told: telemetry.InfrastructureFault) -> None:
     # The whole message of a lost connection is long and the same each second: its first line.
     first_line = str(told.error).split("\n", 1)[0]
@@ -73,6 +91,8 @@ def _reason(given: str) -> str:
 
 
 telemetry.subscribe(telemetry.AttemptFailed, _attempt_failed)
+telemetry.subscribe(telemetry.AfterCommitFailed, _after_commit_failed)
+telemetry.subscribe(telemetry.SettingsLeft, _settings_left)
 telemetry.subscribe(telemetry.InfrastructureFault, _infrastructure)
 telemetry.subscribe(telemetry.BellFailed, _bell_failed)
 telemetry.subscribe(telemetry.LeaseExpired, _lease_expired)

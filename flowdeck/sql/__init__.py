@@ -157,6 +157,12 @@ class Dialect(Protocol):
     ) -> None:
         """Extend leases that are still held. Runs in autocommit."""
 
+    def restore_settings(self, cursor: CursorWrapper) -> None:
+        """Give settings that were changed since the connection was opened their values back.
+
+        For the rest of the transaction; those that outlast it come back after it.
+        """
+
     def due_processors(self, cursor: CursorWrapper, names: Sequence[str]) -> list[str]:
         """Which of the processors have due work and are not paused."""
 

@@ -91,6 +91,14 @@ _APPENDING = _UNDER_WAY.format("""locktype = 'relation' AND mode = 'RowExclusive
   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())""")
 _WRITING = _UNDER_WAY.format("locktype = 'transactionid' AND mode = 'ExclusiveLock'")
 
+# First what could stop the second statement.
+_NO_TIMEOUTS = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0"
+_RESTORE = """
+SELECT set_config(name, reset_val, true) FROM pg_settings
+WHERE source = 'session' AND context IN ('user', 'superuser') AND setting <> reset_val
+  AND name NOT LIKE 'transaction\\_%%'
+"""
+
 _DUE_PROCESSORS = "SELECT flowdeck_due_processors(%s::text[])"
 
 
@@ -194,6 +202,12 @@ def mark(cursor: CursorWrapper, marks: Sequence[Mark]) -> None:
 def renew_leases(cursor: CursorWrapper, tokens: Sequence[UUID], lease_seconds: float) -> None:
     """See Dialect."""
     cursor.execute(_RENEW, [lease_seconds, list(tokens)])
+
+
+def restore_settings(cursor: CursorWrapper) -> None:
+    """See Dialect."""
+    cursor.execute(_NO_TIMEOUTS)
+    cursor.execute(_RESTORE, [])
 
 
 def due_processors(cursor: CursorWrapper, names: Sequence[str]) -> list[str]:

@@ -273,6 +273,11 @@ def renew_leases(cursor: CursorWrapper, tokens: Sequence[UUID], lease_seconds: f
     cursor.execute(_RENEW, [_now(lease_seconds), json.dumps([token.hex for token in tokens])])
 
 
+def restore_settings(cursor: CursorWrapper) -> None:
+    """See Dialect. Of all pragmas only this one can stop the engine."""
+    cursor.execute("PRAGMA query_only = 0")
+
+
 def due_processors(cursor: CursorWrapper, names: Sequence[str]) -> list[str]:
     """See Dialect."""
     cursor.execute(_DUE_PROCESSORS, [json.dumps(list(names)), _now()])

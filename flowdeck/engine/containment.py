@@ -1,0 +1,134 @@
+"""What handlers do to the connection that they share with the engine, and with each other.
+
+An atomic handler runs in the engine's transaction, beside others; all handlers of a thread have
+one connection, one after the other. What one of them changes there must not reach the next: the
+connection can't be closed under the engine, settings are put back, and what was to be done after
+the commit can fail for itself only. Statements that go past Django's cursors are not seen.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable
+from typing import Any, NoReturn, TypeVar
+
+from django.db import DEFAULT_DB_ALIAS, connection, connections
+
+from flowdeck import telemetry
+from flowdeck.declare.registry import Processor
+from flowdeck.engine.faults import ends_this_worker
+from flowdeck.errors import HandlerContractError
+from flowdeck.sql import DueDelivery, dialect
+
+# What changes the session; "SET LOCAL" for the rest of the transaction only.
+_SETTING = re.compile(
+    r"(?:^|;)\s*(?:SET\s+(?!CONSTRAINTS\b|TRANSACTION\b)|RESET\b|DISCARD\b|PRAGMA\b[^;]*=)"
+    r"|\bset_config\s*\(|\bpg_advisory_lock(?:_shared)?\s*\(",
+    re.IGNORECASE,
+)
+_LOCAL = re.compile(r"(?:^|;)\s*SET\s+LOCAL\b", re.IGNORECASE)
+_SHOWN = 200
+Returned = TypeVar("Returned")
+
+
+class _Left(threading.local):
+    """Who has left settings behind on the connection of this thread, and by which statement."""
+
+    processor, statement = "", ""
+
+
+_left = _Left()
+
+
+class _Watch:
+    """Looks at the statements of a handler; a wrapper of Django's cursors."""
+
+    def __init__(self) -> None:
+        self.changed, self.lasting = False, ""
+
+    def __call__(
+        self, execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: Any
+    ) -> Any:
+        text = sql if isinstance(sql, str) else str(sql)
+        if _SETTING.search(text):
+            self.changed = True
+            if not _LOCAL.search(text):
+                self.lasting = text[:_SHOWN]
+        return execute(sql, params, many, context)
+
+
+def contained(processor: Processor, handle: Callable[[], Returned]) -> Returned:
+    """What ``handle`` returns. Settings are put back before anything else uses the connection.
+
+    Settings that would outlast the transaction are noted for :func:`renew`. An atomic handler that
+    closes the connection gets a HandlerContractError there.
+    """
+    watch, shared = _Watch(), connections[DEFAULT_DB_ALIAS]
+    shared.execute_wrappers.append(watch)
+    if processor.atomic:
+        vars(shared)["close"] = lambda: _refuse_to_close(processor)
+    try:
+        result = handle()
+    finally:
+        shared.execute_wrappers.remove(watch)
+        vars(shared).pop("close", None)
+        if watch.lasting:
+            _left.processor, _left.statement = processor.name, watch.lasting
+        if not processor.atomic:
+            _end_own_transaction(processor)
+            renew()
+    if processor.atomic and watch.changed:
+        with connection.cursor() as cursor:
+            dialect().restore_settings(cursor)
+    return result
+
+
+def renew() -> None:
+    """Close the connection if a handler has left settings behind on it; the next is as it was.
+
+    Needs to be outside of transactions.
+    """
+    if _left.statement:
+        told = telemetry.SettingsLeft(_left.processor, _left.statement)
+        _left.processor = _left.statement = ""
+        connection.close()
+        telemetry.emit(told)
+
+
+def contain_hooks(processor: Processor, due: DueDelivery, before: int) -> None:
+    """Let each ``on_commit`` that is waiting since there were ``before`` fail for itself only."""
+    waiting: list[Any] = connection.run_on_commit
+    for n in range(before, len(waiting)):
+        savepoints, run, *_ = waiting[n]
+        waiting[n] = (savepoints, _hook(processor, due, run), False)
+
+
+def _hook(processor: Processor, due: DueDelivery, run: Callable[[], Any]) -> Callable[[], None]:
+    def contained_run() -> None:
+        try:
+            run()
+        except BaseException as error:
+            if ends_this_worker(error):
+                raise
+            event = due.event
+            telemetry.emit(
+                telemetry.AfterCommitFailed(
+                    processor.name, event.position, event.correlation_id, error
+                )
+            )
+
+    return contained_run
+
+
+def _end_own_transaction(processor: Processor) -> None:
+    """A handler that has switched autocommit off would take all that follows with it."""
+    if not connection.autocommit and connection.connection is not None:
+        _left.processor, _left.statement = processor.name, "set_autocommit(False)"
+
+
+def _refuse_to_close(processor: Processor) -> NoReturn:
+    raise HandlerContractError(
+        f"{processor.where} closes the database's connection, but it runs in a transaction of the "
+        "engine's. Leave it open, or declare the processor with atomic=False."
+    )
