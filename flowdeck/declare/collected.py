@@ -31,6 +31,10 @@ class Collected(Generic[T]):
         tie = _Tie.made() if things and own_block and connection.in_atomic_block else None
         self._all.extend((thing, tie) for thing in things)
 
+    def clear(self) -> None:
+        """Forget all of them."""
+        self._all.clear()
+
     def __iter__(self) -> Iterator[T]:
         """What was not rolled back."""
         return (thing for thing, tie in self._all if tie is None or tie.holds)

@@ -164,6 +164,12 @@ def start() -> Sweeper:
     return _sweeper[1]
 
 
+def stop() -> None:
+    """Stop this process's sweeper, if it has one."""
+    if _sweeper is not None and _sweeper[0] == os.getpid():
+        _sweeper[1].stop()
+
+
 def look_after_sweeper() -> None:
     """End this process if its sweeper has died: then nothing brings it back after a lost bell."""
     if _sweeper is not None and _sweeper[0] == os.getpid() and _sweeper[1].died:

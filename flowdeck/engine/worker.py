@@ -7,7 +7,14 @@ from typing import Any
 
 import kombu.transport.redis
 import kombu.transport.virtual
-from celery.signals import worker_init, worker_process_init, worker_process_shutdown, worker_ready
+from celery.concurrency import prefork
+from celery.signals import (
+    worker_init,
+    worker_process_init,
+    worker_process_shutdown,
+    worker_ready,
+    worker_shutdown,
+)
 
 from flowdeck.engine import sweep
 
@@ -47,11 +54,12 @@ def _start_in_pool_process(**_: Any) -> None:
 
 @worker_ready.connect(weak=False)  # type: ignore[untyped-decorator]
 def _start_without_pool_processes(sender: Any = None, **_: Any) -> None:
-    pool = getattr(sender, "pool", None)
-    if type(pool).__module__.endswith(("threads", "gevent", "eventlet")):
+    # All other pools work in this process: solo, threads, gevent, eventlet, somebody's own.
+    if not isinstance(getattr(sender, "pool", None), prefork.TaskPool):
         sweep.start()
 
 
 @worker_process_shutdown.connect(weak=False)  # type: ignore[untyped-decorator]
+@worker_shutdown.connect(weak=False)  # type: ignore[untyped-decorator]
 def _stop(**_: Any) -> None:
-    sweep.start().stop()
+    sweep.stop()
