@@ -23,7 +23,9 @@ class Conf:
     ended badly ``CRASHES`` times in a row is worked on one delivery at a time. ``SCHEMAS_LOCK`` is
     the path of the file in which ``manage.py schemas`` keeps the schemas of what is stored.
     ``PERSONAL_KEY`` wraps the keys of people (empty: Django's SECRET_KEY does), and those of
-    ``PERSONAL_KEY_FALLBACKS`` did so before (docs/forgetting.md).
+    ``PERSONAL_KEY_FALLBACKS`` did so before (docs/forgetting.md). One person has at most
+    ``LIVE_SOCKETS_PER_USER`` live pages open per web process, and watches ``LIVE_VIEWS_PER_USER``
+    different views with them.
     """
 
     REDIS_URL: str = ""
@@ -39,6 +41,8 @@ class Conf:
     SCHEMAS_LOCK: str = "schemas.lock"
     PERSONAL_KEY: str = ""
     PERSONAL_KEY_FALLBACKS: tuple[str, ...] = ()
+    LIVE_SOCKETS_PER_USER: int = 100
+    LIVE_VIEWS_PER_USER: int = 60
 
 
 @lru_cache(maxsize=1)

@@ -26,6 +26,11 @@ class ExperimentView(LiveView):
         self._settled: int | None = None
 
     @classmethod
+    def canonical(cls, argument: str) -> str | None:
+        """The name of a lesson; others are refused with a reason."""
+        return argument
+
+    @classmethod
     def allowed(cls, user: Any, argument: str) -> Refusal | None:
         """Everybody who may use the lab, their own runs only."""
         if argument not in BY_SLUG:

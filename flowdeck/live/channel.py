@@ -25,7 +25,7 @@ class Channel:
     """One live view of one audience: rendered once, sent to many.
 
     ``sockets`` have all it ever sent; ``joining`` wait for a fresh region. ``sent`` remembers what
-    each fragment looked like, so that only differences go out.
+    each fragment looked like, so that only differences go out. ``turn`` is when it had its last.
     """
 
     def __init__(self, name: Name, view: LiveView) -> None:
@@ -34,6 +34,7 @@ class Channel:
         self.sockets: set[Socket] = set()
         self.joining: set[Socket] = set()
         self.failed = False
+        self.turn = 0.0
         self._held = Changes()
         self._rendered_at = 0.0
         self._sent: dict[str, str] = {}
@@ -61,6 +62,13 @@ class Channel:
         if changes:
             self._rendered_at = now
         return changes
+
+    def postpone(self, changes: Changes, look: bool) -> bool:
+        """Keep ``changes`` for the next frame; whether there is anything to render then."""
+        if look and self.view.beats:
+            changes = Changes(unknown=True)
+        self._held.merge(changes)
+        return bool(self._held)
 
     def render(self, changes: Changes, joining: bool) -> tuple[str, str]:
         """The html for those who have everything, and for those who join; either may be empty.

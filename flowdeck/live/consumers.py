@@ -20,6 +20,7 @@ from typing import Any
 
 from channels.generic.websocket import AsyncWebsocketConsumer
 
+from flowdeck.conf import conf
 from flowdeck.live import feed
 from flowdeck.live.socket import SIGNED_OUT, Socket
 from flowdeck.live.views import find
@@ -28,7 +29,7 @@ TOO_BIG = 1009
 """Close code: a message was too large."""
 
 TOO_MANY = 4429
-"""Close code: too many messages."""
+"""Close code: too many messages, or too many sockets of one person."""
 
 _LARGEST = 8_192  # characters of one message
 _BURST, _PER_SECOND = 40, 10  # messages
@@ -48,6 +49,11 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         if user is None or not user.is_authenticated:
             await self.send(json.dumps({"signed_out": True}))
             await self.close(SIGNED_OUT)
+            return
+        if feed.current().crowd.is_full(user):
+            most = conf().LIVE_SOCKETS_PER_USER
+            await self.send(json.dumps({"error": f"At most {most} live pages at once."}))
+            await self.close(TOO_MANY)
             return
         session = self.scope.get("session")
         key = session.session_key if session is not None else None
@@ -79,23 +85,29 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         elif "subscribe" in message:
             await self._subscribe(socket, message["subscribe"], message.get("seen"))
         elif "unsubscribe" in message:
-            feed.current().unwatch(socket, _names(message["unsubscribe"]))
+            found = [find(name) for name in _names(message["unsubscribe"])]
+            feed.current().unwatch(socket, [name.text for name in found if name is not None])
         else:
             socket.answer({"error": "Send subscribe, unsubscribe or ping as a JSON object."})
 
     async def _subscribe(self, socket: Socket, wanted: object, seen: object) -> None:
         watching = feed.current().watched_by(socket)
-        names = [name for name in dict.fromkeys(_names(wanted)) if name not in watching]
+        asked = {text: find(text) for text in dict.fromkeys(_names(wanted))}
+        new = [text for text, name in asked.items() if name is None or name.text not in watching]
         room = _SUBSCRIPTIONS - len(watching)
-        refused = await feed.refusals(socket.user, names[:room])
-        refused |= dict.fromkeys(names[room:], f"At most {_SUBSCRIPTIONS} views at once.")
+        refused = await feed.refusals(socket.user, new[:room])
+        refused |= dict.fromkeys(new[room:], f"At most {_SUBSCRIPTIONS} views at once.")
+        named = {text: name for text in new if text not in refused and (name := asked[text])}
+        beyond = feed.current().crowd.beyond(socket, named.values())
+        crowd = f"At most {conf().LIVE_VIEWS_PER_USER} views at once on all your pages."
+        refused |= {text: crowd for text, name in named.items() if name in beyond}
         if refused:
             socket.answer(feed.refused_message(refused))
-        found = [find(name) for name in names if name not in refused]
+        found = [name for text, name in named.items() if text not in refused]
         # What was seen before is a base only for what a returning page watched all the time.
         last = int(seen) if self._returning and _is_number(seen) else None  # type: ignore[call-overload]
         self._returning = False
-        feed.current().watch(socket, [name for name in found if name is not None], last)
+        feed.current().watch(socket, found, last)
 
     def _may_speak(self) -> bool:
         now = time.monotonic()

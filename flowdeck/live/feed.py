@@ -15,6 +15,7 @@ import time
 from collections.abc import Hashable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from itertools import chain, islice
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -25,9 +26,11 @@ from django.utils import timezone
 from flowdeck.live.announce import GROUP
 from flowdeck.live.changes import Changes
 from flowdeck.live.channel import Channel
+from flowdeck.live.crowd import Crowd
 from flowdeck.live.frame import Frame, Plan, Rendered, read
 from flowdeck.live.pulse import Pulse
 from flowdeck.live.socket import Socket
+from flowdeck.live.turns import Turns
 from flowdeck.live.views import Name
 
 logger = logging.getLogger("flowdeck.live")
@@ -38,6 +41,7 @@ _SHARE = 1  # the feed leaves this many times its own processor time to everybod
 _TICK = 1.0  # seconds between looks of its own
 _SESSIONS = 5.0  # seconds between checks of who is still signed in
 _AGAIN = 1.0  # seconds before the channel layer is tried again
+_PEOPLE = 3  # of those who watch a view, asked for how much they used
 
 
 class Feed:
@@ -48,6 +52,8 @@ class Feed:
         self.layer_is_up = False
         self._channels: dict[Hashable, Channel] = {}
         self._watched: dict[Socket, dict[str, Channel]] = {}
+        self.crowd = Crowd(self._watched)
+        self._turns = Turns()
         self._changes = Changes()
         self._pulse: Pulse | None = None
         self._wake = asyncio.Event()
@@ -61,6 +67,7 @@ class Feed:
         Without ``seen``, or if that is too long ago, it gets whole regions.
         """
         mine = self._watched.setdefault(socket, {})
+        self.crowd.enter(socket)
         for name in names:
             if name.text in mine:
                 continue
@@ -85,6 +92,7 @@ class Feed:
         self._channels = {key: c for key, c in self._channels.items() if c.watched}
         if names is None:
             self._watched.pop(socket, None)
+            self.crowd.leave(socket)
         if not self._watched:
             self._stop()
 
@@ -176,6 +184,7 @@ class Feed:
         await self._check_rights(done.changed_rights)
         handing = time.thread_time()
         self._hand_out(done.rendered)
+        self._put_back(done.postponed)
         took = done.took + time.thread_time() - handing
         self._next = max(began + _INTERVAL, time.monotonic() + min(1.0, took * _SHARE))
 
@@ -189,8 +198,19 @@ class Feed:
         frames = []
         for channel in self._channels.values():
             joining, channel.joining = channel.joining, set()
-            frames.append(Frame(channel, joining))
-        return Plan(changes, self._pulse, frames, look, list(self._watched) if check else [], now)
+            watchers = len(channel.sockets) + len(joining)
+            some = islice(chain(channel.sockets, joining), _PEOPLE)
+            people = tuple(socket.user.pk for socket in some)
+            frames.append(Frame(channel, joining, people, max(watchers, 1)))
+        sockets = list(self._watched) if check else []
+        return Plan(changes, self._pulse, frames, look, sockets, now, self._turns)
+
+    def _put_back(self, frames: Iterable[Frame]) -> None:
+        for frame in frames:
+            for socket in frame.joining:
+                if self._watched.get(socket, {}).get(frame.channel.name) is frame.channel:
+                    frame.channel.joining.add(socket)
+            self._wake.set()
 
     async def _check_rights(self, sockets: Iterable[Socket]) -> None:
         for socket in sockets:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Hashable, Iterable
 from dataclasses import dataclass, field
 
 from django.db import DatabaseError, InterfaceError
@@ -14,6 +14,7 @@ from flowdeck.live.changes import Changes
 from flowdeck.live.channel import Channel
 from flowdeck.live.pulse import Pulse
 from flowdeck.live.socket import Socket
+from flowdeck.live.turns import Turns
 from flowdeck.live.views import LiveView
 
 logger = logging.getLogger("flowdeck.live")
@@ -21,10 +22,15 @@ logger = logging.getLogger("flowdeck.live")
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One view to render, and who waits for a fresh region of it."""
+    """One view to render, and who waits for a fresh region of it.
+
+    ``people`` are some of those who watch it, ``watchers`` is how many there are.
+    """
 
     channel: Channel
     joining: set[Socket]
+    people: tuple[Hashable, ...] = ()
+    watchers: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,7 @@ class Plan:
     look: bool
     sockets: Collection[Socket]
     now: float
+    turns: Turns = field(default_factory=Turns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +60,14 @@ class Rendered:
 
 @dataclass(slots=True)
 class Done:
-    """What came of a plan; it ``took`` so many seconds of processor time, waiting left out."""
+    """What came of a plan; it ``took`` so many seconds of processor time, waiting left out.
+
+    ``postponed`` are the frames that its time did not suffice for.
+    """
 
     pulse: Pulse | None = None
     rendered: list[Rendered] = field(default_factory=list)
+    postponed: list[Frame] = field(default_factory=list)
     signed_out: list[Socket] = field(default_factory=list)
     changed_rights: list[Socket] = field(default_factory=list)
     took: float = 0.0
@@ -75,16 +86,25 @@ def read(plan: Plan) -> Done:
                 stale = _stale(frame.channel for frame in plan.frames)
     except (DatabaseError, InterfaceError) as error:
         logger.warning("Live pages can't read the database: %s", error)
-    unannounced = Changes(unknown=True)
-    unannounced.merge(plan.changes)
-    for frame in plan.frames:
-        noticed = unannounced if frame.channel in stale else plan.changes
-        changes = frame.channel.take(noticed, plan.now, plan.look)
-        if changes or frame.joining or frame.channel.failed:
-            update, fresh = frame.channel.render(changes, bool(frame.joining))
-            done.rendered.append(Rendered(frame, update, fresh))
+    _render(plan, stale, done)
     done.took = time.thread_time() - began
     return done
+
+
+def _render(plan: Plan, stale: set[Channel], done: Done) -> None:
+    unannounced = Changes(unknown=True)
+    unannounced.merge(plan.changes)
+    for frame, now in plan.turns.of(plan.frames):
+        channel = frame.channel
+        noticed = unannounced if channel in stale else plan.changes
+        if not now:
+            if channel.postpone(noticed, plan.look) or frame.joining or channel.failed:
+                done.postponed.append(frame)
+            continue
+        changes = channel.take(noticed, plan.now, plan.look)
+        if changes or frame.joining or channel.failed:
+            update, fresh = channel.render(changes, bool(frame.joining))
+            done.rendered.append(Rendered(frame, update, fresh))
 
 
 def _stale(channels: Iterable[Channel]) -> set[Channel]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from typing import Any, ClassVar
 
 from flowdeck.errors import RegistrationError
 from flowdeck.live.changes import Changes
+
+logger = logging.getLogger("flowdeck.live")
 
 _NAME = re.compile(r"[a-z][a-z-]{0,39}")
 _LONGEST_ARGUMENT = 1000
@@ -60,6 +63,15 @@ class LiveView:
         self.argument = argument
 
     @classmethod
+    def canonical(cls, argument: str) -> str | None:
+        """The one spelling of an untrusted ``argument``; None if the view can't have such a one.
+
+        Whatever asks for the same has one spelling, and so is rendered once. By default a view has
+        no argument. Must not query; what ``allowed`` is to refuse with a reason is left as it is.
+        """
+        return None if argument else ""
+
+    @classmethod
     def allowed(cls, user: Any, argument: str) -> Refusal | None:
         """None if ``user`` may watch the view with this (untrusted) argument, else why not."""
         return Refusal("This view is not open to anybody.")
@@ -87,7 +99,7 @@ class LiveView:
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A parsed name of a view as a browser asks for it: ``trace:<correlation id>``."""
+    """A parsed name of a view, ``trace:<correlation id>``, in its one spelling."""
 
     text: str
     view: type[LiveView]
@@ -114,9 +126,21 @@ def register(name: str, view: type[LiveView]) -> None:
 
 
 def find(text: object) -> Name | None:
-    """The view that a browser asks for, or None if there is none of this name."""
+    """The view that a browser asks for, or None if there is none of this name and argument."""
     if not isinstance(text, str) or len(text) > _LONGEST_ARGUMENT:
         return None
-    name, _, argument = text.partition(":")
+    name, _, given = text.partition(":")
     view = _views.get(name)
-    return Name(text, view, argument) if view is not None else None
+    argument = None if view is None else _canonical(view, given)
+    if view is None or argument is None:
+        return None
+    return Name(f"{name}:{argument}" if argument else name, view, argument)
+
+
+def _canonical(view: type[LiveView], argument: str) -> str | None:
+    try:
+        return view.canonical(argument)
+    except Exception:
+        # It comes from outside: what a view stumbles over is no argument of it.
+        logger.exception("Live view %r failed to read its argument.", view.__qualname__)
+        return None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http.cookiejar
+import json
 import os
 import re
 import socket
@@ -21,7 +23,10 @@ from http.client import HTTPMessage
 from pathlib import Path
 from urllib.parse import urlencode
 
+import psutil
 import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
 from drill.stack import Postgres
 from tests.polling import eventually
@@ -55,6 +60,19 @@ class Answer:
     took: float
 
 
+@dataclass(frozen=True)
+class Web:
+    """A web process."""
+
+    url: str
+    pid: int
+
+    @property
+    def memory(self) -> int:
+        """Bytes that it holds."""
+        return int(psutil.Process(self.pid).memory_info().rss)
+
+
 class Browser:
     """Somebody's browser, with their cookies."""
 
@@ -76,6 +94,11 @@ class Browser:
         with answer:
             text = answer.read().decode()
         return Answer(answer.status, answer.headers, text, time.monotonic() - began)
+
+    @property
+    def session(self) -> str:
+        """The cookies as a header."""
+        return "; ".join(f"{cookie.name}={cookie.value}" for cookie in self.cookies)
 
     def form(self, name: str = "customer") -> dict[str, str]:
         """The sign-in form, filled in."""
@@ -107,17 +130,17 @@ def postgres() -> Iterator[Postgres]:
 
 
 @pytest.fixture(scope="module", params=[1, 20])
-def url(request: pytest.FixtureRequest, postgres: Postgres, redis_url: str) -> Iterator[str]:
+def web(request: pytest.FixtureRequest, postgres: Postgres, redis_url: str) -> Iterator[Web]:
     """A web process with so many connections."""
-    with _web(postgres, request.param) as address:
-        yield address
+    with _web(postgres, request.param) as running:
+        yield running
 
 
 @contextmanager
-def _web(postgres: Postgres, connections: int) -> Iterator[str]:
+def _web(postgres: Postgres, connections: int) -> Iterator[Web]:
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:
         listener.set_inheritable(True)
-        web = subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "eda_site.run.web", str(listener.fileno())],
             cwd=_ROOT,
             env=_environment(postgres) | {"DATABASE_POOL": str(connections)},
@@ -126,10 +149,10 @@ def _web(postgres: Postgres, connections: int) -> Iterator[str]:
             stderr=subprocess.DEVNULL,
         )
         try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+            yield Web(f"http://127.0.0.1:{listener.getsockname()[1]}", process.pid)
         finally:
-            web.terminate()
-            web.wait(20)
+            process.terminate()
+            process.wait(20)
 
 
 def _environment(postgres: Postgres) -> dict[str, str]:
@@ -169,27 +192,26 @@ def _every_page_answers_at_once(browser: Browser) -> None:
     assert slowest.took < _AT_ONCE * _BUSY
 
 
-def test_nobody_stops_the_site_with_wrong_addresses(url: str, postgres: Postgres) -> None:
-    teacher = Browser(url)
+def test_nobody_stops_the_site_with_wrong_addresses(web: Web, postgres: Postgres) -> None:
+    teacher = Browser(web.url)
     assert teacher.sign_in("teacher").status == 200
-    session = "; ".join(f"{cookie.name}={cookie.value}" for cookie in teacher.cookies)
     for restarted in (False, True):
         if restarted:
             postgres.crash()
             postgres.start()
         for requests in (60, 600):
-            assert set(_attack(url, requests)) == {404}
+            assert set(_attack(web.url, requests)) == {404}
             _every_page_answers_at_once(teacher)
         # Each has to know who asks: with one connection some wait in vain, and say so.
-        assert set(_attack(url, 60, session)) <= {404, 503}
+        assert set(_attack(web.url, 60, teacher.session)) <= {404, 503}
         _every_page_answers_at_once(teacher)
         assert 'aria-label="Sign out"' in teacher.ask("/none/").body
 
 
 def test_a_database_that_is_away_is_said_at_once_and_forgotten_at_once(
-    url: str, postgres: Postgres
+    web: Web, postgres: Postgres
 ) -> None:
-    teacher, visitor = Browser(url), Browser(url)
+    teacher, visitor = Browser(web.url), Browser(web.url)
     assert teacher.sign_in("teacher").status == 200
     form = visitor.form()
     postgres.crash()
@@ -209,3 +231,68 @@ def test_a_database_that_is_away_is_said_at_once_and_forgotten_at_once(
     assert back < _BACK * _BUSY
     _every_page_answers_at_once(teacher)
     assert visitor.sign_in("customer").status == 200
+
+
+def test_one_person_does_not_stop_the_live_pages_of_the_others(web: Web) -> None:
+    """150 sockets with 16 odd subscriptions each, and as many that are only many."""
+    teacher, greedy = Browser(web.url), Browser(web.url)
+    assert teacher.sign_in("teacher").status == 200
+    assert greedy.sign_in("operator").status == 200
+    asyncio.run(_crowd(web, greedy, 20, "orders:{:#x}"))  # what is loaded at first stays
+    before = web.memory
+    for odd in ("orders:{:#x}", "log:type=T{}"):
+        refused, slowest = asyncio.run(_crowd(web, greedy, 150, odd, teacher))
+        print(f"{odd}: {refused} refused; slowest of the others {slowest:.2f} s")
+        assert refused >= 150 * 16 - 60
+        assert slowest < _AT_ONCE * _BUSY
+    print(f"memory: {before / 2**20:.0f} MB before, {web.memory / 2**20:.0f} MB after")
+    eventually(lambda: web.memory < before * 1.1)
+
+
+async def _crowd(
+    web: Web, greedy: Browser, sockets: int, odd: str, other: Browser | None = None
+) -> tuple[int, float]:
+    """How many subscriptions were refused, and how long somebody else waited for a view at most."""
+    async with contextlib.AsyncExitStack() as stack:
+        opened = [await stack.enter_async_context(_socket(web, greedy)) for _ in range(sockets)]
+        views = [odd.format(number) for number in range(16 * sockets)]
+        for number, socket in enumerate(opened):
+            with contextlib.suppress(ConnectionClosed):
+                await socket.send(json.dumps({"subscribe": views[16 * number : 16 * number + 16]}))
+        refused = sum([await _refused(socket) for socket in opened])
+        waited = [0.0]
+        if other is not None:
+            async with _socket(web, other) as socket:
+                waited = [await _watched(socket) for _ in range(10)]
+    return refused, max(waited)
+
+
+def _socket(web: Web, browser: Browser) -> connect:
+    address = web.url.replace("http", "ws") + "/ws/live/"
+    return connect(
+        address, origin=web.url, additional_headers={"Cookie": browser.session}, proxy=None
+    )
+
+
+async def _refused(socket: ClientConnection) -> int:
+    """What the answer refuses; a socket that is one too many is closed, which refuses all."""
+    try:
+        async with asyncio.timeout(60):
+            while True:
+                message = json.loads(await socket.recv())
+                if "refused" in message:
+                    return len(message["refused"])
+                if "frame" in message:
+                    return 0
+    except ConnectionClosed:
+        return 16
+
+
+async def _watched(socket: ClientConnection) -> float:
+    """Seconds from asking for a view until it is there."""
+    began = time.monotonic()
+    await socket.send(json.dumps({"subscribe": ["traces"]}))
+    while "frame" not in json.loads(await socket.recv()):
+        pass
+    await socket.send(json.dumps({"unsubscribe": ["traces"]}))
+    return time.monotonic() - began

@@ -29,6 +29,12 @@ class EventView(LiveView):
         self._may_change = True
 
     @classmethod
+    def canonical(cls, argument: str) -> str | None:
+        """The position without leading zeros."""
+        is_number = argument.isascii() and argument.isdigit() and len(argument) <= _LONGEST
+        return str(int(argument)) if is_number else argument
+
+    @classmethod
     def allowed(cls, user: Any, argument: str) -> Refusal | None:
         """Whoever may see the log."""
         if not (argument.isascii() and argument.isdigit() and len(argument) <= _LONGEST):
@@ -73,6 +79,11 @@ class EventPeopleView(LiveView):
     """``event-people:<position>``: what people did with the event and its deliveries."""
 
     interval = 0.5
+
+    @classmethod
+    def canonical(cls, argument: str) -> str | None:
+        """As for the event."""
+        return EventView.canonical(argument)
 
     @classmethod
     def allowed(cls, user: Any, argument: str) -> Refusal | None:

@@ -37,9 +37,14 @@ class _Watched(LiveView):
 class FlowView(_Watched):
     """``flow:?focus=type:Probed&models=1``: the choices as in the page's address."""
 
+    @classmethod
+    def canonical(cls, argument: str) -> str | None:
+        """The choices in their order."""
+        return _choice(argument).query(node="")
+
     def regions(self) -> Sequence[Fragment]:
         """The map, what is odd, and both tables."""
-        choice = Choice.of(QueryDict(self.argument.removeprefix("?")).dict())
+        choice = _choice(self.argument)
         context = context_of(choice, Facts.load(choice.window)) | {"oob": True}
         return [
             Fragment(f"flow-{part}", render_to_string(f"flowdeck/flow/_{part}.html", context))
@@ -51,15 +56,29 @@ class FlowNodeView(_Watched):
     """``flow-node:<kind>:<name>``: the figures of one node's panel; ``flow-node:10:<kind>:<name>``
     with those of the last ten seconds."""
 
+    @classmethod
+    def canonical(cls, argument: str) -> str | None:
+        """Always with the seconds."""
+        window, key = _node(argument)
+        return f"{window}:{key}"
+
     def regions(self) -> Sequence[Fragment]:
         """The figures; its head and links stay as they are."""
-        head, _, rest = self.argument.partition(":")
-        asked = {str(seconds): seconds for seconds in WINDOWS}.get(head)
-        choice = Choice(window=asked or MINUTE)
-        facts = Facts.load(choice.window)
-        panel = panel_of(rest if asked else self.argument, facts)
+        window, key = _node(self.argument)
+        choice = Choice(window=window)
+        panel = panel_of(key, Facts.load(window))
         if panel is None:
             return []
         context = {"panel": panel, "choice": choice, "oob": True}
         html = render_to_string("flowdeck/flow/_figures.html", context)
         return [Fragment("flow-figures", html)]
+
+
+def _choice(argument: str) -> Choice:
+    return Choice.of(QueryDict(argument.removeprefix("?")).dict())
+
+
+def _node(argument: str) -> tuple[int, str]:
+    head, _, rest = argument.partition(":")
+    asked = {str(seconds): seconds for seconds in WINDOWS}.get(head)
+    return (MINUTE, argument) if asked is None else (asked, rest)

@@ -32,6 +32,11 @@ class DeadLettersView(LiveView):
         self._known: dict[str, Group] = {}
 
     @classmethod
+    def canonical(cls, argument: str) -> str | None:
+        """The page's query as it writes it."""
+        return Console.parse(QueryDict(argument)).query
+
+    @classmethod
     def allowed(cls, user: Any, argument: str) -> Refusal | None:
         """Whoever may see dead letters."""
         decision = can(user, "view_dead_letters")
@@ -79,8 +84,12 @@ class LettersView(LiveView):
     def __init__(self, user: Any, argument: str) -> None:
         """``argument`` names the letters; what is no number is left out."""
         super().__init__(user, argument)
-        numbers = [text for text in argument.split(",") if text.isascii() and text.isdigit()]
-        self._numbers = [int(text) for text in numbers if len(text) < 19][:PAGE]
+        self._numbers = _numbers(argument)
+
+    @classmethod
+    def canonical(cls, argument: str) -> str | None:
+        """The numbers, each once and in order."""
+        return ",".join(map(str, sorted(set(_numbers(argument)))))
 
     @classmethod
     def allowed(cls, user: Any, argument: str) -> Refusal | None:
@@ -98,6 +107,11 @@ class LettersView(LiveView):
             )
             for letter in found
         ]
+
+
+def _numbers(argument: str) -> list[int]:
+    numbers = [text for text in argument.split(",") if text.isascii() and text.isdigit()]
+    return [int(text) for text in numbers if len(text) < 19][:PAGE]
 
 
 def _emptied(group: Group) -> Group:

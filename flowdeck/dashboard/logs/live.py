@@ -30,6 +30,12 @@ class LogView(LiveView):
         self._shown: dict[int, Look] = {}
 
     @classmethod
+    def canonical(cls, argument: str) -> str | None:
+        """The filter as its page writes it."""
+        wanted = LogFilter.parse(QueryDict(argument))
+        return argument if wanted.problems else wanted.query
+
+    @classmethod
     def allowed(cls, user: Any, argument: str) -> Refusal | None:
         """Whoever may see the log."""
         decision = can(user, "view_log")

@@ -26,6 +26,11 @@ class LogCountView(LiveView):
         self._over = False
 
     @classmethod
+    def canonical(cls, argument: str) -> str | None:
+        """As for the rows."""
+        return LogView.canonical(argument)
+
+    @classmethod
     def allowed(cls, user: Any, argument: str) -> Refusal | None:
         """As for the rows."""
         return LogView.allowed(user, argument)

@@ -23,6 +23,13 @@ class ReplayView(LiveView):
     beats = True
 
     @classmethod
+    def canonical(cls, argument: str) -> str | None:
+        """The number of a run, or none."""
+        if not argument.isascii():
+            return None
+        return str(int(argument)) if argument.isdigit() and len(argument) < 18 else argument
+
+    @classmethod
     def allowed(cls, user: Any, argument: str) -> Refusal | None:
         """Whoever may see replays."""
         if argument and not (argument.isdecimal() and len(argument) < 18):

@@ -8,7 +8,7 @@ from typing import Any
 from django.http import QueryDict
 from django.template.loader import render_to_string
 
-from flowdeck.dashboard.timeline.page import chosen, context_of
+from flowdeck.dashboard.timeline.page import chosen, context_of, query_of
 from flowdeck.live import Fragment, LiveView, Refusal
 from flowdeck.people.access import can
 
@@ -21,6 +21,11 @@ class TimelineView(LiveView):
 
     interval = 0.5
     beats = True
+
+    @classmethod
+    def canonical(cls, argument: str) -> str | None:
+        """The page's parameters in their order."""
+        return query_of(chosen(QueryDict(argument)))
 
     @classmethod
     def allowed(cls, user: Any, argument: str) -> Refusal | None:

@@ -10,7 +10,7 @@ from django.db.models import Max
 from django.http import QueryDict
 from django.template.loader import render_to_string
 
-from flowdeck.dashboard.trace.page import TracePage, parse_choice
+from flowdeck.dashboard.trace.page import TracePage, parse_choice, query_of
 from flowdeck.dashboard.trace.recent import recent_traces
 from flowdeck.live import Changes, Fragment, LiveView, Refusal
 from flowdeck.models import Event
@@ -26,6 +26,16 @@ class TraceView(LiveView):
         self._choice = parse_choice(QueryDict(query))
         self._last = 0
         self._under_way = True
+
+    @classmethod
+    def canonical(cls, argument: str) -> str | None:
+        """The id as it is written, and the choices in their order."""
+        try:
+            correlation_id, query = _parsed(argument)
+        except ValueError:
+            return argument  # is refused
+        chosen = query_of(parse_choice(QueryDict(query)))
+        return f"{correlation_id}?{chosen}" if chosen else str(correlation_id)
 
     @classmethod
     def allowed(cls, user: Any, argument: str) -> Refusal | None:
