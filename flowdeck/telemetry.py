@@ -11,6 +11,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -19,12 +20,16 @@ logger = logging.getLogger("flowdeck")
 
 @dataclass(frozen=True, slots=True)
 class AppendedEvent:
-    """What listeners learn of an appended event; they read the rest from the log."""
+    """What listeners learn of an appended event; they read the rest from the log.
+
+    ``recorded_at`` is the database's time, as in the log.
+    """
 
     position: int
     type: str
     stream: str
     correlation_id: UUID
+    recorded_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

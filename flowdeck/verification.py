@@ -16,9 +16,27 @@ from django.db import connection
 from flowdeck.declare.registry import registry
 from flowdeck.errors import CheckImpossible
 from flowdeck.log.append import slot_of
-from flowdeck.models import Event, Lane
+from flowdeck.models import AuditEntry, Event, Lane
 
 CHUNK = 50_000  # positions looked at by one statement
+
+_OVERLAP = 1_000  # positions before a chunk that its times are compared with
+_BACKWARD_IN_STREAM = """
+SELECT e.position, e.stream FROM flowdeck_event e
+  JOIN flowdeck_event b ON b.stream = e.stream AND b.sequence = e.sequence - 1
+WHERE e.position > %s AND e.position <= %s AND e.recorded_at < b.recorded_at LIMIT 20
+"""
+_BACKWARD_IN_LOG = """
+SELECT position, recorded_at, newest FROM (
+  SELECT position, recorded_at, max(recorded_at) OVER (
+    ORDER BY position ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS newest
+  FROM flowdeck_event WHERE position > %s AND position <= %s) AS seen
+WHERE {} LIMIT 20
+"""
+_A_MINUTE = {
+    "postgresql": "recorded_at < newest - interval '60 seconds'",
+    "sqlite": "julianday(recorded_at) < julianday(newest) - 60 / 86400.0",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +193,26 @@ def _lanes(scope: Scope) -> Iterator[str]:
     for processor, slots in covered.items():
         if slots != list(range(1024)):
             yield f"the lanes of {processor} overlap or leave slots out"
+
+
+@check("times run as the log does")
+def _times(scope: Scope) -> Iterator[str]:
+    """Within a stream they never run backward, across the log not by more than a minute."""
+    found: list[str] = []
+    for after, upto in scope.chunks():
+        for position, stream in _rows(_BACKWARD_IN_STREAM, [after, upto]):
+            found.append(f"event {position} was recorded before the one before it in {stream}")
+        before = max(scope.after, after - _OVERLAP)
+        for position, recorded, newest in _rows(
+            _BACKWARD_IN_LOG.format(_A_MINUTE[connection.vendor]), [before, upto]
+        ):
+            found.append(
+                f"event {position} was recorded at {recorded}, behind one recorded at {newest}: "
+                "a clock was wrong"
+            )
+    if found and AuditEntry.objects.filter(action="import").exists():
+        raise CheckImpossible("events were imported, which keep the times that they had elsewhere")
+    yield from found
 
 
 @check("every event but a first one has a cause in its trace")

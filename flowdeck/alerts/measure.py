@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import NamedTuple
 
 from django.db.models import Count, Max
 
+from flowdeck import clock
 from flowdeck.declare.registry import registry
 from flowdeck.letters import dead_letters
 from flowdeck.models import AlertRule, Attempt, Event, ProcessorState
@@ -35,7 +36,7 @@ def _dead(rule: AlertRule) -> Measured:
 
 
 def _growth(rule: AlertRule) -> Measured:
-    since = datetime.now(UTC) - timedelta(minutes=1)
+    since = clock.now() - timedelta(minutes=1)
     letters = dead_letters.Criteria(processor=rule.processor).letters().order_by()
     groups = letters.filter(finished_at__gt=since).values("fingerprint")
     most = groups.annotate(n=Count("id"), newest=Max("id")).order_by("-n").first()
@@ -52,7 +53,7 @@ def _waiting(rule: AlertRule) -> Measured:
         return Measured(0)
     position = min(oldest)
     recorded = Event.objects.filter(pk=position).values_list("recorded_at", flat=True).first()
-    age = (datetime.now(UTC) - recorded).total_seconds() if recorded else 0.0
+    age = (clock.now() - recorded).total_seconds() if recorded else 0.0
     return Measured(round(age, 1), oldest[position])
 
 
@@ -63,7 +64,7 @@ def _paused(rule: AlertRule) -> Measured:
     longest = paused.order_by("paused_at").first()
     if longest is None or longest.paused_at is None:
         return Measured(0)
-    minutes = (datetime.now(UTC) - longest.paused_at).total_seconds() / 60
+    minutes = (clock.now() - longest.paused_at).total_seconds() / 60
     return Measured(round(minutes, 1), longest.name)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 
+from flowdeck import clock
 from flowdeck.declare.registry import registry
 from flowdeck.models import AlertRule
 from flowdeck.people import audit
@@ -49,7 +50,7 @@ def save(number: int | None, wanted: dict[str, Any], *, by: str) -> AlertRule:
 
 def mute(number: int, hours: int, *, by: str) -> None:
     """Tell nobody for so many hours; 0 ends it. Raises AlertRule.DoesNotExist."""
-    until = datetime.now(UTC) + timedelta(hours=hours) if hours else None
+    until = clock.now() + timedelta(hours=hours) if hours else None
     with transaction.atomic():
         rule = AlertRule.objects.select_for_update().get(pk=number)
         rule.muted_until = until

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
+from flowdeck import clock
 from flowdeck.alerts.facts import AlertFired, AlertResolved
 from flowdeck.alerts.measure import measure
 from flowdeck.log.publishing import publish
@@ -29,13 +30,13 @@ def look() -> None:
 
 
 def _due() -> QuerySet[AlertRule]:
-    since = datetime.now(UTC) - EVERY
+    since = clock.now() - EVERY
     due = Q(looked_at=None) | Q(looked_at__lt=since)
     return AlertRule.objects.filter(due).order_by("looked_at")
 
 
 def _judge(rule: AlertRule) -> None:
-    now, measured = datetime.now(UTC), measure(rule)
+    now, measured = clock.now(), measure(rule)
     rule.looked_at, rule.value = now, measured.value
     if measured.value >= rule.threshold:
         rule.over_since = rule.over_since or now

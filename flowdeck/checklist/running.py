@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from django.db.models import Count
 
+from flowdeck import clock
 from flowdeck.checklist.finding import Finding, Verdict, listed
 from flowdeck.checklist.log import RECENT, newest_position
 from flowdeck.declare.registry import registry
@@ -37,8 +38,8 @@ def dead_letters(redeliver: bool) -> Finding:
             f"More than {_MANY_ATTEMPTS} attempts: {listed(endless)}.",
             "Fewer attempts: a poison message holds its key back until it is a dead letter.",
         )
-    if oldest and oldest.finished_at and datetime.now(UTC) - oldest.finished_at > _UNATTENDED:
-        age = duration(datetime.now(UTC) - oldest.finished_at)
+    if oldest and oldest.finished_at and clock.now() - oldest.finished_at > _UNATTENDED:
+        age = duration(clock.now() - oldest.finished_at)
         return Finding(
             "warn",
             f"{evidence} The oldest has waited for {age}.",
@@ -145,7 +146,7 @@ def _waiting(name: str) -> float:
         .values_list("event__recorded_at", flat=True)
         .first()
     )
-    return (datetime.now(UTC) - oldest).total_seconds() if oldest else 0.0
+    return (clock.now() - oldest).total_seconds() if oldest else 0.0
 
 
 def _worse(verdict: str, p50: float) -> str:

@@ -105,7 +105,7 @@ class Draft:
 
     ``stream`` falls back to the stream of the cause; ``correlation_id`` and ``causation_id`` to
     those of the current context; ``also_caused_by`` are further causes of a join (event ids of the
-    same correlation).
+    same correlation). ``occurred_at`` is when it happened, if that is not when it is recorded.
     """
 
     event: Event

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, TypeVar
 
 from django.db import OperationalError, connection
 
+from flowdeck import clock
 from flowdeck.declare import context, interception
 from flowdeck.declare.event import Delivery, Draft, Event, Expectation
 from flowdeck.declare.registry import Processor
@@ -66,7 +67,7 @@ def attempt(processor: Processor, due: DueDelivery) -> Outcome:
 
 def attempt_together(processor: Processor, dues: list[DueDelivery]) -> list[Outcome]:
     """Run a batch handler for all of ``dues`` at once. Raises as :func:`attempt` does."""
-    started, hooks = datetime.now(UTC), len(connection.run_on_commit)
+    started, hooks = clock.now(), len(connection.run_on_commit)
     deliveries = [_delivery(processor, due) for due in dues]
     events = [load(due.event) for due in dues]
     first = dues[0].event
@@ -77,7 +78,7 @@ def attempt_together(processor: Processor, dues: list[DueDelivery]) -> list[Outc
             f"Batch handler {processor.where} returned {type(result).__name__}; it must return "
             "None and emit events through delivery.emit()."
         )
-    finished = datetime.now(UTC)
+    finished = clock.now()
     outcomes = [
         _done(processor, due, delivery, started, finished)
         for due, delivery in zip(dues, deliveries, strict=True)
@@ -94,7 +95,7 @@ def failed(processor: Processor, due: DueDelivery, started: datetime, error: Exc
     if infrastructure.is_fault(error):
         raise error
     cause = error.error if isinstance(error, HandlerFailed) else error
-    finished = datetime.now(UTC)
+    finished = clock.now()
     if isinstance(cause, Snooze):
         mark = Mark(due.id, "retrying", due.attempts, max(0.0, cause.seconds), started, finished)
         return Outcome(due, mark)
@@ -113,7 +114,7 @@ def died(processor: Processor, due: DueDelivery, last_exception: str = "") -> Ou
 
     ``last_exception`` is the traceback of what was raised meanwhile, if anything was.
     """
-    now = datetime.now(UTC)
+    now = clock.now()
     failure = without_personal_data(of_death(processor.where, last_exception), due)
     mark = Mark(due.id, "dead", due.attempts + 1, None, now, now, failure.fingerprint)
     return Outcome(due, mark, failure=failure)
@@ -140,13 +141,13 @@ def keep_failures(outcomes: list[Outcome]) -> None:
 
 
 def _attempt_one(processor: Processor, due: DueDelivery) -> Outcome:
-    started = datetime.now(UTC)
+    started = clock.now()
     delivery = _delivery(processor, due)
     event = load(due.event)
     around = context.Context(due.event.correlation_id, due.event.id, delivery)
     with context.entered(around):
         _blamed(processor, lambda: _run(processor, event, delivery))
-    return _done(processor, due, delivery, started, datetime.now(UTC))
+    return _done(processor, due, delivery, started, clock.now())
 
 
 def _run(processor: Processor, event: Event, delivery: Delivery) -> None:

@@ -10,12 +10,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from itertools import chain, repeat
 
 from django.db import connection, transaction
 
-from flowdeck import telemetry
+from flowdeck import clock, telemetry
 from flowdeck.conf import conf
 from flowdeck.declare.registry import Processor
 from flowdeck.engine import containment, lanes
@@ -86,7 +85,7 @@ def _run_atomic(processor: Processor, claim: Claim, limit: int) -> Batch:
 def _one_by_one(processor: Processor, due: list[DueDelivery]) -> Batch:
     batch = Batch(len(due))
     for one in _unheld(processor, due, batch.outcomes):
-        started = datetime.now(UTC)
+        started = clock.now()
         try:
             with transaction.atomic():
                 outcome = attempt(processor, one)
@@ -178,7 +177,7 @@ def _attempts_apart(processor: Processor, due: list[DueDelivery]) -> list[Outcom
             if infrastructure.is_fault(error):
                 raise
     for one in _unheld(processor, due, outcomes):
-        begun = datetime.now(UTC)
+        begun = clock.now()
         try:
             outcome = attempt(processor, one)
         except Exception as error:

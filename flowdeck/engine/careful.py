@@ -13,12 +13,12 @@ took too long, a deadlock) says nothing about its deliveries, so it is not count
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from django.db import DatabaseError, connection, transaction
 from django.db.models import F
 
-from flowdeck import telemetry
+from flowdeck import clock, telemetry
 from flowdeck.conf import conf
 from flowdeck.declare.registry import Processor
 from flowdeck.engine import batch
@@ -48,7 +48,7 @@ def run_one(processor: Processor, claim: Claim) -> Batch:
         if not due:
             lane.update(claims=0, suspect=None, token=None, lease_expires_at=None)
             return Batch()
-        now = datetime.now(UTC)
+        now = clock.now()
         if held.suspect != due[0].id:
             count = conf().CRASHES + 1
             lane.update(suspect=due[0].id, suspected_at=now, claims=count, last_exception="")

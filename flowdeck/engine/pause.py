@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from django.db import transaction
 
-from flowdeck import telemetry
+from flowdeck import clock, telemetry
 from flowdeck.bells import bell
 from flowdeck.declare.registry import registry
 from flowdeck.models import ProcessorState
@@ -22,7 +20,7 @@ def pause(name: str, *, by: str, reason: str) -> bool:
     with transaction.atomic():
         ProcessorState.objects.get_or_create(name=name)
         changed = ProcessorState.objects.filter(name=name, paused_at=None).update(
-            paused_at=datetime.now(UTC), paused_by=by, pause_reason=reason
+            paused_at=clock.now(), paused_by=by, pause_reason=reason
         )
         if changed:
             audit.record("pause", by=by, target=f"processor {name}", count=1, reason=reason)

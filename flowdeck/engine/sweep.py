@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.db import connection
 
-from flowdeck import telemetry
+from flowdeck import clock, telemetry
 from flowdeck.alerts import watch
 from flowdeck.bells import bell
 from flowdeck.conf import conf
@@ -50,7 +50,7 @@ def _forgotten_runs() -> list[int]:
     from flowdeck.models import ReplayRun
 
     waiting = ReplayRun.objects.filter(state="waiting").order_by("id")
-    since = datetime.now(UTC) - timedelta(seconds=_PATIENCE)
+    since = clock.now() - timedelta(seconds=_PATIENCE)
     return list(waiting.filter(requested_at__lt=since).values_list("pk", flat=True)[:1])
 
 
@@ -87,7 +87,7 @@ class Sweeper(threading.Thread):
         super().__init__(name="sweeper", daemon=True)
         self._stopping = threading.Event()
         self._beat_at = datetime.min.replace(tzinfo=UTC)
-        self._started_at = datetime.now(UTC)
+        self._began = time.monotonic()
         self._signs = VitalSigns()
 
     def run(self) -> None:
@@ -133,14 +133,14 @@ class Sweeper(threading.Thread):
     def _say_alive(self) -> None:
         from flowdeck.models import Worker
 
-        now = datetime.now(UTC)
+        now = clock.now()
         if now - self._beat_at < _HEARTBEAT:
             return
         self._beat_at = now
         Worker.objects.update_or_create(
             name=lanes.worker_name(),
             defaults={
-                "started_at": self._started_at,
+                "started_at": now - timedelta(seconds=time.monotonic() - self._began),
                 "seen_at": now,
                 "per_second": self._signs.rate(),
                 "memory": memory(),

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Max, Q, QuerySet
 
+from flowdeck import clock
 from flowdeck.letters import dead_letters
 from flowdeck.letters.dead_letters import Criteria
 from flowdeck.models import BulkAction, Delivery, DeliveryState
@@ -62,7 +63,7 @@ def ask(
             per_second=per_second,
             by=by,
             reason=reason[:300],
-            begins_at=datetime.now(UTC) + timedelta(seconds=delay),
+            begins_at=clock.now() + timedelta(seconds=delay),
         )
         row.entry = audit.record(
             action, by=by, target=f"{criteria} (bulk action {row.pk})", count=total, reason=reason
@@ -75,7 +76,7 @@ def cancel(number: int, *, by: str) -> bool:
     """Stop a bulk action where it is; False if it was not running any more."""
     with transaction.atomic():
         cancelled = BulkAction.objects.filter(pk=number, state=BulkAction.State.RUNNING).update(
-            state=BulkAction.State.CANCELLED, finished_at=datetime.now(UTC), note=f"by {by}"
+            state=BulkAction.State.CANCELLED, finished_at=clock.now(), note=f"by {by}"
         )
         if cancelled:
             row = BulkAction.objects.get(pk=number)
@@ -198,4 +199,4 @@ def _end(row: BulkAction, state: BulkAction.State, note: str = "") -> None:
 
 
 def _now() -> datetime:
-    return datetime.now(UTC)
+    return clock.now()

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from django.db import transaction
 from django.db.models import F, Max, Q, QuerySet
 
-from flowdeck import telemetry
+from flowdeck import clock, telemetry
 from flowdeck.bells import bell
 from flowdeck.models import Attempt, DeadLetterGroup, Delivery, DeliveryState, Lane
 from flowdeck.people import audit
@@ -145,7 +144,7 @@ def note_retry(letters: QuerySet[Delivery], by: str) -> None:
     failures = Attempt.objects.filter(delivery_id__in=chosen).order_by("number", "id")
     said = failures.values_list("delivery_id", "error", "delivery__processor")
     titles = {chosen[letter]: f"{error} in {processor}" for letter, error, processor in said}
-    now = datetime.now(UTC)
+    now = clock.now()
     rows = [
         DeadLetterGroup(fingerprint=one, title=titles.get(one, ""), retried_at=now, retried_by=by)
         for one in chosen.values()

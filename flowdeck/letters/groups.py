@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models import Count, Max, Min, Q
 from django.db.models.functions import TruncHour
 
+from flowdeck import clock
 from flowdeck.letters.dead_letters import Criteria
 from flowdeck.models import Attempt, DeadLetterGroup, Delivery, DeliveryState
 from flowdeck.models.delivery import UNFINISHED
@@ -82,7 +83,7 @@ class Group:
         row = self.status
         if row is None or self.reopened:
             return "open"
-        over = row.until is not None and row.until <= datetime.now(UTC)
+        over = row.until is not None and row.until <= clock.now()
         return "open" if row.status == _ON_HOLD and over else str(row.status)
 
     @property
@@ -154,7 +155,7 @@ def _samples(deliveries: list[int]) -> dict[int, Attempt]:
 
 def _per_hour(letters: Any, column: str, values: list[str]) -> dict[str, list[int]]:
     """How many died in each of the last 24 hours, by the clock."""
-    this_hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    this_hour = clock.now().replace(minute=0, second=0, microsecond=0)
     since = this_hour - timedelta(hours=HOURS - 1)
     counted = (
         letters.filter(finished_at__gte=since, **{f"{column}__in": values})
@@ -186,7 +187,7 @@ def totals(criteria: Criteria | None = None) -> Totals:
 
 def resolved_lately() -> list[DeadLetterGroup]:
     """Groups of which nothing is dead or under way any more since somebody retried them."""
-    recent = DeadLetterGroup.objects.filter(retried_at__gt=datetime.now(UTC) - _RESOLVED_FOR)
+    recent = DeadLetterGroup.objects.filter(retried_at__gt=clock.now() - _RESOLVED_FOR)
     rows = list(recent.order_by("-retried_at")[: 4 * _RESOLVED])
     named = [row.fingerprint for row in rows]
     dead = Delivery.objects.filter(state=DeliveryState.DEAD, fingerprint__in=named)
@@ -209,7 +210,7 @@ def set_status(
     Raises ValueError if there is no such status.
     """
     chosen = DeadLetterGroup.Status(status)
-    until = datetime.now(UTC) + timedelta(hours=hours) if hours else None
+    until = clock.now() + timedelta(hours=hours) if hours else None
     with transaction.atomic():
         DeadLetterGroup.objects.update_or_create(
             fingerprint=fingerprint[:32],

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Count, QuerySet
 
+from flowdeck import clock
 from flowdeck.bells import bell
 from flowdeck.declare.registry import Processor, registry
 from flowdeck.errors import ReplayRefused
@@ -74,7 +74,7 @@ def redeliver(name: str, choice: Choice, *, by: str, reason: str) -> ReplayRun:
         if len(ids) > MOST:
             raise ReplayRefused(f"More than {MOST:,} deliveries at once: choose fewer.")
         count = Delivery.objects.filter(pk__in=ids).update(state=DeliveryState.PENDING, due_at=None)
-        now = datetime.now(UTC)
+        now = clock.now()
         run = ReplayRun.objects.create(
             kind=ReplayRun.Kind.REDELIVER,
             processors=[name],

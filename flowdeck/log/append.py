@@ -6,7 +6,7 @@ import json
 import re
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -42,12 +42,11 @@ def append(
     payloads = [dump(draft.event) for draft in drafts]  # refuse bad input before any statement
     payloads = sealed([draft.event for draft in drafts], payloads)
     counts: dict[str, int] = {}
-    now = datetime.now(UTC)
     rows = []
     for draft, payload in zip(drafts, payloads, strict=True):
         stream = _checked_stream(draft)
         counts[stream] = counts.get(stream, 0) + 1
-        rows.append(_row(draft, payload, counts[stream], now))
+        rows.append(_row(draft, payload, counts[stream]))
     fan_out = [
         (type_name, processor.name, processor.streams)
         for type_name in {row.type for row in rows}
@@ -57,7 +56,14 @@ def append(
         places = dialect().append(cursor, rows, fan_out)
     _meet(expectations, rows, places)
     return tuple(
-        AppendedEvent(places[row.id][0], row.type, row.stream, row.correlation_id) for row in rows
+        AppendedEvent(
+            places[row.id].position,
+            row.type,
+            row.stream,
+            row.correlation_id,
+            places[row.id].recorded_at,
+        )
+        for row in rows
     )
 
 
@@ -66,7 +72,7 @@ def _meet(
 ) -> None:
     for expected in expectations:
         first = next(row for row in rows if row.stream == expected.stream)
-        before = places[first.id][1] - 1
+        before = places[first.id].sequence - 1
         if before != expected.sequence:
             raise SequenceConflict(expected.stream, expected.sequence, before)
 
@@ -100,7 +106,6 @@ def append_old(
         None,
         producer,
         occurred_at,
-        datetime.now(UTC),
     )
     fan_out = [
         (type_name, processor.name, processor.streams)
@@ -148,7 +153,7 @@ def _checked_stream(draft: Draft) -> str:
     return stream
 
 
-def _row(draft: Draft, payload: str, ordinal: int, now: datetime) -> EventRow:
+def _row(draft: Draft, payload: str, ordinal: int) -> EventRow:
     declared = draft.event.__event_type__
     assert draft.stream is not None
     assert draft.correlation_id is not None
@@ -176,8 +181,7 @@ def _row(draft: Draft, payload: str, ordinal: int, now: datetime) -> EventRow:
         draft.correlation_id,
         draft.causation_id,
         draft.producer or conf().PRODUCER,
-        draft.occurred_at or now,
-        now,
+        draft.occurred_at,
     )
 
 

@@ -9,8 +9,8 @@ from django.db import connection
 from flowdeck.models import Event
 
 SLACK = timedelta(seconds=10)
-"""How far positions and times may differ: an append that waits for a stream's head is recorded
-at the moment it began. Whoever cuts by position adds this and then compares the times."""
+"""How far positions and times may differ: both are given one after the other, and the database's
+clock may be set. Whoever cuts by position adds this and then compares the times."""
 
 # Halves the stretch of positions until one is left. Each step is two look-ups by primary key. Both
 # ends in one SELECT would read the whole table on SQLite.

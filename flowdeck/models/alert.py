@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.db import models
 from django.utils import timezone
 
+from flowdeck import clock
+
 
 class AlertRule(models.Model):
     """When people are to be told (:mod:`flowdeck.alerts`).
@@ -54,4 +56,4 @@ class AlertRule(models.Model):
     @property
     def is_muted(self) -> bool:
         """Whether nobody is told now."""
-        return self.muted_until is not None and self.muted_until > timezone.now()
+        return self.muted_until is not None and self.muted_until > clock.now()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from django.db import models
 from django.db.models import Q
+
+from flowdeck import clock
 
 SILENCE = timedelta(seconds=30)
 
@@ -68,7 +70,7 @@ class ReplayRun(models.Model):
         return (
             self.state == self.State.RUNNING
             and self.beat_at is not None
-            and datetime.now(UTC) - self.beat_at > SILENCE
+            and clock.now() - self.beat_at > SILENCE
         )
 
     @property

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from django.db import connection
 from django.db.models import Count, Max, Min, Q
 
+from flowdeck import clock
 from flowdeck.declare.registry import Processor, registry
 from flowdeck.models import Delivery, DeliveryState, Event, Lane, ProcessorState, Worker
 from flowdeck.observe.lane_state import LaneState
@@ -150,7 +151,7 @@ def processors() -> list[ProcessorRow]:
 
 def overview() -> Overview:
     """All of it in six queries, whatever the size of the log."""
-    now = datetime.now(UTC)
+    now = clock.now()
     names = sorted(registry.processors)
     counts = _counts(names)
     recorded = dict(

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from django.db.models import F, Min, Q
 
+from flowdeck import clock
 from flowdeck.declare.registry import registry
 from flowdeck.models import Delivery, DeliveryState, Lane
 from flowdeck.models.delivery import HOLDING
@@ -44,7 +45,7 @@ def derive(deliveries: Iterable[Delivery]) -> dict[int, Derived]:
     if not waiting:
         return found
     ahead, leases = _held_back(waiting), _leases({d.processor for d in waiting})
-    now = datetime.now(UTC)
+    now = clock.now()
     for delivery in waiting:
         first = ahead.get((delivery.processor, delivery.key))
         if first is not None and first < delivery.event_id:
@@ -88,7 +89,7 @@ def _parking(names: set[str]) -> list[str]:
 def _leases(names: set[str]) -> dict[str, list[Lane]]:
     found: dict[str, list[Lane]] = defaultdict(list)
     leased = Lane.objects.filter(
-        processor__in=names, token__isnull=False, lease_expires_at__gt=datetime.now(UTC)
+        processor__in=names, token__isnull=False, lease_expires_at__gt=clock.now()
     )
     for lane in leased:
         found[lane.processor].append(lane)

@@ -12,8 +12,7 @@ from datetime import datetime
 from itertools import groupby, pairwise
 from uuid import UUID
 
-from django.utils import timezone
-
+from flowdeck import clock
 from flowdeck.declare.registry import registry
 from flowdeck.models import Attempt, Delivery, DeliveryState, Event
 from flowdeck.observe.states import RUNNING, UNFINISHED, Derived, derive
@@ -228,7 +227,7 @@ def build_trace(
         events[0].correlation_id,
         list(nodes.values()),
         [node for node in nodes.values() if node.cause is None],
-        as_of or timezone.now(),
+        as_of or clock.now(),
         cut,
     )
     mark_longest_path(trace.events, trace.deliveries)

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from django.db import connection, transaction
 
-from flowdeck import telemetry
+from flowdeck import clock, telemetry
 from flowdeck.declare.registry import Processor
 from flowdeck.errors import FlowdeckError, ReplayCancelled, ReplayRefused
 from flowdeck.log.horizon import newest_position, settled_position
@@ -69,7 +68,7 @@ def cancel(number: int, *, by: str) -> bool:
     runs = ReplayRun.objects.filter(pk=number)
     with transaction.atomic():
         over = runs.filter(state=State.WAITING).update(
-            state=State.CANCELLED, cancelled_by=by, finished_at=datetime.now(UTC)
+            state=State.CANCELLED, cancelled_by=by, finished_at=clock.now()
         )
         ending = over or runs.filter(state=State.RUNNING, cancelled_by="").update(cancelled_by=by)
         if ending:
@@ -83,7 +82,7 @@ def execute(number: int, follow: Follow = lambda run: None) -> ReplayRun | None:
     ``follow`` is called with the row now and then. What goes wrong is kept on the row, and raised
     if it is not the run's own business. Needs autocommit.
     """
-    now = datetime.now(UTC)
+    now = clock.now()
     if not ReplayRun.objects.filter(pk=number, state=State.WAITING).update(
         state=State.RUNNING, started_at=now, beat_at=now
     ):
@@ -101,7 +100,7 @@ def execute(number: int, follow: Follow = lambda run: None) -> ReplayRun | None:
     finally:
         if run.state == State.RUNNING:  # interrupted: the process is told to end
             run.state, run.error = State.FAILED, "interrupted"
-        run.finished_at = run.beat_at = datetime.now(UTC)
+        run.finished_at = run.beat_at = clock.now()
         run.save(update_fields=["state", "error", "result", "done", "finished_at", "beat_at"])
         telemetry.emit(telemetry.Replayed(run.kind, run.processors, run.state))
     return run
@@ -173,7 +172,7 @@ class _Work:
         if self._run.pk is None or time.monotonic() - self._looked_at < _BEAT:
             return
         self._looked_at = time.monotonic()
-        self._run.beat_at = datetime.now(UTC)
+        self._run.beat_at = clock.now()
         self._run.total = max(self._run.total, feed.seen)
         self._run.save(update_fields=["done", "total", "beat_at"])
         self._follow(self._run)

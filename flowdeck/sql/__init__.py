@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 from uuid import UUID
 
 from django.core.exceptions import ImproperlyConfigured
@@ -28,7 +28,10 @@ Subscription = tuple[str, str, str]  # event type, processor, prefix of the stre
 
 @dataclass(frozen=True, slots=True)
 class EventRow:
-    """An event ready for INSERT. ``ordinal`` counts those of its stream in one append, from 1."""
+    """An event ready for INSERT. ``ordinal`` counts those of its stream in one append, from 1.
+
+    ``occurred_at`` is None for what happens as it is recorded.
+    """
 
     id: UUID
     stream: str
@@ -42,12 +45,18 @@ class EventRow:
     correlation_id: UUID
     causation_id: UUID | None
     producer: str
-    occurred_at: datetime
-    recorded_at: datetime
+    occurred_at: datetime | None
 
 
 DeliveryRow = tuple[int, str, int]  # position, key, slot
-Place = tuple[int, int]  # position in the log, sequence in the stream
+
+
+class Place(NamedTuple):
+    """Where an event stands in the log and in its stream, and the database's time of that."""
+
+    position: int
+    sequence: int
+    recorded_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
+from flowdeck import clock
 from flowdeck.models import Delivery, DeliveryState
 from flowdeck.observe.overview import COUNTED, ProcessorRow
 
@@ -44,7 +45,7 @@ class DeadLetters:
 def dead_letters(rows: Sequence[ProcessorRow], window: int) -> DeadLetters:
     """Of these processors; two queries, both from the ends of the index of the dead by time."""
     by = {row.name: row.dead for row in rows if row.dead}
-    now = datetime.now(UTC)
+    now = clock.now()
     dead = Delivery.objects.filter(state__among=[DeliveryState.DEAD], finished_at__isnull=False)
     oldest = dead.order_by("finished_at").values_list("finished_at", flat=True).first()
     newest = dead.filter(finished_at__gt=now - timedelta(seconds=window)).order_by("-finished_at")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
+from flowdeck import clock
 from flowdeck.dashboard.flow.facts import DEAD, PROCESSOR, PRODUCER, TYPE, Facts
 from flowdeck.dashboard.flow.map import Choice, FlowMap
 from flowdeck.dashboard.shared.as_of import moment_of
@@ -79,7 +80,7 @@ def _until(request: HttpRequest) -> datetime:
     if asked is not None:
         return asked
     newest = Event.objects.order_by("-position").values_list("recorded_at", flat=True).first()
-    return (newest or datetime.now(UTC)) + timedelta(seconds=2)  # its deliveries take a moment
+    return (newest or clock.now()) + timedelta(seconds=2)  # its deliveries take a moment
 
 
 def _events(since: datetime, until: datetime) -> list[Told]:

@@ -10,6 +10,8 @@ from uuid import UUID
 from django.http import QueryDict
 from django.utils.dateparse import parse_datetime
 
+from flowdeck import clock
+
 _LARGEST = 2**63 - 1
 _FIRST_YEAR, _LAST_YEAR = 1971, 9000  # far enough from where arithmetic with times overflows
 _AGO = re.compile(r"(\d{1,4})(s|min|h|d)")
@@ -82,7 +84,7 @@ def moment(text: str) -> datetime:
     Raises ValueError.
     """
     if ago := _AGO.fullmatch(text):
-        return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+        return clock.now() - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
     found = parse_datetime(text)
     if found is None or not _FIRST_YEAR <= found.year <= _LAST_YEAR:
         raise ValueError(f"{text!r} is not a time")

@@ -12,8 +12,8 @@ from typing import Any
 from django.db.models import Count, Max
 from django.db.models.functions import TruncSecond
 from django.template.loader import render_to_string
-from django.utils import timezone
 
+from flowdeck import clock
 from flowdeck.dashboard.shared.run_times import run_times
 from flowdeck.dashboard.shell.entries import dead_letters, under_way
 from flowdeck.dashboard.shell.navigation import count_fragment
@@ -103,7 +103,7 @@ class RateView(LiveView):
 def _before(now: float) -> list[tuple[float, int]]:
     """The highest position at the end of each of the last seconds, as far as it is known."""
     top = Event.objects.aggregate(top=Max("position"))["top"] or 0
-    since = timezone.now().replace(microsecond=0) - timedelta(seconds=_SECONDS)
+    since = clock.now().replace(microsecond=0) - timedelta(seconds=_SECONDS)
     newest = Event.objects.filter(position__gt=top - _NEWEST, recorded_at__gte=since).order_by()
     found = newest.annotate(second=TruncSecond("recorded_at")).values_list("second")
     counted = dict(found.annotate(number=Count("position")))

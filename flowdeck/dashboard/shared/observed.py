@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
 from django.db.models import Count, Min, Q, QuerySet
 
+from flowdeck import clock
 from flowdeck.declare.registry import registry
 from flowdeck.models import Delivery, Event
 
@@ -66,7 +67,7 @@ def produced(window: int = _MINUTE) -> list[Produced]:
 def reaching(window: float = _MINUTE) -> tuple[list[Produced], float]:
     """Like :func:`produced`, and of how many seconds the rates tell: fewer than ``window`` if the
     sample does not reach back so far."""
-    now = datetime.now(UTC)
+    now = clock.now()
     newest = Event.objects.order_by("-position").values("position")[:SAMPLE]
     rows = _grouped(
         Event.objects.filter(position__in=newest), "recorded_at", now, window, "type", "producer"
@@ -78,7 +79,7 @@ def reaching(window: float = _MINUTE) -> tuple[list[Produced], float]:
 def received(window: float = _MINUTE) -> tuple[list[Received], float]:
     """Who got what, with the rates of the last ``window`` seconds, in one query; and of how many
     seconds they tell, as in :func:`reaching`."""
-    now = datetime.now(UTC)
+    now = clock.now()
     newest = Delivery.objects.order_by("-id").values("id")[:DELIVERIES]
     rows = _grouped(
         Delivery.objects.filter(id__in=newest),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from django.db import connection
 
+from flowdeck import clock
 from flowdeck.dashboard.timeline.density import Strip, density, strip
 from flowdeck.dashboard.timeline.lanes import lay_out
 from flowdeck.dashboard.timeline.shapes import WINDOWS, Drawing, Lane, Window
@@ -70,7 +71,7 @@ class Timeline:
     @classmethod
     def load(cls, wanted: Wanted) -> Timeline:
         """As it is now. A selected event holds the window when it gets to its middle."""
-        now = datetime.now(UTC)
+        now = clock.now()
         seconds, position = wanted.seconds, wanted.selected
         selected = Event.objects.filter(position=position).first() if position else None
         window = Window(seconds, _end(wanted, selected, now))

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 
+from flowdeck import clock
 from flowdeck.dashboard.event.detail import detail_of
 from flowdeck.dashboard.logs import page as log
 from flowdeck.dashboard.logs.filter import LogFilter
@@ -53,7 +54,7 @@ def context_of(wanted: Wanted) -> dict[str, Any]:
         "windows": WINDOWS.items(),
         "words": WINDOWS[wanted.seconds],
         "earlier": text_of(window.ends(-_STEP)),
-        "later": text_of(later) if later < datetime.now(UTC) else "",
+        "later": text_of(later) if later < clock.now() else "",
         "strip_since": int(shown.strip.window.since.timestamp() * 1000),
         "strip_length": round(shown.strip.window.seconds * 100_000 / NOW),
         "drawing_view": f"timeline:{query_of(wanted)}",

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.db import connection
 
+from flowdeck import clock
 from flowdeck.dashboard.timeline.counts import Stretch
 
 SECONDS, STEP = 600, 20
@@ -31,7 +32,7 @@ class TypeLine:
 
 def type_lines(now: datetime | None = None) -> dict[str, TypeLine]:
     """By name, of types that came lately; three queries over at most the newest 20,000 events."""
-    now = now or datetime.now(UTC)
+    now = now or clock.now()
     last = int(now.timestamp()) // STEP  # this step is not whole yet
     first = last - SECONDS // STEP
     stretch = Stretch.of(datetime.fromtimestamp(first * STEP, UTC), now + timedelta(days=1), STEP)

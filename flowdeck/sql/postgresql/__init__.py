@@ -127,7 +127,10 @@ def append(
         _APPEND,
         [_as_json(rows, counts), orjson.dumps(heads).decode(), orjson.dumps(to_whom).decode()],
     )
-    return {event: (position, sequence) for event, position, sequence in cursor.fetchall()}
+    return {
+        event: Place(position, sequence, datetime.fromtimestamp(recorded, UTC))
+        for event, position, sequence, recorded in cursor.fetchall()
+    }
 
 
 def claim_lanes(

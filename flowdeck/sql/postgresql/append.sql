@@ -4,9 +4,12 @@
 -- named as the key of an event of another stream is advanced by nothing, which locks it: so positions
 -- follow commits for each key, and whoever goes by position sees what was handled in that order. An event says how many
 -- events of its stream come up to it in this append; where that is in the stream the head tells.
+-- When an event is recorded is read from this clock once all heads are locked, so times run as the
+-- positions do, whatever the clocks of publishers say.
 -- One argument each is JSON: psycopg builds arrays slower than orjson writes the same as JSON.
+DROP FUNCTION IF EXISTS flowdeck_append(json, json, json);  -- what it returns can't be replaced
 CREATE OR REPLACE FUNCTION flowdeck_append(rows json, heads json, fan_out json)
-RETURNS TABLE (event uuid, at bigint, number bigint) LANGUAGE plpgsql
+RETURNS TABLE (event uuid, at bigint, number bigint, recorded float8) LANGUAGE plpgsql
 SET plan_cache_mode = force_generic_plan SET jit = off AS $$
 BEGIN
   RETURN QUERY
@@ -22,17 +25,17 @@ BEGIN
     FROM ROWS FROM (json_to_recordset(rows) AS (
       id uuid, stream text, behind bigint, type text, version smallint, data jsonb,
       metadata jsonb, key text, slot smallint, correlation_id uuid, causation_id uuid,
-      producer text, occurred_at timestamptz, recorded_at timestamptz)) WITH ORDINALITY
+      producer text, occurred_at timestamptz)) WITH ORDINALITY
       AS t(id, stream, behind, type, version, data, metadata, key, slot, correlation_id,
-        causation_id, producer, occurred_at, recorded_at, place)
+        causation_id, producer, occurred_at, place)
     JOIN head ON head.name = t.stream
   ), appended AS (
     INSERT INTO flowdeck_event (id, stream, sequence, type, version, data, metadata, key,
       correlation_id, causation_id, producer, occurred_at, recorded_at)
     SELECT r.id, r.stream, r.sequence, r.type, r.version, r.data, r.metadata, r.key,
-      r.correlation_id, r.causation_id, r.producer, r.occurred_at, r.recorded_at
-    FROM row AS r ORDER BY r.place
-    RETURNING position, id, sequence
+      r.correlation_id, r.causation_id, r.producer, coalesce(r.occurred_at, r.now), r.now
+    FROM (SELECT row.*, clock_timestamp() AS now FROM row ORDER BY place) AS r
+    RETURNING position, id, sequence, recorded_at
   ), delivered AS (
     INSERT INTO flowdeck_delivery (position, processor, key, slot, state, attempts)
     SELECT a.position, to_whom.processor, r.key, r.slot, 'pending', 0
@@ -40,5 +43,6 @@ BEGIN
     JOIN json_to_recordset(fan_out) AS to_whom(type text, processor text, prefix text)
       ON to_whom.type = r.type AND starts_with(r.stream, to_whom.prefix)
   )
-  SELECT a.id, a.position, a.sequence FROM appended AS a;
+  SELECT a.id, a.position, a.sequence, extract(epoch FROM a.recorded_at)::float8
+  FROM appended AS a;
 END $$;

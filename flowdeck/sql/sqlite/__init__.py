@@ -134,25 +134,29 @@ def _moment(naive: datetime) -> datetime:
 def append(
     cursor: CursorWrapper, rows: Sequence[EventRow], fan_out: Sequence[Subscription]
 ) -> dict[UUID, Place]:
-    """See Dialect. Who has advanced the heads has the write lock, so positions are counted here."""
+    """See Dialect.
+
+    Who has advanced the heads has the write lock, so positions are counted here, and the host's
+    clock is read in their order.
+    """
     counts = Counter(row.stream for row in rows)
     cursor.execute(_ADVANCE, [json.dumps(list(counts.items()))])
     before = {name: head - counts[name] for name, head in cursor.fetchall()}
     cursor.execute("SELECT seq FROM main.sqlite_sequence WHERE name = 'flowdeck_event'")
     found = cursor.fetchone()
-    first = (found[0] if found else 0) + 1
+    first, now = (found[0] if found else 0) + 1, datetime.now(UTC)
     places = {
-        row.id: (first + number, before[row.stream] + row.ordinal)
+        row.id: Place(first + number, before[row.stream] + row.ordinal, now)
         for number, row in enumerate(rows)
     }
     cursor.executemany(
         _INSERT_EVENT,
         [
             (
-                places[row.id][0],
+                places[row.id].position,
                 row.id.hex,
                 row.stream,
-                places[row.id][1],
+                places[row.id].sequence,
                 row.type,
                 row.version,
                 row.data,
@@ -161,8 +165,8 @@ def append(
                 row.correlation_id.hex,
                 row.causation_id and row.causation_id.hex,
                 row.producer,
-                _text(row.occurred_at),
-                _text(row.recorded_at),
+                _text(row.occurred_at or now),
+                _text(now),
             )
             for row in rows
         ],
@@ -170,7 +174,7 @@ def append(
     cursor.executemany(
         _INSERT_DELIVERY,
         [
-            (places[row.id][0], processor, row.key, row.slot, "pending")
+            (places[row.id].position, processor, row.key, row.slot, "pending")
             for row in rows
             for type_name, processor, prefix in fan_out
             if type_name == row.type and row.stream.startswith(prefix)

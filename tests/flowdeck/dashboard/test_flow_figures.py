@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.test import Client
 
-from flowdeck import publish
+from flowdeck import clock, publish
 from flowdeck.dashboard.flow.facts import Facts
 from flowdeck.dashboard.flow.histogram import histogram
 from flowdeck.dashboard.flow.retries import steps_of
 from flowdeck.dashboard.shared.run_times import percentile, run_times
+from flowdeck.declare.registry import registry
 from flowdeck.declare.retry import Retry
 from flowdeck.live.views import find
-from flowdeck.models import Delivery
+from flowdeck.log.append import slot_of
+from flowdeck.models import Delivery, Event
 from flowdeck.testing import settle
 from tests.probe.events import Probed
 
@@ -41,18 +43,26 @@ def test_under_load_both_sides_of_a_type_are_of_one_stretch(
 ) -> None:
     """Fewer events are reached through deliveries: what goes in comes out all the same."""
 
-    class EverySecond(datetime):
-        ago = 41
-
-        @classmethod
-        def now(cls, tz: Any = None) -> datetime:
-            cls.ago -= 1
-            return datetime.now(tz) - timedelta(seconds=cls.ago)
-
     monkeypatch.setattr("flowdeck.dashboard.shared.observed.DELIVERIES", 60)
-    monkeypatch.setattr("flowdeck.log.append.datetime", EverySecond)
     for n in range(40):
-        publish(Probed(n=n), stream="probe-1", producer="tests")
+        event = Event.objects.create(
+            id=uuid4(),
+            stream="probe-1",
+            sequence=n + 1,
+            type="Probed",
+            version=1,
+            data={"n": n},
+            metadata={},
+            key="probe-1",
+            correlation_id=uuid4(),
+            producer="tests",
+            occurred_at=clock.now() - timedelta(seconds=40 - n),
+            recorded_at=clock.now() - timedelta(seconds=40 - n),
+        )
+        Delivery.objects.bulk_create(
+            Delivery(event=event, processor=one.name, key="probe-1", slot=slot_of("probe-1"))
+            for one in registry.subscribers("Probed")
+        )
     facts = Facts.load()
     assert facts.reach < 30
     written = facts.edges["producer:tests", "type:Probed"].per_second

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.test import Client
 
-from flowdeck import publish
+from flowdeck import clock, publish
 from flowdeck.dashboard.shared.run_times import run_times
 from flowdeck.engine import pause
 from flowdeck.models import Delivery, Lane, ProcessorState, Worker
@@ -30,12 +31,8 @@ def row(name: str = "probe.batch") -> Any:
 def later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     """Let the overview look at the same rows some time later."""
 
-    class Later(datetime):
-        @classmethod
-        def now(cls, tz: Any = None) -> datetime:
-            return datetime.now(tz) + timedelta(seconds=seconds)
-
-    monkeypatch.setattr(overview_module, "datetime", Later)
+    ahead = SimpleNamespace(now=lambda: clock.now() + timedelta(seconds=seconds))
+    monkeypatch.setattr(overview_module, "clock", ahead)
 
 
 def test_lag_is_what_is_not_settled(operator: Client) -> None:

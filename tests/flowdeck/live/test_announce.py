@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -14,6 +15,8 @@ from flowdeck.live import announce
 from flowdeck.live.announce import Announcer
 from flowdeck.telemetry import Appended, AppendedEvent, Settled, SettledDelivery
 from tests.polling import eventually
+
+NOW = datetime(2026, 11, 25, 10, 42, tzinfo=UTC)
 
 
 class Layer:
@@ -29,7 +32,7 @@ class Layer:
 
 
 def appended(count: int = 1) -> tuple[AppendedEvent, ...]:
-    return tuple(AppendedEvent(n + 1, "Probed", "probe-1", uuid4()) for n in range(count))
+    return tuple(AppendedEvent(n + 1, "Probed", "probe-1", uuid4(), NOW) for n in range(count))
 
 
 def with_layer(monkeypatch: pytest.MonkeyPatch, send: Callable[[dict[str, Any]], Any]) -> Announcer:

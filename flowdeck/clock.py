@@ -1,0 +1,46 @@
+"""The time, as the database has it: the one clock that all processes share.
+
+Hosts' clocks differ, and a worker whose clock is ahead must not count the others as gone, or write
+what is still to come. PostgreSQL is asked now and then; in between the time is counted on by what
+nobody can set. SQLite has no other clock than its host's.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+
+from django.db import connection
+
+_SECONDS = 10.0  # between two looks, for each process
+
+
+class _Shared:
+    """What the database said, and when that was on this process's own counter of seconds."""
+
+    def __init__(self) -> None:
+        self._said: tuple[datetime, float] | None = None
+
+    def now(self) -> datetime:
+        said, counted = self._said, time.monotonic()
+        if said is None or (counted - said[1] > _SECONDS and not connection.needs_rollback):
+            said = self._said = _asked()
+        return said[0] + timedelta(seconds=time.monotonic() - said[1])
+
+
+def _asked() -> tuple[datetime, float]:
+    connection.ensure_connection()
+    before = time.monotonic()
+    # Not by Django's cursor: it is no query of whoever asks for the time.
+    with connection.wrap_database_errors, connection.connection.cursor() as cursor:
+        cursor.execute("SELECT extract(epoch FROM clock_timestamp())::float8")
+        said = cursor.fetchone()[0]
+    return datetime.fromtimestamp(said, UTC), (before + time.monotonic()) / 2
+
+
+_shared = _Shared()
+
+
+def now() -> datetime:
+    """The database's time, to some milliseconds. Raises OperationalError if it can't be had."""
+    return _shared.now() if connection.vendor == "postgresql" else datetime.now(UTC)
