@@ -5,6 +5,11 @@ Catch :class:`FlowdeckError` to catch them all. Each message names the offending
 
 from __future__ import annotations
 
+import math
+
+LONGEST_WAIT = 10 * 365 * 24 * 3600.0
+"""Seconds that a delivery can be put off at most: ten years."""
+
 
 class FlowdeckError(Exception):
     """Base of all errors of the event runtime."""
@@ -107,9 +112,15 @@ class Reject(FlowdeckError):
 class Snooze(FlowdeckError):
     """Raise in a handler to be called again after ``seconds``; uses up no attempt.
 
-    The key stays held back meanwhile, so its order is kept.
+    The key stays held back meanwhile, so its order is kept. A number below 0 is taken for 0. Raises
+    HandlerContractError for what is no number of seconds, or more than ten years of them.
     """
 
     def __init__(self, seconds: float) -> None:
+        if not isinstance(seconds, (int, float)) or math.isnan(seconds) or seconds > LONGEST_WAIT:
+            raise HandlerContractError(
+                f"Snooze({seconds!r}): give the seconds to wait as a number up to "
+                f"{LONGEST_WAIT:,.0f} (ten years)."
+            )
         super().__init__(f"snoozed for {seconds} s")
-        self.seconds = seconds
+        self.seconds: float = max(0.0, float(seconds))

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from flowdeck.errors import RegistrationError
+from flowdeck.errors import LONGEST_WAIT, RegistrationError
+
+MOST_ATTEMPTS = 32_767
+"""As many as the column of a delivery can count."""
+_MOST_FACTOR = 10_000  # its 64th power is still a number
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +32,19 @@ class Retry:
 
     def __post_init__(self) -> None:
         """Refuse numbers that would retry never, for ever or backwards."""
-        if self.max_attempts < 1 or self.base < 0 or self.factor < 1 or self.cap < self.base:
+        count, numbers = self.max_attempts, (self.base, self.factor, self.cap)
+        countable = isinstance(count, int) and 1 <= count <= MOST_ATTEMPTS
+        finite = all(isinstance(one, (int, float)) and math.isfinite(one) for one in numbers)
+        if not (
+            countable
+            and finite
+            and 0 <= self.base <= self.cap <= LONGEST_WAIT
+            and 1 <= self.factor <= _MOST_FACTOR
+        ):
             raise RegistrationError(
-                f"{self} cannot work: needs max_attempts >= 1, base >= 0, factor >= 1, cap >= base."
+                f"{self} cannot work: needs max_attempts from 1 to {MOST_ATTEMPTS:,} (a whole "
+                f"number), 0 <= base <= cap <= {LONGEST_WAIT:,.0f} seconds, and factor from 1 to "
+                f"{_MOST_FACTOR:,}."
             )
 
     def ceiling(self, attempt: int) -> float:

@@ -17,6 +17,7 @@ from flowdeck import clock
 from flowdeck.declare import context, interception
 from flowdeck.declare.event import Delivery, Draft, Event, Expectation
 from flowdeck.declare.registry import Processor
+from flowdeck.declare.retry import MOST_ATTEMPTS
 from flowdeck.engine import faults as infrastructure
 from flowdeck.engine.containment import contain_hooks, contained
 from flowdeck.engine.failure import Failure, describe, of_death, without_personal_data
@@ -97,9 +98,9 @@ def failed(processor: Processor, due: DueDelivery, started: datetime, error: Exc
     cause = error.error if isinstance(error, HandlerFailed) else error
     finished = clock.now()
     if isinstance(cause, Snooze):
-        mark = Mark(due.id, "retrying", due.attempts, max(0.0, cause.seconds), started, finished)
+        mark = Mark(due.id, "retrying", due.attempts, cause.seconds, started, finished)
         return Outcome(due, mark)
-    number = due.attempts + 1
+    number = _next(due)
     delay = None if isinstance(cause, Reject) else processor.retry.delay(number)
     failure = without_personal_data(describe(cause), due)
     if delay is None:
@@ -116,8 +117,13 @@ def died(processor: Processor, due: DueDelivery, last_exception: str = "") -> Ou
     """
     now = clock.now()
     failure = without_personal_data(of_death(processor.where, last_exception), due)
-    mark = Mark(due.id, "dead", due.attempts + 1, None, now, now, failure.fingerprint)
+    mark = Mark(due.id, "dead", _next(due), None, now, now, failure.fingerprint)
     return Outcome(due, mark, failure=failure)
+
+
+def _next(due: DueDelivery) -> int:
+    """The number of this attempt; people may retry a letter more often than a row can count."""
+    return min(due.attempts + 1, MOST_ATTEMPTS)
 
 
 def keep_failures(outcomes: list[Outcome]) -> None:
@@ -213,5 +219,5 @@ def _done(
             f"Projection {processor.name!r} emitted an event; it may only write its read model. "
             "Declare it with @processor instead."
         )
-    mark = Mark(due.id, "done", due.attempts + 1, None, started, finished)
+    mark = Mark(due.id, "done", _next(due), None, started, finished)
     return Outcome(due, mark, list(delivery.emitted), list(delivery.expectations))

@@ -19,10 +19,12 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.utils import ConnectionHandler
 
 from flowdeck import Delivery as Delivered
-from flowdeck import publish, telemetry
+from flowdeck import Snooze, publish, telemetry
 from flowdeck.conf import conf
 from flowdeck.declare.registry import registry
+from flowdeck.declare.retry import MOST_ATTEMPTS
 from flowdeck.engine import careful, drain, faults, sweep
+from flowdeck.errors import LONGEST_WAIT
 from flowdeck.models import Attempt, Delivery, Event, Lane
 from flowdeck.sql import dialect
 from flowdeck.testing import settle
@@ -397,3 +399,37 @@ def test_a_mistake_of_ours_is_noted_on_the_lane(monkeypatch: pytest.MonkeyPatch)
         drain.drain(registry.processor("probe.atomic"))
     noted = Lane.objects.exclude(last_exception="")
     assert [lane.last_exception.rstrip().endswith("a mistake of ours") for lane in noted] == [True]
+
+
+@pytest.mark.parametrize("seconds", [float("inf"), float("nan"), 1e13, "60"], ids=str)
+def test_a_snooze_that_can_not_be_kept_is_the_handlers_failure(
+    seconds: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def put_off() -> None:
+        raise Snooze(seconds)
+
+    publish(Probed(n=1), stream="probe-1")
+    let(monkeypatch, "probe.leased", put_off)
+    drain.drain(registry.processor("probe.leased"))
+    failure = delivery_of("probe.leased").failures.get()
+    assert failure.error == "HandlerContractError"
+    assert f"Snooze({seconds!r})" in failure.message
+
+
+def test_the_longest_snooze_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    def put_off() -> None:
+        raise Snooze(LONGEST_WAIT)
+
+    publish(Probed(n=1), stream="probe-1")
+    let(monkeypatch, "probe.leased", put_off)
+    drain.drain(registry.processor("probe.leased"))
+    delivery = delivery_of("probe.leased")
+    assert (delivery.state, delivery.attempts) == ("retrying", 0)
+
+
+def test_a_letter_that_was_retried_more_often_than_a_row_can_count_goes_on() -> None:
+    publish(Probed(n=1), stream="probe-1")
+    Delivery.objects.update(attempts=MOST_ATTEMPTS)
+    settle()
+    delivery = delivery_of("probe.leased")
+    assert (delivery.state, delivery.attempts) == ("done", MOST_ATTEMPTS)

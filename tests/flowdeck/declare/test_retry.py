@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowdeck import Retry
-from flowdeck.errors import RegistrationError
+from flowdeck import Retry, Snooze
+from flowdeck.errors import HandlerContractError, RegistrationError
 
 policies = st.builds(
     Retry,
@@ -52,3 +54,33 @@ def test_the_ceiling_never_shrinks(retry: Retry, attempt: int) -> None:
 def test_policies_that_can_not_work_are_refused(options: dict[str, float]) -> None:
     with pytest.raises(RegistrationError, match="needs max_attempts"):
         Retry(**options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"max_attempts": 32_768},
+        {"max_attempts": 2.5},
+        {"max_attempts": 0},
+        {"base": float("nan")},
+        {"cap": float("inf")},
+        {"cap": 1e12},
+        {"factor": float("inf")},
+        {"base": "1"},
+    ],
+    ids=str,
+)
+def test_what_no_row_can_hold_is_refused_where_it_is_declared(wrong: dict[str, Any]) -> None:
+    with pytest.raises(RegistrationError, match="cannot work"):
+        Retry(**wrong)
+
+
+@pytest.mark.parametrize("wrong", [float("inf"), float("nan"), 1e13, "60", None], ids=str)
+def test_a_snooze_that_no_row_can_hold_is_refused(wrong: Any) -> None:
+    with pytest.raises(HandlerContractError, match="give the seconds to wait as a number"):
+        Snooze(wrong)
+
+
+def test_a_snooze_until_a_moment_that_is_over_is_one_of_no_time() -> None:
+    assert Snooze(-3).seconds == 0
+    assert Snooze(10 * 365 * 24 * 3600).seconds == 315_360_000
