@@ -12,7 +12,7 @@ import os
 import secrets
 import tempfile
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, quote, urlencode, urlsplit, urlunsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -135,9 +135,20 @@ def redis_url(home: Path) -> str:
 def broker_url(redis_url: str) -> str:
     """``CELERY_BROKER_URL``, else Redis, in Celery's own spelling where that differs."""
     if url := os.environ.get("CELERY_BROKER_URL"):
-        return url
+        redis_url = url
     parts = urlsplit(redis_url)
-    if parts.scheme != "unix":
+    query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    if parts.scheme == "unix":
+        database = query.get("db", "0")
+        return f"redis+socket://{_credentials(parts, query)}{parts.path}?virtual_host={database}"
+    if "db" not in query or parts.scheme not in ("redis", "rediss"):
         return redis_url
-    database = parse_qs(parts.query).get("db", ["0"])[0]
-    return f"redis+socket://{parts.path}?virtual_host={database}"
+    path, rest = f"/{query.pop('db')}", urlencode(query)
+    return urlunsplit((parts.scheme, parts.netloc, path, rest, ""))
+
+
+def _credentials(parts: SplitResult, query: dict[str, str]) -> str:
+    """The user and password of a socket's URL, in which redis-py takes them in two ways."""
+    user = parts.username or quote(query.get("username", ""), safe="")
+    password = parts.password or quote(query.get("password", ""), safe="")
+    return f"{user}:{password}@" if user or password else ""

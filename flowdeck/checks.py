@@ -6,9 +6,11 @@ from typing import Any
 
 from celery import current_app
 from channels.layers import get_channel_layer
+from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 from django.db import connection
 
+from flowdeck.bells import line, messages
 from flowdeck.conf import conf
 from flowdeck.declare.registry import registry
 from flowdeck.declare.upcasting import faults, gaps
@@ -44,6 +46,15 @@ def surroundings(**_: Any) -> list[CheckMessage]:
                 id="flowdeck.E004",
             )
         )
+    if not settings.USE_TZ:
+        found.append(
+            Error(
+                "USE_TZ is False: moments are kept with their time zone, or retries would not find "
+                "their time.",
+                hint="Set USE_TZ = True; TIME_ZONE stays what it is.",
+                id="flowdeck.E007",
+            )
+        )
     if not conf().REDIS_URL:
         found.append(
             Warning(
@@ -60,6 +71,16 @@ def surroundings(**_: Any) -> list[CheckMessage]:
                 id="flowdeck.E006",
             )
         )
+    elif conf().REDIS_URL and messages.credentials_differ(conf().REDIS_URL):
+        found.append(
+            Error(
+                "FLOWDECK['REDIS_URL'] and CELERY_BROKER_URL name the same Redis, but only one of "
+                "them gives a password: bells would be rung that no worker can hear, or the other "
+                "way round.",
+                hint="Give it in both. For Celery, of a socket: redis+socket://:password@/path",
+                id="flowdeck.E008",
+            )
+        )
     if get_channel_layer() is None:
         found.append(
             Warning(
@@ -72,9 +93,16 @@ def surroundings(**_: Any) -> list[CheckMessage]:
 
 
 def _broker_fault() -> str:
-    """What is wrong with the broker's URL; found here, since a bell rings after the commit."""
+    """What is wrong with the URLs of Redis and the broker; a bell rings after the commit."""
+    try:
+        if conf().REDIS_URL:
+            line.client(conf().REDIS_URL)
+    except (TypeError, ValueError) as error:
+        return f"FLOWDECK['REDIS_URL']: {error}"
     try:
         current_app.connection_for_write()
     except (KeyError, ValueError, ImportError) as error:
         return str(error).strip("'\"")
+    except TypeError as error:  # what stands behind the "?" is handed on as it is
+        return f"CELERY_BROKER_URL has a parameter that Celery does not know ({error})."
     return ""

@@ -89,13 +89,27 @@ def shares_broker(url: str) -> bool:
     return plain and _place(url) == _place(app.broker_write_url or app.broker_url) is not None
 
 
+def credentials_differ(url: str) -> bool:
+    """Whether the broker is the Redis at ``url``, and only one of the two gives a password."""
+    broker = current_app.conf.broker_write_url or current_app.conf.broker_url
+    if _place(url) != _place(broker) or _place(url) is None:
+        return False
+    return _has_password(url) != _has_password(broker)
+
+
+def _has_password(url: str) -> bool:
+    parts = urlsplit(url)
+    return bool(parts.password) or "password" in parse_qs(parts.query)
+
+
 def _place(url: str) -> tuple[str, ...] | None:
     parts = urlsplit(url)
     if parts.scheme not in _SCHEMES or ";" in url:
         return None
-    if parts.hostname:
-        return parts.hostname, str(parts.port or 6379), parts.path.strip("/") or "0"
     query = parse_qs(parts.query)
+    if parts.hostname:
+        database = (query.get("db") or [parts.path.strip("/") or "0"])[0]
+        return parts.hostname, str(parts.port or 6379), database
     return parts.path, (query.get("db") or query.get("virtual_host") or ["0"])[0].strip("/")
 
 

@@ -15,6 +15,7 @@ from celery.signals import (
     worker_ready,
     worker_shutdown,
 )
+from django.core.checks import run_checks
 
 from flowdeck.engine import sweep
 
@@ -36,6 +37,15 @@ class _ForgivingQoS(kombu.transport.redis.QoS):
         except Exception:
             kombu.transport.virtual.QoS.ack(self, delivery_tag)
             raise
+
+
+@worker_init.connect(weak=False)  # type: ignore[untyped-decorator]
+def _refuse_what_can_not_work(**_: Any) -> None:
+    # Celery runs Django's checks and drops what they find.
+    found = [one for one in run_checks(tags=["flowdeck"]) if one.is_serious()]
+    errors = [one for one in found if not one.is_silenced()]
+    if errors:
+        raise SystemExit("\n".join(["The worker does not start:", *map(str, errors)]))
 
 
 @worker_init.connect(weak=False)  # type: ignore[untyped-decorator]

@@ -113,6 +113,8 @@ def compared(names: Sequence[str] = ()) -> list[dict[str, Any]]:
     ``differences``. Raises UnknownProcessor or ReplayRefused. Needs autocommit.
     """
     processors = [projection.name for projection in replayable(names)]
+    if not processors:
+        return []
     models: list[dict[str, Any]] = _Work(
         ReplayRun(kind=Kind.VERIFY, processors=processors), lambda run: None
     ).result()["models"]

@@ -3,24 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from celery import current_app
+from celery.signals import worker_init
 from django.core import checks
 from django.test import override_settings
 
+from eda_site import environment
+from flowdeck.bells import messages
 
-@pytest.fixture
-def unknown_broker() -> Iterator[None]:
-    """Celery is told of a broker it does not know."""
+
+@contextmanager
+def broker(url: str) -> Iterator[None]:
+    """Celery is told of this broker."""
     known = current_app.conf.broker_url
-    current_app.conf.broker_url = "carrier-pigeon://loft"
-    yield
-    current_app.conf.broker_url = known
+    current_app.conf.broker_url = url
+    messages.shares_broker.cache_clear()
+    try:
+        yield
+    finally:
+        current_app.conf.broker_url = known
+        messages.shares_broker.cache_clear()
+
+
+def found() -> list[checks.CheckMessage]:
+    return checks.run_checks(tags=["flowdeck"])
 
 
 def warnings() -> set[str | None]:
-    return {message.id for message in checks.run_checks(tags=["flowdeck"])}
+    return {message.id for message in found()}
 
 
 def test_nothing_is_missing_here() -> None:
@@ -37,5 +50,62 @@ def test_a_missing_redis_is_named() -> None:
     assert "flowdeck.W001" in warnings()
 
 
-def test_a_broker_that_celery_does_not_know_is_named(unknown_broker: None) -> None:
-    assert warnings() == {"flowdeck.E006"}
+def test_a_broker_that_celery_does_not_know_is_named() -> None:
+    with broker("carrier-pigeon://loft"):
+        assert warnings() == {"flowdeck.E006"}
+
+
+def test_a_parameter_that_celery_does_not_know_is_named() -> None:
+    with broker("redis://127.0.0.1:6399?db=5"):
+        (error,) = found()
+    assert error.id == "flowdeck.E006"
+    assert "a parameter that Celery does not know" in error.msg
+    assert "'db'" in error.msg
+
+
+@pytest.mark.parametrize("url", ["carrier-pigeon://loft", "redis://127.0.0.1/five?db=x"])
+def test_a_redis_that_is_none_is_named(url: str) -> None:
+    with override_settings(FLOWDECK={"REDIS_URL": url}):
+        assert "flowdeck.E006" in warnings()
+
+
+def test_moments_without_a_time_zone_are_refused() -> None:
+    with override_settings(USE_TZ=False):
+        assert warnings() == {"flowdeck.E007"}
+
+
+PASSWORDS = [
+    ("unix://:secret@/run/redis.sock?db=2", "redis+socket:///run/redis.sock?virtual_host=2"),
+    ("redis://127.0.0.1:6399/0", "redis://:secret@127.0.0.1:6399/0"),
+]
+
+
+@pytest.mark.parametrize(("redis_url", "broker_url"), PASSWORDS)
+def test_a_password_that_only_one_side_gives_is_refused(redis_url: str, broker_url: str) -> None:
+    with override_settings(FLOWDECK={"REDIS_URL": redis_url}), broker(broker_url):
+        assert "flowdeck.E008" in warnings()
+
+
+OF_THE_BROKER = {
+    "unix:///run/r.sock": "redis+socket:///run/r.sock?virtual_host=0",
+    "unix://:s%2Fcret@/run/r.sock?db=2": "redis+socket://:s%2Fcret@/run/r.sock?virtual_host=2",
+    "unix:///run/r.sock?password=s/cret": "redis+socket://:s%2Fcret@/run/r.sock?virtual_host=0",
+    "redis://h:6379?db=5": "redis://h:6379/5",
+    "rediss://u:p@h/1": "rediss://u:p@h/1",
+}
+
+
+@pytest.mark.parametrize("url", OF_THE_BROKER)
+def test_the_site_tells_celery_where_its_redis_is_and_how_to_get_in(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CELERY_BROKER_URL", raising=False)
+    assert environment.broker_url(url) == OF_THE_BROKER[url]
+    with override_settings(FLOWDECK={"REDIS_URL": url}), broker(OF_THE_BROKER[url]):
+        assert warnings() == set()
+        assert messages.shares_broker(url)
+
+
+def test_a_worker_does_not_start_with_what_can_not_work() -> None:
+    with override_settings(USE_TZ=False), pytest.raises(SystemExit, match="USE_TZ is False"):
+        worker_init.send(sender=None)

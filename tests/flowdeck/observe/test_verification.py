@@ -13,6 +13,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from flowdeck import publish
+from flowdeck.declare.registry import registry
 from flowdeck.log.append import slot_of
 from flowdeck.models import Attempt, Delivery, Event, Lane, Stream
 from flowdeck.testing import settle
@@ -141,6 +142,14 @@ def test_a_healthy_database_has_no_violations() -> None:
     out = io.StringIO()
     call_command("verify", stdout=out)
     assert "0 violations" in out.getvalue()
+
+
+@pytest.mark.usefixtures("history")
+def test_a_project_without_projections_is_verified_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    others = {name: one for name, one in registry.processors.items() if not one.replayable}
+    monkeypatch.setattr(registry, "processors", others)
+    Delivery.objects.exclude(processor__in=others).delete()
+    assert list(verify()) == []
 
 
 @pytest.mark.usefixtures("history")
