@@ -105,7 +105,7 @@ def publish_timed(rate: str, seconds: str, turn: str) -> dict[str, float]:
 
 def seed_log(count: str) -> dict[str, float]:
     """A log of so many events out of orders with every kind of fault (and the tables for it)."""
-    from flowdeck.transfer.seeding import seed
+    from benchmarks.seeding import seed
 
     prepare()
     call_command("traffic", orders=100, rate=0, mix="faulty", seed=1, stdout=sys.stderr)

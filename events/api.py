@@ -13,8 +13,8 @@ from pydantic import ConfigDict
 
 from events import orders
 from events.models import OrderSummary, Product
-from flowdeck.api.problems import require_action
-from flowdeck.people.access import can
+from flowdeck.api import require_action
+from flowdeck.extend import can
 
 router = Router(tags=["shop"])
 

@@ -25,7 +25,7 @@ from events.domain_events import (
     PaymentProcessed,
     PaymentRefunded,
 )
-from flowdeck.declare.event import Event
+from flowdeck import Event
 
 
 @dataclass(frozen=True, slots=True)

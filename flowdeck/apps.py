@@ -44,5 +44,5 @@ def _after_migrate(**_: Any) -> None:
     lanes.forget_created()
     lanes.create_missing(registry.processors.values())
     Group.objects.bulk_create(
-        [Group(name=role) for role in sorted(access.roles())], ignore_conflicts=True
+        [Group(name=name) for name in sorted({*access.groups().values()})], ignore_conflicts=True
     )

@@ -42,7 +42,7 @@ def surroundings(**_: Any) -> list[CheckMessage]:
     if connection.vendor not in ("postgresql", "sqlite"):
         found.append(
             Error(
-                f"events runs on PostgreSQL and SQLite, not on {connection.vendor}.",
+                f"flowdeck runs on PostgreSQL and SQLite, not on {connection.vendor}.",
                 id="flowdeck.E004",
             )
         )

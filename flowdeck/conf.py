@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from typing import Any
 
@@ -10,6 +11,9 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 from django.dispatch import receiver
+
+GROUPS = {role: f"flowdeck-{role}" for role in ("viewer", "operator", "admin")}
+"""The Django group of each role, unless the setting of this name says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +29,8 @@ class Conf:
     ``PERSONAL_KEY`` wraps the keys of people (empty: Django's SECRET_KEY does), and those of
     ``PERSONAL_KEY_FALLBACKS`` did so before (docs/forgetting.md). One person has at most
     ``LIVE_SOCKETS_PER_USER`` live pages open per web process, and watches ``LIVE_VIEWS_PER_USER``
-    different views with them.
+    different views with them. ``GROUPS`` names the Django group whose members have a role:
+    ``{"operator": "on-call"}``.
     """
 
     REDIS_URL: str = ""
@@ -43,13 +48,23 @@ class Conf:
     PERSONAL_KEY_FALLBACKS: tuple[str, ...] = ()
     LIVE_SOCKETS_PER_USER: int = 100
     LIVE_VIEWS_PER_USER: int = 60
+    GROUPS: Mapping[str, str] = field(default_factory=lambda: GROUPS)
+
+    def __post_init__(self) -> None:
+        """Roles that the setting does not name keep their groups."""
+        if unknown := sorted(set(self.GROUPS) - set(GROUPS)):
+            raise ImproperlyConfigured(
+                f"FLOWDECK['GROUPS'] names the unknown role {unknown[0]!r}; roles are "
+                f"{', '.join(GROUPS)}."
+            )
+        object.__setattr__(self, "GROUPS", {**GROUPS, **self.GROUPS})
 
 
 @lru_cache(maxsize=1)
 def conf() -> Conf:
     """The settings in force. Raises ImproperlyConfigured on an unknown name."""
     given: dict[str, Any] = getattr(settings, "FLOWDECK", {})
-    known = {field.name for field in fields(Conf)}
+    known = {one.name for one in fields(Conf)}
     unknown = sorted(set(given) - known)
     if unknown:
         raise ImproperlyConfigured(

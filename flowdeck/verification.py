@@ -2,7 +2,7 @@
 
 Checks only read, in chunks of positions, so they can run beside the workers. Each looks at events
 up to the position at which the verification began, and what is still under way is no violation.
-Apps register checks of their own domain (money, stock) with :func:`check`.
+Apps register checks of their own domain with :func:`check`.
 """
 
 from __future__ import annotations

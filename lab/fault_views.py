@@ -9,8 +9,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from events import scenarios as demo
-from flowdeck.dashboard.shell.page import requires
-from flowdeck.declare.registry import registry
+from flowdeck.extend import registry, requires
 from lab import shown
 from lab.switched_faults import KINDS, SECONDS, FaultRefused, switch_off, switch_on
 

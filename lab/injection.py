@@ -23,12 +23,8 @@ from django.db import DatabaseError, transaction
 
 from events import scenarios
 from events.models import Checkout
-from flowdeck import Snooze
-from flowdeck.declare import interception
-from flowdeck.declare.event import Delivery
-from flowdeck.declare.interception import Handle
-from flowdeck.declare.registry import Processor
-from flowdeck.models import Attempt
+from flowdeck import Delivery, Snooze
+from flowdeck.extend import Handle, LogAttempt, Processor, intercept
 from lab.models import LabRun, SwitchedFault
 from processors import gateway
 
@@ -77,7 +73,7 @@ _MOST_OWNERS = 10_000
 
 def install() -> None:
     """Hook into the engine."""
-    interception.install(around, muffled)
+    intercept(around, muffled)
 
 
 def look_again() -> None:
@@ -161,7 +157,7 @@ def _mark(fault: SwitchedFault) -> str:
 
 def _failures(fault: SwitchedFault, delivery: Delivery) -> int:
     """How many attempts the fault has failed before this one. The log keeps the count."""
-    told = Attempt.objects.filter(
+    told = LogAttempt.objects.filter(
         delivery__processor=fault.processor,
         started_at__gte=fault.began_at,
         message__startswith=_mark(fault),

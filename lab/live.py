@@ -7,8 +7,7 @@ from typing import Any
 
 from django.template.loader import render_to_string
 
-from flowdeck.live import Changes, Fragment, LiveView, Refusal
-from flowdeck.people.access import can
+from flowdeck.extend import Changes, Fragment, LiveView, Refusal, can
 from lab import runs
 from lab.lessons import BY_SLUG
 from lab.shown import experiment

@@ -13,10 +13,7 @@ from events.domain_events import InventoryReplenished
 from events.models import Checkout, Product
 from events.shop.story import build_story
 from flowdeck import publish
-from flowdeck.declare.registry import registry
-from flowdeck.models import Attempt
-from flowdeck.observe.traces import EventNode, Trace, load_trace
-from flowdeck.words import duration
+from flowdeck.extend import EventNode, LogAttempt, Trace, duration, load_trace, registry
 from lab.lesson import Cell, Picture
 from lab.models import LabRun
 from lab.wiring import Diagram
@@ -85,7 +82,7 @@ def stands(trace: Trace | None, processor: str, type_name: str = "") -> Cell:
     return Cell(found[-1].state, found[-1].state) if found else Cell("nothing to do yet", "pending")
 
 
-def failures(trace: Trace | None, processor: str) -> list[Attempt]:
+def failures(trace: Trace | None, processor: str) -> list[LogAttempt]:
     """The failed attempts of a processor in a trace, in order."""
     deliveries = trace.deliveries if trace else []
     tries = [t for d in deliveries if d.processor == processor for t in d.tries]

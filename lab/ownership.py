@@ -1,25 +1,31 @@
-"""Whose a trace of the lab is, and who may use the lab."""
+"""Whose a trace of the lab is, who may use the lab, and what a teacher may do."""
 
 from __future__ import annotations
 
 from typing import Any
 from uuid import UUID
 
-from flowdeck.people import access
+from flowdeck.extend import ADMIN, OPERATOR, add_role, grant, register_trace_owner
 from lab.models import LabRun
+
+TEACHER = "teacher"
+_WATCHES = ("view_log", "view_processors", "view_dead_letters", "view_alerts", "view_replay")
 
 
 def _owns(user: Any, correlation_id: UUID) -> bool:
     return LabRun.objects.filter(trace=correlation_id, user=user).exists()
 
 
-access.register_trace_owner(_owns)
-access.grant(
+register_trace_owner(_owns)
+add_role(TEACHER, group="teacher")
+for action in (*_WATCHES, "run_checklist", "place_orders"):
+    grant(action, TEACHER)
+grant(
     "use_lab",
     "customer",
-    "teacher",
-    "operator",
-    access.ADMIN,
+    TEACHER,
+    OPERATOR,
+    ADMIN,
     label="use the lab and set faults for your own orders",
 )
-access.grant("view_class", "teacher", access.ADMIN, label="see the progress of the class")
+grant("view_class", TEACHER, ADMIN, label="see the progress of the class")

@@ -7,30 +7,35 @@ from typing import Any
 from django.urls import reverse
 
 from events import scenarios
-from flowdeck import live
-from flowdeck.dashboard.shared import hues
-from flowdeck.dashboard.shell import navigation
+from flowdeck.extend import (
+    Count,
+    Notice,
+    assign_hues,
+    register_entry,
+    register_live_view,
+    register_notices,
+)
 from lab import runs, sandbox
 from lab.lessons import LESSONS
 from lab.live import ExperimentView
 from lab.shown import felt_faults
 
 
-def _progress(user: Any) -> navigation.Count:
+def _progress(user: Any) -> Count:
     done, _ = runs.progress(user)
-    return navigation.Count(f"{len(done)}/{len(LESSONS)}")
+    return Count(f"{len(done)}/{len(LESSONS)}")
 
 
-def _notices(user: Any) -> list[navigation.Notice]:
+def _notices(user: Any) -> list[Notice]:
     url = reverse("lab:faults")
-    return [navigation.Notice(fault.words, url, fault.until) for fault in felt_faults(user)]
+    return [Notice(fault.words, url, fault.until) for fault in felt_faults(user)]
 
 
 if scenarios.allowed():
-    navigation.register("Learn", "Lab", "lab:lab", "lab", 10, "use_lab", count=_progress, key="l")
-    navigation.register_notices(_notices)
-live.register("experiment", ExperimentView)
-hues.assign(
+    register_entry("Learn", "Lab", "lab:lab", "flask", 10, "use_lab", count=_progress, key="l")
+    register_notices(_notices)
+register_live_view("experiment", ExperimentView)
+assign_hues(
     lab="slate",
     **{
         sandbox.CARELESS: "magenta",

@@ -14,9 +14,7 @@ from django.db.models import F, QuerySet
 from uuid_utils.compat import uuid7
 
 from events import scenarios
-from flowdeck.letters import dead_letters
-from flowdeck.models import Event
-from flowdeck.people import audit
+from flowdeck.extend import DeliveryState, LogDelivery, LogEvent, discard_letters, record_action
 from lab import injection
 from lab.lesson import Lesson
 from lab.models import LabBalance, LabProgress, LabRun, LabSeen
@@ -144,12 +142,12 @@ def reset(user: Any) -> None:
         numbers = list(runs.values_list("pk", flat=True))
         LabBalance.objects.filter(run_id__in=numbers).delete()
         Charge.objects.filter(order_id__in=[-number for number in numbers]).delete()
-        paid = Event.objects.filter(type="LabPaidIn", correlation_id__in=runs.values("trace"))
+        paid = LogEvent.objects.filter(type="LabPaidIn", correlation_id__in=runs.values("trace"))
         seen = [f"{KEYED}:{one}" for one in paid.values_list("id", flat=True)]
         LabSeen.objects.filter(key__in=seen).delete()
         runs.delete()
         LabProgress.objects.filter(user_id=user.pk).delete()
-        audit.record("reset", by=user.get_username(), target="lab", count=len(numbers))
+        record_action("reset", by=user.get_username(), target="lab", count=len(numbers))
 
 
 def traces_of(run: LabRun) -> set[UUID]:
@@ -165,6 +163,6 @@ def traces_of(run: LabRun) -> set[UUID]:
 def _discard_letters(user: Any, runs: QuerySet[LabRun]) -> None:
     """A lesson ends tidy: what its experiment left as dead letters is given up."""
     traces = {trace for run in runs for trace in traces_of(run)}
-    letters = dead_letters.dead().filter(event__correlation_id__in=traces)
+    letters = LogDelivery.objects.filter(state=DeliveryState.DEAD, event__correlation_id__in=traces)
     if ids := list(letters.values_list("pk", flat=True)):
-        dead_letters.discard(ids, by=user.get_username(), reason="lab: the experiment is over")
+        discard_letters(ids, by=user.get_username(), reason="lab: the experiment is over")

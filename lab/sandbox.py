@@ -7,16 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F
 
 from events import scenarios
 from events.domain_events import OrderConfirmed
 from flowdeck import Delivery, Event, Retry, processor, projection, upcaster
-from flowdeck.bells import bell
-from flowdeck.log.append import slot_of
-from flowdeck.models import Event as Row
-from flowdeck.sql import dialect
 from lab.models import LabAccount, LabBalance, LabSeen
 
 CARELESS, KEYED, ATOMIC = "lab.careless", "lab.keyed", "lab.atomic"
@@ -109,14 +105,6 @@ def arrivals(event: LabStepTaken | LabStepScattered, delivery: Delivery) -> None
 def loyalty(event: OrderConfirmed) -> LabPointsGiven:
     """Give a point for each euro. It gets only the orders that it is added to in a lesson."""
     return LabPointsGiven(order_id=event.order_id, points=int(event.total))
-
-
-def add_to(name: str, event: Row) -> None:
-    """Deliver one past event to a processor that did not get it, as a backfill does."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        rows = [(event.position, event.key, slot_of(event.key))]
-        dialect().insert_deliveries(cursor, name, rows, "pending")
-        transaction.on_commit(lambda: bell.ring([name]))
 
 
 def account(event: LabMoneyMoved) -> None:

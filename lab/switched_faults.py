@@ -14,8 +14,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from events import scenarios
-from flowdeck.declare.registry import registry
-from flowdeck.people import audit
+from flowdeck.extend import record_action, registry
 from lab import injection
 from lab.models import SwitchedFault
 
@@ -130,7 +129,7 @@ def switch_on(
             began_at=now,
             ends_at=now + timedelta(seconds=seconds),
         )
-        audit.record("fault_on", by=user.get_username(), target=known.says(fault), count=1)
+        record_action("fault_on", by=user.get_username(), target=known.says(fault), count=1)
     injection.look_again()
     return fault
 
@@ -142,7 +141,7 @@ def switch_off(user: Any, number: int | None = None) -> int:
         said = ", ".join(KINDS[fault.kind].says(fault) for fault in chosen if fault.kind in KINDS)
         count = chosen.update(ends_at=datetime.now(UTC))
         if count:
-            audit.record("fault_off", by=user.get_username(), target=said, count=count)
+            record_action("fault_off", by=user.get_username(), target=said, count=count)
     injection.look_again()
     return count
 

@@ -12,8 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from events import scenarios
 from events.orders import OrderRefused
-from flowdeck.dashboard.shell.page import requires
-from flowdeck.people.access import can
+from flowdeck.extend import can, requires
 from lab import glossary as words
 from lab import quiz, runs, shown
 from lab.lesson import Lesson

@@ -6,8 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from flowdeck.declare.registry import Processor, registry
-from flowdeck.observe.traces import Trace
+from flowdeck.extend import Processor, Trace, registry
 
 SHOP = "shop"
 WIDTH, HEIGHT = 100, 30

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from django.db import connection
 
-from flowdeck.verification import Scope, check
+from flowdeck.extend import Scope, verification_check
 
 
 def _rows(statement: str) -> list[tuple[object, ...]]:
@@ -15,7 +15,7 @@ def _rows(statement: str) -> list[tuple[object, ...]]:
         return cursor.fetchall()
 
 
-@check("shop: money taken is the money of confirmed orders")
+@verification_check("shop: money taken is the money of confirmed orders")
 def _money(scope: Scope) -> Iterator[str]:
     for order_id, taken, total, status in _rows(
         """
@@ -32,7 +32,7 @@ def _money(scope: Scope) -> Iterator[str]:
         yield f"order {order_id} is {status} with a total of {total}, but {taken} was taken"
 
 
-@check("shop: money is taken for orders that were placed")
+@verification_check("shop: money is taken for orders that were placed")
 def _asked_for(scope: Scope) -> Iterator[str]:
     # An order may be archived, or its summary not yet written, but not both.
     for reference, order_id in _rows(
@@ -45,7 +45,7 @@ def _asked_for(scope: Scope) -> Iterator[str]:
         yield f"charge {reference} is for order {order_id}, which nobody placed"
 
 
-@check("shop: stock is conserved")
+@verification_check("shop: stock is conserved")
 def _stock(scope: Scope) -> Iterator[str]:
     for sku, available, booked in _rows(
         """
@@ -58,7 +58,7 @@ def _stock(scope: Scope) -> Iterator[str]:
         yield f"{sku}: the warehouse has {available}, the log says {booked}"
 
 
-@check("shop: every order is decided once")
+@verification_check("shop: every order is decided once")
 def _decided(scope: Scope) -> Iterator[str]:
     for stream, count in _rows(
         "SELECT stream, count(*) FROM flowdeck_event "

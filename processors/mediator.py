@@ -28,8 +28,7 @@ from events.domain_events import (
     ReleaseRequested,
     ReservationRequested,
 )
-from flowdeck import Delivery, Snooze, processor
-from flowdeck.declare.event import Event
+from flowdeck import Delivery, Event, Snooze, processor
 from processors.models import Mediation
 
 Heard = (

@@ -5,12 +5,14 @@ from __future__ import annotations
 from django.contrib.auth.models import Group, User
 from django.test import Client
 
+from flowdeck.people import access
+
 
 def person(role: str = "", name: str = "") -> User:
-    """A user with a role (a group), or with none."""
+    """A user with a role, or with none."""
     user = User.objects.create_user(name or role or "nobody", password="demo")
     if role:
-        user.groups.add(Group.objects.get_or_create(name=role)[0])
+        user.groups.add(Group.objects.get_or_create(name=access.group_of(role))[0])
     return user
 
 

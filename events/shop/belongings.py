@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from events.models import OrderSummary, Sales, StockLevel
-from flowdeck.dashboard.replay.belongings import Belonging
+from flowdeck.extend import Belonging
 
 
 def rows_of_order(stream: str, state: Mapping[str, Any]) -> list[Belonging]:

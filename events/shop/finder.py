@@ -9,8 +9,7 @@ from typing import Any
 from django.urls import reverse
 
 from events.models import Checkout
-from flowdeck.dashboard.shell.finders import Hit
-from flowdeck.people.access import can
+from flowdeck.extend import Hit, can
 
 _NUMBER = re.compile(r"(?P<word>order[ -]?)?#?(?P<number>[0-9]{1,18})", re.IGNORECASE)
 
@@ -30,4 +29,4 @@ def find_orders(user: Any, query: str) -> Iterator[Hit]:
     for checkout in found:
         url = reverse("flowdeck:trace", args=[checkout.correlation_id])
         note = f"placed by {checkout.user.get_username()}"
-        yield Hit(f"Order {checkout.pk}", url, note, "shop", bool(match["word"]))
+        yield Hit(f"Order {checkout.pk}", url, note, "bag", bool(match["word"]))

@@ -13,7 +13,7 @@ from events.shop.products import cards
 from events.shop.rows import Orders, Row, orders_of
 from events.shop.story import decided, story_of
 from events.shop.summaries import concerns, last_positions, newest_orders
-from flowdeck.live import Changes, Fragment, LiveView, Refusal
+from flowdeck.extend import Changes, Fragment, LiveView, Refusal
 
 
 class OrdersView(LiveView):

@@ -9,8 +9,7 @@ from django.db.models import Max
 
 from events.models import OrderSummary
 from events.shop.summaries import concerns, count_open, newest_orders
-from flowdeck.dashboard.shell.navigation import Count, count_fragment
-from flowdeck.live import Changes, Fragment, LiveView, Refusal
+from flowdeck.extend import Changes, Count, Fragment, LiveView, Refusal, count_fragment
 
 
 def open_orders(user: Any) -> Count | None:

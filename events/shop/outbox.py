@@ -9,8 +9,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from events.models import Notification
-from flowdeck.dashboard.shell.page import signed_in
-from flowdeck.people.access import can
+from flowdeck.extend import can, signed_in
 
 SHOWN = 50
 

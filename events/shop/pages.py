@@ -10,40 +10,45 @@ from events.shop.belongings import rows_of_order
 from events.shop.finder import find_orders
 from events.shop.live import OrdersView, OutboxView, StockView
 from events.shop.open_orders import OpenOrdersView, open_orders
-from flowdeck import live
-from flowdeck.dashboard.replay import belongings
-from flowdeck.dashboard.shared import hues
-from flowdeck.dashboard.shell import finders, navigation, records
-from flowdeck.observe import history
+from flowdeck.extend import (
+    Record,
+    assign_hues,
+    register_belongings,
+    register_entry,
+    register_finder,
+    register_fold,
+    register_live_view,
+    register_record,
+)
 
 
-def _record(stream: str) -> records.Record | None:
+def _record(stream: str) -> Record | None:
     number = stream.rpartition("-")[2]
-    return records.Record(f"Order {number}", reverse("shop:shop")) if number.isdigit() else None
+    return Record(f"Order {number}", reverse("shop:shop")) if number.isdigit() else None
 
 
-navigation.register(
+register_entry(
     "Shop",
     "Shop",
     "shop:shop",
-    "shop",
+    "bag",
     10,
     count=open_orders,
     key="s",
     tab=True,
     live="open-orders",
 )
-navigation.register("Shop", "Outbox", "shop:outbox", "outbox", 20)
-live.register("open-orders", OpenOrdersView)
-live.register("orders", OrdersView)
-live.register("stock", StockView)
-live.register("outbox", OutboxView)
+register_entry("Shop", "Outbox", "shop:outbox", "tray", 20)
+register_live_view("open-orders", OpenOrdersView)
+register_live_view("orders", OrdersView)
+register_live_view("stock", StockView)
+register_live_view("outbox", OutboxView)
 for prefix in (BROKER_STREAMS, MEDIATOR_STREAMS):
-    records.register(prefix, _record)
-    history.register(prefix, Order(), evolve)
-    belongings.register(prefix, rows_of_order)
-finders.register("Orders", 10, find_orders)
-hues.assign(
+    register_record(prefix, _record)
+    register_fold(prefix, Order(), evolve)
+    register_belongings(prefix, rows_of_order)
+register_finder("Orders", 10, find_orders)
+assign_hues(
     shop="indigo",
     payment="teal",
     inventory="clay",

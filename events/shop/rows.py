@@ -20,9 +20,7 @@ from events.models import Product
 from events.shop import wording
 from events.shop.summaries import Summary, counts_of, summaries_of
 from events.shop.track import STARTS, Track, Underway, build_track
-from flowdeck.models import Delivery, DeliveryState, Event
-from flowdeck.observe.states import derive
-from flowdeck.words import duration
+from flowdeck.extend import DeliveryState, LogDelivery, LogEvent, derive_states, duration
 
 SHOWN = 20
 UNFOLDED = 4
@@ -135,20 +133,20 @@ def rows_of(summaries: Sequence[Summary]) -> list[Row]:
     ]
 
 
-def _events(traces: list[UUID]) -> dict[UUID, list[Event]]:
+def _events(traces: list[UUID]) -> dict[UUID, list[LogEvent]]:
     found = defaultdict(list)
-    for event in Event.objects.filter(correlation_id__in=traces).order_by("position"):
+    for event in LogEvent.objects.filter(correlation_id__in=traces).order_by("position"):
         found[event.correlation_id].append(event)
     return found
 
 
-def _deliveries(traces: list[UUID]) -> dict[UUID, list[tuple[Delivery, str]]]:
+def _deliveries(traces: list[UUID]) -> dict[UUID, list[tuple[LogDelivery, str]]]:
     """Deliveries that tell something: not done yet, or done after a failure."""
-    telling = Delivery.objects.filter(
+    telling = LogDelivery.objects.filter(
         ~Q(state=DeliveryState.DONE) | Q(attempts__gt=1), event__correlation_id__in=traces
     ).select_related("event")
     listed = list(telling)
-    states = derive(listed)
+    states = derive_states(listed)
     found = defaultdict(list)
     for delivery in listed:
         found[delivery.event.correlation_id].append((delivery, states[delivery.pk].state))
@@ -158,8 +156,8 @@ def _deliveries(traces: list[UUID]) -> dict[UUID, list[tuple[Delivery, str]]]:
 def _row(
     summary: Summary,
     place: int,
-    events: list[Event],
-    deliveries: list[tuple[Delivery, str]],
+    events: list[LogEvent],
+    deliveries: list[tuple[LogDelivery, str]],
     names: dict[str, str],
 ) -> Row:
     placed = next((event for event in events if event.type in STARTS), None)
@@ -191,7 +189,7 @@ def _what(order: dict[str, Any], names: dict[str, str]) -> str:
     return ", ".join(lines)
 
 
-def _underway(deliveries: Iterable[tuple[Delivery, str]]) -> list[Underway]:
+def _underway(deliveries: Iterable[tuple[LogDelivery, str]]) -> list[Underway]:
     return [
         Underway(delivery.processor, state, delivery.attempts, delivery.due_at)
         for delivery, state in deliveries
@@ -199,5 +197,5 @@ def _underway(deliveries: Iterable[tuple[Delivery, str]]) -> list[Underway]:
     ]
 
 
-def _took(events: list[Event], end: datetime | None) -> str:
+def _took(events: list[LogEvent], end: datetime | None) -> str:
     return duration(end - events[0].recorded_at) if events and end else ""

@@ -11,12 +11,16 @@ from uuid import UUID
 from django.urls import reverse
 
 from events.shop.rows import Orders, Row
-from flowdeck.dashboard.shared.hues import producer_hue
-from flowdeck.dashboard.shared.marks import role
-from flowdeck.declare.registry import registry
-from flowdeck.models import DeliveryState
-from flowdeck.observe.traces import DeliveryNode, Trace, load_trace
-from flowdeck.words import duration
+from flowdeck.extend import (
+    DeliveryNode,
+    DeliveryState,
+    Trace,
+    duration,
+    event_role,
+    load_trace,
+    producer_hue,
+    registry,
+)
 
 LANE = 20
 READ_MODELS = "read models"
@@ -94,9 +98,9 @@ def build_story(name: str, trace: Trace) -> Story:
         drawn.bars.extend(_bars(delivery, trace, scale, y))
     for node in trace.events:
         lane = _lane_of(node.row.producer)
-        hue = "s-no" if role(node.row) == "refusal" else producer_hue(node.row.producer)
+        hue = "s-no" if event_role(node.row) == "refusal" else producer_hue(node.row.producer)
         x = scale.at(node.row.recorded_at)
-        drawn.marks.append(Mark(hue, role(node.row), x, _middle(lanes.index(lane)) - 6))
+        drawn.marks.append(Mark(hue, event_role(node.row), x, _middle(lanes.index(lane)) - 6))
     return drawn
 
 

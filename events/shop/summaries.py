@@ -11,8 +11,7 @@ from django.db.models import Count, Max
 
 from events.models import Checkout, OrderSummary
 from events.orders import PlacedOrder
-from flowdeck.live import Changes
-from flowdeck.models import Event
+from flowdeck.extend import Changes, LogEvent
 
 COUNTED = 1000
 """Orders of one person that are counted; beyond it the page says so."""
@@ -96,5 +95,5 @@ def newest_orders(users: Iterable[int]) -> dict[int, int]:
 
 def last_positions(traces: Iterable[UUID]) -> dict[UUID, int]:
     """The position of the newest event of each trace."""
-    rows = Event.objects.filter(correlation_id__in=list(traces)).order_by()
+    rows = LogEvent.objects.filter(correlation_id__in=list(traces)).order_by()
     return dict(rows.values_list("correlation_id").annotate(last=Max("position")))

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from flowdeck.declare.registry import registry
-from flowdeck.words import duration
+from flowdeck.extend import duration, registry
 
 REACHED = frozenset(("running", "retrying", "done", "dead", "no", "discarded"))
 SETTLED = frozenset(("done", "no"))

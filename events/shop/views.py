@@ -21,8 +21,7 @@ from events.shop.stories import stories
 from events.shop.story import story_of
 from events.shop.summaries import own_summary, summary_of
 from events.shop.track import ghost_track
-from flowdeck.dashboard.shell.page import demand, signed_in
-from flowdeck.people.access import can
+from flowdeck.extend import can, demand, signed_in
 
 
 @dataclass(frozen=True, slots=True)

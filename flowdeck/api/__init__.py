@@ -2,8 +2,15 @@
 
 from flowdeck.api.auth import authentication
 from flowdeck.api.dead_letters import router as dead_letters_router
-from flowdeck.api.problems import handle_problems
+from flowdeck.api.problems import handle_problems, require_action
 from flowdeck.api.reveal import router as reveal_router
 from flowdeck.api.router import router
 
-__all__ = ["authentication", "dead_letters_router", "handle_problems", "reveal_router", "router"]
+__all__ = [
+    "authentication",
+    "dead_letters_router",
+    "handle_problems",
+    "require_action",
+    "reveal_router",
+    "router",
+]

@@ -17,7 +17,7 @@ from flowdeck.bells.line import TIMEOUT, Breaker, Line, Resting, client, packed
 from flowdeck.conf import conf
 from flowdeck.declare import interception
 
-DRAIN_TASK = "events.drain"
+DRAIN_TASK = "flowdeck.drain"
 REPLAY_TASK = "flowdeck.replay"
 BROKER_ERRORS: tuple[type[Exception], ...] = (redis.RedisError, OSError)
 

@@ -56,8 +56,8 @@ on_declared: list[Callable[[EventType], None]] = []
 class Event(BaseModel):
     """Base class of all events. Subclass it with a past-tense name and typed fields::
 
-        class OrderCreated(Event, version=1):
-            order_id: int
+        class ParcelSent(Event, version=1):
+            parcel_id: int
             total: Decimal
 
     Class arguments: ``version`` (from 1), ``key`` (payload field that order is kept by; the stream

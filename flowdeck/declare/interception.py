@@ -1,4 +1,4 @@
-"""A hook around handlers and bells, for drills and lessons that break things on purpose.
+"""A hook around handlers and bells, for drills that break things on purpose.
 
 Nothing is installed by default; then it costs one comparison. The engine does not know who hooks
 in.

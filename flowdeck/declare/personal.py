@@ -2,8 +2,8 @@
 
 ::
 
-    class OrderCreated(Event, version=2):
-        order_id: int
+    class ParcelSent(Event, version=2):
+        parcel_id: int
         user_id: int
         email: Annotated[str, Personal(subject="user_id")] = ""
 

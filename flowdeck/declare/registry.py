@@ -91,7 +91,7 @@ class Registry:
         self._subscribers.clear()
 
     def remove_processor(self, name: str) -> None:
-        """Forget a processor (a lesson or a test that ends); its deliveries stay."""
+        """Forget a processor (a test that ends); its deliveries stay."""
         self.processors.pop(name, None)
         self._subscribers.clear()
 
@@ -147,12 +147,12 @@ def processor(
 ) -> Callable[[Handler], Handler]:
     """Subscribe the decorated function to the event types in its first annotation::
 
-        @processor("payment", retry=Retry(max_attempts=5), atomic=False)
-        def charge(event: OrderCreated, delivery: Delivery) -> PaymentProcessed: ...
+        @processor("customs", retry=Retry(max_attempts=5), atomic=False)
+        def declare(event: ParcelSent, delivery: Delivery) -> ParcelDeclared: ...
 
     With ``batch=True`` it takes ``list[...]`` of events and ``list[Delivery]`` (and emits through
     ``delivery.emit``). ``atomic=False`` runs it outside of any transaction, for calls to the
-    outside world. With ``streams="order-"`` it gets only events of streams of that prefix.
+    outside world. With ``streams="parcel-"`` it gets only events of streams of that prefix.
     ``emits`` are the event types it may emit, for the flow map; by default those of the return
     annotation. ``mediates=True`` says that it decides each next step of its flows.
     The function itself is returned unchanged. Raises RegistrationError.
@@ -249,7 +249,7 @@ def _annotated_events(handler: Callable[..., Any], parameter: str, where: str) -
     if not classes or not all(isinstance(c, type) and issubclass(c, Event) for c in classes):
         raise RegistrationError(
             f"{where}: annotate {parameter!r} with the event types it subscribes to, for example "
-            f"'{parameter}: OrderCreated | OrderCancelled' (list[...] of them with batch=True)."
+            f"'{parameter}: ParcelSent | ParcelLost' (list[...] of them with batch=True)."
         )
     return [c.__event_type__.name for c in classes]
 

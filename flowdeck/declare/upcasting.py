@@ -29,11 +29,11 @@ def upcaster(
 ) -> Callable[[Upcaster], Upcaster]:
     """Declare the decorated pure function as the step from ``from_version`` to the next one::
 
-    @upcaster(OrderCreated, from_version=1, sample={"order_id": 1, "total": "9.50"})
-    def with_currency(data): return {**data, "currency": "EUR"}
+    @upcaster(ParcelSent, from_version=1, sample={"parcel_id": 1, "weight": "9.5"})
+    def with_unit(data): return {**data, "unit": "kg"}
 
     ``sample`` is a payload as it was stored then; ``manage.py check`` brings it up to date.
-    ``renames`` says which fields only got another name, old to new (``items[].product`` for nested
+    ``renames`` says which fields only got another name, old to new (``lines[].label`` for nested
     ones); the catalog shows it, and ``manage.py check`` holds it against the sample.
     """
 
@@ -132,7 +132,7 @@ def _misnamed(what: str, before: set[str], after: set[str], renames: Mapping[str
 
 
 def _paths(value: Any, prefix: str = "") -> set[str]:
-    """All fields of a payload, as ``items[].sku``."""
+    """All fields of a payload, as ``lines[].weight``."""
     if isinstance(value, list):
         return {path for item in value for path in _paths(item, f"{prefix}[]")}
     if not isinstance(value, dict):

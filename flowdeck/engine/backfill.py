@@ -10,13 +10,16 @@ workers. What a publisher that did not know it has left out is mended by a rebui
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
-from flowdeck.declare.registry import Processor
+from flowdeck.bells import bell
+from flowdeck.declare.registry import Processor, registry
 from flowdeck.log.append import slot_of
 from flowdeck.log.horizon import settled_position, writers_ended
-from flowdeck.models import Event, ProcessorState
+from flowdeck.models import Delivery, Event, ProcessorState
 from flowdeck.sql import dialect
 
 _CHUNK = 10_000
@@ -43,6 +46,23 @@ def backfill(projection: Processor) -> bool:
     while not _next_chunk(projection, upto):
         pass
     return True
+
+
+def deliver_past(name: str, positions: Iterable[int]) -> int:
+    """Give a processor past events that it never got, whatever it subscribes to; how many.
+
+    Events that it got before are left alone: :mod:`flowdeck.letters.redelivery` gives those again.
+    Raises UnknownProcessor.
+    """
+    processor = registry.processor(name)
+    got = Delivery.objects.filter(processor=processor.name, event_id__in=list(positions))
+    with transaction.atomic(), connection.cursor() as cursor:
+        chosen = Event.objects.filter(position__in=list(positions)).order_by("position")
+        events = chosen.exclude(position__in=got.values("event_id")).values_list("position", "key")
+        rows = [(position, key, slot_of(key)) for position, key in events]
+        dialect().insert_deliveries(cursor, processor.name, rows, "pending")
+        transaction.on_commit(lambda: bell.ring([processor.name]))
+    return len(rows)
 
 
 def _next_chunk(projection: Processor, upto: int) -> bool:

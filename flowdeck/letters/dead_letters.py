@@ -57,7 +57,7 @@ class Criteria:
         return {name: value for name, value in asdict(self).items() if value}
 
     def __str__(self) -> str:
-        """For people: ``processor payment, stream order-42``."""
+        """For people: ``processor customs, stream parcel-42``."""
         given: dict[str, Any] = {**self.as_dict(), "ids": ", ".join(map(str, self.ids[:20]))}
         back = "came back" if given.pop("came_back", False) else ""
         words = [f"{name} {value}" for name, value in given.items() if value] + [back] * bool(back)

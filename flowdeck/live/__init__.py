@@ -6,7 +6,7 @@ reads what is new once, renders it once and hands the same bytes to all sockets 
 
     from flowdeck import live
 
-    live.register("orders", OrdersView)
+    live.register("parcels", ParcelsView)
 """
 
 from flowdeck.live.changes import Changes

@@ -77,44 +77,6 @@ def _meet(
             raise SequenceConflict(expected.stream, expected.sequence, before)
 
 
-def append_old(
-    stream: str,
-    type_name: str,
-    version: int,
-    data: Mapping[str, Any],
-    *,
-    correlation_id: UUID,
-    occurred_at: datetime,
-    producer: str,
-) -> None:
-    """Append an event as code of before would have: of an older version, unchecked.
-
-    For demos and tests of evolution. Needs an open transaction; its processors find it with the
-    next sweep.
-    """
-    row = EventRow(
-        uuid7(),
-        stream,
-        1,
-        type_name,
-        version,
-        json.dumps(data),
-        "{}",
-        stream,
-        slot_of(stream),
-        correlation_id,
-        None,
-        producer,
-        occurred_at,
-    )
-    fan_out = [
-        (type_name, processor.name, processor.streams)
-        for processor in registry.subscribers(type_name)
-    ]
-    with connection.cursor() as cursor:
-        dialect().append(cursor, [row], fan_out)
-
-
 def read_stream(name: str, after: int = 0, upto: int | None = None) -> list[StoredEvent]:
     """The events of one stream with a sequence above ``after``, oldest first."""
     bound, more = ("", []) if upto is None else (" AND sequence <= %s", [upto])
@@ -148,7 +110,7 @@ def _checked_stream(draft: Draft) -> str:
     if stream is None or not _STREAM_NAME.fullmatch(stream):
         raise InvalidStream(
             f"{type(draft.event).__name__} needs a stream name of 1 to 200 characters without "
-            f"white space (such as 'order-42'), not {stream and stream[:80]!r}."
+            f"white space (such as 'parcel-42'), not {stream and stream[:80]!r}."
         )
     return stream
 

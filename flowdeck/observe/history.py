@@ -2,7 +2,7 @@
 
 An app says how its state follows from its events::
 
-    history.register("order-", start=Order(), evolve=evolve)   # evolve(state, event) -> state
+    history.register("parcel-", start=Parcel(), evolve=evolve)   # evolve(state, event) -> state
 
 For other streams the state is what the payloads say, the newest last. Both are computed from the
 log alone, never from a read model, and from masked events: a state is shown to whoever may see the

@@ -114,7 +114,7 @@ class Overview:
 
     @property
     def lanes_of(self) -> dict[str, list[str]]:
-        """Per worker alive the lanes that it holds, as ``payment 3``."""
+        """Per worker alive the lanes that it holds, as ``customs 3``."""
         found: dict[str, list[str]] = {worker.name: [] for worker in self.workers}
         for row in self.rows:
             for lane in row.lane_states:

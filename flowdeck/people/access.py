@@ -1,6 +1,8 @@
 """Who may do what: the only rule, asked by pages, sockets, API, admin and commands alike.
 
-Roles are Django groups. What is not granted is denied. Apps grant their own actions to roles with
+A person has the roles that their Django groups give: the setting ``GROUPS`` names the group of each
+role of the library, so a group of the project that is called ``admin`` gives nothing. What is not
+granted is denied. Apps add roles with :func:`add_role`, grant actions with
 :func:`grant`, and say whose a trace is with :func:`register_trace_owner`.
 """
 
@@ -12,7 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-ADMIN = "admin"
+from flowdeck.conf import GROUPS, conf
+
+VIEWER, OPERATOR, ADMIN = GROUPS
+_added: dict[str, str] = {}
 _granted: dict[str, set[str]] = defaultdict(set)
 _labels: dict[str, str] = {}
 _owners: list[Callable[[Any, UUID], bool]] = []
@@ -30,9 +35,27 @@ class Decision:
         return self.allowed
 
 
-def grant(action: str, *roles: str, label: str) -> None:
-    """Let ``roles`` do ``action``; ``label`` says it for people ("pause processors")."""
-    _labels[action] = label
+def add_role(role: str, *, group: str) -> None:
+    """Add a role of an app, which the members of the Django group ``group`` have.
+
+    ``migrate`` makes the group. Raises ValueError if the role is the library's.
+    """
+    if role in GROUPS:
+        raise ValueError(f"{role!r} is a role of flowdeck; FLOWDECK['GROUPS'] names its group.")
+    _added[role] = group
+
+
+def grant(action: str, *roles: str, label: str = "") -> None:
+    """Let ``roles`` do ``action``; ``label`` says it for people ("pause processors").
+
+    An action that is known already needs no label. Raises ValueError for a role that nobody added,
+    or an action without a label.
+    """
+    if unknown := sorted(set(roles) - groups().keys()):
+        raise ValueError(f"There is no role {unknown[0]!r}: add it with add_role().")
+    if not label and action not in _labels:
+        raise ValueError(f"The action {action!r} is new: give it a label.")
+    _labels[action] = label or _labels[action]
     for role in roles:
         _granted[role].add(action)
 
@@ -64,17 +87,23 @@ def can_see_trace(user: Any, correlation_id: UUID) -> Decision:
     return Decision(False, "This trace is not yours.")
 
 
-def roles() -> frozenset[str]:
-    """Every role that something is granted to. ``migrate`` makes a group of each."""
-    return frozenset(_granted)
+def groups() -> dict[str, str]:
+    """The Django group of every role, by role. ``migrate`` makes them."""
+    return {**conf().GROUPS, **_added}
+
+
+def group_of(role: str) -> str:
+    """The Django group whose members have ``role``. Raises KeyError if nobody added it."""
+    return groups()[role]
 
 
 def roles_of(user: Any) -> frozenset[str]:
-    """Names of the user's groups, read once per user object."""
-    known: frozenset[str] | None = getattr(user, "_events_roles", None)
+    """The user's roles, by their groups; read once per user object."""
+    known: frozenset[str] | None = getattr(user, "_flowdeck_roles", None)
     if known is None:
-        known = frozenset(group.name for group in user.groups.all())
-        user._events_roles = known
+        names = {group.name for group in user.groups.all()}
+        known = frozenset(role for role, group in groups().items() if group in names)
+        user._flowdeck_roles = known
     return known
 
 
@@ -83,20 +112,20 @@ def permissions_of(user: Any) -> list[tuple[str, str, Decision]]:
     return [(action, label, can(user, action)) for action, label in sorted(_labels.items())]
 
 
-grant("view_log", "viewer", "operator", "teacher", ADMIN, label="see the event log and all traces")
-grant("view_processors", "viewer", "operator", "teacher", ADMIN, label="see the processors")
-grant("pause_processor", "operator", ADMIN, label="pause and resume processors")
-grant("view_dead_letters", "viewer", "operator", "teacher", ADMIN, label="see dead letters")
-grant("resolve_dead_letters", "operator", ADMIN, label="retry and discard dead letters")
-grant("reveal_personal", "operator", ADMIN, label="reveal personal data, with a reason")
-grant("view_alerts", "viewer", "operator", "teacher", ADMIN, label="see alerts and their rules")
-grant("manage_alerts", "operator", ADMIN, label="set and mute alert rules")
+grant("view_log", VIEWER, OPERATOR, ADMIN, label="see the event log and all traces")
+grant("view_processors", VIEWER, OPERATOR, ADMIN, label="see the processors")
+grant("pause_processor", OPERATOR, ADMIN, label="pause and resume processors")
+grant("view_dead_letters", VIEWER, OPERATOR, ADMIN, label="see dead letters")
+grant("resolve_dead_letters", OPERATOR, ADMIN, label="retry and discard dead letters")
+grant("reveal_personal", OPERATOR, ADMIN, label="reveal personal data, with a reason")
+grant("view_alerts", VIEWER, OPERATOR, ADMIN, label="see alerts and their rules")
+grant("manage_alerts", OPERATOR, ADMIN, label="set and mute alert rules")
 grant("set_webhook", ADMIN, label="say which address a webhook is sent to")
-grant("view_audit", "operator", ADMIN, label="see the audit")
-grant("view_replay", "viewer", "operator", "teacher", ADMIN, label="see replays of read models")
-grant("run_replay", "operator", ADMIN, label="verify and rebuild read models")
-grant("redeliver", "operator", ADMIN, label="give a processor past events again")
-grant("run_checklist", "operator", "teacher", ADMIN, label="run the design review")
-grant("open_admin", "operator", ADMIN, label="open the admin")
+grant("view_audit", OPERATOR, ADMIN, label="see the audit")
+grant("view_replay", VIEWER, OPERATOR, ADMIN, label="see replays of read models")
+grant("run_replay", OPERATOR, ADMIN, label="verify and rebuild read models")
+grant("redeliver", OPERATOR, ADMIN, label="give a processor past events again")
+grant("run_checklist", OPERATOR, ADMIN, label="run the design review")
+grant("open_admin", OPERATOR, ADMIN, label="open the admin")
 grant("keep_log", ADMIN, label="export, import and archive the log, and forget a person")
 grant("manage_tokens", ADMIN, label="see and revoke everybody's API tokens")

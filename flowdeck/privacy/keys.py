@@ -146,7 +146,7 @@ def _derived(first: str, others: tuple[str, ...]) -> MultiFernet:
 
 
 def _key_from(secret: str) -> bytes:
-    derive = HKDF(algorithm=SHA256(), length=_BYTES, salt=None, info=b"events personal keys")
+    derive = HKDF(algorithm=SHA256(), length=_BYTES, salt=None, info=b"flowdeck personal keys")
     return base64.urlsafe_b64encode(derive.derive(secret.encode()))
 
 

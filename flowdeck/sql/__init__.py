@@ -210,7 +210,7 @@ def dialect() -> Dialect:
 @cache
 def _dialect_of(vendor: str) -> Dialect:
     if vendor not in ("postgresql", "sqlite"):
-        raise ImproperlyConfigured(f"events runs on PostgreSQL and SQLite, not on {vendor}.")
+        raise ImproperlyConfigured(f"flowdeck runs on PostgreSQL and SQLite, not on {vendor}.")
     return cast(Dialect, import_module(f"flowdeck.sql.{vendor}"))
 
 

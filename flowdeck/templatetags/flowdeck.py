@@ -8,16 +8,8 @@ from django import template
 
 from flowdeck import words
 from flowdeck.dashboard.shared import hues, marks
-from flowdeck.dashboard.shell import art
 
 register = template.Library()
-
-ROLE_BLURBS = {
-    "customer": "places orders, sees their own",
-    "operator": "watches all, mends dead letters, pauses",
-    "teacher": "runs the lab, sets faults",
-    "viewer": "sees all, changes nothing",
-}
 
 for _tag in (
     marks.dot,
@@ -46,12 +38,6 @@ for _filter in (
 register.filter("words", words.listed)
 
 
-@register.inclusion_tag("flowdeck/parts/timeline_art.html")
-def timeline_art() -> dict[str, art.Picture]:
-    """The picture beside the sign-in."""
-    return {"picture": art.picture()}
-
-
 @register.filter
 def longer(seconds: float) -> float:
     """How much the other took longer."""
@@ -68,13 +54,6 @@ def graph_url(page: Any, node: Any) -> str:
 def initials(name: str) -> str:
     """Two letters for an avatar."""
     return name[:2].upper()
-
-
-@register.filter
-def account(entry: str | dict[str, str]) -> dict[str, str]:
-    """A demo account as ``username`` and ``blurb``, from a mere name or from a dict of them."""
-    known = {"username": entry} if isinstance(entry, str) else entry
-    return {**known, "blurb": known.get("blurb") or ROLE_BLURBS.get(known["username"], "")}
 
 
 @register.filter

@@ -6,8 +6,7 @@ from statistics import median
 from typing import Any
 
 from events.models import OrderSummary
-from flowdeck.models import DeliveryState
-from flowdeck.observe.traces import Trace
+from flowdeck.extend import DeliveryState, Trace
 from lab.lesson import Cell, Evidence, Lesson, Question
 from lab.measured import after, decided, first, picture, place, settled, trace_of
 from lab.models import LabRun

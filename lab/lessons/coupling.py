@@ -7,7 +7,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from flowdeck.observe.traces import Trace
+from flowdeck.extend import Trace, deliver_past
 from lab.lesson import Cell, Evidence, Lesson, Question
 from lab.measured import (
     after,
@@ -23,7 +23,7 @@ from lab.measured import (
 )
 from lab.models import LabRun
 from lab.runs import break_for
-from lab.sandbox import LOYALTY, add_to
+from lab.sandbox import LOYALTY
 
 _FAILURES = 2
 
@@ -42,7 +42,7 @@ def _mend(user: Any, run: LabRun) -> None:
         return
     run.facts["others"] = len(trace.deliveries)
     run.save(update_fields=["facts"])
-    add_to(LOYALTY, confirmed.row)
+    deliver_past(LOYALTY, [confirmed.row.position])
 
 
 def _evidence(run: LabRun) -> Evidence:

@@ -8,7 +8,7 @@ from django.db.models import Count, IntegerField, Sum
 from django.db.models.functions import Cast
 
 from flowdeck import Draft, publish
-from flowdeck.models import Delivery, DeliveryState, Event
+from flowdeck.extend import DeliveryState, LogDelivery, LogEvent
 from lab.lesson import Cell, Evidence, Lesson, Question
 from lab.measured import picture, trace_of
 from lab.models import LabBalance, LabRun
@@ -39,7 +39,9 @@ def _evidence(run: LabRun) -> Evidence:
     trace = trace_of(run)
     expected = _paid_in(run)
     balances = dict(LabBalance.objects.filter(run_id=run.pk).values_list("processor", "amount"))
-    deliveries = Delivery.objects.filter(event__correlation_id=run.trace, state=DeliveryState.DONE)
+    deliveries = LogDelivery.objects.filter(
+        event__correlation_id=run.trace, state=DeliveryState.DONE
+    )
     done = dict(deliveries.values_list("processor").annotate(count=Count("pk")))
     found = Evidence(("Measured", "No guard", "Idempotency key", "One transaction", "Why"))
     found.settled = sum(done.values()) == _PAYMENTS * len(_WAYS)
@@ -65,7 +67,7 @@ def _evidence(run: LabRun) -> Evidence:
 
 
 def _paid_in(run: LabRun) -> int:
-    events = Event.objects.filter(correlation_id=run.trace, type="LabPaidIn")
+    events = LogEvent.objects.filter(correlation_id=run.trace, type="LabPaidIn")
     total = events.aggregate(total=Sum(Cast("data__amount", IntegerField())))["total"]
     return total or 0
 

@@ -9,8 +9,7 @@ import redis
 from django.conf import settings
 from uuid_utils.compat import uuid7
 
-from flowdeck.models import Delivery, DeliveryState
-from flowdeck.words import duration
+from flowdeck.extend import DeliveryState, LogDelivery, duration
 from lab import injection
 from lab.injection import death_key
 from lab.lesson import Cell, Evidence, Lesson, Question
@@ -40,7 +39,7 @@ def _start(user: Any, run: LabRun) -> dict[str, Any]:
 def _evidence(run: LabRun) -> Evidence:
     traces = [UUID(trace) for trace in run.facts.get("traces", [])]
     trace = trace_of(run)
-    deliveries = Delivery.objects.filter(event__correlation_id__in=traces)
+    deliveries = LogDelivery.objects.filter(event__correlation_id__in=traces)
     total, done = deliveries.count(), deliveries.filter(state=DeliveryState.DONE).count()
     confirmed = deliveries.filter(processor="notification", event__type="OrderConfirmed").count()
     killed = _killed(run)

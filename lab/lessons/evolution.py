@@ -8,10 +8,9 @@ from typing import Any
 
 from django.db import transaction
 
+from events.old_code import publish_old
 from flowdeck import StoredEvent, load, publish, read_stream
-from flowdeck.bells import bell
-from flowdeck.log.append import append_old
-from flowdeck.models import Event
+from flowdeck.extend import LogEvent
 from lab.lesson import Cell, Evidence, Lesson, Question
 from lab.measured import picture, stands, trace_of
 from lab.models import LabRun
@@ -22,7 +21,7 @@ _OLD = {"name": "Ada Lovelace"}
 
 def _start(user: Any, run: LabRun) -> dict[str, Any]:
     with transaction.atomic():
-        append_old(
+        publish_old(
             _stream(run, "old"),
             "LabCustomerNamed",
             1,
@@ -37,7 +36,6 @@ def _start(user: Any, run: LabRun) -> dict[str, Any]:
             correlation_id=run.trace,
             producer="lab",
         )
-        transaction.on_commit(lambda: bell.ring([GREETER]))
     return {"trace": str(run.trace)}
 
 
@@ -80,7 +78,7 @@ def _read(event: StoredEvent) -> str:
 
 
 def _greeting(event: StoredEvent) -> str:
-    said = Event.objects.filter(causation_id=event.id, type="LabCustomerGreeted").first()
+    said = LogEvent.objects.filter(causation_id=event.id, type="LabCustomerGreeted").first()
     return str(said.data["text"]) if said else ""
 
 

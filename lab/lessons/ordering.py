@@ -7,8 +7,7 @@ from typing import Any
 from django.db.models import Max, Min
 
 from flowdeck import Draft, publish
-from flowdeck.models import Delivery, DeliveryState
-from flowdeck.words import duration
+from flowdeck.extend import DeliveryState, LogDelivery, duration
 from lab.lesson import Cell, Evidence, Lesson, Question
 from lab.measured import picture, trace_of
 from lab.models import LabRun
@@ -59,7 +58,7 @@ def _evidence(run: LabRun) -> Evidence:
 def _arrived(run: LabRun, type_name: str) -> list[int]:
     """The steps in the order they were done."""
     done = (
-        Delivery.objects.filter(
+        LogDelivery.objects.filter(
             processor=ARRIVALS,
             state=DeliveryState.DONE,
             event__type=type_name,
@@ -81,7 +80,7 @@ def _swapped(steps: list[int]) -> Cell:
 
 
 def _took(run: LabRun, type_name: str) -> str:
-    own = Delivery.objects.filter(
+    own = LogDelivery.objects.filter(
         processor=ARRIVALS, event__type=type_name, event__correlation_id=run.trace
     ).aggregate(begin=Min("event__recorded_at"), end=Max("finished_at"))
     return duration(own["end"] - own["begin"]) if own["end"] else "–"

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from flowdeck.models import Delivery, DeliveryState, Event
-from flowdeck.observe.traces import load_trace
+from flowdeck.extend import DeliveryState, LogDelivery, LogEvent, load_trace
 from lab.lesson import Cell, Evidence, Lesson, Question
 from lab.measured import moment, picture, place_scenarios
 from lab.models import LabRun
@@ -31,7 +30,7 @@ def _start(user: Any, run: LabRun) -> dict[str, Any]:
 
 def _evidence(run: LabRun) -> Evidence:
     traces = [UUID(trace) for trace in run.facts["traces"]]
-    events = Event.objects.filter(correlation_id__in=traces)
+    events = LogEvent.objects.filter(correlation_id__in=traces)
     failed = list(events.filter(type="PaymentProcessed").order_by("occurred_at", "position"))
     suspicion = events.filter(type="FraudSuspected").first()
     named = suspicion.data["order_ids"] if suspicion else []
@@ -75,7 +74,7 @@ def _evidence(run: LabRun) -> Evidence:
     return found
 
 
-def _latest(failed: list[Event], named: list[int]) -> float:
+def _latest(failed: list[LogEvent], named: list[int]) -> float:
     return max(
         (event.recorded_at - event.occurred_at).total_seconds()
         for event in failed
@@ -86,11 +85,13 @@ def _latest(failed: list[Event], named: list[int]) -> float:
 def _open(traces: list[UUID]) -> bool:
     over = (DeliveryState.DONE, DeliveryState.DEAD, DeliveryState.DISCARDED)
     return (
-        Delivery.objects.filter(event__correlation_id__in=traces).exclude(state__in=over).exists()
+        LogDelivery.objects.filter(event__correlation_id__in=traces)
+        .exclude(state__in=over)
+        .exists()
     )
 
 
-def _trace(event: Event) -> Any:
+def _trace(event: LogEvent) -> Any:
     return load_trace(event.correlation_id)
 
 

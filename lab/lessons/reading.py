@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from events.models import OrderSummary, Sales, StockLevel
-from flowdeck.declare.registry import registry
-from flowdeck.models import DeliveryState, Event
-from flowdeck.observe.traces import Trace
+from flowdeck.extend import DeliveryState, LogEvent, Trace, registry
 from lab.lesson import Cell, Evidence, Lesson, Question
 from lab.measured import decided, first, picture, place, settled, trace_of
 from lab.models import LabRun
@@ -68,7 +66,7 @@ def _evidence(run: LabRun) -> Evidence:
 def _count(processor: str) -> str:
     """How many events the projection is made of: what would be read without it."""
     types = registry.processor(processor).subscriptions
-    found = Event.objects.filter(type__in=types).order_by()[: _MOST + 1].count()
+    found = LogEvent.objects.filter(type__in=types).order_by()[: _MOST + 1].count()
     return f"more than {_MOST:,}" if found > _MOST else f"{found:,}"
 
 

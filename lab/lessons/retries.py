@@ -7,9 +7,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from flowdeck.letters import dead_letters
-from flowdeck.models import Delivery, DeliveryState
-from flowdeck.words import duration
+from flowdeck.extend import DeliveryState, LogDelivery, duration, retry_letters
 from lab.lesson import Cell, Evidence, Lesson, Question
 from lab.measured import decided, failures, picture, place, settled, stands, trace_of
 from lab.models import LabRun
@@ -28,11 +26,11 @@ def _mend(user: Any, run: LabRun) -> None:
     """Take the fault away, as a fixed handler would be deployed, and retry the dead letter."""
     end_fault(user, run.facts["fault"])
     dead = _dead(run).values_list("pk", flat=True)
-    dead_letters.retry(list(dead), by=user.get_username(), reason="lab: the handler is mended")
+    retry_letters(list(dead), by=user.get_username(), reason="lab: the handler is mended")
 
 
 def _dead(run: LabRun) -> Any:
-    return Delivery.objects.filter(
+    return LogDelivery.objects.filter(
         event__correlation_id=UUID(run.facts["trace"]), state=DeliveryState.DEAD
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flowdeck.models import DeliveryState
+from flowdeck.extend import DeliveryState
 from lab.lesson import Cell, Evidence, Lesson, Question
 from lab.measured import decided, listeners, picture, place, settled, trace_of
 from lab.models import LabRun

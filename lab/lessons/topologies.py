@@ -8,8 +8,7 @@ from uuid_utils.compat import uuid7
 
 from events import orders
 from events.domain_events import BROKER_STREAMS, MEDIATOR_STREAMS
-from flowdeck.declare.registry import registry
-from flowdeck.observe.traces import Trace
+from flowdeck.extend import Trace, registry
 from lab.lesson import Cell, Choice, Evidence, Lesson, Question
 from lab.measured import decided, first, picture, place, settled, stands, trace_of
 from lab.models import LabRun

@@ -8,8 +8,7 @@ from uuid import UUID
 
 from django.db.models import Count
 
-from flowdeck.models import Delivery, DeliveryState, Event
-from flowdeck.observe.traces import load_trace
+from flowdeck.extend import DeliveryState, LogDelivery, LogEvent, load_trace
 from lab.lesson import Cell, Evidence, Lesson, Question
 from lab.measured import SEED, decided, picture, place_scenarios
 from lab.models import LabRun
@@ -25,8 +24,8 @@ def _start(user: Any, run: LabRun) -> dict[str, Any]:
 
 def _evidence(run: LabRun) -> Evidence:
     traces = [UUID(trace) for trace in run.facts.get("traces", [])]
-    events = Event.objects.filter(correlation_id__in=traces)
-    open_ = Delivery.objects.filter(event__correlation_id__in=traces).exclude(
+    events = LogEvent.objects.filter(correlation_id__in=traces)
+    open_ = LogDelivery.objects.filter(event__correlation_id__in=traces).exclude(
         state__in=(DeliveryState.DONE, DeliveryState.DEAD)
     )
     counts = events.aggregate(
@@ -54,9 +53,9 @@ def _evidence(run: LabRun) -> Evidence:
     return found
 
 
-def _chain(event: Event, own: dict[Any, Event]) -> list[Event]:
+def _chain(event: LogEvent, own: dict[Any, LogEvent]) -> list[LogEvent]:
     """The causes of an event, nearest first; of a join, the refusal among them."""
-    found: list[Event] = []
+    found: list[LogEvent] = []
     while event.causation_id in own:
         causes = [event.causation_id, *map(UUID, event.metadata.get("also_caused_by", []))]
         known = [own[cause] for cause in causes if cause in own]

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import io
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django.test import override_settings
-from uuid_utils.compat import uuid7
 
 from flowdeck import load, publish, read_stream
 from flowdeck.declare.personal import erasers
 from flowdeck.errors import InvalidPayload, PersonalKeyUnreadable, RegistrationError
-from flowdeck.log.append import append_old
 from flowdeck.models import AuditEntry, Delivery, Event, PersonalKey
 from flowdeck.privacy.forgetting import forget, preview
 from flowdeck.privacy.masking import MASK
 from flowdeck.replay import runs
 from flowdeck.testing import settle
 from tests.accounts import person, signed_in
+from tests.old_events import append_unchecked
 from tests.probe.events import Introduced, Probed
 from tests.probe.models import Contact
 
@@ -125,16 +124,7 @@ def test_an_old_version_is_sealed_under_its_old_name() -> None:
     key = Event.objects.get().data["email"]
     old = {"user_id": 7, "mail": "plain@example.org"}
     for data in (old, {**old, "mail": key}):
-        with transaction.atomic():
-            append_old(
-                "person-7",
-                "Introduced",
-                1,
-                data,
-                correlation_id=uuid7(),
-                occurred_at=datetime.now(UTC),
-                producer="old",
-            )
+        append_unchecked("person-7", "Introduced", 1, data)
     _, plain, moved = read_stream("person-7")
     assert load(plain).email == "plain@example.org"  # stored before values were sealed
     with pytest.raises(InvalidPayload, match="can't be opened"):

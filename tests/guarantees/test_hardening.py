@@ -100,7 +100,7 @@ def test_tokens_are_made_with_a_name_and_a_scope_and_the_audit_knows() -> None:
 
 
 def test_giving_a_role_is_in_the_audit() -> None:
-    user, role = person("customer"), Group.objects.get(name="operator")
+    user, role = person("customer"), Group.objects.get(name="flowdeck-operator")
     form = {"username": "customer", "is_active": "on", "groups": [role.pk]}
     changed = signed_in(person("admin")).post(f"/admin/auth/user/{user.pk}/change/", form)
     assert changed.status_code == 302
@@ -109,7 +109,7 @@ def test_giving_a_role_is_in_the_audit() -> None:
         "admin",
         "change_user",
         "user customer",
-        "roles: operator",
+        "roles: flowdeck-operator",
     )
 
 

@@ -176,7 +176,7 @@ def test_a_batch_that_can_not_be_finished_is_left_to_the_next_bell(
 @pytest.mark.sqlite
 def test_a_locked_database_is_no_error_of_the_server(client: Client) -> None:
     operator = User.objects.create_user("olga")
-    operator.groups.add(Group.objects.get(name="operator"))
+    operator.groups.add(Group.objects.get(name="flowdeck-operator"))
     client.force_login(operator)
     token = tokens.issue(operator)
     with connection.cursor() as cursor:

@@ -15,8 +15,9 @@ from uuid_utils.compat import uuid7
 
 from events.domain_events import InventoryReplenished, stream_of
 from events.models import Checkout, Product
+from events.old_code import publish_old
 from flowdeck import Draft, publish
-from flowdeck.log.append import append_old
+from flowdeck.extend import group_of
 
 PRODUCTS = (
     ("desk-lamp", "Desk lamp", "59.00", 400),
@@ -52,7 +53,7 @@ def _create_account(name: str) -> None:
         user.email = f"{name}@example.org"
         user.set_password(settings.DEMO_PASSWORD)
         user.save()
-    user.groups.add(Group.objects.get(name=name))
+    user.groups.add(Group.objects.get(name=group_of(name)))
 
 
 def _create_products() -> bool:
@@ -84,7 +85,7 @@ def _create_old_orders() -> None:
             "items": [{"sku": sku, "quantity": 1, "price": price}],
             "reference": checkout.idempotency_key,
         }
-        append_old(
+        publish_old(
             stream_of(checkout.pk),
             "OrderCreated",
             1,

@@ -30,7 +30,7 @@ Schema = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class SchemaField:
-    """One field: its path (``items[].sku``), its type in words, the default if it has one.
+    """One field: its path (``lines[].weight``), its type in words, the default if it has one.
 
     ``past`` is what it was in earlier versions, in words; empty if it always was as it is.
     """

@@ -33,7 +33,7 @@ class Node:
 
     @property
     def key(self) -> str:
-        """Its name in addresses: ``type:OrderCreated``."""
+        """Its name in addresses: ``type:ParcelSent``."""
         return f"{self.kind}:{self.name}"
 
     @property

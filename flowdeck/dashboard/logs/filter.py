@@ -33,7 +33,7 @@ _MOST = 10  # conditions
 class Condition:
     """A payload field that has a value, or with ``excluded`` anything that must not be so.
 
-    ``field`` is ``data.user_id``, ``data.items.0.sku`` or one of ``EXCLUDABLE``.
+    ``field`` is ``data.user_id``, ``data.lines.0.weight`` or one of ``EXCLUDABLE``.
     """
 
     field: str

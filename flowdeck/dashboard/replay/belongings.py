@@ -2,7 +2,7 @@
 
 An app says where what happened in a stream shows::
 
-    belongings.register("order-", lambda stream, state: [Belonging("orders", "42", "confirmed")])
+    belongings.register("parcel-", lambda stream, state: [Belonging("parcels", "42", "at home")])
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ _assigned: dict[str, str] = {}
 
 
 def assign(**hues: str) -> None:
-    """Give producers their hues: ``assign(payment="teal")``. Raises ValueError."""
+    """Give producers their hues: ``assign(tracking="teal")``. Raises ValueError."""
     for producer, hue in hues.items():
         if hue not in PRODUCER_HUES:
             known = ", ".join(PRODUCER_HUES)

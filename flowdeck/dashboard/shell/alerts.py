@@ -102,10 +102,10 @@ def count(user: Any) -> Count | None:
 
 def _firing(user: Any) -> list[AlertRule]:
     """Asked twice for each page, read once per request."""
-    known: list[AlertRule] | None = getattr(user, "_events_firing", None)
+    known: list[AlertRule] | None = getattr(user, "_flowdeck_firing", None)
     if known is None:
         firing = AlertRule.objects.filter(firing_since__isnull=False)
-        known = user._events_firing = list(firing.order_by("-firing_since"))
+        known = user._flowdeck_firing = list(firing.order_by("-firing_since"))
     return known
 
 

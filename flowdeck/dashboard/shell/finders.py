@@ -3,7 +3,7 @@
 The engine finds events, traces, streams, types and processors (``log_finders.py``). An app adds
 what its own numbers mean::
 
-    finders.register("Orders", 5, find_orders)
+    finders.register("Parcels", 5, find_parcels)
 """
 
 from __future__ import annotations

@@ -16,4 +16,4 @@ def home(request: HttpRequest) -> HttpResponse:
         for item in section["items"]:
             if item["url"] != request.path:
                 return redirect(item["url"])
-    return render(request, "events/nothing_open.html", status=403)
+    return render(request, "flowdeck/nothing_open.html", status=403)

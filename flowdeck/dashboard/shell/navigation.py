@@ -25,7 +25,9 @@ from flowdeck.people import access
 
 logger = logging.getLogger("flowdeck.dashboard")
 
-SECTIONS = ("Shop", "Watch", "Operate", "Learn")
+SECTIONS = ("Watch", "Operate", "Learn")
+"""The library's own; those that apps add stand above them."""
+
 THEMES = ("light", "dark")
 TABS = 5
 """Entries in the tab bar of narrow screens; the others stand behind "More"."""
@@ -189,5 +191,5 @@ def _item(entry: Entry, user: Any) -> dict[str, Any] | None:
 
 
 def _rank(entry: Entry) -> tuple[int, str, int, str]:
-    known = SECTIONS.index(entry.section) if entry.section in SECTIONS else len(SECTIONS)
+    known = SECTIONS.index(entry.section) if entry.section in SECTIONS else -1
     return known, entry.section, entry.order, entry.label

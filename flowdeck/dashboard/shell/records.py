@@ -2,7 +2,7 @@
 
 The engine knows streams only. An app says what its streams are::
 
-    records.register("order-", lambda stream: Record(f"Order {stream[6:]}", url))
+    records.register("parcel-", lambda stream: Record(f"Parcel {stream[7:]}", url))
 """
 
 from __future__ import annotations

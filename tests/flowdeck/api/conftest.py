@@ -10,12 +10,12 @@ from django.contrib.auth.models import Group, User
 from django.http import HttpResponse
 from django.test import Client
 
-from flowdeck.people import tokens
+from flowdeck.people import access, tokens
 
 
 def person(name: str, *roles: str) -> User:
     user = User.objects.create_user(name, password="correct horse battery")
-    user.groups.set([Group.objects.get_or_create(name=role)[0] for role in roles])
+    user.groups.set([Group.objects.get_or_create(name=access.group_of(role))[0] for role in roles])
     return user
 
 

@@ -17,7 +17,7 @@ FORM = {"name": "Stuck", "kind": "waiting", "threshold": "30", "hold_seconds": "
 @pytest.fixture
 def admin() -> Client:
     user = User.objects.create_user("root")
-    user.groups.add(Group.objects.get_or_create(name="admin")[0])
+    user.groups.add(Group.objects.get_or_create(name="flowdeck-admin")[0])
     client = Client()
     client.force_login(user)
     return client

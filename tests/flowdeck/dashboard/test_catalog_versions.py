@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import transaction
 from django.test import Client
 from uuid_utils.compat import uuid7
 
@@ -18,10 +17,10 @@ from flowdeck.dashboard.catalog.seen import seen_versions
 from flowdeck.dashboard.catalog.versions import diff
 from flowdeck.declare import lock as schemas
 from flowdeck.declare import upcasting
-from flowdeck.log.append import append_old
 from flowdeck.models import Event
 from flowdeck.privacy.masking import MASK
 from tests.flowdeck.dashboard.test_hostile_text import HOSTILE, assert_harmless
+from tests.old_events import append_unchecked
 from tests.probe.events import Probed
 
 V1 = {
@@ -35,16 +34,7 @@ V1 = {
 
 
 def store(type_name: str, version: int, data: dict[str, Any]) -> None:
-    with transaction.atomic():
-        append_old(
-            f"old-{uuid7()}",
-            type_name,
-            version,
-            data,
-            correlation_id=uuid7(),
-            occurred_at=datetime.now(UTC),
-            producer="old code",
-        )
+    append_unchecked(f"old-{uuid7()}", type_name, version, data)
 
 
 def page(client: Client, name: str) -> str:

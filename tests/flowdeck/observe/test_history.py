@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from uuid import uuid4
 
 import pytest
-from django.db import transaction
 from pytest_django import DjangoAssertNumQueries
 
 from flowdeck import Event, publish
-from flowdeck.log.append import append_old
 from flowdeck.observe import history
+from tests.old_events import append_unchecked
 from tests.probe.events import Echoed, Probed, Told
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -88,16 +85,7 @@ def test_a_rule_is_handed_no_personal_value(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_an_event_that_this_code_can_not_read_is_kept_and_says_why(sums: None) -> None:
     publish(Probed(n=2), stream="sum-1")
-    with transaction.atomic():
-        append_old(
-            "sum-1",
-            "Unheard",
-            1,
-            {"n": 7},
-            correlation_id=uuid4(),
-            occurred_at=datetime.now(UTC),
-            producer="test",
-        )
+    append_unchecked("sum-1", "Unheard", 1, {"n": 7})
     publish(Probed(n=3), stream="sum-1")
     told = found("sum-1")
     assert "'Unheard' is not declared" in told.steps[1].problem

@@ -89,6 +89,6 @@ def build() -> Scene:
             "admin flowdeck.processorstate": "probe.batch",
             "admin flowdeck.apitoken": ApiToken.objects.get().pk,
             "admin auth.user": known["customer"].pk,
-            "admin auth.group": Group.objects.get(name="viewer").pk,
+            "admin auth.group": Group.objects.get(name="flowdeck-viewer").pk,
         },
     )

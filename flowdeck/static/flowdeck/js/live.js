@@ -1,4 +1,4 @@
-// Live regions: an element with data-live-view="orders" shows what the server has, by one socket for
+// Live regions: an element with data-live-view="log" shows what the server has, by one socket for
 // the whole page. Frames carry HTML that htmx swaps out of band, morphing, so that focus, selection
 // and scroll stay. Whoever wants to hold frames (a paused page) sets `hold`.
 

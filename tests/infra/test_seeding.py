@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from django.db.models import Count, Max
 
+from benchmarks.seeding import seed
 from flowdeck import publish
 from flowdeck.errors import FlowdeckError
 from flowdeck.log.append import slot_of
 from flowdeck.models import Attempt, Delivery, Event, Stream
 from flowdeck.observe.traces import load_traces
 from flowdeck.testing import settle
-from flowdeck.transfer.seeding import seed
 from tests.probe.events import Probed
 
 pytestmark = pytest.mark.django_db(transaction=True)

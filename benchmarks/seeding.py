@@ -16,10 +16,10 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
+from benchmarks.bulk_rows import Row, Writer, reserve
 from flowdeck.errors import FlowdeckError
 from flowdeck.log.append import slot_of
 from flowdeck.models import Attempt, Delivery, DeliveryState, Event, Stream
-from flowdeck.transfer.bulk_rows import Row, Writer, reserve
 
 LARGEST_LOG = 100_000
 """A log with more events than this is somebody's own: nothing is seeded into it."""
