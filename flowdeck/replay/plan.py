@@ -41,7 +41,7 @@ def replayable(names: Sequence[str]) -> list[Processor]:
             raise ReplayRefused(
                 f"{processor.name!r} is no projection: running it again would repeat its effects "
                 "(events, calls to the outside). Only what @projection declares can be replayed; "
-                "to give it chosen events again, see manage.py redeliver."
+                "to give it chosen events again, see manage.py flowdeck redeliver."
             )
         if not processor.models:
             raise ReplayRefused(

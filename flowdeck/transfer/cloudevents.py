@@ -75,7 +75,7 @@ def loaded(line: str, number: int) -> Imported:
     except KeyError as error:
         raise ImportRefused(
             f"line {number}: the attribute {error} is missing; "
-            "only what `manage.py export` writes can be imported"
+            "only what `manage.py flowdeck export` writes can be imported"
         ) from error
     except (TypeError, ValueError, AttributeError, RecursionError) as error:
         raise ImportRefused(f"line {number}: {error}") from error

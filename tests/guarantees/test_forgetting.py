@@ -71,7 +71,7 @@ def test_who_is_forgotten_is_erased_everywhere_and_replays_agree() -> None:
     before = list(Event.objects.values())
     told = io.StringIO()
     person("admin", "dpo")
-    call_command("forget", "7", reason="asked for it", by="dpo", stdout=told)
+    call_command("flowdeck", "forget", "7", "--reason", "asked for it", "--as", "dpo", stdout=told)
     assert "destroyed the key of subject 7" in told.getvalue()
     assert "probe.contacts: by its eraser, 1 rows" in told.getvalue()
     assert list(Event.objects.values()) == before
@@ -87,7 +87,7 @@ def test_who_is_forgotten_is_erased_everywhere_and_replays_agree() -> None:
 def test_a_dry_run_changes_nothing() -> None:
     introduce()
     told = io.StringIO()
-    call_command("forget", "7", dry_run=True, stdout=told)
+    call_command("flowdeck", "forget", "7", "--dry-run", stdout=told)
     assert "would destroy" in told.getvalue()
     assert read().email == MAIL
     assert preview("8").keys == 0
@@ -153,7 +153,7 @@ def test_the_installations_key_can_be_rotated() -> None:
         FLOWDECK={"PERSONAL_KEY": "second", "PERSONAL_KEY_FALLBACKS": ["first"]}
     ):
         assert read().email == MAIL
-        call_command("forget", rewrap=True, stdout=io.StringIO())
+        call_command("flowdeck", "forget", "--rewrap", stdout=io.StringIO())
     with override_settings(FLOWDECK={"PERSONAL_KEY": "second"}):
         assert read().email == MAIL
     assert AuditEntry.objects.get().action == "rewrap keys"
@@ -187,7 +187,7 @@ def test_an_eraser_of_something_else_is_named(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(RegistrationError, match="not a projection"):
         forget("7", by="test")
     with pytest.raises(CommandError, match="Say whom"):
-        call_command("forget")
+        call_command("flowdeck", "forget")
 
 
 def test_pages_and_api_show_a_mask_and_then_that_it_is_erased() -> None:

@@ -1,4 +1,4 @@
-"""``manage.py redeliver``: past events again for one processor, after a dry run."""
+"""``manage.py flowdeck redeliver``: past events again for one processor, after a dry run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def positions() -> tuple[int, ...]:
 
 def redeliver(*arguments: str) -> str:
     out = io.StringIO()
-    call_command("redeliver", *arguments, stdout=out)
+    call_command("flowdeck", "redeliver", *arguments, stdout=out)
     return out.getvalue()
 
 

@@ -65,10 +65,10 @@ def test_closed_streams_go_whole_and_the_log_stays_sound(tmp_path: Path) -> None
     assert closed_streams(later(), prefix="closed-2") == ["closed-2"]
     told, file = io.StringIO(), tmp_path / "archive.jsonl"
     person("admin", "ada")
-    arguments = {"older_than": -1, "stdout": told, "by": "ada", "reason": "old"}
-    call_command("archive", dry_run=True, **arguments)
+    words = ("flowdeck", "archive", "--older-than=-1", "--as", "ada", "--reason", "old")
+    call_command(*words, "--dry-run", stdout=told)
     assert read_log() == before
-    call_command("archive", to=file, **arguments)
+    call_command(*words, "--to", str(file), stdout=told)
     lines = file.read_text(encoding="utf-8").splitlines()
     assert [loaded(line, n).event.id for n, line in enumerate(lines)] == [e.id for e in gone]
     assert [e.id for e in read_log()] == [e.id for e in before if e not in gone]
@@ -141,7 +141,9 @@ def test_what_is_not_verified_is_not_removed(
     assert Event.objects.count() == before + (what == "growth")
     assert not ArchivedStream.objects.exists()
     with pytest.raises(CommandError, match="Nothing was removed"):
-        call_command("archive", older_than=-1, to=tmp_path / "a", stdout=io.StringIO())
+        call_command(
+            "flowdeck", "archive", "--older-than=-1", "--to", f"{tmp_path}/a", stdout=io.StringIO()
+        )
 
 
 def test_the_database_refuses_all_that_no_tombstone_covers(tmp_path: Path) -> None:

@@ -264,22 +264,22 @@ def test_the_commands(tmp_path: Path) -> None:
     a_trace()
     out, file, before = io.StringIO(), tmp_path / "log.jsonl", log()
     person("admin", "ada")
-    call_command("export", stdout=out, stderr=io.StringIO(), by="ada")
+    call_command("flowdeck", "export", "--as", "ada", stdout=out, stderr=io.StringIO())
     file.write_text(out.getvalue(), encoding="utf-8")
     with pytest.raises(CommandError, match="needs a --reason"):
-        call_command("export", "--reveal")
+        call_command("flowdeck", "export", "--reveal")
     with pytest.raises(CommandError, match="neither a position nor a time"):
-        call_command("export", "--from", "yesterday")
+        call_command("flowdeck", "export", "--from", "yesterday")
     empty_log()
     told = io.StringIO()
-    call_command("import", str(file), dry_run=True, stdout=told)
+    call_command("flowdeck", "import", str(file), "--dry-run", stdout=told)
     assert f"{len(before)} events would be written, 0 were here" in told.getvalue()
-    call_command("import", str(file), stdout=told, by="ada")
+    call_command("flowdeck", "import", str(file), "--as", "ada", stdout=told)
     assert "--rebuild" in told.getvalue()
     assert log() == before
     file.write_text(edit(out.getvalue(), 0, data={}), encoding="utf-8")
     with pytest.raises(CommandError, match="Nothing was written"):
-        call_command("import", str(file))
+        call_command("flowdeck", "import", str(file))
     assert list(AuditEntry.objects.order_by("id").values_list("who", "action", "count")) == [
         ("ada", "export", 0),
         ("ada", "import", len(before)),

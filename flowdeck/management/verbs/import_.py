@@ -1,5 +1,4 @@
-# ruff: noqa: N999 (the command is called what it does)
-"""``manage.py import FILE``: events that ``manage.py export`` wrote elsewhere."""
+"""``manage.py flowdeck import FILE``: events that ``manage.py flowdeck export`` wrote elsewhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``manage.py redeliver PROCESSOR``: give one processor chosen past events again."""
+"""``manage.py flowdeck redeliver PROCESSOR``: give one processor chosen past events again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``manage.py forget SUBJECT``: destroy the key of a person's data in the log."""
+"""``manage.py flowdeck forget SUBJECT``: destroy the key of a person's data in the log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``manage.py export``: the log or a part of it as lines of CloudEvents on stdout."""
+"""``manage.py flowdeck export``: the log or a part of it as lines of CloudEvents on stdout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``manage.py archive``: move closed streams from the log into a file."""
+"""``manage.py flowdeck archive``: move closed streams from the log into a file."""
 
 from __future__ import annotations
 

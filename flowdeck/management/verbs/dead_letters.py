@@ -1,0 +1,138 @@
+"""``manage.py flowdeck dead_letters list|show|retry|discard``: the console's actions."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from flowdeck.api.letter_schemas import BulkOut, GroupOut, LetterDetail, LetterOut
+from flowdeck.letters import bulk
+from flowdeck.letters.dead_letters import NAMES, Criteria
+from flowdeck.letters.groups import BY, groups
+from flowdeck.management import acting
+from flowdeck.models import BulkAction
+
+
+class Command(BaseCommand):
+    """Retries and discards are bulk actions, as on the page; here they are worked off at once."""
+
+    help = "Look at dead letters; retry or discard those that fit a filter."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare the arguments."""
+        verbs = parser.add_subparsers(dest="verb", required=True)
+        listed = verbs.add_parser("list", help="groups, or with --letters single ones")
+        listed.add_argument("--letters", action="store_true")
+        listed.add_argument("--by", choices=list(BY), default="error")
+        listed.add_argument("--limit", type=int, default=50)
+        shown = verbs.add_parser("show", help="one letter with its payload and attempts")
+        shown.add_argument("number", type=int)
+        retried = verbs.add_parser("retry", help="make them due again")
+        retried.add_argument("--graduated", action="store_true", help="1, then 10, 100, the rest")
+        retried.add_argument("--per-second", type=int, help="at most so many a second")
+        discarded = verbs.add_parser("discard", help="give them up for good; needs a reason")
+        for verb in (retried, discarded):
+            verb.add_argument("numbers", type=int, nargs="*", help="these letters only")
+            verb.add_argument("--all", action="store_true", help="needed without any filter")
+            verb.add_argument("--reason", default="", required=verb is discarded)
+            acting.add_argument(verb)
+            verb.add_argument("--dry-run", action="store_true", help="say how many, do nothing")
+        for verb in (listed, retried, discarded):
+            for name in NAMES:
+                verb.add_argument(f"--{name}", default="", help="filter")
+            verb.add_argument("--came-back", action="store_true", help="failed after a retry")
+        for verb in (listed, shown, retried, discarded):
+            verb.add_argument("--json", action="store_true", help="JSON on stdout")
+
+    def handle(self, *, verb: str, **options: Any) -> None:
+        """Run the command."""
+        if verb == "list":
+            (self._letters if options["letters"] else self._groups)(options)
+        elif verb == "show":
+            self._show(options)
+        else:
+            self._resolve(verb, options)
+
+    def _groups(self, options: dict[str, Any]) -> None:
+        found = groups(options["by"], _criteria(options))[: options["limit"]]
+        shown = [GroupOut.of(group) for group in found]
+        lines = [
+            f"{one.count:>8,}  {one.status:<12}  {one.processor}  {one.title}: {one.message}"
+            f"  ({one.value})"
+            for one in shown
+        ]
+        self._say(options, [one.dict() for one in shown], lines or ["Nothing is dead."])
+
+    def _letters(self, options: dict[str, Any]) -> None:
+        rows = _criteria(options).letters().select_related("event")[: options["limit"]]
+        shown = [LetterOut.of(row) for row in rows]
+        lines = [
+            f"{one.id:>10}  {one.died_at:%Y-%m-%d %H:%M:%S}  {one.processor}  {one.type}  "
+            f"{one.stream}  {one.attempts} attempts"
+            for one in shown
+        ]
+        self._say(options, [one.dict() for one in shown], lines or ["Nothing is dead."])
+
+    def _show(self, options: dict[str, Any]) -> None:
+        shown = LetterDetail.find(options["number"])
+        if shown is None:
+            raise CommandError(f"There is no dead letter {options['number']}.")
+        lines = [
+            f"{shown.letter.type} {shown.letter.stream} for {shown.letter.processor}: "
+            f"{shown.letter.state}",
+            *(f"attempt {one.number}: {one.error}: {one.message}" for one in shown.failures),
+            json.dumps(shown.event.data, indent=2),
+        ]
+        self._say(options, shown.dict(), lines)
+
+    def _resolve(self, verb: str, options: dict[str, Any]) -> None:
+        criteria = _criteria(options)
+        if not (criteria or options["all"]):
+            raise CommandError("Say which: numbers, a filter, or --all.")
+        reason = options["reason"].strip()
+        if verb == "discard" and not reason:
+            raise CommandError("A discard needs a --reason.")
+        if options["dry_run"]:
+            count = criteria.letters().order_by().count()
+            self._say(options, {"would": verb, "count": count}, [f"would {verb} {count:,}"])
+            return
+        row = bulk.ask(
+            verb,
+            criteria,
+            by=acting.acting(options["by"], "resolve_dead_letters"),
+            reason=reason,
+            graduated=options.get("graduated", False),
+            per_second=options.get("per_second"),
+        )
+        self._work(row)
+        lines = [f"{verb}: {row.asked:,} of {row.total:,}, {row.state} (bulk action {row.pk})"]
+        if row.state == BulkAction.State.RUNNING:
+            lines.append("The workers go on with it; watch it on the page or in the API.")
+        self._say(options, BulkOut.of(row).dict(), lines)
+
+    def _work(self, row: BulkAction) -> None:
+        """As far as it goes without waiting: for a step's outcome, the rate, another worker."""
+        before = -1
+        while row.state == BulkAction.State.RUNNING and row.asked > before:
+            before = row.asked
+            bulk.advance_all()
+            row.refresh_from_db()
+
+    def _say(self, options: dict[str, Any], plain: Any, lines: list[str]) -> None:
+        self.stdout.write(
+            json.dumps(plain, indent=2, default=str) if options["json"] else "\n".join(lines)
+        )
+
+
+def _criteria(options: dict[str, Any]) -> Criteria:
+    """What was asked for. Raises CommandError for a value that can't name anything."""
+    given = {name: options[name] for name in NAMES if options[name]}
+    chosen = {"ids": options.get("numbers", ()), "came_back": options["came_back"]}
+    criteria = Criteria.parse({**given, **chosen})
+    for name, value in given.items():
+        # A filter that names nothing is refused with a message, rather than choosing nothing.
+        if getattr(criteria, name) != value:
+            raise CommandError(f"--{name} {value!r} can't be the name of anything.")
+    return criteria
