@@ -46,6 +46,19 @@ from flowdeck.people.access import (
     register_trace_owner,
 )
 from flowdeck.people.audit import record as record_action
+from flowdeck.telemetry import (
+    Appended,
+    AttemptFailed,
+    BellFailed,
+    InfrastructureFault,
+    LeaseExpired,
+    Paused,
+    Replayed,
+    Resolved,
+    Resumed,
+    Settled,
+    subscribe,
+)
 from flowdeck.transfer.cloudevents import dumped as cloudevent
 from flowdeck.transfer.importing import import_events
 from flowdeck.verification import Scope
@@ -56,6 +69,9 @@ __all__ = [
     "ADMIN",
     "OPERATOR",
     "VIEWER",
+    "Appended",
+    "AttemptFailed",
+    "BellFailed",
     "Belonging",
     "Changes",
     "Count",
@@ -66,15 +82,22 @@ __all__ = [
     "Fragment",
     "Handle",
     "Hit",
+    "InfrastructureFault",
+    "LeaseExpired",
     "LiveView",
     "LogAttempt",
     "LogDelivery",
     "LogEvent",
     "Notice",
+    "Paused",
     "Processor",
     "Record",
     "Refusal",
+    "Replayed",
+    "Resolved",
+    "Resumed",
     "Scope",
+    "Settled",
     "Trace",
     "add_role",
     "assign_hues",
@@ -106,5 +129,6 @@ __all__ = [
     "requires",
     "retry_letters",
     "signed_in",
+    "subscribe",
     "verification_check",
 ]

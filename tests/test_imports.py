@@ -8,6 +8,7 @@ from functools import cache
 import pytest
 from grimp import ImportGraph, build_graph
 from importlinter.api import read_configuration
+from importlinter.contracts.forbidden import ForbiddenContract
 from importlinter.contracts.layers import LayersContract
 
 # Importer, imported: each was possible once, and each would tie a room to one above it.
@@ -19,7 +20,11 @@ _WRONG = (
     ("flowdeck.bells.bell", "flowdeck.engine.drain"),
     ("events.orders", "processors.payment"),
     ("flowdeck.log.publishing", "events.orders"),
+    ("events.shop.rows", "flowdeck.models"),
+    ("processors.payment", "flowdeck.bells.bell"),
+    ("lab.runs", "flowdeck.people.audit"),
 )
+_KINDS = {"layers": LayersContract, "forbidden": ForbiddenContract}
 
 
 @cache
@@ -31,7 +36,7 @@ def _broken(graph: ImportGraph) -> list[str]:
     """The contracts of pyproject.toml that ``graph`` breaks."""
     said = read_configuration()
     contracts = [
-        LayersContract(one["name"], said["session_options"], one)
+        _KINDS[one["type"]](one["name"], said["session_options"], one)
         for one in said["contracts_options"]
     ]
     return [

@@ -1,7 +1,8 @@
-"""The engine in somebody else's project: docs/writing_processors.md, run as it stands."""
+"""The library in somebody else's project: two pages of the documentation, run as they stand."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -18,7 +19,7 @@ from eda_site.environment import broker_url
 from tests.polling import eventually
 
 _ROOT = Path(__file__).resolve().parents[2]
-_GUIDE = _ROOT / "docs" / "writing_processors.md"
+_GUIDES = [_ROOT / "docs" / name for name in ("writing_processors.md", "extending.md")]
 _LEND = """
 from django.contrib.auth.models import User
 from library.models import Book
@@ -39,6 +40,43 @@ for name in ("timeline", "log", "traces", "flow", "catalog", "processors", "dead
     answer = client.get(reverse(f"flowdeck:{name}"))
     text = re.sub("<[^>]*>", " ", answer.content.decode()).lower()
     print(name, answer.status_code, [word for word in ("shop", "payment") if word in text])
+"""
+
+_HOOKED = """
+import json, re
+from django.contrib.auth.models import Group, User
+from django.test import Client
+from flowdeck import read_log
+from library.hooks import Shelves
+
+def person(name, group="", **more):
+    user = User.objects.create_user(name, **more)
+    if group:
+        user.groups.add(Group.objects.get_or_create(name=group)[0])
+    browser = Client(headers={"host": "localhost"})
+    browser.force_login(user)
+    return browser
+
+def text(browser, path):
+    answer = browser.get(path, follow=True)
+    return " ".join(re.sub("<[^>]*>", " ", answer.content.decode()).split())
+
+keeper, stranger = person("kim", "librarians"), person("sam", "admin")
+reader, traces = person("ann", pk=7), {e.payload["reader_id"]: e.correlation_id
+                                      for e in read_log() if e.type == "BookLent"}
+page = text(keeper, "/shelves/")
+stream, fragments = text(keeper, "/streams/book-1/"), Shelves(None, "").regions()
+print(json.dumps({
+    "entry": "Library Shelves 1 lent" in page,
+    "notice": "Stocktaking today" in page,
+    "search": "book-1" in text(keeper, "/search/?q=book+1"),
+    "record": "Book 1" in text(keeper, f"/traces/{traces[7]}/"),
+    "fold and rows": [word in stream for word in ("times", "lent 2 times")],
+    "live": [one.id for one in fragments if "1 lent" in one.html],
+    "reader": [reader.get(f"/traces/{traces[n]}/").status_code for n in (7, 8)],
+    "keeper": [keeper.get(path).status_code for path in ("/events/", "/processors/")],
+    "stranger": [stranger.get(path).status_code for path in ("/shelves/", "/events/", "/alerts/")],
+}))
 """
 
 
@@ -107,6 +145,7 @@ def project(wheel: Path, redis_url: str, tmp_path: Path) -> Project:
     settings.write_text("import os\n" + settings.read_text())
     for name, code in _blocks():
         file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text((file.read_text() if file.exists() else "") + code)
     made = Project(tmp_path, environment)
     made.manage("makemigrations", "library")
@@ -131,13 +170,14 @@ def worker(project: Project) -> Iterator[None]:
 
 
 def _blocks() -> Iterator[tuple[str, str]]:
-    """The guide's blocks that begin with a file's name."""
-    for code in re.findall(r"```python\n(.*?)```", _GUIDE.read_text(), re.DOTALL):
-        if named := re.match(r"# (\w+/\w+\.py)\n", code):
-            yield named[1], code
+    """The guides' blocks that begin with a file's name."""
+    for guide in _GUIDES:
+        for code in re.findall(r"```(?:python|html)\n(.*?)```", guide.read_text(), re.DOTALL):
+            if named := re.match(r"(?:#|<!--) (\w+/[\w/]+\.(?:py|html))\b.*\n", code):
+                yield named[1], code
 
 
-def test_the_guide_makes_a_project_that_works(project: Project, worker: None) -> None:
+def test_the_guides_make_a_project_that_works(project: Project, worker: None) -> None:
     project.manage("check")
     project.shell(_LEND.format(password=os.urandom(8).hex()))
     state = "from flowdeck.models import Delivery, Event; from library.models import Shelf; print("
@@ -148,4 +188,15 @@ def test_the_guide_makes_a_project_that_works(project: Project, worker: None) ->
     pages = project.shell(_LOOK).splitlines()
     assert [page for page in pages if not page.endswith(" 200 []")] == []
     assert len(pages) == 11
-    assert "ok" in project.manage("verify").lower()
+    assert "ok     every book that is lent is on a shelf" in project.manage("verify")
+    assert json.loads(project.shell(_HOOKED)) == {
+        "entry": True,
+        "notice": True,
+        "search": True,
+        "record": True,
+        "fold and rows": [True, True],
+        "live": ["shelves", "count-shelves"],
+        "reader": [200, 404],
+        "keeper": [200, 403],
+        "stranger": [403, 403, 403],
+    }
