@@ -9,16 +9,16 @@ from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group, User
 from django.http import HttpRequest
 
-from flowdeck.people import access, audit
+from flowdeck.extend import ADMIN, can, grant, record_action
 
-access.grant("manage_accounts", access.ADMIN, label="create accounts and give roles")
+grant("manage_accounts", ADMIN, label="create accounts and give roles")
 
 
 class _Accounts(admin.ModelAdmin):  # type: ignore[type-arg]
     """Allowed to whoever manages accounts. Superusers are changed by superusers only."""
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        return bool(access.can(request.user, "manage_accounts"))
+        return bool(can(request.user, "manage_accounts"))
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.has_module_permission(request)
@@ -53,7 +53,7 @@ class _Accounts(admin.ModelAdmin):  # type: ignore[type-arg]
 def _note(request: HttpRequest, verb: str, obj: Any) -> None:
     kind = obj._meta.model_name
     roles = sorted(group.name for group in obj.groups.all()) if isinstance(obj, User) else []
-    audit.record(
+    record_action(
         f"{verb}_{kind}",
         by=request.user.get_username(),
         target=f"{kind} {obj}",
@@ -76,7 +76,7 @@ class AccountAdmin(_Accounts, UserAdmin):  # type: ignore[type-arg]
 
 
 class RoleAdmin(_Accounts):
-    """Roles are groups; what a role may do is declared in code (``people.access.grant``)."""
+    """Roles are groups; what a role may do is declared in code (``flowdeck.extend.grant``)."""
 
     fields = list_display = ("name",)
     search_fields = ("name",)

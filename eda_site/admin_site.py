@@ -9,7 +9,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 
-from flowdeck.people import access
+from flowdeck.extend import can
 
 
 class SiteAdmin(admin.AdminSite):
@@ -19,13 +19,13 @@ class SiteAdmin(admin.AdminSite):
     index_title = "Look things up"
 
     def has_permission(self, request: HttpRequest) -> bool:
-        """What :mod:`flowdeck.people.access` says, instead of ``is_staff``."""
-        return bool(access.can(request.user, "open_admin"))
+        """What :func:`flowdeck.extend.can` says, instead of ``is_staff``."""
+        return bool(can(request.user, "open_admin"))
 
     def login(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Strangers go to the sign-in page; whoever is signed in is told which role it needs."""
         if request.user.is_authenticated:
-            raise PermissionDenied(access.can(request.user, "open_admin").reason)
+            raise PermissionDenied(can(request.user, "open_admin").reason)
         return redirect_to_login(request.GET.get("next") or request.path)

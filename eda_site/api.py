@@ -5,8 +5,13 @@ from __future__ import annotations
 from ninja import NinjaAPI
 
 from events.api import router as shop_router
-from flowdeck.api import authentication, dead_letters_router, handle_problems, reveal_router
-from flowdeck.api import router as events_router
+from flowdeck.api import (
+    authentication,
+    dead_letters_router,
+    events_router,
+    handle_problems,
+    reveal_router,
+)
 
 api = NinjaAPI(
     title="Flowdeck",
