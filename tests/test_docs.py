@@ -60,7 +60,8 @@ def _dead_links(file: Path) -> Iterator[str]:
 def _dead_paths(text: str) -> Iterator[str]:
     for found in _PATH.findall(text):
         path = found.rstrip(".")
-        if not any(_ROOT.glob(path)) and not any(_ROOT.glob(f"{path}.*")):
+        places = (path, f"{path}.*", f"flowdeck/templates/{path}")
+        if not any(any(_ROOT.glob(place)) for place in places):
             yield path
 
 
