@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 
 from flowdeck import publish
 from flowdeck.bells import bell
-from flowdeck.log import append as store
+from flowdeck.log import append
 from flowdeck.models import Delivery, Event, Stream
 from tests.probe.events import Probed
 from tests.probe.models import Tally
@@ -50,7 +50,7 @@ def test_a_refused_event_takes_the_callers_changes_with_it() -> None:
 def test_a_lone_publish_is_all_or_nothing_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """Outside of any transaction; the delivery is refused after stream and event are written."""
     nobody = SimpleNamespace(name=None, streams="")
-    monkeypatch.setattr(store.registry, "subscribers", lambda type_name: [nobody])
+    monkeypatch.setattr(append.registry, "subscribers", lambda type_name: [nobody])
     with pytest.raises(IntegrityError):
         publish(Probed(n=1), stream="probe-1")
     assert nothing_was_written()
