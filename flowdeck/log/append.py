@@ -6,7 +6,6 @@ import json
 import re
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
