@@ -24,8 +24,10 @@ class Conf:
     that no processor emitted. ``LEASE_SECONDS`` is how long a worker that vanished while calling
     the outside world keeps its lanes. A drain goes on for ``DRAIN_SECONDS``, a batch ends after
     ``BATCH_SECONDS``; ``LANES_PER_CLAIM`` lanes are worked on in one batch. A lane whose claims
-    ended badly ``CRASHES`` times in a row is worked on one delivery at a time. ``SCHEMAS_LOCK`` is
-    the path of the file in which ``manage.py schemas`` keeps the schemas of what is stored.
+    ended badly ``CRASHES`` times in a row is worked on one delivery at a time. A trace goes on from
+    cause to effect for ``MAX_HOPS`` at most: an event that causes itself would never end.
+    ``SCHEMAS_LOCK`` is the path of the file in which ``manage.py schemas`` keeps the schemas of
+    what is stored.
     ``PERSONAL_KEY`` wraps the keys of people (empty: Django's SECRET_KEY does), and those of
     ``PERSONAL_KEY_FALLBACKS`` did so before (docs/forgetting.md). One person has at most
     ``LIVE_SOCKETS_PER_USER`` live pages open per web process, and watches ``LIVE_VIEWS_PER_USER``
@@ -41,6 +43,7 @@ class Conf:
     BATCH_SECONDS: float = 0.25
     LANES_PER_CLAIM: int = 4
     CRASHES: int = 3
+    MAX_HOPS: int = 100
     BELL_SECONDS: float = 2.0
     SWEEP_SECONDS: float = 1.0
     SCHEMAS_LOCK: str = "schemas.lock"

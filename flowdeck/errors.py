@@ -109,6 +109,15 @@ class Reject(FlowdeckError):
         self.reason = reason
 
 
+class TraceTooDeep(Reject):
+    """A handler would have gone on with a trace that is longer than ``FLOWDECK["MAX_HOPS"]``.
+
+    All such dead letters have one ``fingerprint``, so they are one group.
+    """
+
+    fingerprint = "trace-too-deep"
+
+
 class Snooze(FlowdeckError):
     """Raise in a handler to be called again after ``seconds``; uses up no attempt.
 

@@ -10,6 +10,7 @@ from django.db.models import Count, Max
 
 from flowdeck import clock
 from flowdeck.declare.registry import registry
+from flowdeck.errors import TraceTooDeep
 from flowdeck.letters import dead_letters
 from flowdeck.models import AlertRule, Attempt, Event, ProcessorState
 from flowdeck.observe import overview
@@ -68,9 +69,17 @@ def _paused(rule: AlertRule) -> Measured:
     return Measured(round(minutes, 1), longest.name)
 
 
+def _round(rule: AlertRule) -> Measured:
+    letters = dead_letters.Criteria(processor=rule.processor).letters().order_by()
+    found = letters.filter(fingerprint=TraceTooDeep.fingerprint)
+    newest = found.order_by("-id").values_list("processor", flat=True).first()
+    return Measured(found.values("id")[:_MOST].count(), newest or "")
+
+
 _MEASURES: dict[str, Callable[[AlertRule], Measured]] = {
     AlertRule.Kind.DEAD: _dead,
     AlertRule.Kind.GROWTH: _growth,
     AlertRule.Kind.WAITING: _waiting,
     AlertRule.Kind.PAUSED: _paused,
+    AlertRule.Kind.ROUND: _round,
 }

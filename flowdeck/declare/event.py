@@ -106,6 +106,8 @@ class Draft:
     ``stream`` falls back to the stream of the cause; ``correlation_id`` and ``causation_id`` to
     those of the current context; ``also_caused_by`` are further causes of a join (event ids of the
     same correlation). ``occurred_at`` is when it happened, if that is not when it is recorded.
+    ``hops`` is how many effects lead from the first event of its trace to it; whoever lets time
+    pass in between, as a timer does, begins at 0 again.
     """
 
     event: Event
@@ -115,6 +117,7 @@ class Draft:
     also_caused_by: tuple[UUID, ...] = ()
     producer: str | None = None
     occurred_at: datetime | None = None
+    hops: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +146,12 @@ class StoredEvent:
     producer: str
     occurred_at: datetime
     recorded_at: datetime
+
+    @property
+    def hops(self) -> int:
+        """How many effects lead from the first event of its trace to it."""
+        hops: int = self.metadata.get("hops", 0)
+        return hops
 
     @cached_property
     def payload(self) -> dict[str, Any]:
@@ -202,5 +211,6 @@ class Delivery:
             causation_id=self.envelope.id,
             also_caused_by=also_caused_by,
             producer=self.processor,
+            hops=self.envelope.hops + 1,
         )
         self.emitted.extend([draft])

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from django.db import OperationalError, connection
 
 from flowdeck import clock
+from flowdeck.conf import conf
 from flowdeck.declare import context, interception
 from flowdeck.declare.event import Delivery, Draft, Event, Expectation
 from flowdeck.declare.registry import Processor
@@ -22,7 +23,7 @@ from flowdeck.engine import faults as infrastructure
 from flowdeck.engine.containment import contain_hooks, contained
 from flowdeck.engine.failure import Failure, describe, of_death, without_personal_data
 from flowdeck.engine.lanes import worker_name
-from flowdeck.errors import HandlerContractError, Reject, Snooze
+from flowdeck.errors import HandlerContractError, Reject, Snooze, TraceTooDeep
 from flowdeck.log.payloads import load
 from flowdeck.sql import DueDelivery, Mark
 
@@ -102,7 +103,7 @@ def failed(processor: Processor, due: DueDelivery, started: datetime, error: Exc
         return Outcome(due, mark)
     number = _next(due)
     delay = None if isinstance(cause, Reject) else processor.retry.delay(number)
-    failure = without_personal_data(describe(cause), due)
+    failure = without_personal_data(describe(cause, processor.where), due)
     if delay is None:
         mark = Mark(due.id, "dead", number, None, started, finished, failure.fingerprint)
     else:
@@ -207,6 +208,18 @@ def _delivery(processor: Processor, due: DueDelivery) -> Delivery:
     )
 
 
+def _refuse_to_go_round(due: DueDelivery, emitted: list[Draft]) -> None:
+    most = conf().MAX_HOPS
+    too_deep = next((draft for draft in emitted if draft.hops > most), None)
+    if too_deep is not None:
+        event = due.event
+        raise TraceTooDeep(
+            f"{type(too_deep.event).__name__} would be effect {too_deep.hops:,} in a row in the "
+            f"trace {event.correlation_id}; the limit is {most:,}. Does {event.type} cause itself? "
+            "If the trace is meant to be so long, set FLOWDECK['MAX_HOPS'] and retry this letter."
+        )
+
+
 def _done(
     processor: Processor,
     due: DueDelivery,
@@ -219,5 +232,7 @@ def _done(
             f"Projection {processor.name!r} emitted an event; it may only write its read model. "
             "Declare it with @processor instead."
         )
+    emitted = list(delivery.emitted)
+    _refuse_to_go_round(due, emitted)
     mark = Mark(due.id, "done", _next(due), None, started, finished)
-    return Outcome(due, mark, list(delivery.emitted), list(delivery.expectations))
+    return Outcome(due, mark, emitted, list(delivery.expectations))

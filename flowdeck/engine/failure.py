@@ -8,7 +8,7 @@ import traceback
 from dataclasses import dataclass, replace
 
 from flowdeck.engine.faults import ends_this_worker
-from flowdeck.errors import Reject
+from flowdeck.errors import Reject, TraceTooDeep
 from flowdeck.privacy.masking import scrubbed
 from flowdeck.sql import DueDelivery
 
@@ -34,8 +34,14 @@ def written(error: BaseException) -> str:
     return _storable("".join(traceback.format_exception(error))[-_LONGEST_TRACEBACK:])
 
 
-def describe(error: BaseException) -> Failure:
-    """``error`` as kept for the operator. Its fingerprint is its type and where it came from."""
+def describe(error: BaseException, handler: str) -> Failure:
+    """``error`` of the ``handler`` as kept for the operator.
+
+    Its fingerprint is its type and where it came from.
+    """
+    if isinstance(error, TraceTooDeep):  # raised by the engine itself, so no frame tells anything
+        name = type(error).__name__
+        return Failure("rejected", name, str(error), "", handler, TraceTooDeep.fingerprint)
     name = type(error).__qualname__
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if _is_application(frame.filename)]

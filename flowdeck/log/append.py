@@ -126,9 +126,11 @@ def _row(draft: Draft, payload: str, ordinal: int) -> EventRow:
                 f"{declared.name}.{declared.key_field} is its key, so it needs 1 to 200 "
                 f"characters, not {len(key)}."
             )
-    metadata = "{}"
+    metadata: dict[str, Any] = {}
+    if draft.hops:
+        metadata["hops"] = draft.hops
     if draft.also_caused_by:
-        metadata = json.dumps({"also_caused_by": [str(cause) for cause in draft.also_caused_by]})
+        metadata["also_caused_by"] = [str(cause) for cause in draft.also_caused_by]
     return EventRow(
         uuid7(),
         draft.stream,
@@ -136,7 +138,7 @@ def _row(draft: Draft, payload: str, ordinal: int) -> EventRow:
         declared.name,
         declared.version,
         payload,
-        metadata,
+        json.dumps(metadata) if metadata else "{}",
         key,
         slot_of(key),
         draft.correlation_id,

@@ -59,10 +59,16 @@ def publish(
     drafts = [_completed(event, stream, shared, cause, producer) for event in events]
     expectations = _expectations(drafts, stream, expected_sequence)
     if around is not None and around.delivery is not None:
-        whose = around.delivery.processor
-        around.delivery.emitted.extend(
-            [replace(draft, producer=draft.producer or whose) for draft in drafts]
-        )
+        whose, hops = around.delivery.processor, around.delivery.envelope.hops + 1
+        collected = [
+            replace(
+                draft,
+                producer=draft.producer or whose,
+                hops=hops if draft.correlation_id == around.correlation_id else 0,
+            )
+            for draft in drafts
+        ]
+        around.delivery.emitted.extend(collected)
         around.delivery.expectations.extend(expectations)
         return Receipt(shared, ())
     if not expectations and dialect().APPENDS_BY_ONE_STATEMENT and connection.get_autocommit():

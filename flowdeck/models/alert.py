@@ -23,6 +23,7 @@ class AlertRule(models.Model):
         GROWTH = "growth", "letters a minute that one group grows by"
         WAITING = "waiting", "seconds that the oldest delivery waits"
         PAUSED = "paused", "minutes that a processor is paused"
+        ROUND = "round", "dead letters of traces that go round"
 
     name = models.CharField(max_length=80, unique=True)
     kind = models.CharField(max_length=8, choices=Kind.choices)

@@ -1,9 +1,9 @@
 """An event of the log as a CloudEvent 1.0 in JSON, and back.
 
 The envelope that CloudEvents don't know goes into extension attributes: ``sequence``, ``position``,
-``orderkey``, ``correlationid``, ``causationid``, ``alsocausedby``, ``producer``, ``dataversion``,
-``recordedtime``; numbers as text, for positions don't fit into the 32 bits of an Integer there.
-``datamasked`` is true if personal values were masked.
+``orderkey``, ``correlationid``, ``causationid``, ``alsocausedby``, ``hops``, ``producer``,
+``dataversion``, ``recordedtime``; numbers as text, for positions don't fit into the 32 bits of an
+Integer there. ``datamasked`` is true if personal values were masked.
 """
 
 from __future__ import annotations
@@ -55,6 +55,8 @@ def dumped(event: StoredEvent, data: Any = None, *, masked: bool = False) -> str
     }
     if event.causation_id is not None:
         attributes["causationid"] = str(event.causation_id)
+    if event.hops:
+        attributes["hops"] = str(event.hops)
     if causes := event.metadata.get("also_caused_by"):
         attributes["alsocausedby"] = ",".join(causes)
     marks = {"datamasked": True} if masked else {}
@@ -90,7 +92,11 @@ def _stored(value: Mapping[str, Any]) -> StoredEvent:
         raise ValueError("the stream in subject has white space in it")
     if not isinstance(value["data"], dict) or "\\u0000" in json.dumps(value["data"]):
         raise ValueError("data is not an object that can be stored")
-    causes = value.get("alsocausedby", "")
+    metadata: dict[str, Any] = {}
+    if value.get("hops"):
+        metadata["hops"] = _number(value, "hops")
+    if causes := value.get("alsocausedby"):
+        metadata["also_caused_by"] = [str(UUID(one)) for one in causes.split(",")]
     return StoredEvent(
         _number(value, "position"),
         UUID(value["id"]),
@@ -99,7 +105,7 @@ def _stored(value: Mapping[str, Any]) -> StoredEvent:
         value["type"],
         _number(value, "dataversion", _MOST_VERSION),
         json.dumps(value["data"]),
-        {"also_caused_by": [str(UUID(one)) for one in causes.split(",")]} if causes else {},
+        metadata,
         value["orderkey"],
         UUID(value["correlationid"]),
         UUID(value["causationid"]) if value.get("causationid") else None,
