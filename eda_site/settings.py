@@ -5,6 +5,7 @@ FLOWDECK_HOME        folder for all that is written: database, sockets, logs (de
 FLOWDECK_DEMO        1: demo accounts, loopback only; 0: production (default: see environment.py)
 DATABASE_URL         default: SQLite in FLOWDECK_HOME; production: ``postgresql://...``
 DATABASE_POOL        connections to PostgreSQL of one web process, at most (default 20)
+DATABASE_POOLER      1 if DATABASE_URL leads to a pooler in transaction mode, such as PgBouncer
 REDIS_URL            default: the Redis that ``make run`` starts in FLOWDECK_HOME
 CELERY_BROKER_URL    default: REDIS_URL; any broker that Celery knows
 SECRET_KEY           needed outside of demo mode
@@ -102,6 +103,7 @@ DATABASES: dict[str, Any] = {
     "default": dj_database_url.config(default=f"sqlite:///{FLOWDECK_HOME / 'flowdeck.sqlite3'}")
 }
 _database = DATABASES["default"]
+_database["DISABLE_SERVER_SIDE_CURSORS"] = environment.flag("DATABASE_POOLER", default=False)
 if _database["ENGINE"] == "django.db.backends.sqlite3":
     # A transaction takes the write lock when it begins: a lock upgrade midway can't wait its turn,
     # it fails at once. WAL lets readers go on meanwhile.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from celery import current_app
 from channels.layers import get_channel_layer
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Warning, register
-from django.db import connection
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.db import DEFAULT_DB_ALIAS, connection
 
 from flowdeck.bells import line, messages
 from flowdeck.conf import conf
@@ -90,6 +91,24 @@ def surroundings(**_: Any) -> list[CheckMessage]:
             )
         )
     return found
+
+
+@register(Tags.database)
+def rights(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """What the database user may do; asked by ``migrate`` and ``check --database default``."""
+    if DEFAULT_DB_ALIAS not in (databases or ()) or connection.vendor != "postgresql":
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT has_database_privilege(current_database(), 'CREATE')")
+        if cursor.fetchone()[0]:
+            return []
+    return [
+        Warning(
+            "The database user may make no schema, so read models can't be replayed or verified.",
+            hint=f"GRANT CREATE ON DATABASE {connection.settings_dict['NAME']} to it.",
+            id="flowdeck.W003",
+        )
+    ]
 
 
 def _broker_fault() -> str:

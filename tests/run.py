@@ -1,9 +1,10 @@
 """``make test``: the suite on SQLite and on a real PostgreSQL, with a real Redis.
 
 Starts both servers out of wheels; a DATABASE_URL that names a PostgreSQL is used instead.
-``DATABASE=sqlite`` or ``DATABASE=postgresql`` runs on one of them. A REDIS_URL is used too if only
-one suite runs (several at once need one each). Arguments go to pytest; if they name tests, these
-run in one suite for each database.
+``DATABASE=sqlite`` or ``DATABASE=postgresql`` runs on one of them, ``DATABASE=pooler`` on
+PostgreSQL behind PgBouncer in transaction mode (with ``--reuse-db``). A REDIS_URL is used too if
+only one suite runs (several at once need one each). Arguments go to pytest; if they name tests,
+these run in one suite for each database.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from types import FrameType
 import psycopg
 
 from eda_site.run import redis_server
+from tests.pooler import a_pooler
 
 _START_SECONDS = 20
 _STOP_SECONDS = 30  # for the fixtures of a stopped suite to stop their sites and browsers
@@ -48,10 +50,21 @@ _PEOPLE = (
 # have a suite of their own beside the others.
 _PROCESSES = ("tests/infra",)
 _BROWSER = ("tests/browser", "tests/guarantees/test_live_equals_reload.py")
+# What holds connections for longer than a statement is asked behind PgBouncer once more. The
+# database stays: the pooler keeps connections to it.
+_POOLED = (
+    "--reuse-db",
+    "tests/flowdeck/engine",
+    "tests/guarantees/test_exactly_once.py",
+    "tests/guarantees/test_leases.py",
+    "tests/guarantees/test_replayable.py",
+    "tests/guarantees/test_shadows.py",
+)
 _SUITES = (
     ("postgresql", [f"--ignore={one}" for one in (*_BROWSER, *_PROCESSES, *_PEOPLE)]),
     ("sqlite", [f"--ignore={one}" for one in (*_BROWSER, *_HOSTILE)]),
     ("postgresql", [*_BROWSER]),
+    ("pooler", [*_POOLED]),
 )
 
 
@@ -99,12 +112,15 @@ def _started(
     home.mkdir()
     given = os.environ.get("DATABASE_URL", "")
     url = f"sqlite:///{home / 'flowdeck.sqlite3'}"
-    if database == "postgresql":
+    if database != "sqlite":
         url = given if given.startswith("postgres") else servers.enter_context(a_postgresql())
+    if database == "pooler":
+        url = servers.enter_context(a_pooler(url))
     environment = {
         **os.environ,
         "FLOWDECK_HOME": str(home),
         "DATABASE_URL": url,
+        "DATABASE_POOLER": "1" if database == "pooler" else "0",
         "REDIS_URL": os.environ.get("REDIS_URL", "") if alone else "",
         "DJANGO_SETTINGS_MODULE": "tests.settings",  # importing eda_site has chosen the site's
         "PYTHONUNBUFFERED": "1",

@@ -28,6 +28,7 @@ from flowdeck.engine import faults as infrastructure
 from flowdeck.engine.drain import due_processors
 from flowdeck.engine.vital_signs import VitalSigns, memory
 from flowdeck.letters import bulk
+from flowdeck.replay import shadow
 
 logger = logging.getLogger("flowdeck")
 _HEARTBEAT = timedelta(seconds=5)
@@ -147,6 +148,7 @@ class Sweeper(threading.Thread):
             },
         )
         Worker.objects.filter(seen_at__lt=now - _GONE).delete()
+        shadow.remove_forgotten()
 
 
 _sweeper: tuple[int, Sweeper] | None = None

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from django.db import connection, transaction
+from django.db import connection
 
 from flowdeck.declare import context
 from flowdeck.declare.event import Delivery, Event, StoredEvent
@@ -23,7 +23,7 @@ from flowdeck.log.append import slot_of
 from flowdeck.log.payloads import load
 from flowdeck.models import DeliveryState
 from flowdeck.privacy.sealing import opened
-from flowdeck.replay.shadow import Shadow, only_shadows
+from flowdeck.replay.shadow import Shadows, only_shadows
 from flowdeck.sql import dialect
 
 _MOST_PUT_OFF = 100_000
@@ -52,7 +52,7 @@ class _Progress:
 class Feed:
     """One pass of some projections over the log. ``seen`` counts events, each once."""
 
-    def __init__(self, projections: Sequence[Processor], made: Sequence[Shadow]) -> None:
+    def __init__(self, projections: Sequence[Processor], made: Shadows) -> None:
         self._of = [_Progress(projection) for projection in projections]
         self._made = made
         self._types = sorted({name for p in projections for name in p.subscriptions})
@@ -64,7 +64,8 @@ class Feed:
 
     def advance(self, upto: int) -> bool:
         """Feed the next chunk of events up to a settled position; whether there was one."""
-        with _uncollected(), transaction.atomic():
+        self._made.beat()
+        with _uncollected(), self._made.transaction():
             events, states = self._read(upto)
             for progress in self._of:
                 self._apply(progress.projection, self._due(progress, events, states))
@@ -149,7 +150,7 @@ class Feed:
             return
         events = [self._load(event) for event in due]
         deliveries = [Delivery(0, projection.name, 1, event, replaying=True) for event in due]
-        with only_shadows(self._made):
+        with only_shadows(self._made.all):
             if projection.batch:
                 _call(projection, due[0], events, deliveries)
             else:

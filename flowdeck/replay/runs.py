@@ -139,15 +139,16 @@ class _Work:
             feed = Feed(projections, made)
             if self._run.kind == Kind.PREVIEW:
                 self._feed_up_to(feed, self._run.to_position)
-                return {"models": [moments.built(shadow.model) for shadow in made]}
+                with made.transaction():
+                    return {"models": [moments.built(shadow.model) for shadow in made.all]}
             self._feed_up_to(feed, None)
-            _analyze(made)
-            with transaction.atomic():
+            _analyze(made.all)
+            with made.transaction():
                 _hold(projections)
                 _refuse_outdated(forgotten)
                 feed.finish()
                 self._run.done = feed.seen
-                reports = [self._conclude(shadow) for shadow in made]
+                reports = [self._conclude(shadow) for shadow in made.all]
                 if self._run.kind == Kind.REBUILD:
                     feed.adopt()
                 return {"models": reports}
@@ -222,7 +223,7 @@ def _refuse_new(projections: Sequence[Processor]) -> None:
 
 
 def _analyze(made: Sequence[Shadow]) -> None:
-    """Temporary tables are not analyzed by themselves, and the comparison joins them."""
+    """The comparison joins them, and nobody has analyzed them yet."""
     with connection.cursor() as cursor:
         for shadow in made:
             if connection.vendor == "postgresql":

@@ -1,53 +1,92 @@
-"""Shadows: empty temporary tables that stand for a projection's read models.
+"""Shadows: empty tables that stand for a projection's read models while a replay runs.
 
-A temporary table is found before the lasting one of the same name, on PostgreSQL and on SQLite, and
-by its own connection only. So a handler runs unchanged, raw SQL included, and writes beside the
-live table; and when its process is killed, the database removes what it had built.
+In the run's own transactions a read model's plain name means its shadow. So a handler runs
+unchanged, raw SQL included, and writes beside the live table. Nobody else's transaction can get to
+it, whatever pooler stands before the database; what a killed process had built is removed by the
+sweep (PostgreSQL) or with its connection (SQLite).
 """
 
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
-from django.db import connection, models
+from django.db import OperationalError, connection, models, transaction
 
 from flowdeck.errors import ReplayRefused
-from flowdeck.sql import dialect
+from flowdeck.sql import shadow_tables
 
 _WRITES = re.compile(r'\b(?:INSERT INTO|UPDATE|DELETE FROM|TRUNCATE)\s+(?:ONLY\s+)?"?([\w.]+)"?')
+_BEAT = 10.0  # seconds
+_GONE = 600.0  # seconds without a sign of life after which a run's shadows are removed
 
 
 @dataclass(frozen=True, slots=True)
 class Shadow:
-    """One model with its two tables: ``live`` as SQL names it, and the shadow by plain name."""
+    """One model with its two tables, both as SQL names them anywhere."""
 
     model: type[models.Model]
     live: str
+    table: str
 
-    @property
-    def table(self) -> str:
-        """The plain name; while the shadow exists, it means the shadow."""
-        return connection.ops.quote_name(self.model._meta.db_table)
+
+class Shadows:
+    """Those of one run."""
+
+    def __init__(self, run: str) -> None:
+        self._run = run
+        self._beat_at = time.monotonic()
+        self.all: list[Shadow] = []
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """A transaction in which the plain names of the models mean their shadows."""
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                shadow_tables().enter(cursor, self._run)
+            yield
+
+    def beat(self) -> None:
+        """Say that the run is alive; costs nothing most of the time."""
+        if time.monotonic() - self._beat_at > _BEAT:
+            self._beat_at = time.monotonic()
+            with connection.cursor() as cursor:
+                shadow_tables().beat(cursor, self._run)
 
 
 @contextmanager
-def shadows(shadowed: Sequence[type[models.Model]]) -> Iterator[list[Shadow]]:
-    """Empty shadows of the models for the length of the block, on this connection."""
-    made: list[Shadow] = []
+def shadows(shadowed: Sequence[type[models.Model]]) -> Iterator[Shadows]:
+    """Empty shadows of the models for the length of the block. Raises ReplayRefused."""
+    made = Shadows(uuid4().hex)
+    tables = [model._meta.db_table for model in shadowed]
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            shadow_tables().open_run(cursor, made._run)
+            for model, table in zip(shadowed, tables, strict=True):
+                made.all.append(Shadow(model, *shadow_tables().create(cursor, made._run, table)))
+        yield made
+    finally:
+        if connection.connection is not None and not connection.needs_rollback:
+            with connection.cursor() as cursor:
+                shadow_tables().close_run(cursor, made._run, tables)
+
+
+def remove_forgotten() -> None:
+    """Remove the shadows of runs whose process has died."""
     with connection.cursor() as cursor:
+        forgotten = shadow_tables().silent(cursor, _GONE)
+    for run in forgotten:
         try:
-            for model in shadowed:
-                _drop(cursor, model._meta.db_table)  # left by a run whose connection was kept
-                made.append(Shadow(model, dialect().create_shadow(cursor, model._meta.db_table)))
-            yield made
-        finally:
-            if connection.connection is not None and not connection.needs_rollback:
-                for shadow in made:
-                    _drop(cursor, shadow.model._meta.db_table)
+            with transaction.atomic(), connection.cursor() as cursor:
+                shadow_tables().drop_unused(cursor, run)
+        except OperationalError as error:
+            if getattr(error.__cause__, "sqlstate", None) != "55P03":  # in use: it lives
+                raise
 
 
 @contextmanager
@@ -66,8 +105,3 @@ def only_shadows(made: Sequence[Shadow]) -> Iterator[None]:
 
     with connection.execute_wrapper(watch):
         yield
-
-
-def _drop(cursor: Any, table: str) -> None:
-    schema = "pg_temp" if connection.vendor == "postgresql" else "temp"
-    cursor.execute(f'DROP TABLE IF EXISTS {schema}."{table}"')

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 from uuid import UUID
 
@@ -195,23 +196,51 @@ class Dialect(Protocol):
     def writing(self, cursor: CursorWrapper) -> frozenset[str]:
         """The same of all transactions that have written anything."""
 
-    def create_shadow(self, cursor: CursorWrapper, table: str) -> str:
-        """Create a temporary table of the same name and shape, empty; return the live one's name.
 
-        The plain name means the shadow from now on, for this connection only.
-        """
+class ShadowTables(Protocol):
+    """Empty tables of the names and shapes of live ones, which one run of a replay writes to.
+
+    ``run`` is small letters, digits and ``_``. A plain name means the shadow in transactions that
+    ``enter``, and the live table everywhere else (SQLite: on the run's connection, the shadow).
+    """
+
+    def open_run(self, cursor: CursorWrapper, run: str) -> None:
+        """Before the first shadow. Raises ReplayRefused if the database user may not."""
+
+    def create(self, cursor: CursorWrapper, run: str, table: str) -> tuple[str, str]:
+        """Create one, and tell by what names the live table and it are known anywhere."""
+
+    def enter(self, cursor: CursorWrapper, run: str) -> None:
+        """At the beginning of a transaction of the run: let plain names mean shadows in it."""
+
+    def beat(self, cursor: CursorWrapper, run: str) -> None:
+        """Say that the run is alive."""
+
+    def close_run(self, cursor: CursorWrapper, run: str, tables: Sequence[str]) -> None:
+        """Remove what it has built."""
+
+    def silent(self, cursor: CursorWrapper, seconds: float) -> list[str]:
+        """Runs that have not beaten for so long, whose shadows are still there."""
+
+    def drop_unused(self, cursor: CursorWrapper, run: str) -> None:
+        """Remove what a silent run has built; raises OperationalError if it is in use after all."""
+
+
+def shadow_tables() -> ShadowTables:
+    """As :func:`dialect`, for what only replays need."""
+    return cast(ShadowTables, _module_of(f"{connection.vendor}.shadows"))
 
 
 def dialect() -> Dialect:
     """The module for the default database. Raises ImproperlyConfigured for other databases."""
-    return _dialect_of(connection.vendor)
+    return cast(Dialect, _module_of(connection.vendor))
 
 
 @cache
-def _dialect_of(vendor: str) -> Dialect:
-    if vendor not in ("postgresql", "sqlite"):
-        raise ImproperlyConfigured(f"flowdeck runs on PostgreSQL and SQLite, not on {vendor}.")
-    return cast(Dialect, import_module(f"flowdeck.sql.{vendor}"))
+def _module_of(name: str) -> ModuleType:
+    if name.partition(".")[0] not in ("postgresql", "sqlite"):
+        raise ImproperlyConfigured(f"flowdeck runs on PostgreSQL and SQLite, not on {name}.")
+    return import_module(f"flowdeck.sql.{name}")
 
 
 __all__ = [
@@ -222,6 +251,8 @@ __all__ = [
     "LaneRow",
     "Mark",
     "Place",
+    "ShadowTables",
     "Subscription",
     "dialect",
+    "shadow_tables",
 ]

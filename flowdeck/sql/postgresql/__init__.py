@@ -270,15 +270,3 @@ def _under_way(cursor: CursorWrapper, query: str) -> frozenset[str]:
             "primary up to where the log is settled."
         )
     return frozenset(names)
-
-
-def create_shadow(cursor: CursorWrapper, table: str) -> str:
-    """See Dialect. Temporary tables come first on the search path."""
-    cursor.execute(
-        "SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname) FROM pg_class c "
-        "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = %s::regclass",
-        [f'"{table}"'],
-    )
-    live: str = cursor.fetchone()[0]
-    cursor.execute(f'CREATE TEMPORARY TABLE "{table}" (LIKE {live} INCLUDING ALL)')
-    return live

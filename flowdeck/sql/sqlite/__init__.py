@@ -7,7 +7,6 @@ writes them: UUIDs as 32 hex digits, times as text in UTC.
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -112,10 +111,6 @@ WHERE EXISTS (
   AND NOT EXISTS (
     SELECT 1 FROM flowdeck_processorstate p WHERE p.name = name.value AND p.paused_at IS NOT NULL)
 """
-
-
-_REFERENCE = re.compile(r' REFERENCES "[^"]+" \("[^"]+"\)( DEFERRABLE INITIALLY DEFERRED)?')
-_INDEX_NAME = re.compile(r"^(CREATE (?:UNIQUE )?INDEX )")
 
 
 def _text(moment: datetime) -> str:
@@ -314,24 +309,3 @@ def appending(cursor: CursorWrapper) -> frozenset[str]:
 def writing(cursor: CursorWrapper) -> frozenset[str]:
     """See Dialect."""
     return frozenset()
-
-
-def create_shadow(cursor: CursorWrapper, table: str) -> str:
-    """See Dialect. A plain name is looked up among the temporary tables first.
-
-    References are left out: they can't point from a temporary table to a lasting one.
-    """
-    cursor.execute(
-        "SELECT type, sql FROM main.sqlite_master WHERE tbl_name = %s "
-        "AND type IN ('table', 'index') AND sql IS NOT NULL ORDER BY type DESC",
-        [table],
-    )
-    for kind, statement in cursor.fetchall():
-        if kind == "table":
-            statement = _REFERENCE.sub(
-                "", statement.replace("CREATE TABLE", "CREATE TEMP TABLE", 1)
-            )
-        else:
-            statement = _INDEX_NAME.sub(r"\1temp.", statement, count=1)
-        cursor.execute(statement)
-    return f'main."{table}"'
