@@ -133,3 +133,11 @@ class Snooze(FlowdeckError):
             )
         super().__init__(f"snoozed for {seconds} s")
         self.seconds: float = max(0.0, float(seconds))
+
+
+class OtherLetters(FlowdeckError):
+    """The dead letters are not those that somebody was asked about; ``count`` fit now."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(f"Meanwhile it is other dead letters: {count} now. Look again.")
+        self.count = count

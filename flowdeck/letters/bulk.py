@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Max, Q, QuerySet
+from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 
 from flowdeck import clock
+from flowdeck.errors import OtherLetters
 from flowdeck.letters import dead_letters
 from flowdeck.letters.dead_letters import Criteria
-from flowdeck.models import BulkAction, Delivery, DeliveryState
+from flowdeck.letters.question import Question
+from flowdeck.models import Attempt, BulkAction, Delivery, DeliveryState
 from flowdeck.models.delivery import UNFINISHED
 from flowdeck.people import audit
 
@@ -42,22 +44,29 @@ def ask(
     graduated: bool = False,
     per_second: int | None = None,
     delay: float = 0.0,
+    seen: str | None = None,
 ) -> BulkAction:
     """Retry or discard all letters that fit now; return the row that shows the progress.
 
     It begins after ``delay`` seconds. Letters that die later are left alone, also those of the
-    action itself that come back. Leaves one entry in the audit.
+    action itself that come back. Leaves one entry in the audit. Raises OtherLetters if they are
+    not those of the question that was ``seen`` (its digest).
     """
     with transaction.atomic():
         letters = criteria.letters()
+        # Before the letters: whatever dies after this was not seen.
+        last_attempt = Attempt.objects.aggregate(last=Max("id"))["last"]
+        question = Question.about(letters)
+        if seen is not None and seen != question.digest:
+            raise OtherLetters(question.count)
         if action == "retry":
             dead_letters.note_retry(letters, by)
-        total, newest = letters.order_by().count(), letters.aggregate(newest=Max("id"))["newest"]
         row = BulkAction.objects.create(
             action=action,
             criteria=criteria.as_dict(),
-            newest=newest or 0,
-            total=total,
+            newest=question.newest,
+            last_attempt=last_attempt,
+            total=question.count,
             graduated=graduated and action == "retry",
             steps=list(GRADUATED) if graduated and action == "retry" else [],
             per_second=per_second,
@@ -66,7 +75,11 @@ def ask(
             begins_at=clock.now() + timedelta(seconds=delay),
         )
         row.entry = audit.record(
-            action, by=by, target=f"{criteria} (bulk action {row.pk})", count=total, reason=reason
+            action,
+            by=by,
+            target=f"{criteria} (bulk action {row.pk})",
+            count=question.count,
+            reason=reason,
         )
         row.save(update_fields=["entry"])
     return row
@@ -183,8 +196,11 @@ def _next_chunk(row: BulkAction) -> None:
 
 def _left(row: BulkAction) -> QuerySet[Delivery, int]:
     letters = Criteria.parse(row.criteria).letters()
-    within = Q(id__gt=row.cursor, id__lte=row.newest)
-    return letters.filter(within).values_list("id", flat=True)
+    letters = letters.filter(id__gt=row.cursor, id__lte=row.newest)
+    if row.last_attempt is not None:
+        later = Attempt.objects.filter(delivery=OuterRef("pk"), id__gt=row.last_attempt)
+        letters = letters.exclude(Exists(later))
+    return letters.values_list("id", flat=True)
 
 
 def _allowed(row: BulkAction) -> int:

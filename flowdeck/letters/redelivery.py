@@ -19,6 +19,7 @@ from flowdeck.bells import bell
 from flowdeck.declare.registry import Processor, registry
 from flowdeck.errors import ReplayRefused
 from flowdeck.letters.dead_letters import lock_lanes
+from flowdeck.letters.question import Question
 from flowdeck.models import Delivery, DeliveryState, ReplayRun
 from flowdeck.people import audit
 
@@ -63,13 +64,25 @@ def dry_run(name: str, choice: Choice) -> dict[str, int]:
     return dict(chosen.values_list("event__type").annotate(n=Count("pk")))
 
 
-def redeliver(name: str, choice: Choice, *, by: str, reason: str) -> ReplayRun:
-    """Make the chosen deliveries due again, all or none. Raises as :func:`dry_run`."""
+def question(name: str, choice: Choice) -> Question:
+    """What would be made due again, for :func:`redeliver` to compare. Raises as :func:`dry_run`."""
+    return Question.about(choice.of(_redeliverable(name)))
+
+
+def redeliver(
+    name: str, choice: Choice, *, by: str, reason: str, seen: str | None = None
+) -> ReplayRun:
+    """Make the chosen deliveries due again, all or none. Raises as :func:`dry_run`.
+
+    Also if they are not those of the :func:`question` that was ``seen`` (its digest).
+    """
     processor = _redeliverable(name)
     if not reason:
         raise ReplayRefused("Say why: whoever sees these events handled again will ask.")
     with transaction.atomic():
         lock_lanes(choice.of(processor))
+        if seen is not None and seen != Question.about(choice.of(processor)).digest:
+            raise ReplayRefused("Meanwhile it is other deliveries. Look again.")
         ids = list(choice.of(processor).values_list("pk", flat=True)[: MOST + 1])
         if len(ids) > MOST:
             raise ReplayRefused(f"More than {MOST:,} deliveries at once: choose fewer.")

@@ -10,6 +10,7 @@ from flowdeck.models.personal_key import PersonalKey
 from flowdeck.models.replay import ReplayRun
 from flowdeck.models.resolution import AuditedDelivery, AuditEntry, BulkAction, DeadLetterGroup
 from flowdeck.models.saved_view import SavedView
+from flowdeck.models.submission import Submission
 
 __all__ = [
     "AlertRule",
@@ -30,5 +31,6 @@ __all__ = [
     "ReplayRun",
     "SavedView",
     "Stream",
+    "Submission",
     "Worker",
 ]

@@ -89,10 +89,11 @@ class DeadLetterGroup(models.Model):
 class BulkAction(models.Model):
     """Retrying or discarding many dead letters, in chunks (:mod:`flowdeck.letters.bulk`).
 
-    ``criteria`` chooses the letters, of which those with an id up to ``newest`` were counted when
-    it was asked for; ``cursor`` is the last one dealt with. ``steps`` are the sizes of the first
-    chunks of a graduated retry, ``waiting`` the letters of the last step that must succeed before
-    the next one. ``entry`` is what the audit says of it; None for actions of former releases.
+    ``criteria`` chooses the letters, of which those with an id up to ``newest`` and no attempt
+    after ``last_attempt`` were counted when it was asked for; ``cursor`` is the last one dealt
+    with. ``steps`` are the sizes of the first chunks of a graduated retry, ``waiting`` the letters
+    of the last step that must succeed before the next one. ``entry`` is what the audit says of it;
+    None for actions of former releases.
     """
 
     class State(models.TextChoices):
@@ -112,6 +113,7 @@ class BulkAction(models.Model):
     action = models.CharField(max_length=7, choices=Action.choices)
     criteria = models.JSONField(default=dict)
     newest = models.BigIntegerField()
+    last_attempt = models.BigIntegerField(null=True)
     cursor = models.BigIntegerField(default=0)
     total = models.PositiveIntegerField()
     asked = models.PositiveIntegerField(default=0)

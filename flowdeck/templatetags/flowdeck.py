@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from flowdeck import words
 from flowdeck.dashboard.shared import hues, marks
+from flowdeck.dashboard.shell.once import FIELD
 
 register = template.Library()
 
@@ -36,6 +40,12 @@ for _filter in (
 ):
     register.filter(_filter)
 register.filter("words", words.listed)
+
+
+@register.simple_tag(name="once")
+def once_key() -> SafeString:
+    """The field of a form that acts, by which a second submit of it is known."""
+    return format_html('<input type="hidden" name="{}" value="{}">', FIELD, uuid4())
 
 
 @register.filter

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 
 import pytest
@@ -39,7 +40,9 @@ def console(letters: list[int]) -> None:
     form = {"action": "retry", "letter": letters, "reason": "mended"}
     asked = client.post("/dead-letters/resolve/", form)
     assert f"Retry {len(letters)} dead letters?" in asked.content.decode()
-    confirmed = client.post("/dead-letters/resolve/", {**form, "confirmed": len(letters)})
+    seen = re.search(r'name="confirmed" value="(\w+)"', asked.content.decode())
+    assert seen is not None
+    confirmed = client.post("/dead-letters/resolve/", {**form, "confirmed": seen[1]})
     assert confirmed.status_code == 302
     bulk.advance_all()
 

@@ -14,10 +14,12 @@ from django.views.decorators.http import require_POST
 from flowdeck.dashboard.letters.console import Console, context_of, criteria_of
 from flowdeck.dashboard.letters.detail import letter_of
 from flowdeck.dashboard.shell.page import requires
+from flowdeck.errors import OtherLetters
 from flowdeck.letters import bulk, dead_letters
 from flowdeck.letters.dead_letters import Criteria
 from flowdeck.letters.groups import set_status
 from flowdeck.letters.held_back import held_back
+from flowdeck.letters.question import Question
 from flowdeck.models import Delivery, Stream
 from flowdeck.people.access import can
 
@@ -54,21 +56,24 @@ def resolve(request: HttpRequest) -> HttpResponse:
     if action not in ("retry", "discard") or not criteria:
         messages.warning(request, "Choose at least one letter first. Nothing was done.")
         return _back(request)
-    count = criteria.letters().order_by().count()
     if len(criteria.ids) == 1 and action == "retry":
         return _retried(request, criteria.ids[0], reason)
-    if request.POST.get("confirmed") != str(count) or (action == "discard" and not reason):
-        return _asks(request, action, criteria, count, reason)
+    if "confirmed" not in request.POST or (action == "discard" and not reason):
+        return _asks(request, action, criteria, reason)
     rate = request.POST.get("per_second", "")
-    row = bulk.ask(
-        action,
-        criteria,
-        by=request.user.get_username(),
-        reason=reason,
-        graduated=request.POST.get("graduated") == "on",
-        per_second=int(rate) if rate in map(str, _RATES) else None,
-        delay=bulk.UNDO_SECONDS if action == "discard" else 0.0,
-    )
+    try:
+        row = bulk.ask(
+            action,
+            criteria,
+            by=request.user.get_username(),
+            reason=reason,
+            graduated=request.POST.get("graduated") == "on",
+            per_second=int(rate) if rate in map(str, _RATES) else None,
+            delay=bulk.UNDO_SECONDS if action == "discard" else 0.0,
+            seen=request.POST["confirmed"],
+        )
+    except OtherLetters:
+        return _asks(request, action, criteria, reason)
     if action == "discard":
         messages.info(request, f"{row.total} will be discarded in {bulk.UNDO_SECONDS:.0f} s.")
     return _back(request)
@@ -133,29 +138,29 @@ def _retried(request: HttpRequest, number: int, reason: str) -> HttpResponse:
     return _back(request)
 
 
-def _asks(
-    request: HttpRequest, action: str, criteria: Criteria, count: int, reason: str
-) -> HttpResponse:
+def _asks(request: HttpRequest, action: str, criteria: Criteria, reason: str) -> HttpResponse:
     """The question before more than one letter is touched, with the exact count."""
     repeated = "confirmed" in request.POST
+    question = Question.about(criteria.letters())
     asked = {
         "action": action,
         "criteria": criteria,
-        "count": count,
+        "count": question.count,
+        "seen": question.digest,
         "reason": reason,
         "waiting": held_back().all.waiting,
         "graduated": bulk.GRADUATED,
         "rates": _RATES,
         "step_by_step": "plain" not in request.POST,
-        "problem": _problem(request, action, count, reason) if repeated else "",
+        "problem": _problem(request, action, question, reason) if repeated else "",
     }
     return _page(request, 422 if repeated else 200, asked=asked)
 
 
-def _problem(request: HttpRequest, action: str, count: int, reason: str) -> str:
-    if action == "discard" and not reason:
+def _problem(request: HttpRequest, action: str, question: Question, reason: str) -> str:
+    if request.POST["confirmed"] == question.digest and action == "discard" and not reason:
         return "Say why: whoever looks for it later will ask."
-    return f"Meanwhile it is {count}, not {request.POST.get('confirmed', '')[:10]}. Look again."
+    return f"Meanwhile it is other letters: {question.count} now. Look again."
 
 
 def _chosen(request: HttpRequest) -> Criteria:

@@ -33,12 +33,17 @@ def redeliver(request: HttpRequest) -> HttpResponse:
         choice = _choice(asked)
         context["counts"] = counts = redelivery.dry_run(asked["processor"], choice)
         context["total"] = sum(counts.values())
+        context["seen"] = redelivery.question(asked["processor"], choice).digest
         if request.method == "POST":
             reason = str(given.get("reason", "")).strip()
             if len(reason) > _LONGEST_REASON or "\x00" in reason:
                 raise ReplayRefused("Say why in at most 300 characters.")
             run = redelivery.redeliver(
-                asked["processor"], choice, by=request.user.get_username(), reason=reason
+                asked["processor"],
+                choice,
+                by=request.user.get_username(),
+                reason=reason,
+                seen=str(given.get("seen", "")),
             )
             return redirect(f"{reverse('flowdeck:replay')}?run={run.pk}")
     except (ReplayRefused, UnknownProcessor) as error:

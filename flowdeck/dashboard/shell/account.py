@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
@@ -35,7 +36,9 @@ def create_token(request: HttpRequest) -> HttpResponse:
         messages.warning(request, "Choose what the token may do. Nothing was created.")
         return redirect("flowdeck:account")
     issued = tokens.issue(request.user, name=request.POST.get("name", ""), scope=scope)
-    return _page(request, issued=issued, status=201)
+    answer = _page(request, issued=issued, status=201)
+    answer.headers["Location"] = reverse("flowdeck:account")
+    return answer
 
 
 @require_POST

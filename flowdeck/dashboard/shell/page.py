@@ -10,6 +10,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
 
+from flowdeck.dashboard.shell.once import once
 from flowdeck.people import audit
 from flowdeck.people.access import can
 
@@ -18,13 +19,13 @@ Page = Callable[..., HttpResponseBase]
 
 
 def signed_in(page: Page) -> Page:
-    """Send visitors to the sign-in page first."""
+    """Send visitors to the sign-in page first; a form that is sent twice acts once."""
 
     @wraps(page)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not request.user.is_authenticated:
             return redirect_to_login(request.get_full_path())
-        return page(request, *args, **kwargs)
+        return once(request, lambda: page(request, *args, **kwargs))
 
     return guarded
 

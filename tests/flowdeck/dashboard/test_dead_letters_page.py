@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from django.http import HttpResponse
 from django.test import Client
 
 from flowdeck import publish
 from flowdeck.declare.event import Draft
 from flowdeck.letters import bulk, dead_letters
+from flowdeck.letters.dead_letters import Criteria
 from flowdeck.models import BulkAction, Delivery
 from flowdeck.testing import settle
 from tests.flowdeck.dashboard.test_hostile_text import HOSTILE, assert_harmless
@@ -65,6 +69,54 @@ def test_one_letter_is_retried_at_once(operator: Client) -> None:
     assert "Somebody was faster" in told
 
 
+def seen(question: HttpResponse) -> str:
+    """What a question says it is about."""
+    found = re.search(r'name="confirmed" value="(\w+)"', question.content.decode())
+    assert found is not None
+    return found[1]
+
+
+def test_nobody_discards_a_letter_that_they_did_not_see(operator: Client) -> None:
+    """One was discarded and an older one died between question and answer: as many as before."""
+    publish(Probed(n=1, fails=99, by="probe.atomic"), stream="dies-last")
+    held = Delivery.objects.get(processor="probe.atomic", event__stream="dies-last")
+    with unsettled(held):
+        first, *_ = die()
+    form = {"action": "discard", "processor": "probe.atomic", "reason": "a test"}
+    asked = operator.post("/dead-letters/resolve/", form)
+    assert "Discard 3 dead letters?" in asked.content.decode()
+    dead_letters.discard([first], by="olga", reason="hers")
+    settle()
+    answer = operator.post("/dead-letters/resolve/", {**form, "confirmed": seen(asked)})
+    assert answer.status_code == 422
+    assert "Meanwhile it is other letters: 3 now" in answer.content.decode()
+    assert not BulkAction.objects.exists()
+    held.refresh_from_db()
+    assert held.state == "dead"
+
+
+def test_what_dies_after_the_answer_is_left_alone_although_it_is_older(operator: Client) -> None:
+    publish(Probed(n=1, fails=99, by="probe.atomic"), stream="dies-last")
+    held = Delivery.objects.get(processor="probe.atomic", event__stream="dies-last")
+    with unsettled(held):
+        die()
+    row = bulk.ask("discard", Criteria(processor="probe.atomic"), by="olga", reason="a test")
+    settle()
+    bulk.advance_all()
+    row.refresh_from_db()
+    assert (row.state, row.asked) == ("finished", 3)
+    held.refresh_from_db()
+    assert held.state == "dead"
+
+
+@contextmanager
+def unsettled(delivery: Delivery) -> Iterator[None]:
+    """It waits, while others are worked on."""
+    Delivery.objects.filter(pk=delivery.pk).update(state="done")
+    yield
+    Delivery.objects.filter(pk=delivery.pk).update(state="pending")
+
+
 def test_more_than_one_are_asked_about_first(operator: Client) -> None:
     die()
     form = {"action": "retry", "processor": "probe.atomic"}
@@ -72,10 +124,10 @@ def test_more_than_one_are_asked_about_first(operator: Client) -> None:
     assert asked.status_code == 200
     assert "Retry 3 dead letters?" in asked.content.decode()
     assert not BulkAction.objects.exists()
-    stale = operator.post("/dead-letters/resolve/", {**form, "confirmed": "2"})
+    stale = operator.post("/dead-letters/resolve/", {**form, "confirmed": "3"})
     assert stale.status_code == 422
-    assert "Meanwhile it is 3, not 2" in stale.content.decode()
-    confirmed = operator.post("/dead-letters/resolve/", {**form, "confirmed": "3"})
+    assert "Meanwhile it is other letters: 3 now" in stale.content.decode()
+    confirmed = operator.post("/dead-letters/resolve/", {**form, "confirmed": seen(stale)})
     assert confirmed.status_code == 302
     assert BulkAction.objects.get().total == 3
     assert "<b>0</b> of 3 asked for" in page(operator)
@@ -83,7 +135,8 @@ def test_more_than_one_are_asked_about_first(operator: Client) -> None:
 
 def test_a_discard_needs_a_reason_and_can_be_undone(operator: Client) -> None:
     [letter] = die(1)
-    form = {"action": "discard", "letter": letter, "confirmed": "1"}
+    form = {"action": "discard", "letter": letter}
+    form["confirmed"] = seen(operator.post("/dead-letters/resolve/", form))
     refused = operator.post("/dead-letters/resolve/", form)
     assert refused.status_code == 422
     assert "Say why" in refused.content.decode()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.test import Client
 
@@ -154,15 +156,24 @@ def test_redelivering_says_first_what_it_would_do(operator: Client, viewer: Clie
     assert viewer.get(address).status_code == 403
     page = text(operator, f"{address}?processor=probe.atomic&type=Probed")
     assert "Redeliver 3 to probe.atomic" in page
+    assert 'name="once"' in page
     assert not ReplayRun.objects.exists()
     fields = {"processor": "probe.atomic", "type": "Probed"}
     assert "Say why" in operator.post(address, fields).content.decode()
-    answer = operator.post(address, fields | {"reason": "the webhook was down"})
+    [seen] = re.findall(r'name="seen" value="(\w+)"', page)
+    fields |= {"reason": "the webhook was down", "seen": seen}
+    publish(Probed(n=4), stream="probe-1")
+    settle()
+    other = operator.post(address, fields)
+    assert "Meanwhile it is other deliveries" in other.content.decode()
+    assert not ReplayRun.objects.exists()
+    [fields["seen"]] = re.findall(r'name="seen" value="(\w+)"', other.content.decode())
+    answer = operator.post(address, fields)
     made = ReplayRun.objects.get()
     assert answer.headers["Location"] == f"{PAGE}?run={made.pk}"
-    assert (made.kind, made.total, made.reason) == ("redeliver", 3, "the webhook was down")
+    assert (made.kind, made.total, made.reason) == ("redeliver", 4, "the webhook was down")
     due = Delivery.objects.filter(processor="probe.atomic", state="pending")
-    assert due.count() == 3
+    assert due.count() == 4
     for refused, why in [
         ({"processor": "probe.tally", "type": "Probed"}, "is a projection"),
         ({"processor": "probe.atomic"}, "Say which events"),

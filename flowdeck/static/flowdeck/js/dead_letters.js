@@ -23,6 +23,13 @@ function claim(form, action) {
   return rows;
 }
 
+/** The form stays and may be sent again, which is then another action. */
+function renew(form) {
+  const key = form.elements.once;
+  const [given, times] = key.value.split("+");
+  key.value = `${given}+${Number(times ?? 0) + 1}`;
+}
+
 function takeBack(page) {
   for (const row of page.querySelectorAll("tr[data-claimed]")) {
     row.removeAttribute("data-claimed");
@@ -45,6 +52,7 @@ named("dead-letters", (page) => {
       const sent = new DOMParser().parseFromString(await answer.text(), "text/html");
       // One letter: its row stays, and the live view tells in it what becomes of it.
       if (rows.length === 1 && answer.redirected && !sent.querySelector("#main > .banner, #dl-bulk .under-way")) {
+        renew(form);
         return document.querySelector("#drawer").replaceChildren();
       }
       if (answer.redirected) history.replaceState(history.state, "", answer.url);
