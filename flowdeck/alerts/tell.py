@@ -12,12 +12,13 @@ import json
 import time
 import urllib.error
 import urllib.request
-from http.client import HTTPMessage
+from http.client import HTTPException, HTTPMessage
 from typing import IO, Any
 
 from django.core.mail import EmailMessage
 from django.utils.crypto import salted_hmac
 
+from flowdeck.alerts.deadline import Deadline
 from flowdeck.alerts.facts import AlertFired, AlertResolved
 from flowdeck.declare.event import Delivery
 from flowdeck.declare.registry import processor
@@ -25,7 +26,8 @@ from flowdeck.declare.retry import Retry
 from flowdeck.errors import Reject
 from flowdeck.models import AlertRule
 
-_TIMEOUT = 5.0
+_TIMEOUT = 5.0  # seconds of silence
+_DEADLINE = 10.0  # seconds for all of a call
 _RETRY = Retry(max_attempts=8, base=1.0, cap=120.0)
 
 
@@ -33,7 +35,8 @@ class WebhookRefused(Exception):
     """The receiver answered with something else than success."""
 
 
-@processor("alert-mail", retry=_RETRY, atomic=False)
+# One at a time: who is slow to be told holds one lane, and the alerts behind it in that lane only.
+@processor("alert-mail", retry=_RETRY, atomic=False, batch_size=1)
 def mail(event: AlertFired | AlertResolved, delivery: Delivery) -> None:
     """Mail whom the rule names."""
     rule = _rule(event)
@@ -45,7 +48,7 @@ def mail(event: AlertFired | AlertResolved, delivery: Delivery) -> None:
     EmailMessage(subject[:200], _text(event, rule), to=to, headers=headers).send()
 
 
-@processor("alert-webhook", retry=_RETRY, atomic=False)
+@processor("alert-webhook", retry=_RETRY, atomic=False, batch_size=1)
 def webhook(event: AlertFired | AlertResolved, delivery: Delivery) -> None:
     """POST to the address of the rule, signed. Redirects are not followed."""
     rule = _rule(event)
@@ -67,11 +70,23 @@ def webhook(event: AlertFired | AlertResolved, delivery: Delivery) -> None:
             "Flowdeck-Signature": f"v1={signature(secret(rule.pk), moment, body)}",
         },
     )
-    try:
-        with _opener.open(request, timeout=_TIMEOUT) as answer:
-            answer.read(1024)
-    except urllib.error.HTTPError as error:
-        raise WebhookRefused(f"It answered {error.code}.") from error
+    _send(request)
+
+
+def _send(request: urllib.request.Request) -> None:
+    """Raises WebhookRefused, or OSError for a receiver that is not there. The status is enough."""
+    with Deadline(_DEADLINE) as deadline:
+        opener = urllib.request.build_opener(
+            _NoRedirect, urllib.request.ProxyHandler({}), *deadline.handlers()
+        )
+        try:
+            opener.open(request, timeout=_TIMEOUT).close()
+        except urllib.error.HTTPError as error:
+            raise WebhookRefused(f"It answered {error.code}.") from error
+        except (OSError, HTTPException) as error:
+            if deadline.is_over:
+                raise WebhookRefused(f"It took more than {_DEADLINE:.0f} s to answer.") from error
+            raise
 
 
 def secret(rule: int) -> str:
@@ -117,6 +132,3 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         newurl: str,
     ) -> Any:
         return None
-
-
-_opener = urllib.request.build_opener(_NoRedirect, urllib.request.ProxyHandler({}))

@@ -113,7 +113,7 @@ class _Pace:
     """How much to take at once, remembered per process.
 
     A handler outside of transactions holds all lanes of its claim while it waits for the world, so
-    it gets more than one only once it has shown to be fast.
+    it gets more than one only once it has shown to be fast. Who takes one at a time gets one lane.
     """
 
     _fast: set[str] = set()
@@ -127,7 +127,7 @@ class _Pace:
 
     @property
     def lanes(self) -> int:
-        return 1 if self.slow else conf().LANES_PER_CLAIM
+        return 1 if self.slow or self.batch_size == 1 else conf().LANES_PER_CLAIM
 
     @property
     def batch_size(self) -> int:

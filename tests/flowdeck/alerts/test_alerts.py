@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
 import threading
+import time
+import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
@@ -15,7 +19,8 @@ from django.core import mail
 
 from flowdeck import publish, read_stream
 from flowdeck.alerts import rules, tell, watch
-from flowdeck.engine import pause
+from flowdeck.declare.registry import registry
+from flowdeck.engine import drain, pause
 from flowdeck.letters import dead_letters
 from flowdeck.models import AlertRule, AuditEntry, Delivery
 from flowdeck.testing import settle
@@ -163,6 +168,44 @@ def test_a_webhook_is_signed_and_carries_its_idempotency_key(receiver: str) -> N
     assert headers["Flowdeck-Signature"] == f"v1={expected}"
     assert headers["Idempotency-Key"]
     assert json.loads(body)["state"] == "fired"
+
+
+@pytest.fixture
+def dripping() -> Iterator[str]:
+    """A receiver that never is silent for long, and never done."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def drip() -> None:
+            line, _ = server.accept()
+            with line, contextlib.suppress(OSError):
+                line.recv(65_536)
+                for byte in b"HTTP/1.1 204 " + b"x" * 600:
+                    line.send(bytes([byte]))
+                    threading.Event().wait(0.1)
+
+        thread = threading.Thread(target=drip, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/hook"
+        thread.join(60)
+        assert not thread.is_alive()
+
+
+def test_a_receiver_that_drips_has_a_deadline(
+    dripping: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tell, "_DEADLINE", 0.5)
+    request = urllib.request.Request(dripping, data=b"{}", method="POST")
+    began = time.monotonic()
+    with pytest.raises(tell.WebhookRefused, match="took more than"):
+        tell._send(request)
+    assert time.monotonic() - began < 30  # it would drip for a minute
+
+
+@pytest.mark.parametrize("name", ["alert-webhook", "alert-mail"])
+def test_who_is_slow_to_be_told_holds_one_lane(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drain._Pace, "_fast", {name})
+    pace = drain._Pace(registry.processor(name))
+    assert (pace.lanes, pace.batch_size) == (1, 1)
 
 
 @pytest.mark.parametrize("answer", [500, 302])
