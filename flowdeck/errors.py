@@ -43,6 +43,10 @@ class InvalidStream(PublishError):
     """The stream name is missing, too long, or holds characters that are not allowed."""
 
 
+class InvalidEnvelope(PublishError):
+    """A type, key, producer or time of an event is not one that the log takes."""
+
+
 class PersonalKeyUnreadable(PublishError):
     """A person's key can't be unwrapped: the installation's own key was replaced."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import InitVar, dataclass, field
 from datetime import datetime
@@ -15,7 +14,9 @@ from pydantic_core import to_jsonable_python
 
 from flowdeck.declare.collected import Collected
 from flowdeck.declare.personal import Personal, personal_fields
+from flowdeck.declare.round_trip import RoundTrip, round_trip
 from flowdeck.errors import RegistrationError
+from flowdeck.stored_json import read_object
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,8 @@ class EventType:
     ``key_field`` names the payload field that order is kept by (None: the stream). ``refusal``
     says when the event reports a "no" of the business, for the pages: always (True), never
     (False), or when the payload has all of the given values. ``personal`` are the fields about a
-    person, by name.
+    person, by name. ``round_trip`` says whether each event is to be read again before it is
+    stored.
     """
 
     name: str
@@ -34,6 +36,7 @@ class EventType:
     key_field: str | None = None
     refusal: bool | Mapping[str, Any] = False
     personal: Mapping[str, Personal] = field(default_factory=dict)
+    round_trip: RoundTrip = field(default_factory=RoundTrip)
 
     def is_refusal(self, data: Mapping[str, Any]) -> bool:
         """Whether this payload (as stored JSON) reports a business refusal."""
@@ -63,7 +66,8 @@ class Event(BaseModel):
     Class arguments: ``version`` (from 1), ``key`` (payload field that order is kept by; the stream
     by default), ``refusal`` (see :class:`EventType`), ``abstract=True`` for bases that are not
     event types. Fields about a person are marked with :class:`flowdeck.Personal`. Instances are
-    immutable, compare by value and refuse unknown fields.
+    immutable, compare by value and refuse unknown fields. Fields that can't be read as they were
+    published (aliases, secrets, ``Json``, ...) raise RegistrationError, which says what to do.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -94,7 +98,9 @@ class Event(BaseModel):
         personal = personal_fields(cls)
         if key in personal:
             raise RegistrationError(f"{cls.__name__}: its key {key!r} is personal; keys are shown.")
-        cls.__event_type__ = EventType(cls.__name__, version, cls, key, refusal, personal)
+        cls.__event_type__ = EventType(
+            cls.__name__, version, cls, key, refusal, personal, round_trip(cls)
+        )
         for note in on_declared:
             note(cls.__event_type__)
 
@@ -156,8 +162,20 @@ class StoredEvent:
     @cached_property
     def payload(self) -> dict[str, Any]:
         """The stored payload as plain JSON values, not upcast."""
-        value: dict[str, Any] = json.loads(self.data)
-        return value
+        return read_object(self.data)
+
+
+def joined_causes(metadata: Mapping[str, Any]) -> list[UUID]:
+    """The further causes of a join in stored metadata; what is no id there is passed by."""
+    found = metadata.get("also_caused_by")
+    return [UUID(one) for one in found if _is_id(one)] if isinstance(found, list) else []
+
+
+def _is_id(text: Any) -> bool:
+    try:
+        return bool(UUID(text))
+    except (ValueError, TypeError, AttributeError):
+        return False
 
 
 @dataclass(slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -15,13 +14,12 @@ from uuid_utils.compat import uuid7
 from flowdeck.conf import conf
 from flowdeck.declare.event import Draft, Expectation, StoredEvent
 from flowdeck.declare.registry import SLOTS, registry
-from flowdeck.errors import InvalidPayload, InvalidStream, SequenceConflict
+from flowdeck.errors import SequenceConflict
 from flowdeck.log.payloads import dump, load
+from flowdeck.log.storable import checked_line, checked_stream, checked_time
 from flowdeck.privacy.sealing import opened, sealed
 from flowdeck.sql import EventRow, Place, dialect
 from flowdeck.telemetry import AppendedEvent
-
-_STREAM_NAME = re.compile(r"[^\s\x00-\x1f\x7f\ud800-\udfff]{1,200}")
 
 
 def slot_of(key: str) -> int:
@@ -43,7 +41,7 @@ def append(
     counts: dict[str, int] = {}
     rows = []
     for draft, payload in zip(drafts, payloads, strict=True):
-        stream = _checked_stream(draft)
+        stream = checked_stream(draft.stream)
         counts[stream] = counts.get(stream, 0) + 1
         rows.append(_row(draft, payload, counts[stream]))
     fan_out = [
@@ -104,28 +102,14 @@ def read_log(after: int = 0, limit: int = 1000, upto: int | None = None) -> list
     return _select(where, [after, *more, limit])
 
 
-def _checked_stream(draft: Draft) -> str:
-    stream = draft.stream
-    if stream is None or not _STREAM_NAME.fullmatch(stream):
-        raise InvalidStream(
-            f"{type(draft.event).__name__} needs a stream name of 1 to 200 characters without "
-            f"white space (such as 'parcel-42'), not {stream and stream[:80]!r}."
-        )
-    return stream
-
-
 def _row(draft: Draft, payload: str, ordinal: int) -> EventRow:
     declared = draft.event.__event_type__
     assert draft.stream is not None
     assert draft.correlation_id is not None
     key = draft.stream
     if declared.key_field is not None:
-        key = str(getattr(draft.event, declared.key_field))
-        if not 1 <= len(key) <= 200:
-            raise InvalidPayload(
-                f"{declared.name}.{declared.key_field} is its key, so it needs 1 to 200 "
-                f"characters, not {len(key)}."
-            )
+        where = f"{declared.name} ({declared.key_field})"
+        key = checked_line("key", str(getattr(draft.event, declared.key_field)), where)
     metadata: dict[str, Any] = {}
     if draft.hops:
         metadata["hops"] = draft.hops
@@ -143,8 +127,8 @@ def _row(draft: Draft, payload: str, ordinal: int) -> EventRow:
         slot_of(key),
         draft.correlation_id,
         draft.causation_id,
-        draft.producer or conf().PRODUCER,
-        draft.occurred_at,
+        checked_line("producer", draft.producer) if draft.producer else conf().PRODUCER,
+        checked_time("occurred_at", draft.occurred_at) if draft.occurred_at else None,
     )
 
 

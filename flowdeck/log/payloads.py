@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
 
-from flowdeck.conf import conf
 from flowdeck.declare.event import Event, EventType, StoredEvent
 from flowdeck.declare.registry import registry
+from flowdeck.declare.round_trip import same
 from flowdeck.declare.upcasting import upcast
-from flowdeck.errors import InvalidPayload, PayloadTooLarge, UnknownEventType, UnknownVersion
+from flowdeck.errors import InvalidPayload, UnknownEventType, UnknownVersion
+from flowdeck.log.storable import as_text, check_payload
 from flowdeck.privacy.sealing import key_ids, may_be_sealed, opened
-
-# An escaped NUL that is not itself the tail of an escaped backslash.
-_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
 def load(stored: StoredEvent) -> Event:
@@ -45,7 +42,7 @@ def parse(type_name: str, data: Mapping[str, Any], version: int | None = None) -
         raise UnknownVersion(
             f"{type_name} has version {declared.version}; version {version} can't be published."
         )
-    return _validated(declared, json.dumps(data))
+    return _validated(declared, as_text(type_name, data))
 
 
 def dump(event: Event) -> str:
@@ -60,15 +57,23 @@ def dump(event: Event) -> str:
         text = event.model_dump_json(warnings="error")
     except (PydanticSerializationError, UnicodeEncodeError) as error:
         raise InvalidPayload(f"{declared.name} can't be stored as JSON: {error}") from error
-    size = len(text) if text.isascii() else len(text.encode())
-    if size > conf().MAX_PAYLOAD_BYTES:
-        raise PayloadTooLarge(
-            f"{declared.name} has {size:,} bytes; the limit is {conf().MAX_PAYLOAD_BYTES:,}. "
-            "Store the bulk elsewhere and put a reference into the event."
-        )
-    if "\\u0000" in text and _NUL.search(text):
-        raise InvalidPayload(f"{declared.name} holds a NUL character, which can't be stored.")
+    check_payload(declared.name, text)
+    if declared.round_trip.by_value:
+        _look_again(declared, event, text)
     return text
+
+
+def _look_again(declared: EventType, event: Event, text: str) -> None:
+    """Refuse an event that would not be loaded, or as another one."""
+    again = _validated(declared, text)
+    if not same(again, event):
+        kept, given = dict(again), dict(event)
+        names = [n for n in given if n not in kept or not same(kept[n], given[n])]
+        raise InvalidPayload(
+            f"{declared.name} would be read as another event: {', '.join(names) or 'a part of it'} "
+            "has a value that JSON has no form for, such as a tuple, a key that is no text, or an "
+            "instance of a subclass. Declare the field with the type of what it holds."
+        )
 
 
 def _unsealed(stored: StoredEvent) -> StoredEvent:

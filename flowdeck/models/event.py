@@ -2,7 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models
+from django.db.models.fields.json import KeyTransform
+
+from flowdeck.stored_json import read_object
+
+
+class ObjectField(models.JSONField):
+    """A JSON object. One that can't be read comes as one that says so: a row is never an error."""
+
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
+        """The object of the stored text."""
+        if not isinstance(value, str) or isinstance(expression, KeyTransform):
+            return super().from_db_value(value, expression, connection)
+        return read_object(value)
+
+    def deconstruct(self) -> Any:
+        """As what it is to the database."""
+        name, _, args, kwargs = super().deconstruct()
+        return name, "django.db.models.JSONField", args, kwargs
 
 
 class Stream(models.Model):
@@ -29,8 +49,8 @@ class Event(models.Model):
     sequence = models.BigIntegerField()
     type = models.CharField(max_length=100)
     version = models.PositiveSmallIntegerField()
-    data = models.JSONField()
-    metadata = models.JSONField(default=dict)
+    data = ObjectField()
+    metadata = ObjectField(default=dict)
     key = models.CharField(max_length=200)
     correlation_id = models.UUIDField()
     causation_id = models.UUIDField(null=True)

@@ -128,7 +128,12 @@ def readable(type_name: str, data: Any, erased: Any) -> Any:
 
 def is_sealed(value: Any) -> bool:
     """Whether a value of a stored payload is a sealed one."""
-    return isinstance(value, Mapping) and value.keys() == {SEALED, KEY}
+    return (
+        isinstance(value, Mapping)
+        and value.keys() == {SEALED, KEY}
+        and isinstance(value[KEY], str)
+        and isinstance(value[SEALED], str)
+    )
 
 
 def open_values(declared: EventType, data: Mapping[str, Any], keys: Mapping[str, bytes]) -> Payload:

@@ -9,7 +9,6 @@ Integer there. ``datamasked`` is true if personal values were masked.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,13 +16,21 @@ from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
-from flowdeck.declare.event import StoredEvent
-from flowdeck.errors import ImportRefused
+from flowdeck.conf import conf
+from flowdeck.declare.event import StoredEvent, joined_causes
+from flowdeck.errors import ImportRefused, PublishError
+from flowdeck.log.storable import (
+    as_text,
+    check_payload,
+    checked_line,
+    checked_stream,
+    checked_time,
+)
+from flowdeck.privacy.sealing import key_ids
 
 MEDIA_TYPE = "application/jsonl"
-_LONGEST = {"type": 100, "subject": 200, "orderkey": 200, "producer": 64}
-_NO_NAME = re.compile(r"[\s\x00-\x1f\x7f]")
 _MOST_VERSION = 32_767
+_SEALED = 2  # times as large as what was published is a payload at most when it is sealed
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +64,8 @@ def dumped(event: StoredEvent, data: Any = None, *, masked: bool = False) -> str
         attributes["causationid"] = str(event.causation_id)
     if event.hops:
         attributes["hops"] = str(event.hops)
-    if causes := event.metadata.get("also_caused_by"):
-        attributes["alsocausedby"] = ",".join(causes)
+    if causes := joined_causes(event.metadata):
+        attributes["alsocausedby"] = ",".join(str(cause) for cause in causes)
     marks = {"datamasked": True} if masked else {}
     payload = event.payload if data is None else data
     # In ASCII, for there are more ends of a line in Unicode than all readers agree on.
@@ -79,19 +86,16 @@ def loaded(line: str, number: int) -> Imported:
             f"line {number}: the attribute {error} is missing; "
             "only what `manage.py flowdeck export` writes can be imported"
         ) from error
-    except (TypeError, ValueError, AttributeError, RecursionError) as error:
+    except RecursionError as error:
+        raise ImportRefused(f"line {number}: it is nested too deep") from error
+    except (TypeError, ValueError, AttributeError, OverflowError, PublishError) as error:
         raise ImportRefused(f"line {number}: {error}") from error
 
 
 def _stored(value: Mapping[str, Any]) -> StoredEvent:
-    for name, longest in _LONGEST.items():
-        text = value[name]
-        if not isinstance(text, str) or not 1 <= len(text) <= longest or "\x00" in text:
-            raise ValueError(f"{name} is not a text of 1 to {longest} characters")
-    if _NO_NAME.search(value["subject"]):
-        raise ValueError("the stream in subject has white space in it")
-    if not isinstance(value["data"], dict) or "\\u0000" in json.dumps(value["data"]):
-        raise ValueError("data is not an object that can be stored")
+    if not isinstance(value["data"], dict):
+        raise TypeError("data is not an object")
+    type_name = checked_line("type", _given(value, "type"))
     metadata: dict[str, Any] = {}
     if value.get("hops"):
         metadata["hops"] = _number(value, "hops")
@@ -100,19 +104,34 @@ def _stored(value: Mapping[str, Any]) -> StoredEvent:
     return StoredEvent(
         _number(value, "position"),
         UUID(value["id"]),
-        value["subject"],
+        checked_stream(_given(value, "subject")),
         _number(value, "sequence"),
-        value["type"],
+        type_name,
         _number(value, "dataversion", _MOST_VERSION),
-        json.dumps(value["data"]),
+        _payload(type_name, value["data"]),
         metadata,
-        value["orderkey"],
+        checked_line("key", _given(value, "orderkey")),
         UUID(value["correlationid"]),
         UUID(value["causationid"]) if value.get("causationid") else None,
-        value["producer"],
-        _time(value["time"]),
-        _time(value["recordedtime"]),
+        checked_line("producer", _given(value, "producer")),
+        _time(value, "time"),
+        _time(value, "recordedtime"),
     )
+
+
+def _given(value: Mapping[str, Any], name: str) -> str:
+    text = value[name]
+    if not isinstance(text, str):
+        raise TypeError(f"{name} is not a text")
+    return text
+
+
+def _payload(type_name: str, data: dict[str, Any]) -> str:
+    """The payload as it is to be stored, under the rules of what is published."""
+    text = as_text(type_name, data)
+    most = conf().MAX_PAYLOAD_BYTES
+    check_payload(type_name, text, most=most * _SEALED if key_ids(data) else most)
+    return text
 
 
 def _number(value: Mapping[str, Any], name: str, most: int = 2**63 - 1) -> int:
@@ -122,11 +141,8 @@ def _number(value: Mapping[str, Any], name: str, most: int = 2**63 - 1) -> int:
     return number
 
 
-def _time(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError(f"the time {text} has no zone")
-    return moment.astimezone(UTC)
+def _time(value: Mapping[str, Any], name: str) -> datetime:
+    return checked_time(name, datetime.fromisoformat(_given(value, name))).astimezone(UTC)
 
 
 def _text(moment: datetime) -> str:

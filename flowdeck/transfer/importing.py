@@ -18,7 +18,7 @@ from django.db import connection, transaction
 
 from flowdeck.bells import bell
 from flowdeck.conf import conf
-from flowdeck.declare.event import StoredEvent
+from flowdeck.declare.event import StoredEvent, joined_causes
 from flowdeck.declare.registry import registry
 from flowdeck.errors import ImportRefused
 from flowdeck.log.append import slot_of
@@ -69,12 +69,19 @@ def import_events(file: IO[str], *, deliver: bool = False, dry_run: bool = False
 def _lines(file: IO[str]) -> Iterator[Imported]:
     longest = 4 * conf().MAX_PAYLOAD_BYTES + 16_384
     number = 0
-    while line := file.readline(longest + 1):
+    while line := _line(file, longest + 1, number):
         number += 1
         if len(line) > longest:
             raise ImportRefused(f"line {number}: is longer than {longest:,} characters")
         if line.strip():
             yield loaded(line, number)
+
+
+def _line(file: IO[str], size: int, before: int) -> str:
+    try:
+        return file.readline(size)
+    except UnicodeDecodeError as error:
+        raise ImportRefused(f"after line {before}: is not text in UTF-8 ({error})") from error
 
 
 def _chunked(lines: Iterable[Imported]) -> Iterator[list[Imported]]:
@@ -239,7 +246,7 @@ def same_content(stored: StoredEvent, given: StoredEvent) -> bool:
 
 
 def _causes(event: StoredEvent) -> set[UUID]:
-    others = {UUID(text) for text in event.metadata.get("also_caused_by", ())}
+    others = set(joined_causes(event.metadata))
     return others if event.causation_id is None else {event.causation_id, *others}
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from flowdeck import Draft, Event, PublishError, SequenceConflict, parse, publish
 from flowdeck.errors import (
+    InvalidEnvelope,
     InvalidPayload,
     InvalidStream,
     PayloadTooLarge,
@@ -17,6 +19,7 @@ from flowdeck.errors import (
 )
 from flowdeck.models import Delivery, Stream
 from flowdeck.models import Event as EventRow
+from tests.hostile import nested
 from tests.probe.events import Echoed, Keyed, Probed
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -38,7 +41,27 @@ BAD = {
     "surrogate": ((Echoed(n=1, by="\ud800"),), {"stream": "s"}, InvalidPayload, "JSON"),
     "too large": ((Echoed(n=1, by="x" * 300_000),), {"stream": "s"}, PayloadTooLarge, "limit"),
     "unvalidated": ((Echoed.model_construct(n="x", by=1),), {"stream": "s"}, InvalidPayload, "n"),
-    "empty key": ((Keyed(owner=""),), {"stream": "s"}, InvalidPayload, "key"),
+    "empty key": ((Keyed(owner=""),), {"stream": "s"}, InvalidEnvelope, "key"),
+    "key of two lines": ((Keyed(owner="a\nb"),), {"stream": "s"}, InvalidEnvelope, "key"),
+    "half a character in a key": (
+        (Keyed(owner="\ud800"),),
+        {"stream": "s"},
+        PublishError,
+        "surrogate",
+    ),
+    "producer": ((Probed(),), {"stream": "s", "producer": "x" * 65}, InvalidEnvelope, "producer"),
+    "year 1": (
+        (Draft(Probed(), stream="s", occurred_at=datetime(1, 1, 1, tzinfo=UTC)),),
+        {},
+        InvalidEnvelope,
+        "years 1000 to 8999",
+    ),
+    "no zone": (
+        (Draft(Probed(), stream="s", occurred_at=datetime(2026, 1, 1)),),  # noqa: DTZ001 (it is refused)
+        {},
+        InvalidEnvelope,
+        "no zone",
+    ),
     "stale": ((Probed(),), {"stream": "s", "expected_sequence": 3}, SequenceConflict, "at 3"),
     "two streams": (
         (Draft(Probed(), stream="a"), Draft(Probed(), stream="b")),
@@ -74,6 +97,9 @@ PAYLOADS: dict[str, tuple[str, Any, int | None, type[Exception], str]] = {
     "wrong type": ("Echoed", {"n": "many", "by": "x"}, None, InvalidPayload, "n: "),
     "unknown field": ("Echoed", {"n": 1, "by": "x", "z": 1}, None, InvalidPayload, "z: "),
     "not an object": ("Echoed", [1, 2], None, InvalidPayload, "payload: "),
+    "no number": ("Echoed", {"n": float("nan"), "by": ""}, None, InvalidPayload, "JSON"),
+    "half a character": ("Echoed", {"n": 1, "by": "\ud800"}, None, InvalidPayload, "surrogate"),
+    "bottomless": ("Echoed", {"n": 1, "by": nested(5_000)}, None, InvalidPayload, "JSON"),
 }
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db.models import Q
 
+from flowdeck.declare.event import joined_causes
 from flowdeck.models import Delivery, Event
 
 _MOST = 50
@@ -66,7 +67,7 @@ def _related(event: Event) -> list[Event]:
 
 
 def _causes(event: Event) -> list[UUID]:
-    causes = [UUID(text) for text in event.metadata.get("also_caused_by", ())]
+    causes = joined_causes(event.metadata)
     return causes if event.causation_id is None else [*causes, event.causation_id]
 
 

@@ -6,7 +6,6 @@ the next one, or the read sees a snapshot older than the lock; and under READ CO
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +17,7 @@ from django.db.backends.utils import CursorWrapper
 from flowdeck.declare.event import StoredEvent
 from flowdeck.errors import ReplicaCantTell
 from flowdeck.sql import DeliveryRow, DueDelivery, EventRow, LaneRow, Mark, Place, Subscription
+from flowdeck.stored_json import read_object
 
 APPENDS_BY_ONE_STATEMENT = True
 
@@ -183,7 +183,7 @@ def _due(row: Any) -> DueDelivery:
 
 
 def _stored(row: Any) -> StoredEvent:
-    metadata = {} if row[7] == "{}" else json.loads(row[7])
+    metadata = {} if row[7] == "{}" else read_object(row[7])
     times = datetime.fromtimestamp(row[12], UTC), datetime.fromtimestamp(row[13], UTC)
     envelope: tuple[Any, ...] = (*row[:7], metadata, *row[8:12], *times)
     return StoredEvent(*envelope)

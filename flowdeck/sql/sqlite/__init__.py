@@ -17,6 +17,7 @@ from django.db.backends.utils import CursorWrapper
 
 from flowdeck.declare.event import StoredEvent
 from flowdeck.sql import DeliveryRow, DueDelivery, EventRow, LaneRow, Mark, Place, Subscription
+from flowdeck.stored_json import read_object
 
 APPENDS_BY_ONE_STATEMENT = False
 
@@ -238,7 +239,7 @@ def _stored(row: tuple) -> StoredEvent:  # type: ignore[type-arg]
         type_,
         version,
         data,
-        json.loads(metadata),
+        read_object(metadata),
         key,
         UUID(correlation_id),
         causation_id and UUID(causation_id),

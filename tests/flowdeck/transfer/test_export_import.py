@@ -25,6 +25,7 @@ from flowdeck.transfer.exporting import Chosen, as_masked, as_revealed, export
 from flowdeck.transfer.importing import import_events
 from flowdeck.verification import verify
 from tests.accounts import person, signed_in
+from tests.hostile import nested
 from tests.probe.events import Echoed, Introduced, Keyed, Probed
 from tests.probe.models import Effect, Tally
 
@@ -178,23 +179,55 @@ NOBODY = "00000000-0000-7000-8000-000000000000"
         ({"datamasked": True}, "its personal values are masked"),
         ({"specversion": "0.3"}, "specversion is not 1.0"),
         ({"subject": "two words"}, "white space"),
-        ({"type": ""}, "type is not a text of 1 to 100 characters"),
+        ({"type": ""}, "needs a type of 1 to 100 characters"),
+        ({"type": "two\nlines"}, "needs a type of 1 to 100 characters"),
+        ({"type": 7}, "type is not a text"),
+        ({"orderkey": "two\nlines"}, "needs a key of 1 to 200 characters"),
+        ({"producer": "x" * 65}, "needs a producer of 1 to 64 characters"),
         ({"dataversion": "0"}, "dataversion is not a number from 1"),
         ({"time": "2026-01-01T00:00:00"}, "has no zone"),
+        ({"time": "0001-01-01T00:00:00+14:00"}, "is not in the years 1000 to 8999"),
+        ({"recordedtime": "9999-12-31T23:59:59-12:00"}, "is not in the years 1000 to 8999"),
         ({"id": "x"}, "badly formed"),
         ({"data": ["x"]}, "data is not an object"),
-        ({"data": {"by": "\x00"}}, "data is not an object that can be stored"),
+        ({"data": {"by": "\x00"}}, "holds a NUL character"),
+        ({"data": {"by": "\ud800"}}, "half of a surrogate pair"),
+        ({"data": {"by": "x" * 600_000}}, "600,009 bytes; the limit is 262,144"),
+        ({"data": {"n": float("nan")}}, "can't be stored as JSON"),
+        ({"data": {"n": 10**4_299 * 9}}, None),
+        ({"data": {"n": nested(99)}}, None),
+        ({"data": {"n": nested(100)}}, "nested deeper than 100 levels"),
+        ({"data": {"n": nested(900)}}, "nested"),
     ],
 )
-def test_what_does_not_fit_refuses_the_whole_file(changes: Any, message: str) -> None:
+def test_what_does_not_fit_refuses_the_whole_file(changes: Any, message: str | None) -> None:
     a_trace()
     text = exported()
     empty_log()
+    if message is None:  # the last that fits
+        assert taken(edit(text, 0, **changes), dry_run=True)[0] > 0
+        return
     with pytest.raises(ImportRefused, match="line 1: ") as refused:
         taken(edit(text, 0, **changes))
     assert message in str(refused.value)
     assert log() == []
     assert not Stream.objects.exists()
+
+
+def test_numbers_that_nobody_reads_and_text_that_is_none_are_refused(tmp_path: Path) -> None:
+    publish(Probed(n=1), stream="probe-1")
+    text = exported()
+    empty_log()
+    for number in ("9" * 4_301, "1e999"):
+        with pytest.raises(ImportRefused, match="line 1: "):
+            taken(text.replace('"n": 1', f'"n": {number}'))
+    with pytest.raises(ImportRefused, match="line 1: it is nested too deep"):
+        taken(text.replace('"n": 1', f'"n": {"[" * 20_000}{"]" * 20_000}'))
+    file = tmp_path / "log.jsonl"
+    file.write_bytes(text.replace("probe-1", "\xff").encode("latin-1"))
+    with file.open(encoding="utf-8") as lines, pytest.raises(ImportRefused, match="not text in"):
+        import_events(lines)
+    assert log() == []
 
 
 def test_another_content_under_the_same_id_and_a_taken_sequence_are_refused() -> None:
