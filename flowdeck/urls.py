@@ -1,6 +1,6 @@
 """Addresses of the dashboard."""
 
-from django.urls import path
+from django.urls import path, register_converter
 
 from flowdeck.dashboard import live_views  # noqa: F401 (importing it registers them)
 from flowdeck.dashboard.catalog import page as catalog
@@ -20,6 +20,23 @@ from flowdeck.dashboard.trace import pages as traces
 
 app_name = "flowdeck"
 
+
+class StoredName:
+    """A name as some row has it: whatever stands in it, its page has an address."""
+
+    regex = r"[\s\S]*"
+
+    def to_python(self, value: str) -> str:
+        """As it is."""
+        return value
+
+    def to_url(self, value: str) -> str:
+        """As it is; Django quotes it."""
+        return value
+
+
+register_converter(StoredName, "stored")
+
 urlpatterns = [
     path("", home.home, name="home"),
     path("timeline/", timeline.timeline, name="timeline"),
@@ -35,9 +52,9 @@ urlpatterns = [
     path("traces/<uuid:correlation_id>/mermaid/", traces.mermaid, name="mermaid"),
     path("traces/<uuid:correlation_id>/export/", traces.download, name="export_trace"),
     path("streams/", streams.streams, name="streams"),
-    path("streams/<path:stream>/", streams.travel, name="stream"),
+    path("streams/<stored:stream>/", streams.travel, name="stream"),
     path("catalog/", catalog.catalog, name="catalog"),
-    path("catalog/<path:name>/", catalog.event_type, name="event_type"),
+    path("catalog/<stored:name>/", catalog.event_type, name="event_type"),
     path("flow/", flow.flow, name="flow"),
     path("flow/past/", flow_past.past, name="flow_past"),
     path("flow/past/hops/", flow_past.hops, name="hops"),
@@ -49,7 +66,7 @@ urlpatterns = [
     path("dead-letters/<int:number>/", dead_letters.letter, name="letter"),
     path("dead-letters/resolve/", dead_letters.resolve, name="resolve"),
     path("dead-letters/bulk/<int:number>/cancel/", dead_letters.cancel, name="cancel_bulk"),
-    path("dead-letters/groups/<str:fingerprint>/", dead_letters.status, name="group_status"),
+    path("dead-letters/groups/<stored:fingerprint>/", dead_letters.status, name="group_status"),
     path("alerts/", alerts.alerts, name="alerts"),
     path("alerts/rules/", alerts.save, name="save_alert"),
     path("alerts/rules/<int:number>/mute/", alerts.mute, name="mute_alert"),

@@ -18,8 +18,8 @@ from flowdeck.api.schemas import (
 )
 from flowdeck.log.horizon import horizon
 from flowdeck.models import Event
+from flowdeck.observe.loading import load_trace
 from flowdeck.observe.overview import processors
-from flowdeck.observe.traces import load_trace
 from flowdeck.people.access import can, can_see_trace
 
 router = Router(tags=["events"])

@@ -123,12 +123,20 @@ class DeliveryOut(Schema):
 
 
 class TraceOut(Schema):
-    """All that one request set off. ``complete`` is false while some delivery will still change."""
+    """All that one request set off. ``complete`` is false while some delivery will still change.
+
+    ``outcome``, ``complete``, ``seconds`` and the counts are those of the whole trace. Of a long
+    one only the first events and their deliveries are given; ``cut`` says so, and ``GET /events``
+    with ``correlation_id`` has them all.
+    """
 
     correlation_id: UUID
     outcome: str
     complete: bool
     seconds: float
+    cut: bool
+    event_count: int
+    delivery_count: int
     events: list[EventOut]
     deliveries: list[DeliveryOut]
 
@@ -140,6 +148,9 @@ class TraceOut(Schema):
             outcome=trace.outcome,
             complete=not trace.under_way,
             seconds=trace.seconds,
+            cut=trace.cut,
+            event_count=trace.event_count,
+            delivery_count=trace.delivery_count,
             events=EventOut.of_all([node.row for node in trace.events]),
             deliveries=[DeliveryOut.of(node) for node in trace.deliveries],
         )

@@ -1,24 +1,22 @@
 """A trace: all that one request set off, as a tree of causes with the times of every step.
 
-:func:`load_trace` reads (a constant number of queries), :func:`build_trace` is pure.
+:mod:`flowdeck.observe.loading` reads it; all of this is pure.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import groupby, pairwise
+from itertools import pairwise
 from uuid import UUID
 
 from flowdeck import clock
+from flowdeck.declare.event import joined_causes
 from flowdeck.declare.registry import registry
 from flowdeck.models import Attempt, Delivery, DeliveryState, Event
-from flowdeck.observe.states import RUNNING, UNFINISHED, Derived, derive
-
-LIMIT = 1_000
-"""Events shown of one trace at most; a longer one says that it is cut."""
+from flowdeck.observe.states import RUNNING, UNFINISHED, Derived
+from flowdeck.observe.totals import Totals
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,27 +95,48 @@ class EventNode:
 
 @dataclass
 class Trace:
-    """A whole trace. ``roots`` are events without a cause (usually one), in order."""
+    """A trace. ``roots`` are events without a cause (usually one), in order.
+
+    Of a long one only the first ``events`` are loaded; then ``totals`` are those of the whole, and
+    so are all counts, its outcome and its duration.
+    """
 
     correlation_id: UUID
     events: list[EventNode]
     roots: list[EventNode]
     as_of: datetime
-    cut: bool = False
+    totals: Totals | None = None
+
+    @property
+    def cut(self) -> bool:
+        """Whether there is more than what is loaded."""
+        return self.totals is not None
+
+    @property
+    def event_count(self) -> int:
+        """How many events it has."""
+        return self.totals.events if self.totals else len(self.events)
+
+    @property
+    def delivery_count(self) -> int:
+        """How many deliveries it has."""
+        return self.totals.deliveries if self.totals else len(self.deliveries)
 
     @property
     def deliveries(self) -> list[DeliveryNode]:
-        """All deliveries, in order of their events."""
+        """All deliveries of what is loaded, in order of their events."""
         return [delivery for event in self.events for delivery in event.deliveries]
 
     @property
     def attempts(self) -> int:
         """Tries of all deliveries together."""
+        if self.totals:
+            return self.totals.attempts
         return sum(len(delivery.tries) for delivery in self.deliveries)
 
     @property
     def hops(self) -> int:
-        """Steps from the first event to the farthest."""
+        """Steps from the first event to the farthest of those that are loaded."""
         return max((event.depth for event in self.events), default=0)
 
     @property
@@ -128,6 +147,8 @@ class Trace:
     @property
     def under_way(self) -> bool:
         """Whether some delivery will still change."""
+        if self.totals:
+            return self.totals.under_way
         return any(delivery.waits for delivery in self.deliveries)
 
     @property
@@ -135,6 +156,8 @@ class Trace:
         """When the last thing happened; the moment of reading while it is under way."""
         if self.under_way:
             return max(self.as_of, self.started_at)
+        if self.totals:
+            return self.totals.ended_at
         ends = [d.ends_at for d in self.deliveries if d.ends_at is not None]
         return max(ends + [event.row.recorded_at for event in self.events])
 
@@ -146,62 +169,25 @@ class Trace:
     @property
     def outcome(self) -> str:
         """A state word for all of it: dead, retrying, running, refused (``no``) or done."""
-        states = {delivery.state for delivery in self.deliveries}
+        states = self.totals.states if self.totals else {d.state for d in self.deliveries}
         for state in (DeliveryState.DEAD, DeliveryState.RETRYING):
             if state in states:
                 return str(state)
         if states & UNFINISHED:
             return RUNNING
-        return "no" if any(_is_refusal(event.row) for event in self.events) else "done"
+        refused = (
+            self.totals.refused
+            if self.totals
+            else any(_is_refusal(event.row) for event in self.events)
+        )
+        return "no" if refused else "done"
 
     @property
     def retries(self) -> int:
         """Tries beyond the first of each delivery."""
+        if self.totals:
+            return self.totals.retries
         return sum(max(0, len(delivery.tries) - 1) for delivery in self.deliveries)
-
-
-def load_trace(correlation_id: UUID) -> Trace | None:
-    """The trace as it is now, or None if there is none. At most five queries."""
-    return load_traces([correlation_id]).get(correlation_id)
-
-
-def load_traces(correlation_ids: Iterable[UUID]) -> dict[UUID, Trace]:
-    """The traces that exist, by id, in at most five queries together.
-
-    More than ``LIMIT`` events together are cut.
-    """
-    found = list(
-        Event.objects.filter(correlation_id__in=list(correlation_ids)).order_by(
-            "correlation_id", "position"
-        )[: LIMIT + 1]
-    )
-    rows = {event.position: event for event in found[:LIMIT]}
-    deliveries = _deliveries(rows)
-    failures = _failures(deliveries)
-    derived = derive(deliveries)
-    cut = found[-1].correlation_id if len(found) > LIMIT else None
-    of_trace: dict[UUID, list[Delivery]] = defaultdict(list)
-    for delivery in deliveries:
-        of_trace[delivery.event.correlation_id].append(delivery)
-    return {
-        name: build_trace(list(events), of_trace[name], failures, derived, cut=name == cut)
-        for name, events in groupby(rows.values(), lambda event: event.correlation_id)
-    }
-
-
-def _deliveries(rows: Mapping[int, Event]) -> list[Delivery]:
-    found = list(Delivery.objects.filter(event_id__in=list(rows)).order_by("event_id", "processor"))
-    for delivery in found:
-        delivery.event = rows[delivery.event_id]
-    return found
-
-
-def _failures(deliveries: list[Delivery]) -> dict[int, list[Attempt]]:
-    found: dict[int, list[Attempt]] = defaultdict(list)
-    tried = [delivery.pk for delivery in deliveries if delivery.attempts]
-    for failure in Attempt.objects.filter(delivery_id__in=tried).order_by("number", "id"):
-        found[failure.delivery_id].append(failure)
-    return found
 
 
 def build_trace(
@@ -211,9 +197,9 @@ def build_trace(
     derived: Mapping[int, Derived],
     *,
     as_of: datetime | None = None,
-    cut: bool = False,
+    totals: Totals | None = None,
 ) -> Trace:
-    """Put rows together: ``events`` by position, the rest in any order. Pure."""
+    """Put rows together: ``events`` by position, the rest in any order."""
     nodes = {event.id: EventNode(event) for event in events}
     by_position = {node.row.position: node for node in nodes.values()}
     for row in deliveries:
@@ -228,7 +214,7 @@ def build_trace(
         list(nodes.values()),
         [node for node in nodes.values() if node.cause is None],
         as_of or clock.now(),
-        cut,
+        totals,
     )
     mark_longest_path(trace.events, trace.deliveries)
     return trace
@@ -245,10 +231,10 @@ def tries_of(row: Delivery, failures: Iterable[Attempt], now: Derived) -> Iterat
 
 
 def _hang(node: EventNode, nodes: Mapping[UUID, EventNode]) -> None:
-    """Hang an event under its cause; causes come before their effects in ``nodes``."""
+    """Hang an event under its cause, which has the lower position, so that there is no circle."""
     cause = nodes.get(node.row.causation_id) if node.row.causation_id else None
     node.other_causes = tuple(_also(node, nodes, cause))
-    if cause is None or cause is node:
+    if cause is None or cause.row.position >= node.row.position:
         return
     node.cause, node.depth = cause, cause.depth + 1
     emitter = node.emitted_by
@@ -258,8 +244,8 @@ def _hang(node: EventNode, nodes: Mapping[UUID, EventNode]) -> None:
 def _also(
     node: EventNode, nodes: Mapping[UUID, EventNode], cause: EventNode | None
 ) -> Iterator[EventNode]:
-    for text in node.row.metadata.get("also_caused_by", ()):
-        other = nodes.get(UUID(text))
+    for cause_id in joined_causes(node.row.metadata):
+        other = nodes.get(cause_id)
         if other is not None and other is not cause:
             yield other
 

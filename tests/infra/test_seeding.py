@@ -10,7 +10,7 @@ from flowdeck import publish
 from flowdeck.errors import FlowdeckError
 from flowdeck.log.append import slot_of
 from flowdeck.models import Attempt, Delivery, Event, Stream
-from flowdeck.observe.traces import load_traces
+from flowdeck.observe.loading import load_traces
 from flowdeck.testing import settle
 from tests.probe.events import Probed
 

@@ -204,7 +204,7 @@ def context_of(console: Console, after: str = "") -> dict[str, Any]:
             "letters": [(one, waiting.get(one.pk, 0)) for one in letters],
             "chosen": chosen.order_by().count(),
             "next": letters[-1].pk if len(page) > PAGE else None,
-            "inside": any(group.value == console.opened for group in shown),
+            "inside": any(group.value == console.opened != "" for group in shown),
             "title": next((g.title for g in shown if g.value == console.opened), "")
             or str(console.criteria),
             "watched": ",".join(str(one.pk) for one in letters),
@@ -228,7 +228,7 @@ def row_of(console: Console, group: Group, held: HeldBack, runs: dict[str, Run])
         "behind": waits,
         "url": console.group_query(group),
         "run": runs.get(group.value),
-        "open": group.value == console.opened,
+        "open": bool(group.value) and group.value == console.opened,
         "hours": path_of(group.per_hour),
     }
 

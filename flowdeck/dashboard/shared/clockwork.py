@@ -7,6 +7,8 @@ from typing import Any
 from django.db.models import FloatField, IntegerField
 from django.db.models.expressions import Func
 
+_LAST = 253_402_300_799  # the last second of 9999, whose fractions SQLite has no number for
+
 
 class Bin(Func):
     """The number of the stretch of ``step`` seconds that a moment lies in."""
@@ -35,7 +37,8 @@ class Seconds(Func):
     def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Any:
         """As SQLite says it; the fraction begins with the twentieth character."""
         of = "%(expressions)s"
-        template = f"(unixepoch({of}) + CAST(substr({of}, 20) AS real))"
+        whole = f"coalesce(unixepoch({of}), {_LAST})"
+        template = f"CASE WHEN {of} IS NOT NULL THEN {whole} + CAST(substr({of}, 20) AS real) END"
         return self.as_sql(compiler, connection, template=template, **extra)
 
     def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> Any:

@@ -10,15 +10,26 @@ from flowdeck.observe.traces import EventNode, Trace
 
 _UNSAFE = re.compile(r"[^\w .,:/()+-]")
 _LONGEST = 80
+_OUTCOMES = {
+    "dead": "dead",
+    "retrying": "retrying",
+    "running": "under way",
+    "no": "refused",
+    "done": "done",
+}
 
 
 def sequence_diagram(trace: Trace) -> str:
-    """A ``sequenceDiagram`` with each event as a message and each failed attempt as a note."""
+    """A ``sequenceDiagram`` with each event as a message and each failed attempt as a note.
+
+    Of a trace that is cut it ends with a note that says so, and how the whole ended.
+    """
     return "\n".join(_lines(trace)) + "\n"
 
 
 def _lines(trace: Trace) -> Iterator[str]:
     names = {name: f"p{number}" for number, name in enumerate(participants_of(trace))}
+    last = f"p{len(names) - 1}"
     yield "sequenceDiagram"
     yield "  autonumber"
     for name, alias in names.items():
@@ -32,6 +43,9 @@ def _lines(trace: Trace) -> Iterator[str]:
         then = f", then waits {waits:.2f} s" if waits is not None else ""
         words = _safe(f"attempt {attempt.number}: {failure}{then}")
         yield f"  Note over {names[delivery.processor]}: {words}"
+    if trace.cut:
+        drawn = f"the first {len(trace.events):,} of {trace.event_count:,} events are drawn"
+        yield f"  Note over p0,{last}: {drawn}, the whole trace is {_OUTCOMES[trace.outcome]}"
 
 
 def _messages(node: EventNode, names: dict[str, str]) -> Iterator[str]:

@@ -20,7 +20,8 @@ from flowdeck.dashboard.trace.rank import Rank, rank_of
 from flowdeck.dashboard.trace.waterfall import Choice, Row, Waterfall, lay_out
 from flowdeck.declare.registry import Processor, registry
 from flowdeck.observe.budget import Budget, budget_of
-from flowdeck.observe.traces import DeliveryNode, Trace, Try, load_trace
+from flowdeck.observe.loading import load_trace
+from flowdeck.observe.traces import DeliveryNode, Trace, Try
 
 VIEWS = {"": "Waterfall", "graph": "Causal graph", "sequence": "Sequence"}
 _MOST_FOLDED = 20  # the choice has to fit into an address

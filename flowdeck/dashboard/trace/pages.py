@@ -14,7 +14,8 @@ from flowdeck.dashboard.trace.mermaid import sequence_diagram
 from flowdeck.dashboard.trace.page import TracePage, parse_choice
 from flowdeck.dashboard.trace.recent import alike, recent_traces
 from flowdeck.log.horizon import newest_position
-from flowdeck.observe.traces import Trace, load_traces
+from flowdeck.observe.loading import load_traces
+from flowdeck.observe.traces import Trace
 from flowdeck.people.access import can_see_trace
 from flowdeck.transfer.cloudevents import MEDIA_TYPE
 from flowdeck.transfer.exporting import Chosen, as_masked, export

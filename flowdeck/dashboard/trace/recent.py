@@ -8,7 +8,8 @@ from django.db.models import Max
 
 from flowdeck.dashboard.shell.records import Record, record_of
 from flowdeck.models import Event
-from flowdeck.observe.traces import Trace, load_traces
+from flowdeck.observe.loading import load_traces
+from flowdeck.observe.traces import Trace
 
 SIZE = 40
 _STRETCH = 20_000  # rows of the log looked at for first events

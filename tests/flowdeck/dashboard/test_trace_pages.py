@@ -111,6 +111,6 @@ def test_the_number_of_queries_is_constant(
 def test_a_huge_trace_is_cut_and_says_so(operator: Client) -> None:
     receipt = publish(*[Probed(n=n) for n in range(1100)], stream="probe-1")
     page = text(operator, f"/traces/{receipt.correlation_id}/")
-    assert "Only the first events" in page
+    assert "The first 1,000 of 1,100 events are drawn" in page
     assert page.count('role="treeitem"') == 500
     assert Event.objects.count() == 1100

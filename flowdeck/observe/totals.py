@@ -1,0 +1,98 @@
+"""Figures of whole traces, by the database: for those of which not every event is loaded."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from functools import reduce
+from operator import or_
+from uuid import UUID
+
+from django.db.models import Count, F, Max, Q, Sum
+from django.db.models.fields.json import KeyTransform
+from django.db.models.functions import Greatest
+
+from flowdeck.declare.registry import registry
+from flowdeck.models import Delivery, DeliveryState, Event
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """A whole trace. ``states`` are the stored ones of its deliveries; ``ended_at`` is when the
+    last thing happened so far; ``refused``: an event of it reports a "no" of the business.
+    """
+
+    events: int
+    deliveries: int
+    attempts: int
+    retries: int
+    states: frozenset[str]
+    refused: bool
+    ended_at: datetime
+
+    @property
+    def under_way(self) -> bool:
+        """Whether some delivery will still change."""
+        return bool(self.states & {DeliveryState.PENDING, DeliveryState.RETRYING})
+
+
+def totals_of(correlation_ids: Collection[UUID]) -> dict[UUID, Totals]:
+    """The figures of each trace, in three queries together; none for no trace."""
+    if not correlation_ids:
+        return {}
+    events = Event.objects.filter(correlation_id__in=correlation_ids).order_by()
+    counted = {
+        name: (n, last)
+        for name, n, last in events.values_list("correlation_id").annotate(
+            n=Count("position"), last=Max("recorded_at")
+        )
+    }
+    refused = _refused(correlation_ids)
+    deliveries: dict[UUID, list[tuple[str, int, int, int, datetime | None]]] = defaultdict(list)
+    rows = (
+        Delivery.objects.filter(event__correlation_id__in=correlation_ids)
+        .order_by()
+        .values_list("event__correlation_id", "state")
+        .annotate(
+            n=Count("id"),
+            tries=Sum("attempts"),
+            retries=Sum(Greatest(F("attempts") - 1, 0)),
+            last=Max("finished_at"),
+        )
+    )
+    for name, *figures in rows:
+        deliveries[name].append(tuple(figures))
+    return {
+        name: Totals(
+            events=n,
+            deliveries=sum(row[1] for row in deliveries[name]),
+            attempts=sum(row[2] for row in deliveries[name]),
+            retries=sum(row[3] for row in deliveries[name]),
+            states=frozenset(row[0] for row in deliveries[name]),
+            refused=name in refused,
+            ended_at=max([last, *(row[4] for row in deliveries[name] if row[4] is not None)]),
+        )
+        for name, (n, last) in counted.items()
+    }
+
+
+def _refused(correlation_ids: Collection[UUID]) -> set[UUID]:
+    conditions: list[Q] = []
+    fields: dict[str, KeyTransform] = {}
+    for declared in registry.event_types.values():
+        if not declared.refusal:
+            continue
+        one = Q(type=declared.name)
+        wanted = {} if isinstance(declared.refusal, bool) else declared.refusal
+        for name, value in wanted.items():
+            alias = f"refusal{len(fields)}"
+            fields[alias] = KeyTransform(name, "data")
+            one &= Q(**{alias: value})
+        conditions.append(one)
+    if not conditions:
+        return set()
+    events = Event.objects.filter(correlation_id__in=correlation_ids).order_by()
+    found = events.alias(**fields).filter(reduce(or_, conditions))
+    return set(found.values_list("correlation_id", flat=True).distinct())
