@@ -62,6 +62,11 @@ def is_personal(field: str) -> bool:
     return any(field in _names(declared) for declared in registry.event_types.values())
 
 
+def shown_types() -> list[str]:
+    """The types whose payloads can be searched: of all others the whole payload is masked."""
+    return sorted(registry.event_types)
+
+
 def scrubbed(type_name: str, data: Any, text: str) -> str:
     """``text`` (an error, a traceback) without the personal values of this payload."""
     declared = registry.event_types.get(type_name)

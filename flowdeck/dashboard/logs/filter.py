@@ -14,7 +14,7 @@ from django.http import QueryDict
 from flowdeck.dashboard.logs.parameters import Parameters
 from flowdeck.models import DeliveryState
 from flowdeck.observe.states import PARKED, RUNNING
-from flowdeck.privacy.masking import is_personal
+from flowdeck.privacy.masking import is_personal, shown_types
 
 STATES = (*DeliveryState.values, RUNNING, PARKED)
 FIELDS = ("type", "stream", "correlation", "producer", "processor", "state", "since", "until")
@@ -99,6 +99,10 @@ class LogFilter:
             before=read.position("before"),
             after=read.position("after"),
         )
+        if found.type and found.type not in shown_types() and any(c.path for c in found.conditions):
+            read.problems.append(
+                ("type", "is not declared by any installed app: its payloads can't be searched")
+            )
         if len(found.query) > LONGEST:
             return cls(problems=(("filter", f"is longer than {LONGEST} characters"),))
         return replace(found, problems=tuple(read.problems))

@@ -1,0 +1,179 @@
+"""What is masked can't be guessed: no search, order or count tells a right guess from a wrong one.
+
+Ways in come from the registries: addresses, the parameters that pages ask for in their code, live
+views, the API's description, models of the admin with all their fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from urllib.parse import urlencode
+from uuid import uuid4
+
+import pytest
+from django.contrib import admin
+from django.test import Client
+from django.urls import reverse
+
+from eda_site.api import api
+from flowdeck import publish
+from flowdeck.dashboard.shell import finders
+from flowdeck.live.views import _views
+from flowdeck.models import AlertRule, ApiToken, Event, SavedView
+from flowdeck.people import tokens
+from flowdeck.testing import settle
+from tests import every_page
+from tests.accounts import person, signed_in
+from tests.guarantees.matrix import looks
+from tests.guarantees.test_hostile_text import names
+from tests.probe.events import Told
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+RIGHT = {"ssn": "078-05-1120", "email": "anna@example.org", "mail": "anna@example.org"}
+WRONG = {"ssn": "219-09-9999", "email": "otto@example.org", "mail": "otto@example.org"}
+MARK = "guess-me"  # in the name of their streams, which are shown
+
+
+@pytest.fixture
+def guessed() -> Client:
+    """An event of a type that nobody declares any more, and one with a personal field."""
+    now = datetime.now(UTC)
+    Event.objects.bulk_create(
+        Event(
+            id=uuid4(),
+            stream=f"{MARK}-{number}",
+            sequence=1,
+            type=kind,
+            version=1,
+            data=data,
+            key=MARK,
+            correlation_id=uuid4(),
+            producer="test",
+            occurred_at=now,
+            recorded_at=now,
+        )
+        for number, (kind, data) in enumerate(
+            [
+                ("Former", {"ssn": RIGHT["ssn"], "n": 1}),
+                ("Told", {"user_id": 7, "mail": RIGHT["mail"], "email": RIGHT["email"]}),
+            ]
+        )
+    )
+    publish(Told(user_id=7, email=RIGHT["email"]), stream=f"{MARK}-2")
+    settle()
+    return signed_in(person("admin"))
+
+
+def queries(guess: dict[str, str]) -> Iterator[dict[str, str]]:
+    """Every way of asking for a field: as a condition, negated, as a plain parameter, as words."""
+    for field, value in guess.items():
+        for name in (f"data.{field}", f"not.data.{field}", f"data__{field}", field):
+            yield {name: value}
+            yield {name: value, "type": "Former"}
+            yield {name: value, "stream": f"{MARK}*"}
+        yield {"field": field, "is": value}
+        yield {"field": field, "field_not": "1", "is": value}
+        yield dict.fromkeys(sorted(names()), value)
+
+
+def seen(client: Client, path: str, query: dict[str, str]) -> tuple[int, int]:
+    """The status, and how often the events are named."""
+    answer = client.get(f"{path}?{urlencode(query)}")
+    body = b"".join(answer) if answer.streaming else answer.content
+    return answer.status_code, body.decode().count(MARK)
+
+
+def test_no_page_tells(guessed: Client) -> None:
+    paths = {found[0].partition("?")[0] for found in every_page.pages().values() if found}
+    told = [
+        (path, right)
+        for path in sorted(paths)
+        for right, wrong in zip(queries(RIGHT), queries(WRONG), strict=True)
+        if seen(guessed, path, right) != seen(guessed, path, wrong)
+    ]
+    assert told == []
+
+
+def test_what_is_shown_can_still_be_searched(guessed: Client) -> None:
+    assert seen(guessed, "/events/", {"data.user_id": "7"})[1] > 0
+    assert seen(guessed, "/events/", {"data.n": "1"}) == (
+        200,
+        seen(guessed, "/events/", {"data.n": "2"})[1],
+    )
+    page = guessed.get("/events/?type=Former&data.ssn=1").content.decode()
+    assert "is not declared by any installed app" in page
+
+
+def test_no_live_view_and_no_kept_filter_tells(guessed: Client) -> None:
+    user = person("admin", "watcher")
+    for right, wrong in zip(queries(RIGHT), queries(WRONG), strict=True):
+        for name, view in _views.items():
+            found = []
+            for query in (right, wrong):
+                argument = urlencode(query)
+                if len(argument) > 900 or view.allowed(user, argument) is not None:
+                    continue
+                shown = view(user if view.per_user else None, argument)
+                found.append("".join(one.html for one in shown.regions()).count(MARK))
+            assert len(set(found)) <= 1, (name, right)
+    guessed.post("/events/views/", {"name": "kept", "query": urlencode({"data.ssn": "078"})})
+    assert all("ssn" not in one.query or one.query for one in SavedView.objects.all())
+
+
+def test_no_operation_of_the_api_tells(guessed: Client) -> None:
+    bearer = {"HTTP_AUTHORIZATION": f"Bearer {tokens.issue(person('admin', 'bearer'))}"}
+    description = api.get_openapi_schema()["paths"]
+    event = Event.objects.latest("position")
+    values = {
+        "correlation_id": event.correlation_id,
+        "position": event.position,
+        "order_id": 1,
+        "number": 1,
+    }
+    for method, path, address in looks.operations():
+        if method != "GET":
+            continue
+        known = {one["name"] for one in description[path]["get"].get("parameters", ())}
+        for right, wrong in zip(queries(RIGHT), queries(WRONG), strict=True):
+            for names_given in (right, {**right, **dict.fromkeys(known, "x")}):
+                other = {**names_given, **wrong}
+                answers = [
+                    Client().get(f"{address.path(values)}?{urlencode(query)}", **bearer)
+                    for query in (names_given, other)
+                ]
+                assert len({a.content.count(MARK.encode()) for a in answers}) == 1, (path, right)
+
+
+def test_the_admin_takes_no_look_up_of_any_field(guessed: Client) -> None:
+    AlertRule.objects.create(name="x", kind="dead", threshold=1, webhook="https://secret.example/")
+    tokens.issue(person("admin", "other"))
+    assert ApiToken.objects.exists()
+    engine = [model for model in admin.site._registry if model._meta.app_label == "flowdeck"]
+    assert len(engine) > 5
+    for model in engine:
+        path = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+        fields = [field.name for field in model._meta.get_fields()]
+        fields += ["data__ssn", "data__email", "event__data__ssn", "user__password"]
+        for field in fields:
+            for lookup in ("", "__startswith", "__regex", "__gte", "__isnull"):
+                query = urlencode({f"{field}{lookup}": "0"})
+                assert guessed.get(f"{path}?{query}").status_code in (200, 302, 400), query
+                if field != "state":
+                    assert guessed.get(f"{path}?{query}").status_code != 200, query
+
+
+def test_no_finder_finds_it(guessed: Client) -> None:
+    user = person("admin", "finder")
+    for value in RIGHT.values():
+        assert finders.find(user, value).groups == []
+        assert finders.find(user, value[:7]).groups == []
+
+
+def test_dead_letters_are_not_found_by_it(guessed: Client) -> None:
+    for name in ("search", "key", "type", "stream", "fingerprint", "processor"):
+        for field in RIGHT:
+            assert seen(guessed, "/dead-letters/", {name: RIGHT[field]}) == seen(
+                guessed, "/dead-letters/", {name: WRONG[field]}
+            )
