@@ -33,6 +33,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 RIGHT = {"ssn": "078-05-1120", "email": "anna@example.org", "mail": "anna@example.org"}
 WRONG = {"ssn": "219-09-9999", "email": "otto@example.org", "mail": "otto@example.org"}
+_WAYS = ("data.", "not.data.", "data__", "")
+_LONG = {"window": "3600"}  # or the timeline forgets while it is asked
+_FILTERED = ("/events/", "/timeline/")
 MARK = "guess-me"  # in the name of their streams, which are shown
 
 
@@ -66,10 +69,16 @@ def guessed() -> Client:
     return signed_in(person("admin"))
 
 
+def all_at_once(guess: dict[str, str]) -> Iterator[dict[str, str]]:
+    """The same on pages that take no conditions: every field, and every name that code asks for."""
+    yield {f"{way}{field}": text for field, text in guess.items() for way in _WAYS}
+    yield dict.fromkeys(sorted(names()), guess["ssn"])
+
+
 def queries(guess: dict[str, str]) -> Iterator[dict[str, str]]:
     """Every way of asking for a field: as a condition, negated, as a plain parameter, as words."""
     for field, value in guess.items():
-        for name in (f"data.{field}", f"not.data.{field}", f"data__{field}", field):
+        for name in (f"{way}{field}" for way in _WAYS):
             yield {name: value}
             yield {name: value, "type": "Former"}
             yield {name: value, "stream": f"{MARK}*"}
@@ -80,7 +89,7 @@ def queries(guess: dict[str, str]) -> Iterator[dict[str, str]]:
 
 def seen(client: Client, path: str, query: dict[str, str]) -> tuple[int, int]:
     """The status, and how often the events are named."""
-    answer = client.get(f"{path}?{urlencode(query)}")
+    answer = client.get(f"{path}?{urlencode({**query, **_LONG})}")
     body = b"".join(answer) if answer.streaming else answer.content
     return answer.status_code, body.decode().count(MARK)
 
@@ -90,7 +99,8 @@ def test_no_page_tells(guessed: Client) -> None:
     told = [
         (path, right)
         for path in sorted(paths)
-        for right, wrong in zip(queries(RIGHT), queries(WRONG), strict=True)
+        for ask in [queries if path in _FILTERED else all_at_once]
+        for right, wrong in zip(ask(RIGHT), ask(WRONG), strict=True)
         if seen(guessed, path, right) != seen(guessed, path, wrong)
     ]
     assert told == []
@@ -108,18 +118,20 @@ def test_what_is_shown_can_still_be_searched(guessed: Client) -> None:
 
 def test_no_live_view_and_no_kept_filter_tells(guessed: Client) -> None:
     user = person("admin", "watcher")
-    for right, wrong in zip(queries(RIGHT), queries(WRONG), strict=True):
-        for name, view in _views.items():
+    for name, view in _views.items():
+        ask = queries if name in ("log", "log-count", "timeline") else all_at_once
+        for right, wrong in zip(ask(RIGHT), ask(WRONG), strict=True):
             found = []
             for query in (right, wrong):
-                argument = urlencode(query)
+                argument = urlencode({**query, **_LONG})
                 if len(argument) > 900 or view.allowed(user, argument) is not None:
                     continue
                 shown = view(user if view.per_user else None, argument)
                 found.append("".join(one.html for one in shown.regions()).count(MARK))
             assert len(set(found)) <= 1, (name, right)
-    guessed.post("/events/views/", {"name": "kept", "query": urlencode({"data.ssn": "078"})})
-    assert all("ssn" not in one.query or one.query for one in SavedView.objects.all())
+    query = urlencode({"data.email": RIGHT["email"]})
+    guessed.post("/events/views/", {"name": "kept", "query": query})
+    assert not SavedView.objects.filter(query__contains="email").exists()
 
 
 def test_no_operation_of_the_api_tells(guessed: Client) -> None:
@@ -136,14 +148,16 @@ def test_no_operation_of_the_api_tells(guessed: Client) -> None:
         if method != "GET":
             continue
         known = {one["name"] for one in description[path]["get"].get("parameters", ())}
-        for right, wrong in zip(queries(RIGHT), queries(WRONG), strict=True):
-            for names_given in (right, {**right, **dict.fromkeys(known, "x")}):
-                other = {**names_given, **wrong}
-                answers = [
-                    Client().get(f"{address.path(values)}?{urlencode(query)}", **bearer)
-                    for query in (names_given, other)
-                ]
-                assert len({a.content.count(MARK.encode()) for a in answers}) == 1, (path, right)
+        for right, wrong in zip(all_at_once(RIGHT), all_at_once(WRONG), strict=True):
+            answers = [
+                Client().get(f"{address.path(values)}?{urlencode(query)}", **bearer)
+                for query in (right, wrong)
+            ]
+            assert len({a.content.count(MARK.encode()) for a in answers}) == 1, (path, right)
+        for name in known:
+            for text in RIGHT.values():
+                answer = Client().get(f"{address.path(values)}?{urlencode({name: text})}", **bearer)
+                assert answer.content.count(MARK.encode()) == 0, (path, name)
 
 
 def test_the_admin_takes_no_look_up_of_any_field(guessed: Client) -> None:
@@ -157,11 +171,10 @@ def test_the_admin_takes_no_look_up_of_any_field(guessed: Client) -> None:
         fields = [field.name for field in model._meta.get_fields()]
         fields += ["data__ssn", "data__email", "event__data__ssn", "user__password"]
         for field in fields:
-            for lookup in ("", "__startswith", "__regex", "__gte", "__isnull"):
+            for lookup in ("", "__startswith"):
                 query = urlencode({f"{field}{lookup}": "0"})
-                assert guessed.get(f"{path}?{query}").status_code in (200, 302, 400), query
-                if field != "state":
-                    assert guessed.get(f"{path}?{query}").status_code != 200, query
+                if query != "state=0":  # a filter of its own
+                    assert guessed.get(f"{path}?{query}").status_code in (302, 400), query
 
 
 def test_no_finder_finds_it(guessed: Client) -> None:

@@ -25,6 +25,7 @@ APPENDS_BY_ONE_STATEMENT = True
 # so that a lane of the default sixteen is read in order of position without a sort.
 BAND_SHIFT = 6
 
+_LAST = 253_402_300_799.0  # the last second of 9999
 _JSON = ("data", "metadata")
 _PLAIN = [name for name in EventRow.__slots__ if name not in (*_JSON, "ordinal")]
 
@@ -184,9 +185,14 @@ def _due(row: Any) -> DueDelivery:
 
 def _stored(row: Any) -> StoredEvent:
     metadata = {} if row[7] == "{}" else read_object(row[7])
-    times = datetime.fromtimestamp(row[12], UTC), datetime.fromtimestamp(row[13], UTC)
+    times = _moment(row[12]), _moment(row[13])
     envelope: tuple[Any, ...] = (*row[:7], metadata, *row[8:12], *times)
     return StoredEvent(*envelope)
+
+
+def _moment(seconds: float) -> datetime:
+    # A double rounds the last microseconds of 9999 up, into a year that Python does not have.
+    return datetime.fromtimestamp(min(seconds, _LAST), UTC)
 
 
 def mark(cursor: CursorWrapper, marks: Sequence[Mark]) -> None:

@@ -51,7 +51,7 @@ def test_the_last_delivery_counts_although_it_is_not_loaded(viewer: Client) -> N
     name = long_trace(Probed(n=99, fails=9, by="probe.atomic"))
     trace = loaded(name)
     assert (trace.outcome, trace.event_count, trace.under_way) == ("dead", SHOWN + 2, False)
-    assert trace.retries == 4
+    assert trace.retries == 2
     assert trace.delivery_count > len(trace.deliveries)
     told = viewer.get(f"/api/v1/traces/{name}").json()
     assert (told["outcome"], told["complete"], told["cut"]) == ("dead", True, True)
