@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-from ninja import NinjaAPI
-
 from events.api import router as shop_router
-from flowdeck.api import (
-    authentication,
-    dead_letters_router,
-    events_router,
-    handle_problems,
-    reveal_router,
-)
+from flowdeck.api import JsonAPI, dead_letters_router, events_router, reveal_router
 
-api = NinjaAPI(
+api = JsonAPI(
     title="Flowdeck",
     version="1.0.0",
     description=(
         "Sign in with a session, or send `Authorization: Bearer <token>` "
         '(`manage.py create_token USER`). Refusals are `{"detail": "..."}`.'
     ),
-    auth=authentication,
     urls_namespace="api",
     docs_url=None,  # its page loads scripts from elsewhere, which our CSP rightly refuses
 )
-handle_problems(api)
 api.add_router("", shop_router)
 api.add_router("", events_router)
 api.add_router("", reveal_router)

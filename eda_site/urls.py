@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth import views as auth
-from django.urls import include, path
+from django.urls import include, path, re_path
 
 from eda_site.api import api
 
@@ -21,6 +21,7 @@ urlpatterns = [
     path("lab/", include("lab.urls")),
     path("shop/", include("events.shop.urls")),
     path("api/v1/", api.urls),
+    re_path("^api/", api.missing, name="unknown-api"),
     path("accounts/login/", login, name="login"),
     path("accounts/logout/", auth.LogoutView.as_view(), name="logout"),
     path("admin/", admin.site.urls),

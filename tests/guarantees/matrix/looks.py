@@ -22,7 +22,7 @@ from tests.guarantees.matrix.table import PEOPLE, Table
 METHODS = ("GET", "POST")
 OTHER_METHODS = ("PUT", "PATCH", "DELETE")
 _OF_MODELS = ("_changelist", "_add", "_history", "_delete", "_change")
-_NOT_OPERATIONS = ("api:openapi-json", "api:api-root")
+_NOT_OPERATIONS = ("api:openapi-json", "api:api-root", "api:missing")
 _VERBS = {"view": "v", "add": "a", "change": "c", "delete": "d"}
 BODIES: dict[str, Any] = {  # what fits, so that the answer is about the person
     "place_order": {"items": []},
