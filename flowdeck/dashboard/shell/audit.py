@@ -11,11 +11,14 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
 from django.shortcuts import render
 
+from flowdeck.dashboard.shell.download import download
 from flowdeck.dashboard.shell.page import requires
 from flowdeck.models import AuditEntry
 
 PAGE = 100
 _FILTERS = {"who": 150, "action": 40, "target": 300, "allowed": 3}
+_CHUNK = 1_000
+_FORMULAS = tuple("=+-@\t\r")
 _EXPORTED = ("id", "at", "who", "action", "target", "count", "reason", "allowed")
 
 
@@ -45,12 +48,21 @@ def audit(request: HttpRequest) -> HttpResponse:
 @requires("view_audit")
 def export(request: HttpRequest) -> StreamingHttpResponse:
     """All entries that fit, oldest first, as CSV or with ``?form=jsonl`` as JSON lines."""
-    rows = _chosen(request.GET).order_by("id").values_list(*_EXPORTED).iterator(1000)
     form = "jsonl" if request.GET.get("form") == "jsonl" else "csv"
     kind, lines = _FORMS[form]
-    answer = StreamingHttpResponse(lines(rows), content_type=f"{kind}; charset=utf-8")
-    answer["Content-Disposition"] = f'attachment; filename="audit.{form}"'
-    return answer
+    rows = _rows(_chosen(request.GET))
+    return download(request, lines(rows), kind=kind, name=f"audit.{form}")
+
+
+def _rows(chosen: QuerySet[AuditEntry]) -> Iterator[tuple[Any, ...]]:
+    """Chunk by chunk, so that no cursor stays open while somebody reads slowly."""
+    last = 0
+    while True:
+        rows = list(chosen.filter(id__gt=last).order_by("id").values_list(*_EXPORTED)[:_CHUNK])
+        yield from rows
+        if len(rows) < _CHUNK:
+            return
+        last = rows[-1][0]
 
 
 class _Echo:
@@ -79,7 +91,7 @@ _FORMS = {"csv": ("text/csv", _lines), "jsonl": ("application/jsonl", _json_line
 def _harmless(value: Any) -> str:
     # A spreadsheet takes text that begins like this for a formula.
     text = value.isoformat() if hasattr(value, "isoformat") else str(value)
-    return f"'{text}" if text[:1] in "=+-@\t\r" else text
+    return f"'{text}" if text.startswith(_FORMULAS) else text
 
 
 def _chosen(query: QueryDict) -> QuerySet[AuditEntry]:

@@ -7,6 +7,7 @@ from uuid import UUID
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 
+from flowdeck.dashboard.shell.download import download
 from flowdeck.dashboard.shell.page import requires, signed_in
 from flowdeck.dashboard.shell.records import record_of
 from flowdeck.dashboard.trace.compare import compare as lay_out_both
@@ -50,13 +51,11 @@ def mermaid(request: HttpRequest, correlation_id: UUID) -> HttpResponse:
 
 
 @signed_in
-def download(request: HttpRequest, correlation_id: UUID) -> StreamingHttpResponse:
+def export_trace(request: HttpRequest, correlation_id: UUID) -> StreamingHttpResponse:
     """The events of a trace as JSON lines of CloudEvents, personal values masked."""
     _visible(request, [correlation_id])
     lines = export(Chosen(correlation_id), as_masked, upto=newest_position())
-    answer = StreamingHttpResponse(lines, content_type=f"{MEDIA_TYPE}; charset=utf-8")
-    answer["Content-Disposition"] = f'attachment; filename="trace-{correlation_id}.jsonl"'
-    return answer
+    return download(request, lines, kind=MEDIA_TYPE, name=f"trace-{correlation_id}.jsonl")
 
 
 @requires("view_log")
