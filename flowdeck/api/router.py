@@ -8,6 +8,7 @@ from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest
 from ninja import Query, Router
 
+from flowdeck.api.budget import within_budget
 from flowdeck.api.problems import require
 from flowdeck.api.schemas import (
     EventFilter,
@@ -30,7 +31,8 @@ _PATIENCE = 0.5  # seconds; one forgotten transaction must not hold up the calle
 def list_events(request: HttpRequest, wanted: Query[EventFilter]) -> EventPage:
     """Events that fit all given filters, newest first; oldest first with ``after``.
 
-    Pages are by position: ask again with ``before`` (or ``after``) set to ``next``. With ``after``
+    Pages are by position: ask again with ``before`` (or ``after``) set to ``next``. A page of large
+    payloads ends before ``limit``, at some megabytes. With ``after``
     nothing is passed by: the log is read up to ``settled_to`` only, since an event is given its
     position before its commit, and may appear after a later one.
     """
@@ -40,11 +42,10 @@ def list_events(request: HttpRequest, wanted: Query[EventFilter]) -> EventPage:
     if settled is not None:
         rows = rows.filter(position__lte=settled.position)
     forward = settled is not None and wanted.before is None
-    found = list(rows.order_by("position" if forward else "-position")[: wanted.limit + 1])
-    page = found[: wanted.limit]
+    page, more = within_budget(rows, wanted.limit, forward=forward)
     return EventPage(
         events=EventOut.of_all(page),
-        next=page[-1].position if len(found) > wanted.limit else None,
+        next=page[-1].position if more else None,
         settled_to=None if settled is None else settled.position,
         held_up=settled is not None and settled.held_up,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
@@ -9,6 +10,7 @@ from uuid import UUID
 
 from ninja import Field, Schema
 
+from flowdeck.api.budget import affordable
 from flowdeck.models import Attempt, Event
 from flowdeck.observe.overview import ProcessorRow
 from flowdeck.observe.traces import DeliveryNode, Trace
@@ -143,16 +145,17 @@ class TraceOut(Schema):
     @classmethod
     def of(cls, trace: Trace) -> TraceOut:
         """From a loaded trace."""
+        shown = affordable(trace.events, lambda node: len(json.dumps(node.row.data)))
         return cls(
             correlation_id=trace.correlation_id,
             outcome=trace.outcome,
             complete=not trace.under_way,
             seconds=trace.seconds,
-            cut=trace.cut,
+            cut=trace.cut or len(shown) < len(trace.events),
             event_count=trace.event_count,
             delivery_count=trace.delivery_count,
-            events=EventOut.of_all([node.row for node in trace.events]),
-            deliveries=[DeliveryOut.of(node) for node in trace.deliveries],
+            events=EventOut.of_all([node.row for node in shown]),
+            deliveries=[DeliveryOut.of(one) for node in shown for one in node.deliveries],
         )
 
 

@@ -11,10 +11,12 @@ from urllib.parse import parse_qsl, urlencode
 
 from flowdeck.dashboard.flow.below import with_below
 from flowdeck.dashboard.flow.boxes import label_of, size_of
+from flowdeck.dashboard.flow.busiest import busiest
 from flowdeck.dashboard.flow.facts import DEAD, MINUTE, PROCESSOR, TYPE, Edge, Facts, Node
 from flowdeck.dashboard.flow.layout import layered
 from flowdeck.dashboard.flow.place import GAP_X, TIGHT_X, Box, Layout, Link
 from flowdeck.dashboard.flow.topology import MEDIATOR, TOPOLOGIES, mediators, members
+from flowdeck.dashboard.flow.unused import unused_in
 from flowdeck.dashboard.shared.hues import producer_hue
 
 _REACH = 2  # steps of a neighbourhood: a type, who hears it, what those write
@@ -113,7 +115,7 @@ class Line:
 @dataclass(frozen=True, slots=True)
 class FlowMap:
     """All that the page shows. ``hidden`` counts the read models that are not drawn, ``unused``
-    what was never used, drawn or not."""
+    what was never used, drawn or not, ``left_out`` what was asked for and has no room."""
 
     facts: Facts
     choice: Choice
@@ -122,11 +124,13 @@ class FlowMap:
     layout: Layout
     hidden: int
     unused: int
+    left_out: int
 
     @classmethod
     def of(cls, facts: Facts, choice: Choice) -> FlowMap:
         """Draw what is asked for. No queries."""
-        shown = _shown(facts, choice)
+        wanted = _shown(facts, choice)
+        shown = busiest(wanted, facts.edges.values(), {choice.focus, choice.node})
         nodes = {key: node for key, node in facts.nodes.items() if key in shown}
         edges = {k: e for k, e in facts.edges.items() if k[0] in shown and k[1] in shown}
         layout, tight = _fitting(nodes, tuple(edges))
@@ -147,8 +151,9 @@ class FlowMap:
         lines = [_line(edge, layout, facts.nodes) for edge in ordered]
         drawn = {node.key for node in nodes.values() if node.is_projection}
         models = {key for key, node in facts.nodes.items() if node.is_projection}
-        unused = len(_unused(facts))
-        return cls(facts, choice, places, lines, layout, len(models - drawn), unused)
+        unused = len(unused_in(facts))
+        left_out = len(wanted) - len(shown)
+        return cls(facts, choice, places, lines, layout, len(models - drawn), unused, left_out)
 
     @property
     def fit(self) -> str:
@@ -206,38 +211,10 @@ def _shown(facts: Facts, choice: Choice) -> set[str]:
     if choice.topology:
         shown &= members(choice.topology, facts.nodes, facts.edges) | asked
     if not (choice.unused or choice.focus or choice.topology == MEDIATOR):
-        shown -= _unused(facts) - asked
+        shown -= unused_in(facts) - asked
     if choice.focus in facts.nodes:
         shown &= _around(choice.focus, facts.edges)
     return shown
-
-
-def _unused(facts: Facts) -> set[str]:
-    """Processors that never got or wrote anything, with the types that only they know.
-
-    Nothing while the log is empty: then the map shows what is declared.
-    """
-    known = facts.nodes.values()
-    seen = {n.key for n in known if n.kind == TYPE and n.status and n.status.last_position}
-    if not seen:
-        return set()
-    used = {end for link in facts.edges if seen.intersection(link) for end in link} | seen
-    heard = {edge.target for edge in facts.edges.values() if edge.seen}
-    used -= {n.key for n in known if _picks(n) and n.key not in heard}
-    idle = {n.key for n in known if n.kind == PROCESSOR and n.key not in used and not n.asks}
-    kept = {end for link in facts.edges if not idle.intersection(link) for end in link}
-    written = {b for a, b in facts.edges if b not in seen and a in idle}
-    by_others = {b for a, b in facts.edges if a not in idle}
-    return (
-        idle
-        | (written - by_others)
-        | {end for link in facts.edges if idle.intersection(link) for end in link} - kept
-    )
-
-
-def _picks(node: Node) -> bool:
-    """Whether a processor hears only some streams, so that a type seen need not be one for it."""
-    return bool(node.row and node.row.declared and node.row.declared.streams)
 
 
 def _around(focus: str, edges: Iterable[Link]) -> set[str]:

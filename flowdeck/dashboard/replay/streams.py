@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -15,11 +15,15 @@ from flowdeck.dashboard.replay.belongings import belongings_of
 from flowdeck.dashboard.shell.page import requires
 from flowdeck.dashboard.shell.records import record_of
 from flowdeck.models import ArchivedStream, Event, Stream
-from flowdeck.observe.history import LONGEST, History, Step, difference, history_of
+from flowdeck.observe.history import LONGEST, History, Step, Value, difference, history_of
 
 _LATELY = 12  # streams offered where none was asked for
 _LOOKED_AT = 500  # of the newest events
 _LABELLED = 8  # more marks than this have no room for their times
+_BUDGET = 300_000  # characters of all states on the page together
+_MARKUP = 60  # of each value
+_LONGEST_VALUE = 4_000
+_DIFFERENCES = 200
 _EDGE = 4.0  # per cent of the slider left and right of the marks
 
 
@@ -47,6 +51,19 @@ class Mark:
     def causation_id(self) -> Any:
         """Likewise."""
         return self.step.event.causation_id
+
+
+@dataclass(frozen=True, slots=True)
+class Snap:
+    """The state after a step as the page has it: ``left_out`` values had no room.
+
+    ``there``: False for a state that is shown by an address of its own.
+    """
+
+    step: Step
+    values: tuple[Value, ...] = ()
+    left_out: int = 0
+    there: bool = True
 
 
 @requires("view_log")
@@ -95,6 +112,7 @@ def _around(found: History) -> dict[str, Any]:
     return {
         "record": record_of(found.stream),
         "marks": _marks(found),
+        "snaps": _snaps(found),
         "labelled": len(found.steps) <= _LABELLED,
         "belongings": belongings_of(found.stream, newest.state),
         "archived": _archived(found.stream) if found.archived else [],
@@ -115,7 +133,14 @@ def _compared(request: HttpRequest, found: History) -> dict[str, Any]:
         other = far.step(far.at) if far else None
     if other is None:
         return {"other": None, "differences": []}
-    return {"other": other, "differences": difference(other.state, selected.state)}
+    differences = difference(other.state, selected.state)
+    return {
+        "other": other,
+        "differences": [
+            (name, _clipped(then), _clipped(now)) for name, then, now in differences[:_DIFFERENCES]
+        ],
+        "differ_more": max(0, len(differences) - _DIFFERENCES),
+    }
 
 
 def _marks(found: History) -> list[Mark]:
@@ -132,6 +157,33 @@ def _marks(found: History) -> list[Mark]:
         )
         for number, step in enumerate(steps)
     ]
+
+
+def _snaps(found: History) -> list[Snap]:
+    """The states, nearest to the chosen event first as far as the budget goes; in their order."""
+    left = _BUDGET
+    snaps = {}
+    for step in sorted(found.steps, key=lambda one: abs(one.event.sequence - found.at)):
+        values: list[Value] = []
+        for value in step.values:
+            before = None if value.before is None else _clipped(value.before)
+            short = replace(value, name=value.name[:200], text=_clipped(value.text), before=before)
+            left -= len(short.name) + len(short.text) + len(before or "") + _MARKUP
+            if left < 0:
+                break
+            values.append(short)
+        missing = len(step.values) - len(values)
+        there = not missing or step.event.sequence == found.at
+        snaps[step.event.sequence] = (
+            Snap(step, tuple(values), missing) if there else Snap(step, there=False)
+        )
+    return [snaps[step.event.sequence] for step in found.steps]
+
+
+def _clipped(text: str) -> str:
+    if len(text) <= _LONGEST_VALUE:
+        return text
+    return f"{text[:_LONGEST_VALUE]}… and {len(text) - _LONGEST_VALUE:,} more characters"
 
 
 def _number(request: HttpRequest, name: str) -> int | None:
