@@ -42,11 +42,8 @@ def _blocks(lines: Iterable[str]) -> Generator[str]:
 
 
 async def _by_thread(blocks: Generator[str]) -> AsyncIterator[str]:
-    try:
-        while (block := await sync_to_async(_next)(blocks)) is not None:
-            yield block
-    finally:
-        await sync_to_async(blocks.close)()
+    while (block := await sync_to_async(_next)(blocks)) is not None:
+        yield block
 
 
 def _next(blocks: Generator[str]) -> str | None:

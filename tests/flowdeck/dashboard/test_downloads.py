@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
-from asgiref.sync import sync_to_async
-from django.test import AsyncClient, AsyncRequestFactory, RequestFactory
+from django.test import AsyncRequestFactory, RequestFactory
 
 from flowdeck import publish
 from flowdeck.dashboard.shell import download as downloads
+from flowdeck.dashboard.shell.audit import export
+from flowdeck.dashboard.trace.pages import export_trace
 from flowdeck.people import audit
 from tests.accounts import person, signed_in
 from tests.probe.events import Probed
@@ -31,17 +34,19 @@ class Source:
             yield "x" * 999 + "\n"
 
 
-async def test_under_asgi_no_more_is_read_than_is_taken() -> None:
+def test_under_asgi_no_more_is_read_than_is_taken() -> None:
     source = Source()
-    answer = downloads.download(
-        AsyncRequestFactory().get("/"), source.lines(), kind="a/b", name="x"
-    )
+    request = AsyncRequestFactory().get("/")
+    answer = downloads.download(request, source.lines(), kind="a/b", name="x")
     assert answer.is_async
-    parts = aiter(answer)
-    for number in range(1, 4):
-        await anext(parts)
-        assert source.taken <= number * (downloads.BLOCK // 1_000 + 1)
-    answer.close()
+
+    async def take() -> None:
+        parts = aiter(answer)
+        for number in range(1, 4):
+            await anext(parts)
+            assert source.taken <= number * (downloads.BLOCK // 1_000 + 1)
+
+    asyncio.run(take())
 
 
 def test_under_wsgi_as_well() -> None:
@@ -51,21 +56,28 @@ def test_under_wsgi_as_well() -> None:
     assert source.taken <= downloads.BLOCK // 1_000 + 1
 
 
-async def test_what_is_sent_is_the_same_either_way(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_sent_is_the_same_either_way(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("flowdeck.dashboard.shell.audit._CHUNK", 10)
     monkeypatch.setattr("flowdeck.transfer.exporting.CHUNK", 7)
     monkeypatch.setattr(downloads, "BLOCK", 500)
-    trace = await sync_to_async(_records)()
-    admin = await sync_to_async(person)("admin")
-    client, sync_client = AsyncClient(), await sync_to_async(signed_in)(admin)
-    await sync_to_async(client.force_login)(admin)
-    for path in ("/audit/export/", "/audit/export/?form=jsonl", f"/traces/{trace}/export/"):
-        answer: Any = await client.get(path)
+    trace, admin = _records(), person("admin")
+    client = signed_in(admin)
+    for path, view in (
+        ("/audit/export/", export),
+        ("/audit/export/?form=jsonl", export),
+        (f"/traces/{trace}/export/", partial(export_trace, correlation_id=trace)),
+    ):
+        plain = b"".join(client.get(path))
+        request = AsyncRequestFactory().get(path)
+        request.user = admin
+        answer = view(request)
         assert answer.is_async, path
-        sent = b"".join([part async for part in answer])
-        plain = await sync_to_async(lambda path=path: b"".join(sync_client.get(path)))()
-        assert sent == plain, path
-        assert sent.count(b"\n") >= 30, path
+        assert asyncio.run(_whole(answer)) == plain, path
+        assert plain.count(b"\n") >= 30, path
+
+
+async def _whole(answer: Any) -> bytes:
+    return b"".join([part async for part in answer])
 
 
 def _records() -> Any:
