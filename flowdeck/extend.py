@@ -32,8 +32,8 @@ from flowdeck.models import Delivery as LogDelivery
 from flowdeck.models import DeliveryState
 from flowdeck.models import Event as LogEvent
 from flowdeck.observe.history import register as register_fold
-from flowdeck.observe.states import derive as derive_states
 from flowdeck.observe.loading import load_trace
+from flowdeck.observe.states import derive as derive_states
 from flowdeck.observe.traces import DeliveryNode, EventNode, Trace
 from flowdeck.people.access import (
     ADMIN,
