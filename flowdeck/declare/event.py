@@ -156,8 +156,8 @@ class StoredEvent:
     @property
     def hops(self) -> int:
         """How many effects lead from the first event of its trace to it."""
-        hops: int = self.metadata.get("hops", 0)
-        return hops
+        hops = self.metadata.get("hops", 0)
+        return hops if type(hops) is int and hops > 0 else 0
 
     @cached_property
     def payload(self) -> dict[str, Any]:
