@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import psutil
 
 from drill.proxy import Proxy
-from drill.settings import LEASE_SECONDS
+from drill.settings import EXITS, LEASE_SECONDS
 from drill.stack import Stack
 
 Draw = random.Random
@@ -90,6 +90,14 @@ def freeze_worker(stack: Stack, draw: Draw) -> None:
     worker.thaw()
 
 
+def exit_handlers(stack: Stack, draw: Draw) -> None:
+    """For a moment handlers call ``sys.exit()``, whichever thread or process they run in."""
+    sign = stack.home / EXITS
+    sign.touch()
+    wait(draw.uniform(1, 2))
+    sign.unlink()
+
+
 def flush_redis(stack: Stack, draw: Draw) -> None:
     """Empty Redis, all bells included."""
     stack.direct_redis.flushall()
@@ -144,6 +152,15 @@ def end_backends(stack: Stack, draw: Draw) -> None:
     )
 
 
+def end_idle_backends(stack: Stack, draw: Draw) -> None:
+    """PostgreSQL ends the sessions that wait for their next statement, as a firewall would."""
+    assert stack.postgres is not None
+    stack.postgres.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() AND state = 'idle'"
+    )
+
+
 def cut_postgres(stack: Stack, draw: Draw) -> None:
     """Reset every connection to PostgreSQL, and refuse new ones for a moment."""
     assert stack.postgres_proxy is not None
@@ -183,6 +200,7 @@ FAULTS = (
     Fault("kill -9 of web", kill_web, web=True),
     Fault("pool process frozen past its lease", freeze_child),
     Fault("worker frozen past its lease", freeze_worker),
+    Fault("handlers exit", exit_handlers),
     Fault("FLUSHALL", flush_redis),
     Fault("Redis away for 10 s", stop_redis),
     Fault("Redis hangs", freeze_redis),
@@ -191,6 +209,7 @@ FAULTS = (
     Fault("PostgreSQL crashed and started", crash_postgres, postgres=True, lease=True),
     Fault("PostgreSQL away", stop_postgres, postgres=True, lease=True),
     Fault("PostgreSQL ends half of its sessions", end_backends, postgres=True, lease=True),
+    Fault("idle connections to PostgreSQL cut", end_idle_backends, postgres=True),
     Fault("connections to PostgreSQL cut", cut_postgres, postgres=True, lease=True),
     Fault("packets to PostgreSQL lost", swallow_postgres, postgres=True, lease=True),
 )
@@ -199,9 +218,12 @@ FAULTS = (
 def sequence(draw: Draw, *, postgres: bool, named: str = "") -> Iterator[Fault]:
     """Faults for ever, in random order, each once before any comes again.
 
-    Only those whose name holds ``named``. Raises ValueError if there are none.
+    Only those whose name holds one of the words of ``named``, which have commas between them.
+    Raises ValueError if there are none.
     """
-    possible = [f for f in FAULTS if (postgres or not f.postgres) and named in f.name]
+    words = named.split(",")
+    chosen = [f for f in FAULTS if any(word in f.name for word in words)]
+    possible = [f for f in chosen if postgres or not f.postgres]
     if not possible:
         raise ValueError(f"No fault is named {named!r}.")
     while True:

@@ -15,7 +15,7 @@ from flowdeck.models import Attempt, Delivery, Event
 from processors.models import Charge
 
 # Failures that the load asks for; any other used up an attempt that it should not have.
-ASKED_FOR = {"Flaky", "GatewayUnavailable", "MalformedPayment"}
+ASKED_FOR = {"Flaky", "SystemExit", "GatewayUnavailable", "MalformedPayment"}
 _POISON = "MalformedPayment"
 
 

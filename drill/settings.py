@@ -8,5 +8,6 @@ from eda_site.settings import *  # noqa: F403
 from eda_site.settings import FLOWDECK, INSTALLED_APPS
 
 LEASE_SECONDS = 5.0
+EXITS = "exits"  # as long as the home has a file of this name, witnesses call sys.exit()
 INSTALLED_APPS = [*INSTALLED_APPS, "drill.apps.DrillConfig"]
 FLOWDECK = {**FLOWDECK, "LEASE_SECONDS": LEASE_SECONDS}

@@ -22,7 +22,7 @@ from eda_site.run import redis_server
 from eda_site.run.watchdog import Watchdog
 
 _CHILDREN = 2
-_READY_SECONDS = 60
+_READY_SECONDS = 180
 
 
 @dataclass
