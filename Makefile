@@ -23,13 +23,14 @@ lab-thrice: $(INSTALLED_DEV) ## every lesson of the lab three times in Chromium,
 plants: $(INSTALLED_DEV) ## take every mechanism out of a copy and see its test fail (ARGS choose)
 	@exec $(BIN)/python -m tests.plants $(ARGS)
 
-lint: $(INSTALLED_DEV) ## style, types, import contracts, templates, event schemas
+lint: $(INSTALLED_DEV) ## style, types, import contracts, templates, event schemas, dead code
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/djlint --quiet --lint templates flowdeck/templates
 	$(BIN)/python manage.py schemas --check
+	$(BIN)/python -m tests.dead_code
 
 audit: $(VENV) ## known vulnerabilities of what is installed (asks PyPI, needs the network)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1

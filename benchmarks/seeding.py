@@ -17,9 +17,11 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from benchmarks.bulk_rows import Row, Writer, reserve
+from flowdeck.declare.states import DeliveryState
 from flowdeck.errors import FlowdeckError
 from flowdeck.log.append import slot_of
-from flowdeck.models import Attempt, Delivery, DeliveryState, Event, Stream
+from flowdeck.log.positions import newest_position
+from flowdeck.models import Attempt, Delivery, Event, Stream
 
 LARGEST_LOG = 100_000
 """A log with more events than this is somebody's own: nothing is seeded into it."""
@@ -78,7 +80,7 @@ def seed(events: int, fan_out: int = 4, hours: float = 6.0) -> Seeded:
     What an event has fewer are done deliveries of processors ``former-1`` and so on. All of it in
     one transaction. Raises NothingToCopy and LogInUse.
     """
-    if Event.objects.order_by("-position").values_list("position", flat=True).first() is None:
+    if not newest_position():
         raise NothingToCopy(NothingToCopy.__doc__)
     if Event.objects.all()[LARGEST_LOG : LARGEST_LOG + 1].exists():
         raise LogInUse(f"The log holds more than {LARGEST_LOG:,} events: seed an empty database.")
@@ -109,7 +111,16 @@ def _recorded() -> list[list[_Original]]:
         sequence = lengths[row.correlation_id, row.stream]
         data, metadata = json.dumps(row.data), json.dumps(row.metadata)
         own = deliveries[row.position]
-        trace.append(_Original(row, sequence, min(passed, _LONGEST), own, data, metadata))
+        trace.append(
+            _Original(
+                row=row,
+                sequence=sequence,
+                offset=min(passed, _LONGEST),
+                deliveries=own,
+                data=data,
+                metadata=metadata,
+            )
+        )
     return list(traces.values())
 
 
@@ -192,7 +203,7 @@ def _write_deliveries(copies: list[_Copy], first: int, fan_out: int) -> int:
                     name,
                     key,
                     slot_of(key),
-                    DeliveryState.DONE.value,
+                    DeliveryState.DONE,
                     1,
                     None,
                     copy.at,

@@ -1,4 +1,4 @@
-"""The admin of this site: who may open it is decided where everything else is."""
+"""The admin of this site: the library's access rule says who may open it."""
 
 from __future__ import annotations
 

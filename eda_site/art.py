@@ -46,26 +46,39 @@ def picture() -> Picture:
 def _flow(drawn: Picture, rows: list[list[float]], random: Random, start: float) -> None:
     refused = random.random() < 0.08
     _event(drawn, rows, 0, start, "start")
-    paid = _work(drawn, rows, 1, start + 0.4, random.uniform(3, 7), refused)
+    paid = _work(
+        drawn=drawn, rows=rows, lane=1, at=start + 0.4, width=random.uniform(3, 7), refused=refused
+    )
     held = _work(drawn, rows, 2, start + 0.5, random.uniform(0.4, 1.2))
-    decided = _work(drawn, rows, 3, max(paid, held) + 0.2, 0.5, refused)
-    _work(drawn, rows, 4, decided + 0.3, random.uniform(1.5, 3), role="end")
+    decided = _work(
+        drawn=drawn, rows=rows, lane=3, at=max(paid, held) + 0.2, width=0.5, refused=refused
+    )
+    _work(
+        drawn=drawn, rows=rows, lane=4, at=decided + 0.3, width=random.uniform(1.5, 3), role="end"
+    )
     for moment in (start + 0.6, paid + 0.3, decided + 0.4):
-        _bar(drawn, 5, _row(rows, 5, moment, 0.6), moment, 0.45, "b-done")
+        _bar(
+            drawn=drawn,
+            lane=5,
+            row=_row(rows, 5, moment, 0.6),
+            at=moment,
+            width=0.45,
+            kind="b-done",
+        )
 
 
 def _followed(drawn: Picture) -> None:
     """One order, its payment at the second attempt; its rows are the first of their lanes."""
-    _glyph(drawn, 0, 0, 39, "start", lit=True)
+    _glyph(drawn=drawn, lane=0, row=0, at=39, role="start", lit=True)
     for at, width, kind in ((39.6, 4.4, "b-fail"), (44, 8.6, "b-gap"), (52.6, 6.2, "b-done")):
-        _bar(drawn, 1, -1, at, width, kind, lit=True)
-    _glyph(drawn, 1, -1, 58.8, "event", lit=True)
-    _bar(drawn, 2, -1, 39.8, 1, "b-done", lit=True)
-    _glyph(drawn, 2, -1, 40.8, "event", lit=True)
-    _bar(drawn, 3, -1, 59.3, 0.6, "b-done", lit=True)
-    _glyph(drawn, 3, -1, 59.9, "event", lit=True)
-    _bar(drawn, 4, -1, 60.5, 2.6, "b-done", lit=True)
-    _glyph(drawn, 4, -1, 63.1, "end", lit=True)
+        _bar(drawn=drawn, lane=1, row=-1, at=at, width=width, kind=kind, lit=True)
+    _glyph(drawn=drawn, lane=1, row=-1, at=58.8, role="event", lit=True)
+    _bar(drawn=drawn, lane=2, row=-1, at=39.8, width=1, kind="b-done", lit=True)
+    _glyph(drawn=drawn, lane=2, row=-1, at=40.8, role="event", lit=True)
+    _bar(drawn=drawn, lane=3, row=-1, at=59.3, width=0.6, kind="b-done", lit=True)
+    _glyph(drawn=drawn, lane=3, row=-1, at=59.9, role="event", lit=True)
+    _bar(drawn=drawn, lane=4, row=-1, at=60.5, width=2.6, kind="b-done", lit=True)
+    _glyph(drawn=drawn, lane=4, row=-1, at=63.1, role="end", lit=True)
     drawn.notes = [
         (39, _top(0) - 16, "b", "order-1062 is placed"),
         (39.7, _y(1, -1) - 12, "d", "the payment fails, and is tried again"),
@@ -96,7 +109,7 @@ def _work(
     role: str = "event",
 ) -> float:
     row = _row(rows, lane, at, width + 1)
-    _bar(drawn, lane, row, at, width, "b-done")
+    _bar(drawn=drawn, lane=lane, row=row, at=at, width=width, kind="b-done")
     _glyph(drawn, lane, row, at + width, "refusal" if refused else role)
     return at + width
 

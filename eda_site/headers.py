@@ -1,4 +1,4 @@
-"""Headers that no middleware of Django's sets: on every answer, those of errors too."""
+"""Headers that Django has no middleware for, on every answer, errors included."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The demo's second fence: whatever address it was bound to, it answers this machine only."""
+"""The demo answers this machine only, whatever address it was bound to."""
 
 from __future__ import annotations
 

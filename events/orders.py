@@ -85,13 +85,13 @@ def place_order(
         with transaction.atomic():
             found = _placed_before(user, idempotency_key, digest)
             return found or _place(
-                user,
-                priced,
-                idempotency_key,
-                digest,
-                scenario,
-                topology,
-                correlation_id or uuid7(),
+                user=user,
+                items=priced,
+                key=idempotency_key,
+                digest=digest,
+                scenario=scenario,
+                topology=topology,
+                correlation_id=correlation_id or uuid7(),
             )
     except IntegrityError:
         # The same request at the same moment was faster by a hair.

@@ -1,4 +1,4 @@
-"""Django's admin: the engine's tables to look things up in; what it may do goes through the engine.
+"""Django's admin shows the engine's tables; the little it may do goes through the engine.
 
 Nothing here adds, changes or deletes a row. Retry and discard are those of the dead-letter console.
 Lists never count millions of rows and search by indexed fields only.
@@ -7,7 +7,6 @@ Lists never count millions of rows and search by indexed fields only.
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +18,8 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
+from flowdeck import parsing
+from flowdeck.declare.states import DeliveryState
 from flowdeck.letters import dead_letters
 from flowdeck.models import (
     AlertRule,
@@ -26,7 +27,6 @@ from flowdeck.models import (
     Attempt,
     AuditEntry,
     Delivery,
-    DeliveryState,
     Event,
     ProcessorState,
 )
@@ -114,8 +114,9 @@ class EventAdmin(ReadOnly):
         term = search_term.strip()
         if not term:
             return queryset, False
-        if re.fullmatch(r"\d{1,18}", term):
-            return queryset.filter(position=int(term)), False
+        position = parsing.number(term)
+        if position is not None:
+            return queryset.filter(position=position), False
         try:
             named = UUID(term)
         except ValueError:
@@ -126,7 +127,7 @@ class EventAdmin(ReadOnly):
 class ReasonForm(ActionForm):
     """Why; whoever reads the audit log will ask."""
 
-    reason = forms.CharField(max_length=300, required=False, label="Reason")
+    reason = forms.CharField(max_length=parsing.LONGEST_REASON, required=False, label="Reason")
 
 
 class AttemptsInline(admin.TabularInline):  # type: ignore[type-arg]
@@ -192,8 +193,9 @@ class DeliveryAdmin(ReadOnly):
         term = search_term.strip()
         if not term:
             return queryset, False
-        known = re.fullmatch(r"\d{1,18}", term)
-        return queryset.filter(event_id=int(term)) if known else queryset.none(), False
+        position = parsing.number(term)
+        found = queryset.none() if position is None else queryset.filter(event_id=position)
+        return found, False
 
     def has_resolve_permission(self, request: HttpRequest) -> bool:
         """Whether the person may retry and discard."""
@@ -212,8 +214,8 @@ class DeliveryAdmin(ReadOnly):
     @admin.action(description="Discard the selected dead letters", permissions=["resolve"])
     def discard_dead(self, request: HttpRequest, chosen: QuerySet[Delivery]) -> None:
         """Give them up, by the engine; needs a reason."""
-        reason = request.POST.get("reason", "").strip()
-        if not reason:
+        reason = parsing.reason(request.POST.get("reason", ""))
+        if reason is None:
             self.message_user(
                 request, "Say why: a discard needs a reason. Nothing was done.", messages.ERROR
             )

@@ -18,17 +18,21 @@ class FlowdeckConfig(AppConfig):
     verbose_name = "Flowdeck"
 
     def ready(self) -> None:
-        """Load declarations, checks and listeners."""
+        """Load declarations and checks, register views and listeners: nothing else does."""
         autodiscover_modules("domain_events", "events", "processors")
-        from flowdeck import checks  # noqa: F401 (registering is their import's effect)
-        from flowdeck.alerts import tell  # noqa: F401 (its processors)
-
-        # The pages' listeners and views: a socket may come back before the first page is asked for.
-        from flowdeck.dashboard import live_views  # noqa: F401
-        from flowdeck.engine import logs, worker  # noqa: F401 (registering is their import's effect)
+        # What these declare with decorators: checks, processors, hooks of the worker.
+        from flowdeck import checks  # noqa: F401
+        from flowdeck.alerts import tell  # noqa: F401
+        from flowdeck.dashboard import live_views
+        from flowdeck.dashboard.shell import entries, log_finders
+        from flowdeck.engine import logs, worker  # noqa: F401
         from flowdeck.live import announce
-        from flowdeck.replay import agreement  # noqa: F401 (likewise)
+        from flowdeck.replay import agreement  # noqa: F401
 
+        # Here and not with the pages: a socket may come back before the first page is asked for.
+        for one in (live_views, entries, log_finders):
+            one.register()
+        logs.listen()
         announce.listen()
         post_migrate.connect(_after_migrate, sender=self)
 

@@ -82,10 +82,6 @@ class UnknownProcessor(FlowdeckError):
     """No installed app declares a processor of this name."""
 
 
-class DeliveryStateError(FlowdeckError):
-    """The delivery is not in a state that allows this action (somebody was faster)."""
-
-
 class ReplayRefused(FlowdeckError):
     """The processor can't be replayed or given past deliveries again, or not now."""
 

@@ -22,6 +22,7 @@ from flowdeck.dashboard.shell.records import register as register_record
 from flowdeck.declare.interception import Handle
 from flowdeck.declare.interception import install as intercept
 from flowdeck.declare.registry import Processor, registry
+from flowdeck.declare.states import DeliveryState
 from flowdeck.engine.backfill import deliver_past
 from flowdeck.letters.dead_letters import discard as discard_letters
 from flowdeck.letters.dead_letters import retry as retry_letters
@@ -29,7 +30,6 @@ from flowdeck.live import Changes, Fragment, LiveView, Refusal
 from flowdeck.live import register as register_live_view
 from flowdeck.models import Attempt as LogAttempt
 from flowdeck.models import Delivery as LogDelivery
-from flowdeck.models import DeliveryState
 from flowdeck.models import Event as LogEvent
 from flowdeck.observe.history import register as register_fold
 from flowdeck.observe.loading import load_trace

@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from flowdeck.engine.drain import drain_all
 from flowdeck.letters.dead_letters import make_due
 from flowdeck.models import Delivery
+from flowdeck.sql.parts import placeholders
 
 _KEPT = ("flowdeck_event", "flowdeck_auditentry", "flowdeck_archive", "flowdeck_archivedstream")
 
@@ -63,7 +64,7 @@ def _rules_on_postgresql(statements: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _rules_on_sqlite(statements: list[str]) -> tuple[list[str], list[str]]:
-    marks = ", ".join(["%s"] * len(_KEPT))
+    marks = placeholders(_KEPT)
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name IN ({marks})",

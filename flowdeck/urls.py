@@ -2,7 +2,6 @@
 
 from django.urls import path, register_converter
 
-from flowdeck.dashboard import live_views  # noqa: F401 (importing it registers them)
 from flowdeck.dashboard.catalog import page as catalog
 from flowdeck.dashboard.flow import page as flow
 from flowdeck.dashboard.flow import past as flow_past
@@ -13,7 +12,7 @@ from flowdeck.dashboard.processors import page as processors
 from flowdeck.dashboard.replay import page as replay
 from flowdeck.dashboard.replay import redeliver, streams
 from flowdeck.dashboard.shared import columns
-from flowdeck.dashboard.shell import account, alerts, design_review, entries, home, search  # noqa: F401 (importing it registers them)
+from flowdeck.dashboard.shell import account, alerts, design_review, home, search
 from flowdeck.dashboard.shell import audit as audit_page
 from flowdeck.dashboard.timeline import page as timeline
 from flowdeck.dashboard.trace import pages as traces

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from django.db import connection
 
-from flowdeck.declare.registry import registry
+from flowdeck.declare.registry import Processor, registry
+from flowdeck.declare.states import STORED, UNFINISHED, DeliveryState, among
 from flowdeck.errors import CheckImpossible
 from flowdeck.log.append import slot_of
-from flowdeck.models import AuditEntry, Event, Lane
+from flowdeck.log.positions import newest_position
+from flowdeck.models import AuditEntry, Lane
+from flowdeck.sql.parts import heard_by, rows
 
 CHUNK = 50_000  # positions looked at by one statement
 
@@ -82,8 +84,7 @@ def verify(
 
     ``impossible`` is told which could not be made (it raised CheckImpossible), and why.
     """
-    newest = Event.objects.order_by("-position").values_list("position", flat=True).first()
-    scope = Scope(newest or 0)
+    scope = Scope(newest_position())
     for name, function in _checks.items():
         progress(name)
         try:
@@ -93,17 +94,10 @@ def verify(
             impossible(name, str(error))
 
 
-def _rows(statement: str, parameters: list[Any] | None = None) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, parameters or [])
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
-    return rows
-
-
 @check("sequences without gaps")
 def _sequences(scope: Scope) -> Iterator[str]:
     # One statement is one snapshot: heads and events of the same moment.
-    for stream, head, count, lowest, highest, archived in _rows(
+    for stream, head, count, lowest, highest, archived in rows(
         """
         SELECT coalesce(s.name, e.stream), s.head, coalesce(e.n, 0), e.low, e.high,
           coalesce(a.upto, 0)
@@ -126,43 +120,44 @@ def _sequences(scope: Scope) -> Iterator[str]:
 
 @check("each event has the deliveries its subscriptions asked for")
 def _deliveries(scope: Scope) -> Iterator[str]:
-    for name, processor in sorted(registry.processors.items()):
+    for _, processor in sorted(registry.processors.items()):
         for type_name in processor.subscriptions:
-            yield from missing_deliveries(scope, name, type_name, processor.streams)
-    for position, processor_name in _rows(
+            yield from missing_deliveries(scope, processor, type_name)
+    for position, processor_name in rows(
         "SELECT d.position, d.processor FROM flowdeck_delivery d "
         "LEFT JOIN flowdeck_event e ON e.position = d.position WHERE e.position IS NULL LIMIT 1000"
     ):
         yield f"{processor_name} has a delivery of event {position}, which does not exist"
 
 
-def missing_deliveries(scope: Scope, processor: str, type_name: str, streams: str) -> Iterator[str]:
+def missing_deliveries(scope: Scope, processor: Processor, type_name: str) -> Iterator[str]:
     """Events of the type that the processor should have got: all since the first that it did."""
-    first = _rows(
+    first = rows(
         "SELECT min(d.position) FROM flowdeck_delivery d JOIN flowdeck_event e "
         "ON e.position = d.position WHERE d.processor = %s AND e.type = %s",
-        [processor, type_name],
+        [processor.name, type_name],
     )[0][0]
     if first is None:
         return
+    heard, parameters = heard_by(processor, type_name)
     for after, upto in scope.chunks():
         if upto < first:
             continue
-        for (position,) in _rows(
+        for (position,) in rows(
             "SELECT e.position FROM flowdeck_event e LEFT JOIN flowdeck_delivery d "
             "ON d.position = e.position AND d.processor = %s "
-            "WHERE e.type = %s AND e.position > %s AND e.position <= %s AND e.position >= %s "
-            "AND d.id IS NULL AND substr(e.stream, 1, %s) = %s",
-            [processor, type_name, after, upto, first, len(streams), streams],
+            f"WHERE {heard} AND e.position > %s AND e.position <= %s AND e.position >= %s "
+            "AND d.id IS NULL",
+            [processor.name, *parameters, after, upto, first],
         ):
-            yield f"event {position} ({type_name}) has no delivery for {processor}"
+            yield f"event {position} ({type_name}) has no delivery for {processor.name}"
 
 
 @check("every unfinished delivery can run")
 def _runnable(scope: Scope) -> Iterator[str]:
-    unfinished = _rows(
+    unfinished = rows(
         "SELECT processor, slot, state, key, due_at IS NULL, count(*), min(position) "
-        "FROM flowdeck_delivery WHERE state IN ('pending', 'retrying') "
+        f"FROM flowdeck_delivery WHERE state {among(*UNFINISHED)} "
         "GROUP BY processor, slot, state, key, due_at IS NULL"
     )
     lanes: dict[str, list[tuple[int, int]]] = {}
@@ -176,11 +171,11 @@ def _runnable(scope: Scope) -> Iterator[str]:
             yield f"{what}: no lane covers slot {slot}"
         elif slot != slot_of(key):
             yield f"{what}: slot is {slot}, but the key belongs to {slot_of(key)}"
-        elif state == "retrying" and never_due:
+        elif state == DeliveryState.RETRYING and never_due:
             yield f"{what}: retrying without a time to be due at"
-    for processor, state, count in _rows(
-        "SELECT processor, state, count(*) FROM flowdeck_delivery WHERE state NOT IN "
-        "('pending', 'retrying', 'done', 'dead', 'discarded') GROUP BY processor, state"
+    for processor, state, count in rows(
+        "SELECT processor, state, count(*) FROM flowdeck_delivery "
+        f"WHERE state NOT {among(*STORED)} GROUP BY processor, state"
     ):
         yield f"{count} deliveries of {processor} are in the unknown state {state!r}"
 
@@ -200,10 +195,10 @@ def _times(scope: Scope) -> Iterator[str]:
     """Within a stream they never run backward, across the log not by more than a minute."""
     found: list[str] = []
     for after, upto in scope.chunks():
-        for position, stream in _rows(_BACKWARD_IN_STREAM, [after, upto]):
+        for position, stream in rows(_BACKWARD_IN_STREAM, [after, upto]):
             found.append(f"event {position} was recorded before the one before it in {stream}")
         before = max(scope.after, after - _OVERLAP)
-        for position, recorded, newest in _rows(
+        for position, recorded, newest in rows(
             _BACKWARD_IN_LOG.format(_A_MINUTE[connection.vendor]), [before, upto]
         ):
             found.append(
@@ -218,7 +213,7 @@ def _times(scope: Scope) -> Iterator[str]:
 @check("every event but a first one has a cause in its trace")
 def _causes(scope: Scope) -> Iterator[str]:
     for after, upto in scope.chunks():
-        for position, type_name in _rows(
+        for position, type_name in rows(
             "SELECT e.position, e.type FROM flowdeck_event e LEFT JOIN flowdeck_event c "
             "ON c.id = e.causation_id AND c.correlation_id = e.correlation_id "
             "AND c.position < e.position WHERE e.causation_id IS NOT NULL "
@@ -232,18 +227,18 @@ def _causes(scope: Scope) -> Iterator[str]:
 def _effects(scope: Scope) -> Iterator[str]:
     """A handler's events commit with its delivery, so an unfinished delivery can't have any."""
     for after, upto in scope.chunks():
-        for position, type_name, processor, state in _rows(
+        for position, type_name, processor, state in rows(
             "SELECT e.position, e.type, d.processor, d.state FROM flowdeck_event e "
             "JOIN flowdeck_event c ON c.id = e.causation_id "
             "JOIN flowdeck_delivery d ON d.position = c.position AND d.processor = e.producer "
-            "WHERE e.position > %s AND e.position <= %s AND d.state <> 'done'",
+            f"WHERE e.position > %s AND e.position <= %s AND d.state <> '{DeliveryState.DONE}'",
             [after, upto],
         ):
             yield (
                 f"event {position} ({type_name}) was emitted by {processor}, "
                 f"whose delivery is {state}"
             )
-    for processor, position, count in _rows(
+    for processor, position, count in rows(
         "SELECT processor, position, count(*) FROM flowdeck_delivery "
         "GROUP BY processor, position HAVING count(*) > 1"
     ):
@@ -252,8 +247,9 @@ def _effects(scope: Scope) -> Iterator[str]:
 
 @check("failures are kept")
 def _failures(scope: Scope) -> Iterator[str]:
-    for processor, position in _rows(
-        "SELECT d.processor, d.position FROM flowdeck_delivery d WHERE d.state = 'dead' "
+    for processor, position in rows(
+        "SELECT d.processor, d.position FROM flowdeck_delivery d "
+        f"WHERE d.state {among(DeliveryState.DEAD)} "
         "AND NOT EXISTS (SELECT 1 FROM flowdeck_attempt a WHERE a.delivery_id = d.id)"
     ):
         yield f"the dead letter of {processor} for event {position} has no attempt with an error"
@@ -265,12 +261,12 @@ def _order(scope: Scope) -> Iterator[str]:
     for name, processor in sorted(registry.processors.items()):
         if processor.on_dead != "park":
             continue
-        for key, position in _rows(
+        for key, position in rows(
             "SELECT d.key, min(d.position) FROM flowdeck_delivery d JOIN ("
             "  SELECT key, min(position) AS position FROM flowdeck_delivery "
-            "  WHERE processor = %s AND state IN ('pending', 'retrying') GROUP BY key"
+            f"  WHERE processor = %s AND state {among(*UNFINISHED)} GROUP BY key"
             ") AS waiting ON waiting.key = d.key AND waiting.position < d.position "
-            "WHERE d.processor = %s AND d.state = 'done' GROUP BY d.key",
+            f"WHERE d.processor = %s AND d.state {among(DeliveryState.DONE)} GROUP BY d.key",
             [name, name],
         ):
             yield f"{name} did event {position} of key {key} while an earlier one still waits"

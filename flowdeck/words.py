@@ -10,6 +10,10 @@ from uuid import UUID
 from django.utils import timezone
 
 SHORT_ID = 7
+UNAVAILABLE = "The database is busy or away. Nothing was changed; try again in a moment."
+"""What is said of a fault of the database; what had begun was rolled back."""
+UNAVAILABLE_SECONDS = 5
+"""What ``Retry-After`` says then."""
 
 
 def short(identifier: UUID | str) -> str:

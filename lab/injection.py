@@ -1,4 +1,4 @@
-"""What switched faults do: the hook around handlers and bells, in demo mode.
+"""Fault injection: the hook around handlers and bells that switched faults use, in demo mode.
 
 While no fault is on it costs a comparison and, three times a second and process, one query. A fault
 strikes only deliveries in traces of the person who set it; the others of a batch are left alone.

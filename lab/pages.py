@@ -32,7 +32,16 @@ def _notices(user: Any) -> list[Notice]:
 
 
 if scenarios.allowed():
-    register_entry("Learn", "Lab", "lab:lab", "flask", 10, "use_lab", count=_progress, key="l")
+    register_entry(
+        section="Learn",
+        label="Lab",
+        url_name="lab:lab",
+        icon="flask",
+        order=10,
+        permission="use_lab",
+        count=_progress,
+        key="l",
+    )
     register_notices(_notices)
 register_live_view("experiment", ExperimentView)
 assign_hues(

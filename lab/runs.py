@@ -65,7 +65,9 @@ def break_for(user: Any, trace: UUID, *wanted: tuple[str, str, int | None, float
     Comes back when every worker has noticed.
     """
     numbers = [
-        switch_on(user, processor, kind, amount=amount, seconds=seconds, trace=trace).pk
+        switch_on(
+            user=user, processor=processor, kind=kind, amount=amount, seconds=seconds, trace=trace
+        ).pk
         for processor, kind, amount, seconds in wanted
     ]
     _until_noticed()

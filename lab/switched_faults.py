@@ -55,29 +55,42 @@ KINDS = {
     kind.slug: kind
     for kind in (
         Kind(
-            "fail_next",
-            "Fail the next",
-            "A short hiccup: a deploy, a lost connection.",
-            "attempts",
-            2,
-            20,
+            slug="fail_next",
+            title="Fail the next",
+            meaning="A short hiccup: a deploy, a lost connection.",
+            unit="attempts",
+            default=2,
+            most=20,
         ),
         Kind(
-            "fail_often", "Fail now and then", "An overloaded or flaky service.", "percent", 40, 100
+            slug="fail_often",
+            title="Fail now and then",
+            meaning="An overloaded or flaky service.",
+            unit="percent",
+            default=40,
+            most=100,
         ),
         Kind(
             "provider_down", "Provider down", "The payment provider answers nobody.", only="payment"
         ),
-        Kind("slow", "Slow", "A cold cache, a long query, a far data centre.", "ms", 1500, 5000),
+        Kind(
+            slug="slow",
+            title="Slow",
+            meaning="A cold cache, a long query, a far data centre.",
+            unit="ms",
+            default=1500,
+            most=5000,
+        ),
         Kind("poison", "Poison message", "A message that this code can never handle."),
         Kind("twice", "Deliver twice", "A worker that dies after the work and before saying so."),
         Kind(
-            "out_of_order",
-            "Deliver out of order",
-            "Messages overtake each other on their way; those of one key wait for each other.",
-            "ms at most",
-            1500,
-            5000,
+            slug="out_of_order",
+            title="Deliver out of order",
+            meaning="Messages overtake each other on their way; those of one key wait for each "
+            "other.",
+            unit="ms at most",
+            default=1500,
+            most=5000,
         ),
         Kind("stop", "Stop the processor", "The service is not running at all."),
         Kind("lose_bell", "Lose the bell", "The message broker drops messages.", shared=True),

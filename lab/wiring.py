@@ -1,4 +1,4 @@
-"""Who writes to whom: the wires of a topology, from the registry, and a drawing of them."""
+"""The wires of a topology: who writes to whom, from the registry, and a drawing of it."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _listeners(type_name: str, streams: str) -> list[Processor]:
     return [
         processor
         for processor in registry.subscribers(type_name)
-        if not processor.replayable and streams.startswith(processor.streams)
+        if not processor.replayable and processor.hears(type_name, streams)
     ]
 
 

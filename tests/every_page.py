@@ -14,8 +14,8 @@ from urllib.parse import urlencode
 from django.contrib.auth.models import User
 from django.test import Client
 
-from flowdeck.models import Delivery, DeliveryState, Event
-from flowdeck.observe.states import PARKED, RUNNING
+from flowdeck.declare.states import DeliveryState
+from flowdeck.models import Delivery, Event
 from tests.addresses import addresses
 
 _ACTIONS = {
@@ -85,7 +85,6 @@ PAGES = {
     "shop:shop",
     "shop:outbox",
 }
-STATES = (*DeliveryState.values, PARKED, RUNNING)
 
 
 def pages(
@@ -204,8 +203,8 @@ def _log(newest: Event) -> list[str]:
         {"type": "OrderCreated", "data.items.0.sku": "mug"},
         {"processor": "payment"},
         {"processor": "nobody"},
-        *({"state": state} for state in STATES),
-        *({"state": state, "processor": "payment"} for state in STATES),
+        *({"state": state} for state in DeliveryState),
+        *({"state": state, "processor": "payment"} for state in DeliveryState),
         {"state": "dead", "type": newest.type},
         {"state": "done", "producer": newest.producer},
     ]

@@ -1,4 +1,4 @@
-"""What has to be done before web and workers start; one process, since starting is the cost."""
+"""Prepares the database before web and workers start: one process, since starting is the cost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where an order shows in the read models."""
+"""The rows of the read models that an order shows in."""
 
 from __future__ import annotations
 

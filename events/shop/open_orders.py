@@ -1,4 +1,4 @@
-"""How many of one's orders are not decided yet, behind the shop's entry of the navigation, live."""
+"""The live count of a customer's open orders, in the shop's entry of the navigation."""
 
 from __future__ import annotations
 

@@ -28,11 +28,11 @@ def _record(stream: str) -> Record | None:
 
 
 register_entry(
-    "Shop",
-    "Shop",
-    "shop:shop",
-    "bag",
-    10,
+    section="Shop",
+    label="Shop",
+    url_name="shop:shop",
+    icon="bag",
+    order=10,
     count=open_orders,
     key="s",
     tab=True,

@@ -1,4 +1,4 @@
-"""Which orders are whose. Read from the checkouts, so an order is there as soon as it is placed."""
+"""A customer's orders, read from the checkouts, so that one is there as soon as it is placed."""
 
 from __future__ import annotations
 

@@ -129,7 +129,7 @@ def _place(placed: Stage, paid: Stage, reserved: Stage, confirmed: Stage, notifi
 
 
 def _at(stage: Stage, x: float, y: int) -> Stage:
-    return Stage(stage.word, stage.state, stage.note, stage.due, x, y)
+    return Stage(word=stage.word, state=stage.state, note=stage.note, due=stage.due, x=x, y=y)
 
 
 def _paid(happened: dict[str, Any], waiting: list[Underway], start: datetime | None) -> Stage:

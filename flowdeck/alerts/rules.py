@@ -1,4 +1,4 @@
-"""Setting rules: what is allowed, and the audit of it."""
+"""Setting alert rules: checks what is asked for, and keeps it in the audit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 
-from flowdeck import clock
+from flowdeck import clock, parsing
 from flowdeck.declare.registry import registry
 from flowdeck.models import AlertRule
 from flowdeck.people import audit
@@ -104,9 +104,10 @@ def _checked(wanted: dict[str, Any]) -> dict[str, Any]:
 
 def _number(wanted: dict[str, Any], name: str, least: int, most: int) -> int:
     text = str(wanted.get(name, "")).strip() or str(least)
-    if not (text.isascii() and text.isdigit() and len(text) < 9 and least <= int(text) <= most):
+    found = parsing.number(text, least=least, most=most)
+    if found is None:
         raise RuleRefused(f"{name.replace('_', ' ')}: a number from {least:,} to {most:,}.")
-    return int(text)
+    return found
 
 
 def _addresses(text: str) -> str:

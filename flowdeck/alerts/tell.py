@@ -1,4 +1,4 @@
-"""Telling people: two processors, so mails and webhooks are retried and die as everything else.
+"""Telling people of alerts: two processors, so mails and webhooks are retried like any delivery.
 
 They call the outside world, so a receiver may be told twice after a crash; the idempotency key is
 the same then.

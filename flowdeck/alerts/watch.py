@@ -1,4 +1,4 @@
-"""Looking at the rules: every worker's sweep may, one at a time does, by the rule's row lock."""
+"""Looking at the alert rules: any worker's sweep may, one at a time by the row lock."""
 
 from __future__ import annotations
 

@@ -28,13 +28,8 @@ class BearerAuth(HttpBearer):
         request.user = found.user
         if found.scope == ApiToken.Scope.READ and request.method not in _LOOKING:
             reason = "This token may look only. Create one of full scope for what changes things."
-            audit.record(
-                "use_token",
-                by=found.user.get_username(),
-                target=request.path,
-                reason=reason,
-                allowed=False,
-            )
+            by = found.user.get_username()
+            audit.refused("use_token", by=by, target=request.path, reason=reason)
             raise HttpError(403, reason)
         return found.user
 

@@ -23,6 +23,7 @@ from flowdeck.api.letter_schemas import (
     StatusIn,
 )
 from flowdeck.api.problems import require, require_action
+from flowdeck.declare.states import DeliveryState
 from flowdeck.letters import bulk, dead_letters
 from flowdeck.letters.groups import groups, set_status
 from flowdeck.models import BulkAction, Delivery
@@ -124,7 +125,7 @@ def cancel_bulk(request: HttpRequest, number: int) -> BulkOut:
 def set_letter_group_status(request: HttpRequest, fingerprint: str, wanted: StatusIn) -> Any:
     """Acknowledge a group of dead letters, put it on hold, or open it again."""
     require_action(request, "resolve_dead_letters")
-    if not Delivery.objects.filter(fingerprint=fingerprint[:32], state="dead").exists():
+    if not Delivery.objects.filter(fingerprint=fingerprint[:32], state=DeliveryState.DEAD).exists():
         raise Http404(f"There is no group {fingerprint[:32]}.")
     set_status(
         fingerprint,

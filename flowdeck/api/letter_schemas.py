@@ -8,17 +8,15 @@ from typing import Annotated, Literal
 from ninja import Field, Schema
 from pydantic import AfterValidator, ConfigDict
 
+from flowdeck import parsing
 from flowdeck.api.schemas import MOST, EventOut, FailureOut
+from flowdeck.declare.states import DeliveryState
 from flowdeck.letters import bulk
 from flowdeck.letters.dead_letters import NAMES, Criteria
 from flowdeck.letters.groups import Group
-from flowdeck.models import Attempt, BulkAction, Delivery, DeliveryState
+from flowdeck.models import Attempt, BulkAction, Delivery
 
 _ATTEMPTS = 50
-
-
-def _printable(text: str) -> str:
-    return text.replace("\x00", "").strip()
 
 
 def _named(text: str) -> str:
@@ -28,17 +26,24 @@ def _named(text: str) -> str:
     return text
 
 
+def _storable(text: str) -> str:
+    found = parsing.reason(text, needed=False)
+    if found is None:
+        raise ValueError("holds a NUL, which can't be stored")
+    return found
+
+
 def _given(text: str) -> str:
-    if not _printable(text):
-        raise ValueError("say why: a discard needs a reason")
-    return _printable(text)
+    if not _storable(text):
+        raise ValueError("say why: this needs a reason")
+    return _storable(text)
 
 
 Name = Annotated[str, AfterValidator(_named)]
-Number = Annotated[int, Field(ge=1, le=2**63 - 1)]
+Number = Annotated[int, Field(ge=1, le=parsing.LARGEST)]
 Numbers = Annotated[list[Number], Field(min_length=1, max_length=500)]
-Reason = Annotated[str, Field(max_length=300), AfterValidator(_printable)]
-GivenReason = Annotated[str, Field(max_length=300), AfterValidator(_given)]
+Reason = Annotated[str, Field(max_length=parsing.LONGEST_REASON), AfterValidator(_storable)]
+GivenReason = Annotated[str, Field(max_length=parsing.LONGEST_REASON), AfterValidator(_given)]
 
 
 class _Chosen(Schema):

@@ -11,6 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
+from flowdeck import words
 from flowdeck.conf import conf
 from flowdeck.engine import faults as infrastructure
 from flowdeck.errors import PublishError
@@ -31,13 +32,8 @@ def require_action(request: HttpRequest, action: str) -> None:
     """
     decision = can(request.user, action)
     if not decision:
-        audit.record(
-            action,
-            by=request.user.get_username(),
-            target=request.path,
-            reason=decision.reason,
-            allowed=False,
-        )
+        by = request.user.get_username()
+        audit.refused(action, by=by, target=request.path, reason=decision.reason)
     require(decision)
 
 
@@ -83,8 +79,8 @@ def _handle_faults(api: NinjaAPI, answer: Callable[..., HttpResponse]) -> None:
     def unavailable(request: HttpRequest, error: DatabaseError) -> HttpResponse:
         if not infrastructure.is_fault(error):
             raise error
-        said = answer(request, 503, infrastructure.UNAVAILABLE)
-        said.headers["Retry-After"] = str(infrastructure.RETRY_SECONDS)
+        said = answer(request, 503, words.UNAVAILABLE)
+        said.headers["Retry-After"] = str(words.UNAVAILABLE_SECONDS)
         return said
 
 

@@ -1,4 +1,4 @@
-"""The messages that bells are: written once, sent by Kombu or together with the de-bounce.
+"""Bells as messages: written once, sent by Kombu or together with the de-bounce.
 
 Asking Redis whether a bell rings already, and then having Kombu send, are two round trips and most
 of the time that a lone event waits. Where the broker is the same Redis, one script does both.

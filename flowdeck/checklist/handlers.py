@@ -11,9 +11,10 @@ from django.db import transaction
 from flowdeck.checklist.finding import Finding, listed
 from flowdeck.checklist.sandbox import deliver, fingerprints, rolled_back, samples, written_tables
 from flowdeck.declare.registry import Processor, registry
+from flowdeck.declare.states import DeliveryState
 from flowdeck.engine.attempt import attempt_together
 from flowdeck.log.append import read_log
-from flowdeck.models import Delivery, DeliveryState
+from flowdeck.models import Delivery
 from flowdeck.sql import DueDelivery
 
 logger = logging.getLogger("flowdeck")

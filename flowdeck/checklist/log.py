@@ -14,6 +14,7 @@ from flowdeck.declare.registry import registry
 from flowdeck.errors import FlowdeckError
 from flowdeck.log.append import append, read_log
 from flowdeck.log.payloads import load
+from flowdeck.log.positions import newest_position
 from flowdeck.models import Delivery, Event, Worker
 from flowdeck.verification import Scope, missing_deliveries
 
@@ -48,12 +49,6 @@ _IRREGULAR = (
     "In",
     "Out",
 )
-
-
-def newest_position() -> int:
-    """Position of the newest event; 0 if there is none."""
-    found = Event.objects.order_by("-position").values_list("position", flat=True).first()
-    return found or 0
 
 
 def immutable(redeliver: bool) -> Finding:
@@ -113,7 +108,7 @@ def durable(redeliver: bool) -> Finding:
         draft = Draft(load(newest), stream=stream, correlation_id=uuid4())
         (appended,) = append([draft])
         rows = Delivery.objects.filter(event_id=appended.position).count()
-        expected = sum(stream.startswith(p.streams) for p in registry.subscribers(newest.type))
+        expected = len(list(registry.listeners(newest.type, stream)))
     missing = _missing()
     if rows != expected or missing:
         return Finding(
@@ -147,7 +142,7 @@ def _missing() -> int:
         1
         for processor in registry.processors.values()
         for type_name in processor.subscriptions
-        for _ in missing_deliveries(scope, processor.name, type_name, processor.streams)
+        for _ in missing_deliveries(scope, processor, type_name)
     )
 
 

@@ -8,9 +8,11 @@ from django.db.models import Count
 
 from flowdeck import clock
 from flowdeck.checklist.finding import Finding, Verdict, listed
-from flowdeck.checklist.log import RECENT, newest_position
+from flowdeck.checklist.log import RECENT
 from flowdeck.declare.registry import registry
-from flowdeck.models import Delivery, DeliveryState
+from flowdeck.declare.states import DeliveryState
+from flowdeck.log.positions import newest_position
+from flowdeck.models import Delivery
 from flowdeck.words import duration
 
 _MANY_ATTEMPTS = 20

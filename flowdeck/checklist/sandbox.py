@@ -13,9 +13,10 @@ from django.db import connection, transaction
 from django.db.models import AutoField
 
 from flowdeck.declare.registry import Processor
+from flowdeck.declare.states import DeliveryState
 from flowdeck.engine.attempt import Outcome, attempt
 from flowdeck.log.append import read_log
-from flowdeck.models import Delivery, DeliveryState
+from flowdeck.models import Delivery
 from flowdeck.sql import DueDelivery
 
 _WRITES = re.compile(r'^\s*(?:INSERT INTO|UPDATE|DELETE FROM)\s+"?([\w]+)"?', re.IGNORECASE)

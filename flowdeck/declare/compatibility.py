@@ -1,4 +1,4 @@
-"""May a schema change? What a change of a payload's JSON Schema breaks, and what to do about it.
+"""Compatibility: what a change of a payload's JSON Schema breaks, and what to do about it.
 
 *Backward*: this code can read what is stored. *Forward*: code of before (workers not yet replaced,
 other consumers) can read what this code writes. *Full*: both. Pure functions on JSON Schemas as
@@ -112,12 +112,12 @@ def _object_changes(event_type: str, where: str, old: Schema, new: Schema) -> It
             removed.remove(gone)
             added.remove(twin)
             yield Change(
-                event_type,
-                "field renamed",
-                f"{where}{gone} is now {where}{twin}",
-                False,
-                False,
-                f"{NEW_VERSION} that moves the value; old consumers need the new code first",
+                event_type=event_type,
+                kind="field renamed",
+                detail=f"{where}{gone} is now {where}{twin}",
+                backward=False,
+                forward=False,
+                advice=f"{NEW_VERSION} that moves the value; old consumers need the new code first",
             )
     for name in added:
         yield _added(event_type, where, name, name in new.get("required", ()))
@@ -133,12 +133,12 @@ def _needed(event_type: str, where: str, old: Schema, new: Schema) -> Iterator[C
     was, now = set(old.get("required", ())), set(new.get("required", ()))
     for name in sorted((now - was) & old.get("properties", {}).keys()):
         yield Change(
-            event_type,
-            "default removed",
-            where + name,
-            False,
-            True,
-            f"give {where}{name} its default back, or {NEW_VERSION}",
+            event_type=event_type,
+            kind="default removed",
+            detail=where + name,
+            backward=False,
+            forward=True,
+            advice=f"give {where}{name} its default back, or {NEW_VERSION}",
         )
     for name in sorted((was - now) & new.get("properties", {}).keys()):
         yield Change(event_type, "default given", where + name, True, True)
@@ -147,31 +147,32 @@ def _needed(event_type: str, where: str, old: Schema, new: Schema) -> Iterator[C
 def _added(event_type: str, where: str, name: str, required: bool) -> Change:
     if required:
         return Change(
-            event_type,
-            "field added without default",
-            where + name,
-            False,
-            False,
-            f"give {where}{name} a default, or {NEW_VERSION}",
+            event_type=event_type,
+            kind="field added without default",
+            detail=where + name,
+            backward=False,
+            forward=False,
+            advice=f"give {where}{name} a default, or {NEW_VERSION}",
         )
     return Change(
-        event_type,
-        "field added with default",
-        where + name,
-        True,
-        False,
-        "replace all consumers before anybody publishes: unknown fields are refused by old code",
+        event_type=event_type,
+        kind="field added with default",
+        detail=where + name,
+        backward=True,
+        forward=False,
+        advice="replace all consumers before anybody publishes: unknown fields are refused by old "
+        "code",
     )
 
 
 def _removed(event_type: str, where: str, name: str, required: bool) -> Change:
     return Change(
-        event_type,
-        "field removed",
-        where + name,
-        False,
-        not required,
-        f"{NEW_VERSION} that drops {where}{name}, or keep it with a default",
+        event_type=event_type,
+        kind="field removed",
+        detail=where + name,
+        backward=False,
+        forward=not required,
+        advice=f"{NEW_VERSION} that drops {where}{name}, or keep it with a default",
     )
 
 
@@ -199,7 +200,14 @@ def _field_changes(event_type: str, where: str, old: Schema, new: Schema) -> Ite
         (False, True): f"{NEW_VERSION} that maps the values that are gone",
         (False, False): f"{NEW_VERSION} that converts {where}",
     }[backward, forward]
-    yield Change(event_type, kind, where, backward, forward, advice)
+    yield Change(
+        event_type=event_type,
+        kind=kind,
+        detail=where,
+        backward=backward,
+        forward=forward,
+        advice=advice,
+    )
 
 
 def _mark_changes(
@@ -209,37 +217,37 @@ def _mark_changes(
         yield unmarked(event_type, where, f"mark {where} as Personal again")
     if new and not old:
         yield Change(
-            event_type,
-            "personal mark added",
-            where,
-            True,
-            False,
-            "replace all consumers before anybody publishes: old code can't open sealed values. "
-            "What is stored stays in plain text",
+            event_type=event_type,
+            kind="personal mark added",
+            detail=where,
+            backward=True,
+            forward=False,
+            advice="replace all consumers before anybody publishes: old code can't open sealed "
+            "values. What is stored stays in plain text",
         )
     if old and new and (lost := set(old["was"]) - set(new["was"])):
         names = ", ".join(sorted(lost))
         yield unmarked(event_type, f"{where}, once {names}", f"name {names} in its was=(...)")
     if old and new and old["subject"] != new["subject"]:
         yield Change(
-            event_type,
-            "personal subject changed",
-            f"{where} is of {new['subject']}",
-            True,
-            True,
-            f"what is stored stays sealed with the key of {old['subject']}: forget both",
+            event_type=event_type,
+            kind="personal subject changed",
+            detail=f"{where} is of {new['subject']}",
+            backward=True,
+            forward=True,
+            advice=f"what is stored stays sealed with the key of {old['subject']}: forget both",
         )
 
 
 def unmarked(event_type: str, detail: str, advice: str) -> Change:
     """A field is not personal any more, but its stored values are sealed."""
     return Change(
-        event_type,
-        "personal mark removed",
-        detail,
-        False,
-        True,
-        f"{advice}: its stored values are sealed, and would be neither opened nor masked",
+        event_type=event_type,
+        kind="personal mark removed",
+        detail=detail,
+        backward=False,
+        forward=True,
+        advice=f"{advice}: its stored values are sealed, and would be neither opened nor masked",
     )
 
 

@@ -1,4 +1,4 @@
-"""Which request or delivery the running code belongs to: correlation and causation."""
+"""The request or delivery that the running code belongs to: correlation and causation."""
 
 from __future__ import annotations
 

@@ -99,7 +99,13 @@ class Event(BaseModel):
         if key in personal:
             raise RegistrationError(f"{cls.__name__}: its key {key!r} is personal; keys are shown.")
         cls.__event_type__ = EventType(
-            cls.__name__, version, cls, key, refusal, personal, round_trip(cls)
+            name=cls.__name__,
+            version=version,
+            cls=cls,
+            key_field=key,
+            refusal=refusal,
+            personal=personal,
+            round_trip=round_trip(cls),
         )
         for note in on_declared:
             note(cls.__event_type__)

@@ -29,12 +29,6 @@ def install(around: Around, muffled: Muffled) -> None:
     _around, _muffled = around, muffled
 
 
-def uninstall() -> None:
-    """Run handlers and ring bells plainly again."""
-    global _around, _muffled
-    _around = _muffled = None
-
-
 def run(processor: Processor, deliveries: Sequence[Delivery], handle: Handle) -> Any:
     """Run a handler, through the hook if there is one."""
     return handle() if _around is None else _around(processor, deliveries, handle)

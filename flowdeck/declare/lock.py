@@ -84,12 +84,12 @@ def _of_type(name: str, versions: Mapping[str, Any], declared: EventType | None)
     if declared.version < newest:
         return [
             Change(
-                name,
-                "version lowered",
-                f"from {newest} to {declared.version}",
-                False,
-                True,
-                f"go back to version {newest} or higher: such events are stored",
+                event_type=name,
+                kind="version lowered",
+                detail=f"from {newest} to {declared.version}",
+                backward=False,
+                forward=True,
+                advice=f"go back to version {newest} or higher: such events are stored",
             )
         ]
     if declared.version > newest:
@@ -99,12 +99,13 @@ def _of_type(name: str, versions: Mapping[str, Any], declared: EventType | None)
 
 def _lost(name: str) -> Change:
     return Change(
-        name,
-        "type renamed or removed",
-        f"{name} is not declared any more",
-        False,
-        False,
-        f"keep {name} declared as long as such events are stored; publish the new type beside it",
+        event_type=name,
+        kind="type renamed or removed",
+        detail=f"{name} is not declared any more",
+        backward=False,
+        forward=False,
+        advice=f"keep {name} declared as long as such events are stored; publish the new type "
+        "beside it",
     )
 
 
@@ -113,20 +114,21 @@ def _raised(name: str, old: int, new: int) -> Change:
     detail = f"from {old} to {new}"
     if missing:
         return Change(
-            name,
-            "version raised without upcaster",
-            detail,
-            False,
-            False,
-            f"write @upcaster({name}, from_version={missing[0]}, sample=...)",
+            event_type=name,
+            kind="version raised without upcaster",
+            detail=detail,
+            backward=False,
+            forward=False,
+            advice=f"write @upcaster({name}, from_version={missing[0]}, sample=...)",
         )
     return Change(
-        name,
-        "version raised with upcaster",
-        detail,
-        True,
-        False,
-        "replace consumers first: old code keeps newer versions as dead letters, to retry later",
+        event_type=name,
+        kind="version raised with upcaster",
+        detail=detail,
+        backward=True,
+        forward=False,
+        advice="replace consumers first: old code keeps newer versions as dead letters, to retry "
+        "later",
     )
 
 

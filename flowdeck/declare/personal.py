@@ -1,4 +1,4 @@
-"""Which fields of a payload are personal, declared on the event type itself.
+"""Personal fields of a payload, declared on the event type itself.
 
 ::
 

@@ -1,4 +1,4 @@
-"""What is declared: event types, processors and who listens to what."""
+"""The registry: event types, processors, and who hears what."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from flowdeck.declare.event import Event, EventType, on_declared
 from flowdeck.declare.retry import Retry
@@ -56,6 +56,22 @@ class Processor:
     def where(self) -> str:
         """Dotted path of the handler, for messages."""
         return f"{self.handler.__module__}.{self.handler.__qualname__}"
+
+    def hears(self, type_name: str, stream: str) -> bool:
+        """Whether events of this type in this stream are for it."""
+        return type_name in self.subscriptions and stream.startswith(self.streams)
+
+
+class Subscription(NamedTuple):
+    """What an append is told of a processor that subscribes to a type of its events."""
+
+    type: str
+    processor: str
+    streams: str
+
+    def hears(self, stream: str) -> bool:
+        """Whether an event of the type in this stream is for the processor."""
+        return stream.startswith(self.streams)
 
 
 class Registry:
@@ -106,6 +122,18 @@ class Registry:
             )
             self._subscribers[type_name] = found
         return found
+
+    def listeners(self, type_name: str, stream: str) -> Iterator[Processor]:
+        """The processors that get a delivery of an event of this type in this stream."""
+        return (one for one in self.subscribers(type_name) if stream.startswith(one.streams))
+
+    def fan_out(self, type_names: Iterable[str]) -> list[Subscription]:
+        """Who subscribes to the types, for an append that does not know its streams yet."""
+        return [
+            Subscription(name, processor.name, processor.streams)
+            for name in type_names
+            for processor in self.subscribers(name)
+        ]
 
     def event_type(self, name: str) -> EventType:
         """The declared type of this name. Raises UnknownEventType."""
@@ -234,9 +262,9 @@ def declare(
         raise RegistrationError(f"{where}: takes (event) or (event, delivery).")
     subscribed = tuple(_annotated_events(handler, parameters[0].name, where))
     return Processor(
-        name,
-        handler,
-        subscribed,
+        name=name,
+        handler=handler,
+        subscriptions=subscribed,
         wants_delivery=len(parameters) == 2,
         emits=_emitted(handler, emits),
         **options,
@@ -281,4 +309,12 @@ def _path(cls: type) -> str:
     return f"{cls.__module__}.{cls.__qualname__}"
 
 
-__all__ = ["SLOTS", "Processor", "Registry", "processor", "projection", "registry"]
+__all__ = [
+    "SLOTS",
+    "Processor",
+    "Registry",
+    "Subscription",
+    "processor",
+    "projection",
+    "registry",
+]

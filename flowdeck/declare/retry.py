@@ -1,4 +1,4 @@
-"""When a failed delivery is tried again: a pure function of the attempt."""
+"""Retry policies: when a failed delivery is tried again, a pure function of the attempt."""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@ from flowdeck.declare import context, interception
 from flowdeck.declare.event import Delivery, Draft, Event, Expectation
 from flowdeck.declare.registry import Processor
 from flowdeck.declare.retry import MOST_ATTEMPTS
+from flowdeck.declare.states import DeliveryState
 from flowdeck.engine import faults as infrastructure
 from flowdeck.engine.containment import contain_hooks, contained
 from flowdeck.engine.failure import Failure, describe, of_death, without_personal_data
@@ -51,7 +52,7 @@ class Outcome:
     @property
     def done(self) -> bool:
         """Whether the handler succeeded."""
-        return self.mark.state == "done"
+        return self.mark.state == DeliveryState.DONE
 
 
 def attempt(processor: Processor, due: DueDelivery) -> Outcome:
@@ -99,15 +100,27 @@ def failed(processor: Processor, due: DueDelivery, started: datetime, error: Exc
     cause = error.error if isinstance(error, HandlerFailed) else error
     finished = clock.now()
     if isinstance(cause, Snooze):
-        mark = Mark(due.id, "retrying", due.attempts, cause.seconds, started, finished)
+        mark = Mark(
+            id=due.id,
+            state=DeliveryState.RETRYING,
+            attempts=due.attempts,
+            due_in=cause.seconds,
+            started_at=started,
+            finished_at=finished,
+        )
         return Outcome(due, mark)
     number = _next(due)
     delay = None if isinstance(cause, Reject) else processor.retry.delay(number)
     failure = without_personal_data(describe(cause, processor.where), due)
-    if delay is None:
-        mark = Mark(due.id, "dead", number, None, started, finished, failure.fingerprint)
-    else:
-        mark = Mark(due.id, "retrying", number, delay, started, finished)
+    mark = Mark(
+        id=due.id,
+        state=DeliveryState.DEAD if delay is None else DeliveryState.RETRYING,
+        attempts=number,
+        due_in=delay,
+        started_at=started,
+        finished_at=finished,
+        fingerprint=failure.fingerprint if delay is None else None,
+    )
     return Outcome(due, mark, failure=failure)
 
 
@@ -118,7 +131,15 @@ def died(processor: Processor, due: DueDelivery, last_exception: str = "") -> Ou
     """
     now = clock.now()
     failure = without_personal_data(of_death(processor.where, last_exception), due)
-    mark = Mark(due.id, "dead", _next(due), None, now, now, failure.fingerprint)
+    mark = Mark(
+        id=due.id,
+        state=DeliveryState.DEAD,
+        attempts=_next(due),
+        due_in=None,
+        started_at=now,
+        finished_at=now,
+        fingerprint=failure.fingerprint,
+    )
     return Outcome(due, mark, failure=failure)
 
 
@@ -234,5 +255,12 @@ def _done(
         )
     emitted = list(delivery.emitted)
     _refuse_to_go_round(due, emitted)
-    mark = Mark(due.id, "done", _next(due), None, started, finished)
+    mark = Mark(
+        id=due.id,
+        state=DeliveryState.DONE,
+        attempts=_next(due),
+        due_in=None,
+        started_at=started,
+        finished_at=finished,
+    )
     return Outcome(due, mark, emitted, list(delivery.expectations))

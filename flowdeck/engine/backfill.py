@@ -11,16 +11,19 @@ workers. What a publisher that did not know it has left out is mended by a rebui
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import QuerySet
 
 from flowdeck.bells import bell
 from flowdeck.declare.registry import Processor, registry
+from flowdeck.declare.states import DeliveryState
 from flowdeck.log.append import slot_of
 from flowdeck.log.horizon import settled_position, writers_ended
+from flowdeck.log.positions import newest_position
 from flowdeck.models import Delivery, Event, ProcessorState
 from flowdeck.sql import dialect
+from flowdeck.sql.parts import heard_by, rows
 
 _CHUNK = 10_000
 _PATIENCE = 5.0  # seconds; whoever wants the lanes asks again
@@ -32,7 +35,7 @@ def backfill(projection: Processor) -> bool:
     Works in chunks, each a transaction of its own, shared with other processes that do the same;
     goes on where a killed one stopped. Needs autocommit.
     """
-    if not _subscribed(projection).exists():
+    if not _heard(projection, after=0, upto=newest_position(), most=1):
         return True
     if not writers_ended(_PATIENCE):
         return False
@@ -59,28 +62,30 @@ def deliver_past(name: str, positions: Iterable[int]) -> int:
     with transaction.atomic(), connection.cursor() as cursor:
         chosen = Event.objects.filter(position__in=list(positions)).order_by("position")
         events = chosen.exclude(position__in=got.values("event_id")).values_list("position", "key")
-        rows = [(position, key, slot_of(key)) for position, key in events]
-        dialect().insert_deliveries(cursor, processor.name, rows, "pending")
+        due = [(position, key, slot_of(key)) for position, key in events]
+        dialect().insert_deliveries(cursor, processor.name, due, DeliveryState.PENDING)
         transaction.on_commit(lambda: bell.ring([processor.name]))
-    return len(rows)
+    return len(due)
 
 
 def _next_chunk(projection: Processor, upto: int) -> bool:
     with transaction.atomic():
         state = ProcessorState.objects.select_for_update().get(name=projection.name)
-        chosen = _subscribed(projection).filter(
-            position__gt=state.backfilled_to, position__lte=upto
-        )
-        events = list(chosen.values_list("position", "key")[:_CHUNK])
+        events = _heard(projection, after=state.backfilled_to, upto=upto, most=_CHUNK)
         with connection.cursor() as cursor:
-            rows = [(position, key, slot_of(key)) for position, key in events]
-            dialect().insert_deliveries(cursor, projection.name, rows, "pending")
+            due = [(position, key, slot_of(key)) for position, key in events]
+            dialect().insert_deliveries(cursor, projection.name, due, DeliveryState.PENDING)
         last = len(events) < _CHUNK
         state.backfilled_to = max(state.backfilled_to, upto) if last else events[-1][0]
         state.save(update_fields=["backfilled_to"])
     return last
 
 
-def _subscribed(projection: Processor) -> QuerySet[Event]:
-    chosen = Event.objects.filter(type__in=projection.subscriptions).order_by("position")
-    return chosen.filter(stream__startswith=projection.streams) if projection.streams else chosen
+def _heard(projection: Processor, *, after: int, upto: int, most: int) -> list[tuple[Any, ...]]:
+    """Position and key of the events of that stretch of the log which are for it, oldest first."""
+    heard, parameters = heard_by(projection)
+    return rows(
+        f"SELECT e.position, e.key FROM flowdeck_event e WHERE {heard} "
+        "AND e.position > %s AND e.position <= %s ORDER BY e.position LIMIT %s",
+        [*parameters, after, upto, most],
+    )

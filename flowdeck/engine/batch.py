@@ -17,13 +17,14 @@ from django.db import connection, transaction
 from flowdeck import clock, telemetry
 from flowdeck.conf import conf
 from flowdeck.declare.registry import Processor
+from flowdeck.declare.states import DeliveryState
 from flowdeck.engine import containment, lanes
 from flowdeck.engine import faults as infrastructure
 from flowdeck.engine.attempt import Outcome, attempt, attempt_together, failed, keep_failures
 from flowdeck.engine.lanes import Claim
 from flowdeck.errors import LeaseLost, SequenceConflict
 from flowdeck.log.append import append
-from flowdeck.log.publishing import announce
+from flowdeck.log.publishing import after_commit
 from flowdeck.privacy.sealing import may_be_sealed, opened
 from flowdeck.sql import DueDelivery, LaneRow, dialect
 from flowdeck.telemetry import AppendedEvent, SettledDelivery
@@ -199,7 +200,7 @@ def _unheld(
     for one in due:
         if outcomes and not outcomes[-1].done:
             last = outcomes[-1]
-            if last.mark.state == "retrying" or processor.on_dead == "park":
+            if last.mark.state == DeliveryState.RETRYING or processor.on_dead == "park":
                 held.add(last.due.event.key)
         if one.event.key not in held:
             yield one
@@ -245,7 +246,7 @@ def finish(outcomes: list[Outcome]) -> tuple[AppendedEvent, ...]:
 def tell(processor: Processor, batch: Batch) -> None:
     """Ring the bells of whoever listens to what was appended, and tell the listeners."""
     if batch.appended:
-        announce(batch.appended)
+        after_commit(batch.appended)
     if not batch.outcomes:
         return
     settled = tuple(

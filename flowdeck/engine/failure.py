@@ -7,6 +7,7 @@ import sys
 import traceback
 from dataclasses import dataclass, replace
 
+from flowdeck.declare.states import AttemptOutcome
 from flowdeck.engine.faults import ends_this_worker
 from flowdeck.errors import Reject, TraceTooDeep
 from flowdeck.privacy.masking import scrubbed
@@ -49,12 +50,12 @@ def describe(error: BaseException, handler: str) -> Failure:
     where = f"{_short(frame.filename)}:{frame.lineno} in {frame.name}" if frame else "unknown"
     place = f"{_short(frame.filename)}:{frame.name}" if frame else "unknown"
     return Failure(
-        "rejected" if isinstance(error, Reject) else "failed",
-        name[:200],
-        _storable(_text(error))[:_LONGEST_MESSAGE],
-        written(error),
-        where[:300],
-        _fingerprint(name, place),
+        outcome=AttemptOutcome.REJECTED if isinstance(error, Reject) else AttemptOutcome.FAILED,
+        error=name[:200],
+        message=_storable(_text(error))[:_LONGEST_MESSAGE],
+        traceback=written(error),
+        frame=where[:300],
+        fingerprint=_fingerprint(name, place),
     )
 
 
@@ -74,8 +75,14 @@ def of_death(where: str, last_exception: str) -> Failure:
             f"alone. The last exception was: {last_line}"
         )
     name = "WorkerDied"
-    number = _fingerprint(name, where)
-    return Failure("died", name, message[:_LONGEST_MESSAGE], last_exception, where, number)
+    return Failure(
+        outcome=AttemptOutcome.DIED,
+        error=name,
+        message=message[:_LONGEST_MESSAGE],
+        traceback=last_exception,
+        frame=where,
+        fingerprint=_fingerprint(name, where),
+    )
 
 
 def without_personal_data(failure: Failure, due: DueDelivery) -> Failure:

@@ -22,11 +22,6 @@ _ENDED = ("25P03", "25P04")  # the session, because its transaction was idle or 
 _AT_ONCE = ("40001", "40P01")
 _OF_SQLITE = ("locked", "busy", "disk I/O error", "disk is full", "unable to open")
 
-# What pages and the API tell people of a fault; what they had begun was rolled back.
-UNAVAILABLE = "The database is busy or away. Nothing was changed; try again in a moment."
-RETRY_SECONDS = 5
-"""What both say in ``Retry-After``."""
-
 
 class Interrupted(KeyboardInterrupt):
     """Somebody at the terminal ends this process; a handler can't have raised it."""

@@ -123,7 +123,13 @@ def claim(processor: Processor, limit: int, leave_out: Iterable[int] = ()) -> Cl
     token = None if processor.atomic else uuid4()
     with connection.cursor() as cursor:
         lanes = dialect().claim_lanes(
-            cursor, processor.name, limit, leave_out, worker_name(), token, conf().LEASE_SECONDS
+            cursor=cursor,
+            processor=processor.name,
+            limit=limit,
+            leave_out=leave_out,
+            worker=worker_name(),
+            token=token,
+            lease_seconds=conf().LEASE_SECONDS,
         )
     return Claim(lanes, token) if lanes else None
 

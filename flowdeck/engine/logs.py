@@ -10,6 +10,7 @@ import logging
 
 from flowdeck import telemetry
 from flowdeck.declare import context
+from flowdeck.declare.states import DeliveryState
 
 logger = logging.getLogger("flowdeck")
 
@@ -27,7 +28,7 @@ class CorrelationFilter(logging.Filter):
 
 def _attempt_failed(told: telemetry.AttemptFailed) -> None:
     logger.log(
-        logging.ERROR if told.state == "dead" else logging.WARNING,
+        logging.ERROR if told.state == DeliveryState.DEAD else logging.WARNING,
         "%s failed on event %s with %s: %s",
         told.processor,
         told.position,
@@ -90,13 +91,15 @@ def _reason(given: str) -> str:
     return given or "no reason given"
 
 
-telemetry.subscribe(telemetry.AttemptFailed, _attempt_failed)
-telemetry.subscribe(telemetry.AfterCommitFailed, _after_commit_failed)
-telemetry.subscribe(telemetry.SettingsLeft, _settings_left)
-telemetry.subscribe(telemetry.InfrastructureFault, _infrastructure)
-telemetry.subscribe(telemetry.BellFailed, _bell_failed)
-telemetry.subscribe(telemetry.LeaseExpired, _lease_expired)
-telemetry.subscribe(telemetry.Settled, _settled)
-telemetry.subscribe(telemetry.Paused, _paused)
-telemetry.subscribe(telemetry.Resumed, _resumed)
-telemetry.subscribe(telemetry.Resolved, _resolved)
+def listen() -> None:
+    """Log what the engine tells from now on. Calling it twice counts once."""
+    telemetry.subscribe(telemetry.AttemptFailed, _attempt_failed)
+    telemetry.subscribe(telemetry.AfterCommitFailed, _after_commit_failed)
+    telemetry.subscribe(telemetry.SettingsLeft, _settings_left)
+    telemetry.subscribe(telemetry.InfrastructureFault, _infrastructure)
+    telemetry.subscribe(telemetry.BellFailed, _bell_failed)
+    telemetry.subscribe(telemetry.LeaseExpired, _lease_expired)
+    telemetry.subscribe(telemetry.Settled, _settled)
+    telemetry.subscribe(telemetry.Paused, _paused)
+    telemetry.subscribe(telemetry.Resumed, _resumed)
+    telemetry.subscribe(telemetry.Resolved, _resolved)

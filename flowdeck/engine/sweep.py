@@ -50,7 +50,7 @@ def _forgotten_runs() -> list[int]:
     """Replay runs that still wait although a worker was asked to do them: the bell was lost."""
     from flowdeck.models import ReplayRun
 
-    waiting = ReplayRun.objects.filter(state="waiting").order_by("id")
+    waiting = ReplayRun.objects.filter(state=ReplayRun.State.WAITING).order_by("id")
     since = clock.now() - timedelta(seconds=_PATIENCE)
     return list(waiting.filter(requested_at__lt=since).values_list("pk", flat=True)[:1])
 

@@ -1,4 +1,4 @@
-"""What a worker process can tell of itself: how much it gets done, and the memory that it holds."""
+"""Vital signs of a worker process: how much it gets done, and the memory that it holds."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+from flowdeck.declare.states import DeliveryState
 from flowdeck.telemetry import Settled
 
 _SIGNS = 4  # a rate is over the last three heartbeats: figures that jump can't be read
@@ -27,7 +28,7 @@ class VitalSigns:
 
     def settled(self, told: Settled) -> None:
         """Listener of telemetry: a batch was committed."""
-        done = sum(delivery.state == "done" for delivery in told.deliveries)
+        done = sum(delivery.state == DeliveryState.DONE for delivery in told.deliveries)
         with self._lock:
             self._done += done
 

@@ -1,4 +1,4 @@
-"""Hooks into the Celery worker: its processes sweep, and its pool is told nothing else."""
+"""Hooks into the Celery worker, so that each of its processes sweeps."""
 
 from __future__ import annotations
 

@@ -16,12 +16,12 @@ from django.db import transaction
 from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 
 from flowdeck import clock
+from flowdeck.declare.states import UNFINISHED, DeliveryState
 from flowdeck.errors import OtherLetters
 from flowdeck.letters import dead_letters
 from flowdeck.letters.dead_letters import Criteria
 from flowdeck.letters.question import Question
-from flowdeck.models import Attempt, BulkAction, Delivery, DeliveryState
-from flowdeck.models.delivery import UNFINISHED
+from flowdeck.models import Attempt, BulkAction, Delivery
 from flowdeck.people import audit
 
 GRADUATED = (1, 10, 100)
@@ -32,7 +32,6 @@ UNDO_SECONDS = 8.0
 
 _CHUNK = 1_000
 _BLINK = timedelta(milliseconds=100)
-_UNSETTLED = (DeliveryState.PENDING, DeliveryState.RETRYING)
 
 
 def ask(
@@ -171,7 +170,7 @@ def _step_is_over(row: BulkAction) -> bool:
     if DeliveryState.DEAD in states:
         _end(row, BulkAction.State.STOPPED, "A letter came back, so the rest was left alone.")
         return True
-    if states & set(_UNSETTLED):
+    if states & set(UNFINISHED):
         return False
     row.waiting = []
     return True

@@ -11,7 +11,8 @@ from django.db.models import F, Max, Q, QuerySet
 
 from flowdeck import clock, telemetry
 from flowdeck.bells import bell
-from flowdeck.models import Attempt, DeadLetterGroup, Delivery, DeliveryState, Lane
+from flowdeck.declare.states import DeliveryState
+from flowdeck.models import Attempt, DeadLetterGroup, Delivery, Lane
 from flowdeck.people import audit
 
 _MOST_GROUPS = 100

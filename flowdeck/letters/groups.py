@@ -1,4 +1,4 @@
-"""Dead letters by what they have in common, and what people have said of them.
+"""Groups of dead letters by what they have in common, and what people have said of them.
 
 A constant number of queries, whatever the number of letters: they read partial indexes of the dead.
 """
@@ -15,9 +15,9 @@ from django.db.models import Count, Max, Min, Q
 from django.db.models.functions import TruncHour
 
 from flowdeck import clock
+from flowdeck.declare.states import UNFINISHED, DeliveryState
 from flowdeck.letters.dead_letters import Criteria
-from flowdeck.models import Attempt, DeadLetterGroup, Delivery, DeliveryState
-from flowdeck.models.delivery import UNFINISHED
+from flowdeck.models import Attempt, DeadLetterGroup, Delivery
 from flowdeck.people import audit
 
 BY = {
@@ -120,7 +120,10 @@ def groups(by: str = "error", criteria: Criteria | None = None) -> list[Group]:
     named = [row[column] for row in rows] if by == "error" else []
     statuses = DeadLetterGroup.objects.in_bulk(named)
     hours = _per_hour(letters, column, [row[column] for row in rows])
-    return [_group(by, column, row, samples, statuses, hours) for row in rows]
+    return [
+        _group(by=by, column=column, row=row, samples=samples, statuses=statuses, hours=hours)
+        for row in rows
+    ]
 
 
 def _group(
@@ -133,18 +136,18 @@ def _group(
 ) -> Group:
     value = row[column]
     return Group(
-        by,
-        value,
-        row["count"],
-        row["first_at"],
-        row["last_at"],
-        row["came_back"],
-        row["came_back_at"],
-        row.get("keys"),
-        row["newest"],
-        samples.get(row["newest"]),
-        statuses.get(value),
-        tuple(hours.get(value, [0] * HOURS)),
+        by=by,
+        value=value,
+        count=row["count"],
+        first_at=row["first_at"],
+        last_at=row["last_at"],
+        came_back=row["came_back"],
+        came_back_at=row["came_back_at"],
+        keys=row.get("keys"),
+        newest=row["newest"],
+        sample=samples.get(row["newest"]),
+        status=statuses.get(value),
+        per_hour=tuple(hours.get(value, [0] * HOURS)),
     )
 
 

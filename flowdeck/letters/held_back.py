@@ -1,4 +1,4 @@
-"""What waits behind dead letters: derived when read, from the dead and the pending of one key.
+"""Deliveries that wait behind dead letters: derived when read, from the dead and pending of a key.
 
 Queries look at a bounded number of waiting deliveries; beyond it the figures say "at least".
 """
@@ -12,8 +12,8 @@ from typing import NamedTuple
 from django.db import connection
 from django.db.models import Q
 
+from flowdeck.declare.states import UNFINISHED, DeliveryState, among
 from flowdeck.models import Delivery
-from flowdeck.models.delivery import UNFINISHED
 
 _LOOKED_AT = 10_000
 _VALUES = {
@@ -23,22 +23,22 @@ _VALUES = {
     "stream": ("e.stream", "JOIN flowdeck_event e ON e.position = d.position"),
 }
 # The first dead letter of a key holds it back.
-_BEHIND = """
+_BEHIND = f"""
 WITH waiting AS MATERIALIZED (
   SELECT processor, key, position FROM flowdeck_delivery
-  WHERE state IN ('pending', 'retrying') AND state = 'pending'
+  WHERE state {among(*UNFINISHED)} AND state = '{DeliveryState.PENDING}'
     AND processor IN (SELECT DISTINCT processor FROM flowdeck_lane)
   LIMIT %s
 ), held AS MATERIALIZED (
   SELECT w.key, (
     SELECT o.id FROM flowdeck_delivery o
-    WHERE o.state = 'dead' AND o.processor = w.processor AND o.key = w.key
+    WHERE o.state {among(DeliveryState.DEAD)} AND o.processor = w.processor AND o.key = w.key
       AND o.position < w.position
     ORDER BY o.position LIMIT 1) AS holder
   FROM waiting w
 )
-SELECT {value}, count(*), count(DISTINCT held.key), (SELECT count(*) FROM waiting)
-FROM held JOIN flowdeck_delivery d ON d.id = held.holder {join}
+SELECT {{value}}, count(*), count(DISTINCT held.key), (SELECT count(*) FROM waiting)
+FROM held JOIN flowdeck_delivery d ON d.id = held.holder {{join}}
 GROUP BY 1
 """
 
@@ -88,7 +88,7 @@ def behind(letters: list[Delivery]) -> dict[int, int]:
     if not letters:
         return {}
     unfinished = Q(state__among=UNFINISHED)  # names the partial index
-    rows = Delivery.objects.filter(wanted, unfinished, state="pending").values_list(
+    rows = Delivery.objects.filter(wanted, unfinished, state=DeliveryState.PENDING).values_list(
         "processor", "key"
     )
     waiting: dict[tuple[str, str], int] = defaultdict(int)

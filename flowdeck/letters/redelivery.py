@@ -17,10 +17,11 @@ from django.db.models import Count, QuerySet
 from flowdeck import clock
 from flowdeck.bells import bell
 from flowdeck.declare.registry import Processor, registry
+from flowdeck.declare.states import DeliveryState
 from flowdeck.errors import ReplayRefused
 from flowdeck.letters.dead_letters import lock_lanes
 from flowdeck.letters.question import Question
-from flowdeck.models import Delivery, DeliveryState, ReplayRun
+from flowdeck.models import Delivery, ReplayRun
 from flowdeck.people import audit
 
 MOST = 10_000

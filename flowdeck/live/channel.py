@@ -1,4 +1,4 @@
-"""What one audience sees of one view, and who watches it."""
+"""A channel: what one audience sees of one view, and who watches it."""
 
 from __future__ import annotations
 

@@ -49,7 +49,6 @@ class Feed:
 
     def __init__(self) -> None:
         self.frame = secrets.randbelow(2**40) << 12  # another process's numbers mean nothing here
-        self.layer_is_up = False
         self._channels: dict[Hashable, Channel] = {}
         self._watched: dict[Socket, dict[str, Channel]] = {}
         self.crowd = Crowd(self._watched)
@@ -139,7 +138,6 @@ class Feed:
             try:
                 name = await layer.new_channel()
                 await layer.group_add(GROUP, name)
-                self.layer_is_up = True
                 self.notice(Changes(unknown=True))  # bells may have rung before we listened
                 while True:
                     self.notice(Changes.from_message(await layer.receive(name)))
@@ -147,7 +145,6 @@ class Feed:
                 logger.warning("Live pages look for changes once a second: %s", error)
                 await asyncio.sleep(_AGAIN)
             finally:
-                self.layer_is_up = False
                 if name is not None:
                     with suppress(Exception):
                         await asyncio.wait_for(layer.group_discard(GROUP, name), _AGAIN)
@@ -203,7 +200,15 @@ class Feed:
             people = tuple(socket.user.pk for socket in some)
             frames.append(Frame(channel, joining, people, max(watchers, 1)))
         sockets = list(self._watched) if check else []
-        return Plan(changes, self._pulse, frames, look, sockets, now, self._turns)
+        return Plan(
+            changes=changes,
+            before=self._pulse,
+            frames=frames,
+            look=look,
+            sockets=sockets,
+            now=now,
+            turns=self._turns,
+        )
 
     def _put_back(self, frames: Iterable[Frame]) -> None:
         for frame in frames:

@@ -1,4 +1,4 @@
-"""Whether somebody may watch: each view says so for itself, everything else is refused."""
+"""Who may watch a live view: each view says so for itself, everything else is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A cheap sign of whether anything changed at all: what no lost message can hide.
+"""The pulse: a cheap sign of whether anything changed, which no lost message can hide.
 
 Every way a delivery or the log can change moves one of these figures: an append the highest
 position (or the number of the newest, if its commit came after that of a later one), a failed
@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from django.db import connection
 
+from flowdeck.declare.states import UNFINISHED, DeliveryState, among
+
 Pulse = tuple[object, ...]
 
 _NEWEST = 500  # positions among which an event that appears late is noticed
@@ -20,9 +22,9 @@ SELECT
   (SELECT max(position) FROM flowdeck_event),
   (SELECT max(id) FROM flowdeck_attempt),
   (SELECT count(*) FROM (
-    SELECT 1 FROM flowdeck_delivery WHERE state IN ('pending', 'retrying') LIMIT {_LIMIT}) AS u),
+    SELECT 1 FROM flowdeck_delivery WHERE state {among(*UNFINISHED)} LIMIT {_LIMIT}) AS u),
   (SELECT count(*) FROM (
-    SELECT 1 FROM flowdeck_delivery WHERE state = 'dead' LIMIT {_LIMIT}) AS d),
+    SELECT 1 FROM flowdeck_delivery WHERE state {among(DeliveryState.DEAD)} LIMIT {_LIMIT}) AS d),
   (SELECT count(paused_at) FROM flowdeck_processorstate),
   (SELECT max(paused_at) FROM flowdeck_processorstate),
   (SELECT max(claimed_at) FROM flowdeck_lane WHERE token IS NOT NULL),

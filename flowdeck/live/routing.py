@@ -1,4 +1,4 @@
-"""Where the live websocket is."""
+"""The address of the live websocket."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is still signed in: asked now and then for all sockets together."""
+"""Sessions: who is still signed in, asked now and then for all sockets together."""
 
 from __future__ import annotations
 

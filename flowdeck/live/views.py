@@ -1,4 +1,4 @@
-"""Which views a browser can watch, and what a view has to say of itself."""
+"""Live views: what a browser can watch, and what a view has to say of itself."""
 
 from __future__ import annotations
 

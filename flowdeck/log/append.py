@@ -1,4 +1,4 @@
-"""The log itself: append drafts, read streams."""
+"""Appending drafts to the log, and reading streams."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from flowdeck.log.payloads import dump, load
 from flowdeck.log.storable import checked_line, checked_stream, checked_time
 from flowdeck.privacy.sealing import opened, sealed
 from flowdeck.sql import EventRow, Place, dialect
+from flowdeck.sql.parts import placeholders
 from flowdeck.telemetry import AppendedEvent
 
 
@@ -44,11 +45,7 @@ def append(
         stream = checked_stream(draft.stream)
         counts[stream] = counts.get(stream, 0) + 1
         rows.append(_row(draft, payload, counts[stream]))
-    fan_out = [
-        (type_name, processor.name, processor.streams)
-        for type_name in {row.type for row in rows}
-        for processor in registry.subscribers(type_name)
-    ]
+    fan_out = registry.fan_out({row.type for row in rows})
     with connection.cursor() as cursor:
         places = dialect().append(cursor, rows, fan_out)
     _meet(expectations, rows, places)
@@ -85,8 +82,8 @@ def read_streams(names: Iterable[str]) -> dict[str, list[StoredEvent]]:
     """The events of several streams, oldest first, in one query; an empty list for unknown ones."""
     found: dict[str, list[StoredEvent]] = {name: [] for name in names}
     if found:
-        marks = ", ".join(["%s"] * len(found))
-        for event in _select(f"WHERE stream IN ({marks}) ORDER BY stream, sequence", list(found)):
+        where = f"WHERE stream IN ({placeholders(found)}) ORDER BY stream, sequence"
+        for event in _select(where, list(found)):
             found[event.stream].append(event)
     return found
 
@@ -116,19 +113,19 @@ def _row(draft: Draft, payload: str, ordinal: int) -> EventRow:
     if draft.also_caused_by:
         metadata["also_caused_by"] = [str(cause) for cause in draft.also_caused_by]
     return EventRow(
-        uuid7(),
-        draft.stream,
-        ordinal,
-        declared.name,
-        declared.version,
-        payload,
-        json.dumps(metadata) if metadata else "{}",
-        key,
-        slot_of(key),
-        draft.correlation_id,
-        draft.causation_id,
-        checked_line("producer", draft.producer) if draft.producer else conf().PRODUCER,
-        checked_time("occurred_at", draft.occurred_at) if draft.occurred_at else None,
+        id=uuid7(),
+        stream=draft.stream,
+        ordinal=ordinal,
+        type=declared.name,
+        version=declared.version,
+        data=payload,
+        metadata=json.dumps(metadata) if metadata else "{}",
+        key=key,
+        slot=slot_of(key),
+        correlation_id=draft.correlation_id,
+        causation_id=draft.causation_id,
+        producer=checked_line("producer", draft.producer) if draft.producer else conf().PRODUCER,
+        occurred_at=checked_time("occurred_at", draft.occurred_at) if draft.occurred_at else None,
     )
 
 

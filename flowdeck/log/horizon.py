@@ -1,4 +1,4 @@
-"""Up to where the log is settled: no event can appear any more at a position read before.
+"""The horizon: up to there the log is settled, so that no event can still appear before it.
 
 Positions are given out before the commit, so an event may become visible after a later one. Who
 reads the log by position, outside of a lane, must not run past one that is still to come.
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
+from flowdeck.log.positions import newest_position
 from flowdeck.sql import dialect
 
 # Appends take a few milliseconds: the first looks are close together, and who waits long asks less.
@@ -37,13 +38,6 @@ class Horizon:
 
     position: int
     held_up: bool
-
-
-def newest_position() -> int:
-    """The highest visible position; 0 for an empty log."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT coalesce(max(position), 0) FROM flowdeck_event")
-        return int(cursor.fetchone()[0])
 
 
 def settled_position(patience: float) -> int | None:

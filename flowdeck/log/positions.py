@@ -1,12 +1,10 @@
-"""From times to positions: the log is in order of time, so no index on the time is needed."""
+"""Positions of the log: the newest one, and that of a time (the log is in order of time)."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
 from django.db import connection
-
-from flowdeck.models import Event
 
 SLACK = timedelta(seconds=10)
 """How far positions and times may differ: both are given one after the other, and the database's
@@ -41,7 +39,8 @@ def first_since(moment: datetime) -> int:
         return int(cursor.fetchone()[0])
 
 
-def next_position() -> int:
-    """One more than the highest position; one query."""
-    last = Event.objects.order_by("-position").values_list("position", flat=True).first()
-    return (last or 0) + 1
+def newest_position() -> int:
+    """The highest position that is visible; 0 for an empty log. One query."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT coalesce(max(position), 0) FROM flowdeck_event")
+        return int(cursor.fetchone()[0])

@@ -73,21 +73,20 @@ def publish(
         return Receipt(shared, ())
     if not expectations and dialect().APPENDS_BY_ONE_STATEMENT and connection.get_autocommit():
         appended = append(drafts)  # a transaction by itself, without asking for one
-        announce(appended)
+        after_commit(appended)
     else:
         with transaction.atomic():
             appended = append(drafts, expectations)
-            transaction.on_commit(lambda: announce(appended))
+            transaction.on_commit(lambda: after_commit(appended))
     return Receipt(shared, tuple(event.position for event in appended))
 
 
-def announce(appended: tuple[AppendedEvent, ...]) -> None:
-    """Ring the bells of whoever listens and tell the live views. To be called after the commit."""
+def after_commit(appended: tuple[AppendedEvent, ...]) -> None:
+    """What follows the commit of an append: bells for whoever listens, and telemetry."""
     bell.ring(
         processor.name
         for event in appended
-        for processor in registry.subscribers(event.type)
-        if event.stream.startswith(processor.streams)
+        for processor in registry.listeners(event.type, event.stream)
     )
     telemetry.emit(telemetry.Appended(appended))
 

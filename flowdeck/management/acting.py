@@ -1,12 +1,14 @@
-"""In whose name a command acts: the shell's user, or an account with its permissions."""
+"""In whose name a command acts, and why: ``--as`` and ``--reason``."""
 
 from __future__ import annotations
 
 import getpass
+from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.management.base import CommandError, CommandParser
 
+from flowdeck import parsing
 from flowdeck.people import audit
 from flowdeck.people.access import can
 
@@ -20,6 +22,20 @@ def add_argument(parser: CommandParser) -> None:
         metavar="ACCOUNT",
         help="act as this account, with its permissions (default: you, who have the shell)",
     )
+
+
+def reason_of(options: dict[str, Any], *, needed_to: str = "") -> str:
+    """``--reason`` as it may be kept.
+
+    Raises CommandError if it is too long, or missing though it is ``needed_to`` do something.
+    """
+    found = parsing.reason(options["reason"], needed=bool(needed_to))
+    if found is None:
+        most = f"of at most {parsing.LONGEST_REASON} characters."
+        raise CommandError(
+            f"To {needed_to} needs a --reason {most}" if needed_to else f"Give a --reason {most}"
+        )
+    return found
 
 
 def acting(account: str, action: str) -> str:
@@ -36,6 +52,6 @@ def acting(account: str, action: str) -> str:
         raise CommandError(f"There is no account {account!r}. Without --as you act as yourself.")
     decision = can(user, action)
     if not decision:
-        audit.record(action, by=account, reason=decision.reason, allowed=False)
+        audit.refused(action, by=account, reason=decision.reason)
         raise CommandError(decision.reason)
     return account

@@ -3,7 +3,7 @@
 from flowdeck.models.access import ApiToken
 from flowdeck.models.alert import AlertRule
 from flowdeck.models.archive import Archive, ArchivedStream
-from flowdeck.models.delivery import Attempt, Delivery, DeliveryState
+from flowdeck.models.delivery import Attempt, Delivery
 from flowdeck.models.event import Event, Stream
 from flowdeck.models.lane import Lane, ProcessorState, Worker
 from flowdeck.models.personal_key import PersonalKey
@@ -23,7 +23,6 @@ __all__ = [
     "BulkAction",
     "DeadLetterGroup",
     "Delivery",
-    "DeliveryState",
     "Event",
     "Lane",
     "PersonalKey",

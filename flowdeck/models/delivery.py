@@ -6,23 +6,8 @@ from typing import Any
 
 from django.db import models
 
+from flowdeck.declare.states import STORED, UNFINISHED, AttemptOutcome, DeliveryState, among
 from flowdeck.models.event import Event
-
-
-class DeliveryState(models.TextChoices):
-    """Stored states. ``running`` and ``parked`` are derived when read (docs/state_machine.md)."""
-
-    PENDING = "pending"
-    RETRYING = "retrying"
-    DONE = "done"
-    DEAD = "dead"
-    DISCARDED = "discarded"
-
-
-UNFINISHED = (DeliveryState.PENDING.value, DeliveryState.RETRYING.value)
-HOLDING = (DeliveryState.RETRYING.value, DeliveryState.DEAD.value)
-KEPT = (*HOLDING, DeliveryState.DISCARDED.value)
-"""States in the order that the conditions of partial indexes name them."""
 
 
 class Among(models.Lookup):
@@ -37,9 +22,7 @@ class Among(models.Lookup):
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         """``state IN ('pending', 'retrying')``, or ``state = 'dead'``."""
         column, parameters = self.process_lhs(compiler, connection)
-        states = [f"'{DeliveryState(state).value}'" for state in self.rhs]
-        condition = f"= {states[0]}" if len(states) == 1 else f"IN ({', '.join(states)})"
-        return f"{column} {condition}", tuple(parameters)
+        return f"{column} {among(*self.rhs)}", tuple(parameters)
 
 
 class Delivery(models.Model):
@@ -63,7 +46,9 @@ class Delivery(models.Model):
     key = models.CharField(max_length=200)
     slot = models.PositiveSmallIntegerField()
     state = models.CharField(
-        max_length=10, choices=DeliveryState.choices, default=DeliveryState.PENDING
+        max_length=10,
+        choices=[(state, state.capitalize()) for state in STORED],
+        default=DeliveryState.PENDING,
     )
     attempts = models.PositiveSmallIntegerField(default=0)
     due_at = models.DateTimeField(null=True)
@@ -80,22 +65,22 @@ class Delivery(models.Model):
         indexes = [
             models.Index(
                 fields=["fingerprint", "key", "processor", "id", "finished_at", "retried"],
-                condition=models.Q(state="dead"),
+                condition=models.Q(state=DeliveryState.DEAD),
                 name="flowdeck_delivery_dead_group",
             ),
             models.Index(
                 fields=["processor", "key", "event", "fingerprint", "finished_at", "retried"],
-                condition=models.Q(state="dead"),
+                condition=models.Q(state=DeliveryState.DEAD),
                 name="flowdeck_delivery_dead_key",
             ),
             models.Index(
                 fields=["finished_at", "fingerprint", "processor"],
-                condition=models.Q(state="dead"),
+                condition=models.Q(state=DeliveryState.DEAD),
                 name="flowdeck_delivery_dead_at",
             ),
             models.Index(
                 fields=["fingerprint", "processor", "id"],
-                condition=models.Q(state__in=["pending", "retrying"], retried__gt=0),
+                condition=models.Q(state__in=list(UNFINISHED), retried__gt=0),
                 name="flowdeck_delivery_retried",
             ),
         ]
@@ -111,16 +96,11 @@ Delivery._meta.get_field("state").register_lookup(Among)
 class Attempt(models.Model):
     """One failed try at a delivery, kept with its error and traceback."""
 
-    class Outcome(models.TextChoices):
-        """How the attempt ended."""
-
-        FAILED = "failed"
-        REJECTED = "rejected"
-        DIED = "died"
-
     delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="failures")
     number = models.PositiveSmallIntegerField()
-    outcome = models.CharField(max_length=8, choices=Outcome.choices)
+    outcome = models.CharField(
+        max_length=8, choices=[(one, one.capitalize()) for one in AttemptOutcome]
+    )
     error = models.CharField(max_length=200)
     message = models.TextField()
     traceback = models.TextField()

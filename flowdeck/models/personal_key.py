@@ -1,4 +1,4 @@
-"""Keys of people: what is personal in the log can be read as long as its key is there."""
+"""Keys of people: their personal data in the log can be read as long as the key exists."""
 
 from __future__ import annotations
 

@@ -92,8 +92,7 @@ class BulkAction(models.Model):
     ``criteria`` chooses the letters, of which those with an id up to ``newest`` and no attempt
     after ``last_attempt`` were counted when it was asked for; ``cursor`` is the last one dealt
     with. ``steps`` are the sizes of the first chunks of a graduated retry, ``waiting`` the letters
-    of the last step that must succeed before the next one. ``entry`` is what the audit says of it;
-    None for actions of former releases.
+    of the last step that must succeed before the next one. ``entry`` is what the audit says of it.
     """
 
     class State(models.TextChoices):

@@ -1,1 +1,1 @@
-"""Reading how it is; nothing here writes."""
+"""Reading the state of log, processors and workers; nothing here writes."""

@@ -1,4 +1,4 @@
-"""Where the time of a trace went: along its longest path, waiting, working, failing. Pure."""
+"""The time budget of a trace: waiting, working and failing along its longest path. Pure."""
 
 from __future__ import annotations
 

@@ -60,13 +60,6 @@ class Value:
         """Whether the event changed it."""
         return self.before is not None
 
-    @property
-    def kind(self) -> str:
-        """The class that colours it, as in payloads."""
-        if self.text.startswith('"'):
-            return "js"
-        return "jn" if self.text[:1].isdigit() or self.text.startswith("-") else "jx"
-
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -141,7 +134,9 @@ def history_of(stream: str, at: int | None = None) -> History | None:
         step for step in _steps(fold, chain(oldest, events)) if step.event.sequence >= first
     )
     archived = not oldest or oldest[0].sequence > after + 1
-    return History(stream, head, chosen, fold is not None, steps, archived)
+    return History(
+        stream=stream, head=head, at=chosen, typed=fold is not None, steps=steps, archived=archived
+    )
 
 
 def difference(before: State, after: State) -> list[tuple[str, str, str]]:

@@ -1,4 +1,4 @@
-"""How one lane is doing, as pages draw it."""
+"""How one lane is doing."""
 
 from __future__ import annotations
 
@@ -19,11 +19,6 @@ class LaneState:
     number: int
     state: str
     worker: str
-
-    @property
-    def x(self) -> int:
-        """Where it is drawn."""
-        return (self.number - 1) * 7
 
     @classmethod
     def of(cls, number: int, lane: Lane, now: datetime) -> LaneState:

@@ -1,4 +1,4 @@
-"""How the processors are doing: one row each, in a constant number of bounded queries.
+"""An overview of the processors: one row each, in a constant number of bounded queries.
 
 What can't be known cheaply is None (pages show a dash), never 0.
 """
@@ -15,8 +15,10 @@ from django.db.models import Count, Max, Min, Q
 
 from flowdeck import clock
 from flowdeck.declare.registry import Processor, registry
-from flowdeck.models import Delivery, DeliveryState, Event, Lane, ProcessorState, Worker
+from flowdeck.declare.states import HOLDING, UNFINISHED, DeliveryState, among
+from flowdeck.models import Delivery, Event, Lane, ProcessorState, Worker
 from flowdeck.observe.lane_state import LaneState
+from flowdeck.sql.parts import placeholders
 
 COUNTED = 20_000
 """Rows of a kind counted at most; a count of this many means "at least"."""
@@ -26,8 +28,9 @@ _MINUTE = timedelta(seconds=60)
 _ALIVE = timedelta(seconds=15)  # workers say every 5 s that they are alive
 _PATIENCE = timedelta(seconds=10)  # work may be due that long before anybody is missed
 
-_UNFINISHED = "d.state IN ('pending', 'retrying')"
-_HELD = "d.state IN ('retrying', 'dead')"
+_UNFINISHED, _HELD = f"d.state {among(*UNFINISHED)}", f"d.state {among(*HOLDING)}"
+_RETRYING = f"{_HELD} AND d.state {among(DeliveryState.RETRYING)}"
+_DEAD = f"{_HELD} AND d.state {among(DeliveryState.DEAD)}"
 
 # On PostgreSQL the index of what is due is by sixteenth of the slots, so the oldest is the lowest
 # of sixteen; SQLite's is by position.
@@ -81,8 +84,8 @@ class ProcessorRow:
         if self.paused_at is not None:
             return "paused"
         if self.retrying:
-            return "retrying"
-        return "running" if self.waiting else "idle"
+            return DeliveryState.RETRYING
+        return DeliveryState.RUNNING if self.waiting else "idle"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,14 +131,16 @@ class Overview:
         rates = [row.per_second for row in self.rows]
         memory = [worker.memory for worker in self.workers]
         return Totals(
-            None if None in rates else sum(rate for rate in rates if rate is not None),
-            sum(row.waiting for row in self.rows),
-            any(row.at_least for row in self.rows),
-            min((row.oldest_at for row in self.rows if row.oldest_at), default=None),
-            sum(row.retrying for row in self.rows),
-            sum(row.dead for row in self.rows),
-            any(max(row.retrying, row.dead) >= COUNTED for row in self.rows),
-            None if None in memory or not memory else sum(one for one in memory if one is not None),
+            per_second=None if None in rates else sum(rate for rate in rates if rate is not None),
+            waiting=sum(row.waiting for row in self.rows),
+            at_least=any(row.at_least for row in self.rows),
+            oldest_at=min((row.oldest_at for row in self.rows if row.oldest_at), default=None),
+            retrying=sum(row.retrying for row in self.rows),
+            dead=sum(row.dead for row in self.rows),
+            held_at_least=any(max(row.retrying, row.dead) >= COUNTED for row in self.rows),
+            memory=None
+            if None in memory or not memory
+            else sum(one for one in memory if one is not None),
         )
 
     @property
@@ -166,7 +171,15 @@ def overview() -> Overview:
     sample = _Sample.take(now)
     workers = list(Worker.objects.filter(seen_at__gt=now - _ALIVE).order_by("name"))
     rows = [
-        _row(name, counts[name], recorded, states.get(name), lanes[name], sample, now)
+        _row(
+            name=name,
+            counts=counts[name],
+            recorded=recorded,
+            state=states.get(name),
+            lanes=lanes[name],
+            sample=sample,
+            now=now,
+        )
         for name in names
     ]
     return Overview(rows, workers, now, None if workers else _idle_since(rows, sample, now))
@@ -176,7 +189,7 @@ def oldest_waiting(names: list[str]) -> dict[str, int | None]:
     """Per processor: position of the oldest unfinished delivery."""
     if not names:
         return {}
-    values = ", ".join(["(CAST(%s AS text))"] * len(names))
+    values = placeholders(names, "(CAST(%s AS text))")
     query = f"WITH p(name) AS (VALUES {values}) SELECT p.name, {_OLDEST[connection.vendor]} FROM p"
     with connection.cursor() as cursor:
         cursor.execute(query, names)
@@ -187,11 +200,10 @@ def _counts(names: list[str]) -> dict[str, tuple[int, int, int, int | None]]:
     """Per processor: unfinished, retrying, dead, position of the oldest unfinished."""
     if not names:
         return {}
-    values = ", ".join(["(CAST(%s AS text))"] * len(names))
+    values = placeholders(names, "(CAST(%s AS text))")
     query = f"""
         WITH p(name) AS (VALUES {values})
-        SELECT p.name, {_count(_UNFINISHED)},
-          {_count(f"{_HELD} AND d.state = 'retrying'")}, {_count(f"{_HELD} AND d.state = 'dead'")},
+        SELECT p.name, {_count(_UNFINISHED)}, {_count(_RETRYING)}, {_count(_DEAD)},
           {_OLDEST[connection.vendor]}
         FROM p
     """

@@ -1,4 +1,4 @@
-"""What state a delivery is in when it is read: stored, or derived as running or parked.
+"""The state of a delivery as it is read: the stored one, or running or parked, which are derived.
 
 ``running``: a worker holds the lease of its lane and took it after the event was there. ``parked``:
 it waits because an earlier delivery of the same key is retrying or dead. Neither is ever stored, so
@@ -16,12 +16,10 @@ from django.db.models import F, Min, Q
 
 from flowdeck import clock
 from flowdeck.declare.registry import registry
-from flowdeck.models import Delivery, DeliveryState, Lane
-from flowdeck.models.delivery import HOLDING
+from flowdeck.declare.states import HOLDING, UNFINISHED, DeliveryState
+from flowdeck.models import Delivery, Lane
 
-RUNNING = "running"
-PARKED = "parked"
-UNFINISHED = frozenset((DeliveryState.PENDING, DeliveryState.RETRYING, RUNNING, PARKED))
+UNDER_WAY = frozenset((*UNFINISHED, DeliveryState.RUNNING, DeliveryState.PARKED))
 """States that will still change by themselves or when what is ahead is resolved."""
 
 
@@ -40,7 +38,7 @@ def derive(deliveries: Iterable[Delivery]) -> dict[int, Derived]:
     Deliveries need their ``event`` loaded only if it is loaded anyway: positions stand for age.
     """
     listed = list(deliveries)
-    waiting = [d for d in listed if d.state in (DeliveryState.PENDING, DeliveryState.RETRYING)]
+    waiting = [d for d in listed if d.state in UNFINISHED]
     found = {delivery.pk: Derived(delivery.state) for delivery in listed}
     if not waiting:
         return found
@@ -50,11 +48,11 @@ def derive(deliveries: Iterable[Delivery]) -> dict[int, Derived]:
         first = ahead.get((delivery.processor, delivery.key))
         if first is not None and first < delivery.event_id:
             if delivery.state == DeliveryState.PENDING:
-                found[delivery.pk] = Derived(PARKED)
+                found[delivery.pk] = Derived(DeliveryState.PARKED)
         elif delivery.due_at is None or delivery.due_at <= now:
             lane = _lane_of(delivery, leases[delivery.processor])
             if lane is not None:
-                found[delivery.pk] = Derived(RUNNING, lane.claimed_at, lane.worker)
+                found[delivery.pk] = Derived(DeliveryState.RUNNING, lane.claimed_at, lane.worker)
     return found
 
 

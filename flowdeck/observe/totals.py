@@ -15,7 +15,8 @@ from django.db.models.fields.json import KeyTransform
 from django.db.models.functions import Greatest
 
 from flowdeck.declare.registry import registry
-from flowdeck.models import Delivery, DeliveryState, Event
+from flowdeck.declare.states import DeliveryState
+from flowdeck.models import Delivery, Event
 
 
 @dataclass(frozen=True, slots=True)

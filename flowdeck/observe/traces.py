@@ -14,8 +14,9 @@ from uuid import UUID
 from flowdeck import clock
 from flowdeck.declare.event import joined_causes
 from flowdeck.declare.registry import registry
-from flowdeck.models import Attempt, Delivery, DeliveryState, Event
-from flowdeck.observe.states import RUNNING, UNFINISHED, Derived
+from flowdeck.declare.states import DeliveryState
+from flowdeck.models import Attempt, Delivery, Event
+from flowdeck.observe.states import UNDER_WAY, Derived
 from flowdeck.observe.totals import Totals
 
 
@@ -49,7 +50,7 @@ class DeliveryNode:
     @property
     def waits(self) -> bool:
         """Whether it will still change."""
-        return self.state in UNFINISHED
+        return self.state in UNDER_WAY
 
     @property
     def ends_at(self) -> datetime | None:
@@ -173,14 +174,14 @@ class Trace:
         for state in (DeliveryState.DEAD, DeliveryState.RETRYING):
             if state in states:
                 return str(state)
-        if states & UNFINISHED:
-            return RUNNING
+        if states & UNDER_WAY:
+            return DeliveryState.RUNNING
         refused = (
             self.totals.refused
             if self.totals
             else any(_is_refusal(event.row) for event in self.events)
         )
-        return "no" if refused else "done"
+        return "no" if refused else DeliveryState.DONE
 
     @property
     def retries(self) -> int:
@@ -224,7 +225,7 @@ def tries_of(row: Delivery, failures: Iterable[Attempt], now: Derived) -> Iterat
     """All tries at a delivery in order: those that failed, and the one that runs or succeeded."""
     for failure in failures:
         yield Try(failure.number, failure.started_at, failure.finished_at, failure)
-    if now.state == RUNNING and now.running_since is not None:
+    if now.state == DeliveryState.RUNNING and now.running_since is not None:
         yield Try(row.attempts + 1, now.running_since, None)
     elif row.state == DeliveryState.DONE and row.started_at is not None:
         yield Try(row.attempts, row.started_at, row.finished_at)

@@ -1,4 +1,4 @@
-"""Who may do what: the only rule, asked by pages, sockets, API, admin and commands alike.
+"""Access: who may do what, one rule for pages, sockets, API, admin and commands.
 
 A person has the roles that their Django groups give: the setting ``GROUPS`` names the group of each
 role of the library, so a group of the project that is called ``admin`` gives nothing. What is not

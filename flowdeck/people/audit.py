@@ -45,6 +45,11 @@ def record(
     )
 
 
+def refused(action: str, *, by: str, reason: str, target: str = "") -> None:
+    """Write an entry of what somebody tried and may not do."""
+    record(action, by=by, target=target, reason=reason, allowed=False)
+
+
 def touched(entry: int | None, deliveries: Iterable[int]) -> None:
     """Keep which deliveries an entry changed, in the transaction that changes them."""
     if entry is not None:

@@ -25,6 +25,8 @@ from uuid_utils.compat import uuid7
 
 from flowdeck.conf import conf
 from flowdeck.errors import PersonalKeyUnreadable
+from flowdeck.sql.parts import placeholders
+from flowdeck.sql.parts import rows as asked
 
 _BYTES = 32
 
@@ -57,9 +59,9 @@ def by_ids(ids: Iterable[str]) -> dict[str, bytes]:
     One query.
     """
     wanted = sorted(set(ids))
-    rows = _rows(
+    rows = asked(
         f"SELECT id, wrapped FROM flowdeck_personalkey "
-        f"WHERE wrapped <> '' AND id IN ({_in(wanted)})",
+        f"WHERE wrapped <> '' AND id IN ({placeholders(wanted)})",
         wanted,
     )
     secrets = {}
@@ -83,13 +85,13 @@ def destroy(subject: str) -> int:
 
 def destroyed() -> int:
     """How many keys were ever destroyed."""
-    rows = _rows("SELECT count(*) FROM flowdeck_personalkey WHERE destroyed_at IS NOT NULL", [])
+    rows = asked("SELECT count(*) FROM flowdeck_personalkey WHERE destroyed_at IS NOT NULL", [])
     return int(rows[0][0])
 
 
 def rewrap() -> int:
     """Wrap all keys by the first of the installation's keys; how many. Needs a transaction."""
-    rows = _rows("SELECT id, wrapped FROM flowdeck_personalkey WHERE wrapped <> ''", [])
+    rows = asked("SELECT id, wrapped FROM flowdeck_personalkey WHERE wrapped <> ''", [])
     with connection.cursor() as cursor:
         cursor.executemany(
             "UPDATE flowdeck_personalkey SET wrapped = %s WHERE id = %s AND wrapped <> ''",
@@ -99,9 +101,9 @@ def rewrap() -> int:
 
 
 def _living(subjects: list[str]) -> dict[str, SubjectKey]:
-    rows = _rows(
+    rows = asked(
         "SELECT subject, id, wrapped FROM flowdeck_personalkey "
-        f"WHERE destroyed_at IS NULL AND subject IN ({_in(subjects)})",
+        f"WHERE destroyed_at IS NULL AND subject IN ({placeholders(subjects)})",
         subjects,
     )
     return {subject: SubjectKey(id_, _unwrapped(wrapped)) for subject, id_, wrapped in rows}
@@ -114,9 +116,9 @@ def _made(subjects: list[str]) -> dict[str, SubjectKey]:
     values: list[Any] = []
     for subject, key in made.items():
         values += [key.id, subject, _wrapper().encrypt(key.secret).decode(), now]
-    rows = _rows(
+    rows = asked(
         "INSERT INTO flowdeck_personalkey (id, subject, wrapped, created_at) VALUES "
-        + ", ".join(["(%s, %s, %s, %s)"] * len(made))
+        + placeholders(made, "(%s, %s, %s, %s)")
         + " ON CONFLICT (subject) WHERE destroyed_at IS NULL DO NOTHING RETURNING subject",
         values,
     )
@@ -148,17 +150,6 @@ def _derived(first: str, others: tuple[str, ...]) -> MultiFernet:
 def _key_from(secret: str) -> bytes:
     derive = HKDF(algorithm=SHA256(), length=_BYTES, salt=None, info=b"flowdeck personal keys")
     return base64.urlsafe_b64encode(derive.derive(secret.encode()))
-
-
-def _rows(statement: str, parameters: list[Any]) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
-    return rows
-
-
-def _in(values: Collection[str]) -> str:
-    return ", ".join(["%s"] * len(values))
 
 
 def _now() -> Any:

@@ -1,4 +1,4 @@
-"""What of a payload is shown: personal fields are masked, for everybody; decided here alone.
+"""Masking: personal fields of a payload are hidden from everybody; that is decided here alone.
 
 Pages, live fragments, the API, the admin, commands and exports show :func:`masked` payloads; what
 a failure says is :func:`scrubbed` before it is kept. Nobody's role changes that, so that one

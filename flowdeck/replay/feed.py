@@ -18,13 +18,14 @@ from django.db import connection
 from flowdeck.declare import context
 from flowdeck.declare.event import Delivery, Event, StoredEvent
 from flowdeck.declare.registry import Processor
+from flowdeck.declare.states import DeliveryState, among
 from flowdeck.errors import HandlerContractError, ReplayRefused
 from flowdeck.log.append import slot_of
 from flowdeck.log.payloads import load
-from flowdeck.models import DeliveryState
 from flowdeck.privacy.sealing import opened
 from flowdeck.replay.shadow import Shadows, only_shadows
 from flowdeck.sql import dialect
+from flowdeck.sql.parts import heard_by, placeholders
 
 _MOST_PUT_OFF = 100_000
 
@@ -40,10 +41,7 @@ class _Progress:
 
     def wants(self, event: StoredEvent, state: str | None) -> bool:
         """Whether the projection subscribes to it, and has had it or will never get it."""
-        projection = self.projection
-        if event.type not in projection.subscriptions:
-            return False
-        if not event.stream.startswith(projection.streams):
+        if not self.projection.hears(event.type, event.stream):
             return False
         self.undelivered = self.undelivered or state is None
         return state != DeliveryState.DISCARDED
@@ -87,8 +85,8 @@ class Feed:
             for progress in self._of:
                 of = states[progress.projection.name]
                 mine = [e for e in events if progress.wants(e, of.get(e.position))]
-                mine = [e for e in mine if of.get(e.position, "done") == DeliveryState.DONE]
-                self._apply(progress.projection, mine)
+                over = [e for e in mine if of.get(e.position) in (None, DeliveryState.DONE)]
+                self._apply(progress.projection, over)
 
     def adopt(self) -> None:
         """Note events that were replayed without ever having been delivered as done."""
@@ -105,7 +103,7 @@ class Feed:
             bound, parameters = ("", []) if upto is None else (" AND position <= %s", [upto])
             events = dialect().select_events(
                 cursor,
-                f"WHERE position > %s{bound} AND type IN ({_marks(self._types)}) "
+                f"WHERE position > %s{bound} AND type IN ({placeholders(self._types)}) "
                 f"ORDER BY position LIMIT {self.chunk}",
                 [self.position, *parameters, *self._types],
             )
@@ -115,7 +113,7 @@ class Feed:
             if events:
                 cursor.execute(
                     "SELECT processor, position, state FROM flowdeck_delivery WHERE position >= %s "
-                    f"AND position <= %s AND processor IN ({_marks(names)})",
+                    f"AND position <= %s AND processor IN ({placeholders(names)})",
                     [events[0].position, events[-1].position, *names],
                 )
                 for name, position, state in cursor.fetchall():
@@ -201,39 +199,31 @@ def _call(
 
 
 def _deliver_as_done(projection: Processor, upto: int) -> None:
+    heard, parameters = heard_by(projection)
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT e.position, e.key, e.stream FROM flowdeck_event e "
+            "SELECT e.position, e.key FROM flowdeck_event e "
             "LEFT JOIN flowdeck_delivery d ON d.position = e.position AND d.processor = %s "
-            f"WHERE e.type IN ({_marks(projection.subscriptions)}) AND e.position <= %s "
-            "AND d.id IS NULL",
-            [projection.name, *projection.subscriptions, upto],
+            f"WHERE {heard} AND e.position <= %s AND d.id IS NULL",
+            [projection.name, *parameters, upto],
         )
-        rows = [
-            (position, key, slot_of(key))
-            for position, key, stream in cursor.fetchall()
-            if stream.startswith(projection.streams)
-        ]
-        dialect().insert_deliveries(cursor, projection.name, rows, DeliveryState.DONE.value)
+        rows = [(position, key, slot_of(key)) for position, key in cursor.fetchall()]
+        dialect().insert_deliveries(cursor, projection.name, rows, DeliveryState.DONE)
 
 
 def _read_at(positions: Sequence[int]) -> list[StoredEvent]:
     if not positions:
         return []
     with connection.cursor() as cursor:
-        where = f"WHERE position IN ({_marks(positions)}) ORDER BY position"
+        where = f"WHERE position IN ({placeholders(positions)}) ORDER BY position"
         return opened(dialect().select_events(cursor, where, positions))
 
 
 def _done_at(name: str, positions: Sequence[int]) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT position FROM flowdeck_delivery WHERE processor = %s AND state = 'done' "
-            f"AND position IN ({_marks(positions)})",
+            "SELECT position FROM flowdeck_delivery WHERE processor = %s "
+            f"AND state {among(DeliveryState.DONE)} AND position IN ({placeholders(positions)})",
             [name, *positions],
         )
         return [row[0] for row in cursor.fetchall()]
-
-
-def _marks(values: Sequence[object]) -> str:
-    return ", ".join(["%s"] * len(values))

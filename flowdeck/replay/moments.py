@@ -1,4 +1,4 @@
-"""Read models as they were: the rows that a replay up to a position built, kept with its run."""
+"""Read models at a past moment: the rows that a replay up to a position built, kept with it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.db import models
 from flowdeck.models import ReplayRun
 from flowdeck.replay.differences import natural_key
 
-KEPT = 200
+ROWS_KEPT = 200
 """Rows of a read model that a run keeps: the first by what names them."""
 
 Row = Mapping[str, str]
@@ -59,7 +59,7 @@ class Table:
 def built(model: type[models.Model]) -> dict[str, Any]:
     """What a replay built of ``model`` on this connection, as kept with the run."""
     rows = model._default_manager.order_by(*_key(model))
-    first = [_plain(row) for row in rows.values(*_names(model))[:KEPT]]
+    first = [_plain(row) for row in rows.values(*_names(model))[:ROWS_KEPT]]
     return {"model": model._meta.label, "rows": rows.count(), "first": first}
 
 
@@ -76,7 +76,7 @@ def _table(report: Mapping[str, Any], others: Mapping[str, Any] | None) -> Table
     except LookupError:  # a model of before
         return Table(label, report["rows"], (), ())
     if others is None:
-        now = _live(model, then, complete=report["rows"] <= KEPT)
+        now = _live(model, then, complete=report["rows"] <= ROWS_KEPT)
     else:
         now = others.get(label, {"first": []})["first"]
     key = _key(model)
@@ -109,9 +109,9 @@ def _live(model: type[models.Model], then: Sequence[Row], *, complete: bool) -> 
     """The live rows of the same names; if all that was there then is kept, what is new as well."""
     key = _key(model)
     rows = model._default_manager.order_by(*key)
-    if not complete or rows[: KEPT + 1].count() > KEPT:
+    if not complete or rows[: ROWS_KEPT + 1].count() > ROWS_KEPT:
         rows = rows.filter(**{f"{key[0]}__in": [row[key[0]] for row in then]})
-    return [_plain(row) for row in rows.values(*_names(model))[: 2 * KEPT]]
+    return [_plain(row) for row in rows.values(*_names(model))[: 2 * ROWS_KEPT]]
 
 
 def _names(model: type[models.Model]) -> list[str]:

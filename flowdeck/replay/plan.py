@@ -1,4 +1,4 @@
-"""What a run would do, before it does anything: which events, how many, about how long."""
+"""The plan of a run before it does anything: which events, how many, about how long."""
 
 from __future__ import annotations
 

@@ -15,7 +15,8 @@ from django.db import connection, transaction
 from flowdeck import clock, telemetry
 from flowdeck.declare.registry import Processor
 from flowdeck.errors import FlowdeckError, ReplayCancelled, ReplayRefused
-from flowdeck.log.horizon import newest_position, settled_position
+from flowdeck.log.horizon import settled_position
+from flowdeck.log.positions import newest_position
 from flowdeck.models import Archive, Lane, ReplayRun
 from flowdeck.people import audit
 from flowdeck.privacy import keys as subject_keys

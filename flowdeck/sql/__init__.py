@@ -19,12 +19,10 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 
 from flowdeck.declare.event import StoredEvent
+from flowdeck.declare.registry import Subscription
 
 if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper
-
-
-Subscription = tuple[str, str, str]  # event type, processor, prefix of the streams it listens to
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +250,6 @@ __all__ = [
     "Mark",
     "Place",
     "ShadowTables",
-    "Subscription",
     "dialect",
     "shadow_tables",
 ]

@@ -29,6 +29,7 @@ for _tag in (
     register.simple_tag(_tag)
 for _filter in (
     marks.role,
+    marks.json_class,
     hues.producer_hue,
     hues.correlation_hue,
     words.short,

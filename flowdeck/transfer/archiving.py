@@ -18,24 +18,26 @@ from typing import Any
 from django.db import connection, transaction
 
 from flowdeck.declare.event import StoredEvent
+from flowdeck.declare.states import DeliveryState
 from flowdeck.errors import ArchiveRefused
 from flowdeck.models import Archive, ArchivedStream, Stream
 from flowdeck.people import audit
 from flowdeck.sql import dialect
+from flowdeck.sql.parts import placeholders
 from flowdeck.transfer.cloudevents import dumped, loaded
 from flowdeck.transfer.importing import same_content
 
 MOST_STREAMS = 10_000
 _CHUNK = 200  # streams read or removed by one statement
 
-_CLOSED = """
+_CLOSED = f"""
 SELECT s.stream FROM (
   SELECT stream, max(recorded_at) AS last, min(position) AS first FROM flowdeck_event
   WHERE substr(stream, 1, %s) = %s GROUP BY stream
 ) AS s
 WHERE s.last < %s AND NOT EXISTS (
   SELECT 1 FROM flowdeck_event e JOIN flowdeck_delivery d ON d.position = e.position
-  WHERE e.stream = s.stream AND d.state <> 'done'
+  WHERE e.stream = s.stream AND d.state <> '{DeliveryState.DONE}'
 ) AND NOT EXISTS (
   SELECT 1 FROM flowdeck_event e JOIN flowdeck_event o ON o.correlation_id = e.correlation_id
   WHERE e.stream = s.stream AND o.stream <> s.stream
@@ -43,12 +45,12 @@ WHERE s.last < %s AND NOT EXISTS (
 ORDER BY s.first LIMIT %s
 """
 
-_IN_USE = """
+_IN_USE = f"""
 SELECT e.stream FROM flowdeck_event e JOIN flowdeck_delivery d ON d.position = e.position
-WHERE d.state <> 'done' AND e.stream IN ({names})
+WHERE d.state <> '{DeliveryState.DONE}' AND e.stream IN ({{names}})
 UNION ALL
 SELECT e.stream FROM flowdeck_event e JOIN flowdeck_event o ON o.correlation_id = e.correlation_id
-WHERE o.stream <> e.stream AND e.stream IN ({names})
+WHERE o.stream <> e.stream AND e.stream IN ({{names}})
 LIMIT 1
 """
 
@@ -133,33 +135,29 @@ def _refuse_changed(written: _File) -> None:
         raise ArchiveRefused(f"{grown[0]} has grown meanwhile: archive again.")
     for names in _chunked(sorted(written.last)):
         with connection.cursor() as cursor:
-            cursor.execute(_IN_USE.format(names=_in(names)), [*names, *names])
+            cursor.execute(_IN_USE.format(names=placeholders(names)), [*names, *names])
             if row := cursor.fetchone():
                 raise ArchiveRefused(f"{row[0]} is in use again: archive again.")
 
 
 def _remove(names: list[str]) -> int:
-    positions = f"(SELECT position FROM flowdeck_event WHERE stream IN ({_in(names)}))"
+    positions = f"(SELECT position FROM flowdeck_event WHERE stream IN ({placeholders(names)}))"
     deliveries = f"(SELECT id FROM flowdeck_delivery WHERE position IN {positions})"
     with connection.cursor() as cursor:
         for table in ("flowdeck_attempt", "flowdeck_auditeddelivery"):
             cursor.execute(f"DELETE FROM {table} WHERE delivery_id IN {deliveries}", names)
         cursor.execute(f"DELETE FROM flowdeck_delivery WHERE position IN {positions}", names)
-        cursor.execute(f"DELETE FROM flowdeck_event WHERE stream IN ({_in(names)})", names)
+        cursor.execute(f"DELETE FROM flowdeck_event WHERE stream IN ({placeholders(names)})", names)
         return int(cursor.rowcount)
 
 
 def _read(streams: list[str]) -> Iterator[list[StoredEvent]]:
     for names in _chunked(streams):
         with connection.cursor() as cursor:
-            where = f"WHERE stream IN ({_in(names)}) ORDER BY position"
+            where = f"WHERE stream IN ({placeholders(names)}) ORDER BY position"
             yield dialect().select_events(cursor, where, names)
 
 
 def _chunked(names: list[str]) -> Iterator[list[Any]]:
     for start in range(0, len(names), _CHUNK):
         yield names[start : start + _CHUNK]
-
-
-def _in(names: list[str]) -> str:
-    return ", ".join(["%s"] * len(names))

@@ -102,20 +102,20 @@ def _stored(value: Mapping[str, Any]) -> StoredEvent:
     if causes := value.get("alsocausedby"):
         metadata["also_caused_by"] = [str(UUID(one)) for one in causes.split(",")]
     return StoredEvent(
-        _number(value, "position"),
-        UUID(value["id"]),
-        checked_stream(_given(value, "subject")),
-        _number(value, "sequence"),
-        type_name,
-        _number(value, "dataversion", _MOST_VERSION),
-        _payload(type_name, value["data"]),
-        metadata,
-        checked_line("key", _given(value, "orderkey")),
-        UUID(value["correlationid"]),
-        UUID(value["causationid"]) if value.get("causationid") else None,
-        checked_line("producer", _given(value, "producer")),
-        _time(value, "time"),
-        _time(value, "recordedtime"),
+        position=_number(value, "position"),
+        id=UUID(value["id"]),
+        stream=checked_stream(_given(value, "subject")),
+        sequence=_number(value, "sequence"),
+        type=type_name,
+        version=_number(value, "dataversion", _MOST_VERSION),
+        data=_payload(type_name, value["data"]),
+        metadata=metadata,
+        key=checked_line("key", _given(value, "orderkey")),
+        correlation_id=UUID(value["correlationid"]),
+        causation_id=UUID(value["causationid"]) if value.get("causationid") else None,
+        producer=checked_line("producer", _given(value, "producer")),
+        occurred_at=_time(value, "time"),
+        recorded_at=_time(value, "recordedtime"),
     )
 
 

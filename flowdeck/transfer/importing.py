@@ -20,11 +20,13 @@ from flowdeck.bells import bell
 from flowdeck.conf import conf
 from flowdeck.declare.event import StoredEvent, joined_causes
 from flowdeck.declare.registry import registry
+from flowdeck.declare.states import DeliveryState
 from flowdeck.errors import ImportRefused
 from flowdeck.log.append import slot_of
-from flowdeck.models import DeliveryState, Event, Stream
+from flowdeck.models import Event, Stream
 from flowdeck.privacy.sealing import readable, seal_payloads
 from flowdeck.sql import dialect
+from flowdeck.sql.parts import placeholders
 from flowdeck.transfer.cloudevents import Imported, loaded
 
 CHUNK = 1_000
@@ -135,7 +137,7 @@ class _Import:
 
     def _known(self, lines: list[Imported]) -> dict[UUID, StoredEvent]:
         ids = [one.event.id for one in lines]
-        return {event.id: event for event in _select(f"WHERE id IN ({_marks(ids)})", ids)}
+        return {event.id: event for event in _select(f"WHERE id IN ({placeholders(ids)})", ids)}
 
     def _check_sequences(self, rows: list[Imported]) -> None:
         """Advance the heads; what is new has to follow them without a gap."""
@@ -159,7 +161,7 @@ class _Import:
         seen: dict[UUID, UUID] = {}
         wanted = {cause for one in rows for cause in _causes(one.event)}
         here = wanted - {one.event.id for one in rows}
-        for event in _select(f"WHERE id IN ({_marks(here)})", list(here)) if here else ():
+        for event in _select(f"WHERE id IN ({placeholders(here)})", list(here)) if here else ():
             seen[event.id] = event.correlation_id
         for one in rows:
             for cause in _causes(one.event):
@@ -195,18 +197,17 @@ class _Import:
 
     def _deliver(self, events: list[StoredEvent]) -> None:
         ids = [event.id for event in events]
-        written = _select(f"WHERE id IN ({_marks(ids)}) ORDER BY position", ids)
+        written = _select(f"WHERE id IN ({placeholders(ids)}) ORDER BY position", ids)
         for processor in registry.processors.values():
             rows = [
                 (event.position, event.key, slot_of(event.key))
                 for event in written
-                if event.type in processor.subscriptions
-                and event.stream.startswith(processor.streams)
+                if processor.hears(event.type, event.stream)
             ]
             if rows:
                 self.touched.add(processor.name)
                 with connection.cursor() as cursor:
-                    dialect().insert_deliveries(cursor, processor.name, rows, self._state.value)
+                    dialect().insert_deliveries(cursor, processor.name, rows, self._state)
 
 
 def _advanced(counts: Counter[str]) -> dict[str, int]:
@@ -254,7 +255,3 @@ def _select(where: str, ids: Sequence[UUID]) -> list[StoredEvent]:
     values: list[Any] = list(ids) if connection.vendor == "postgresql" else [i.hex for i in ids]
     with connection.cursor() as cursor:
         return dialect().select_events(cursor, where, values)
-
-
-def _marks(values: Iterable[object]) -> str:
-    return ", ".join("%s" for _ in values)

@@ -22,10 +22,10 @@ _OLD = {"name": "Ada Lovelace"}
 def _start(user: Any, run: LabRun) -> dict[str, Any]:
     with transaction.atomic():
         publish_old(
-            _stream(run, "old"),
-            "LabCustomerNamed",
-            1,
-            _OLD,
+            stream=_stream(run, "old"),
+            type_name="LabCustomerNamed",
+            version=1,
+            data=_OLD,
             producer="lab",
             correlation_id=run.trace,
             occurred_at=datetime.now(UTC),

@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from flowdeck import clock, publish
 from flowdeck.dashboard.shared.as_of import position_of
 from flowdeck.engine.sweep import Sweeper
-from flowdeck.log.horizon import newest_position
+from flowdeck.log.positions import newest_position
 from flowdeck.models import Attempt, AuditEntry, Delivery, Event, Worker
 from flowdeck.testing import settle
 from flowdeck.verification import verify

@@ -8,11 +8,11 @@ import pytest
 from django.db import connection, transaction
 
 from flowdeck import publish, telemetry
-from flowdeck.dashboard.logs.live import LogView
-from flowdeck.dashboard.logs.live_count import LogCountView
+from flowdeck.dashboard.logs.live import LogCountView, LogView
 from flowdeck.live import pulse
 from flowdeck.live.announce import Announcer
-from flowdeck.log.horizon import newest_position, settled_position
+from flowdeck.log.horizon import settled_position
+from flowdeck.log.positions import newest_position
 from flowdeck.models import Event
 from tests.flowdeck.api.conftest import Caller, person
 from tests.polling import eventually

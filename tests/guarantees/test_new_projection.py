@@ -23,7 +23,7 @@ from flowdeck import Delivery, projection, publish
 from flowdeck.declare.registry import registry
 from flowdeck.engine import lanes
 from flowdeck.engine.drain import drain
-from flowdeck.log.horizon import newest_position
+from flowdeck.log.positions import newest_position
 from flowdeck.models import Delivery as Row
 from flowdeck.testing import settle
 from flowdeck.verification import verify

@@ -86,10 +86,10 @@ def _create_old_orders() -> None:
             "reference": checkout.idempotency_key,
         }
         publish_old(
-            stream_of(checkout.pk),
-            "OrderCreated",
-            1,
-            old,
+            stream=stream_of(checkout.pk),
+            type_name="OrderCreated",
+            version=1,
+            data=old,
             producer="shop",
             correlation_id=checkout.correlation_id,
             occurred_at=datetime.now(UTC) - timedelta(days=days),

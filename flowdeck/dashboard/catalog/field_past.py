@@ -1,4 +1,4 @@
-"""What the fields of an event type were in its earlier versions, as far as it is known. Pure.
+"""The fields of an event type in its earlier versions, as far as they are known. Pure.
 
 Known is what ``schemas.lock`` keeps of a version, and a rename that somebody declared: an upcaster
 (``renames=``) or a personal field (``was=``). Two fields that look alike are no rename.

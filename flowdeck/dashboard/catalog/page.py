@@ -12,7 +12,7 @@ from django.shortcuts import render
 from flowdeck.dashboard.catalog.rows import CatalogRow, catalog_rows, lock_state, query_of
 from flowdeck.dashboard.catalog.schema_fields import SchemaField, example_of, fields_of
 from flowdeck.dashboard.catalog.seen import NEWEST, Seen, seen_versions
-from flowdeck.dashboard.catalog.versions import History, history_of
+from flowdeck.dashboard.catalog.versions import TypeHistory, history_of
 from flowdeck.dashboard.catalog.ways import Ways, ways_between
 from flowdeck.dashboard.event.detail import Token, tokens
 from flowdeck.dashboard.shell.page import requires
@@ -50,7 +50,7 @@ class CatalogDetail:
     example: Event | None
     data: list[Token]
     versions: list[StoredVersion]
-    history: History | None
+    history: TypeHistory | None
     ways: Ways
 
     @property
@@ -96,14 +96,14 @@ def _detail(row: CatalogRow) -> CatalogDetail:
     )
     history = history_of(row.declared)
     return CatalogDetail(
-        row,
-        fields_of(schema, history.past.told if history else {}),
-        _coloured(schema),
-        example,
-        _coloured(data),
-        _versions(row),
-        history,
-        ways_between(len(row.status.producers), len(row.consumers)),
+        row=row,
+        fields=fields_of(schema, history.past.told if history else {}),
+        schema=_coloured(schema),
+        example=example,
+        data=_coloured(data),
+        versions=_versions(row),
+        history=history,
+        ways=ways_between(len(row.status.producers), len(row.consumers)),
     )
 
 

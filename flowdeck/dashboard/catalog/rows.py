@@ -9,7 +9,7 @@ from pathlib import Path
 from flowdeck.conf import conf
 from flowdeck.dashboard.shared.observed import TypeStatus, type_statuses
 from flowdeck.dashboard.shared.type_marks import hue_of_type, role_of_type
-from flowdeck.dashboard.timeline.type_rates import STORED, TypeLine, stored_counts, type_lines
+from flowdeck.dashboard.timeline.type_rates import COUNTED, TypeLine, stored_counts, type_lines
 from flowdeck.declare import lock as schemas
 from flowdeck.declare.event import EventType
 from flowdeck.declare.registry import Processor, registry
@@ -20,7 +20,7 @@ _LONGEST_QUERY = 80
 @dataclass(frozen=True, slots=True)
 class CatalogRow:
     """One type. ``declared`` is None for one that only the log still knows, ``line`` if none came
-    lately. ``stored`` stops above ``STORED``. ``hidden``: the filter leaves it out."""
+    lately. ``stored`` stops above ``COUNTED``. ``hidden``: the filter leaves it out."""
 
     status: TypeStatus
     declared: EventType | None
@@ -47,7 +47,7 @@ class CatalogRow:
     @property
     def stored_text(self) -> str:
         """How many are stored."""
-        return f"{STORED:,}+" if self.stored > STORED else f"{self.stored:,}"
+        return f"{COUNTED:,}+" if self.stored > COUNTED else f"{self.stored:,}"
 
     @property
     def description(self) -> str:

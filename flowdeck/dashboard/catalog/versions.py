@@ -1,4 +1,4 @@
-"""How an event type came to be what it is: its versions, what changed, an old event today."""
+"""The versions of an event type: what changed from one to the next, and an old event read today."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from flowdeck.privacy.sealing import gone, readable
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class VersionStep:
     """From one version of a type to the next one: what changed, and whether it can be read."""
 
     old: int
@@ -57,14 +57,14 @@ class Upcast:
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class TypeHistory:
     """What the catalog tells of the versions of one type.
 
     ``pending`` are changes that are not locked yet; ``past`` says what the fields were in earlier
     versions, ``unlocked`` are the earlier versions whose fields nobody kept.
     """
 
-    steps: list[Step]
+    steps: list[VersionStep]
     pending: list[Change]
     locked: bool
     past: Past
@@ -72,7 +72,7 @@ class History:
     upcast: Upcast | None
 
 
-def history_of(declared: EventType | None) -> History | None:
+def history_of(declared: EventType | None) -> TypeHistory | None:
     """Read the lock file and one old event; one query. None for a type that is not declared."""
     if declared is None:
         return None
@@ -82,17 +82,19 @@ def history_of(declared: EventType | None) -> History | None:
     known[declared.version] = schemas.schema_of(declared.cls)
     renames = {old: renames_of(declared.name, old) for old in range(1, declared.version)}
     pending = schemas.check({declared.name: locked}) if locked else []
-    return History(
-        list(_steps(declared.name, known, renames)),
-        [change for change in pending if change.event_type == declared.name],
-        str(declared.version) in locked,
-        past_of(known, renames),
-        [version for version in range(1, declared.version) if version not in known],
-        _upcast(declared),
+    return TypeHistory(
+        steps=list(_steps(declared.name, known, renames)),
+        pending=[change for change in pending if change.event_type == declared.name],
+        locked=str(declared.version) in locked,
+        past=past_of(known, renames),
+        unlocked=[version for version in range(1, declared.version) if version not in known],
+        upcast=_upcast(declared),
     )
 
 
-def _steps(name: str, known: Mapping[int, Any], renames: Mapping[int, Moves]) -> Iterator[Step]:
+def _steps(
+    name: str, known: Mapping[int, Any], renames: Mapping[int, Moves]
+) -> Iterator[VersionStep]:
     """The newest first."""
     versions = sorted(known)
     for old, new in reversed(list(pairwise(versions))):
@@ -100,7 +102,7 @@ def _steps(name: str, known: Mapping[int, Any], renames: Mapping[int, Moves]) ->
         declared = {pair for step in range(old, new) for pair in renames.get(step, {}).items()}
         found = changes(name, known[old], known[new])
         told = [part for change in found for part in _told(change, declared)]
-        yield Step(old, new, told, bridged)
+        yield VersionStep(old, new, told, bridged)
 
 
 def _told(change: Change, declared: set[tuple[str, str]]) -> list[Change]:

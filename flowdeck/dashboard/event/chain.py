@@ -15,7 +15,7 @@ _MOST = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ChainLink:
     """An event of the chain, or the delivery that leads on from the events before it."""
 
     event: Event | None = None
@@ -28,7 +28,7 @@ class Step:
         return max(0, self.delivery.attempts - 1) if self.delivery else 0
 
 
-def chain_of(event: Event, deliveries: Sequence[Delivery]) -> list[Step]:
+def chain_of(event: Event, deliveries: Sequence[Delivery]) -> list[ChainLink]:
     """The steps by position, ``event`` among them; ``deliveries`` are its own. Three queries."""
     related = _related(event)
     causes = [row for row in related if row.position < event.position]
@@ -38,25 +38,25 @@ def chain_of(event: Event, deliveries: Sequence[Delivery]) -> list[Step]:
     )
     by_processor = {delivery.processor: delivery for delivery in deliveries}
     return [
-        *(Step(cause) for cause in causes),
-        *(Step(delivery=delivery) for delivery in made_by.order_by("-event")[:1]),
-        Step(event),
+        *(ChainLink(cause) for cause in causes),
+        *(ChainLink(delivery=delivery) for delivery in made_by.order_by("-event")[:1]),
+        ChainLink(event),
         *_onward(effects, by_processor, _types_of(_others(effects, event))),
     ]
 
 
 def _onward(
     effects: list[Event], deliveries: dict[str, Delivery], types: dict[UUID, str]
-) -> Iterator[Step]:
+) -> Iterator[ChainLink]:
     """Each effect, behind the delivery that emitted it unless that stands there already."""
     last = None
     for effect in effects:
         delivery = deliveries.get(effect.producer)
         if delivery is not None and delivery is not last:
             joined = tuple(types[cause] for cause in _causes(effect) if cause in types)
-            yield Step(delivery=delivery, joined=joined)
+            yield ChainLink(delivery=delivery, joined=joined)
         last = delivery
-        yield Step(effect)
+        yield ChainLink(effect)
 
 
 def _related(event: Event) -> list[Event]:

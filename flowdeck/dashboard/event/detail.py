@@ -12,10 +12,12 @@ from typing import Any
 
 from django.db.models import OuterRef, Subquery
 
-from flowdeck.dashboard.event.chain import Step, chain_of
+from flowdeck.dashboard.event.chain import ChainLink, chain_of
+from flowdeck.dashboard.shared.marks import json_class
 from flowdeck.dashboard.shared.waits import Tried, with_waits
 from flowdeck.dashboard.shell.records import Record, record_of
-from flowdeck.models import Attempt, AuditEntry, Delivery, DeliveryState, Event
+from flowdeck.declare.states import DeliveryState
+from flowdeck.models import Attempt, AuditEntry, Delivery, Event
 from flowdeck.observe.states import Derived, derive
 from flowdeck.observe.traces import tries_of
 from flowdeck.people.access import Decision, can
@@ -72,7 +74,7 @@ class EventDetail:
     ``people`` is what the audit says of it, empty for who may not see that."""
 
     event: Event
-    chain: list[Step]
+    chain: list[ChainLink]
     deliveries: list[DeliveryLine]
     record: Record
     data: str
@@ -174,12 +176,12 @@ def tokens(text: str) -> Iterator[Token]:
     for match in _TOKEN.finditer(text):
         if match.start() > end:
             yield Token(text[end : match.start()])
-        string, colon, number, _ = match.groups()
+        string, colon = match.group(1), match.group(2)
         if string and colon:
             yield Token(string, "jk")
             yield Token(colon)
         else:
-            yield Token(match.group(), "js" if string else "jn" if number else "jx")
+            yield Token(match.group(), json_class(match.group()))
         end = match.end()
     if end < len(text):
         yield Token(text[end:])

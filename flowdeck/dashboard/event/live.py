@@ -7,15 +7,16 @@ from typing import Any
 
 from django.template.loader import render_to_string
 
+from flowdeck import parsing
 from flowdeck.dashboard.event.chain import chain_of
 from flowdeck.dashboard.event.detail import deliveries_of, people_of
+from flowdeck.declare.states import DeliveryState
 from flowdeck.live import Changes, Fragment, LiveView, Refusal
-from flowdeck.models import Delivery, DeliveryState, Event
-from flowdeck.observe.states import UNFINISHED
+from flowdeck.models import Delivery, Event
+from flowdeck.observe.states import UNDER_WAY
 from flowdeck.people.access import can
 
-_LONGEST = 18  # digits of a position
-_NOT_SETTLED = UNFINISHED | {DeliveryState.DEAD}
+_NOT_SETTLED = UNDER_WAY | {DeliveryState.DEAD}
 
 
 class EventView(LiveView):
@@ -31,13 +32,13 @@ class EventView(LiveView):
     @classmethod
     def canonical(cls, argument: str) -> str | None:
         """The position without leading zeros."""
-        is_number = argument.isascii() and argument.isdigit() and len(argument) <= _LONGEST
-        return str(int(argument)) if is_number else argument
+        position = parsing.number(argument)
+        return argument if position is None else str(position)
 
     @classmethod
     def allowed(cls, user: Any, argument: str) -> Refusal | None:
         """Whoever may see the log."""
-        if not (argument.isascii() and argument.isdigit() and len(argument) <= _LONGEST):
+        if parsing.number(argument) is None:
             return Refusal("There is no such event.")
         decision = can(user, "view_log")
         return None if decision else Refusal(decision.reason)

@@ -1,4 +1,4 @@
-"""Where the dead letters stand on the flow map: below all else, with ways down to them. Pure."""
+"""The place of the dead letters on the flow map: below all else, with ways down to them. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How large the boxes of the flow map are, and what stands in them. Pure.
+"""The boxes of the flow map: their sizes, and what stands in them. Pure.
 
 A map that is too wide for the page is drawn *tight*: long names of types stand on two lines.
 """

@@ -1,4 +1,4 @@
-"""Where deliveries end up whose attempts are used up: one node of the flow map."""
+"""The dead letters as one node of the flow map."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from flowdeck import clock
-from flowdeck.models import Delivery, DeliveryState
+from flowdeck.declare.states import DeliveryState
+from flowdeck.models import Delivery
 from flowdeck.observe.overview import COUNTED, ProcessorRow
 
 SAMPLE = 2_000

@@ -1,4 +1,4 @@
-"""Who talks to whom: what the registry declares, and what the newest rows show of it."""
+"""Who talks to whom, as the registry declares it and as the newest rows show it."""
 
 from __future__ import annotations
 
@@ -132,7 +132,14 @@ class Facts:
         nodes = [
             *(Node(TYPE, s.name, s.name in registry.event_types, s) for s in statuses),
             *(
-                Node(PROCESSOR, row.name, True, None, row, times.get(row.name, UNKNOWN))
+                Node(
+                    kind=PROCESSOR,
+                    name=row.name,
+                    declared=True,
+                    status=None,
+                    row=row,
+                    times=times.get(row.name, UNKNOWN),
+                )
                 for row in now.rows
             ),
             *([Node(DEAD, "letters", letters=letters)] if now.rows else []),
@@ -164,13 +171,13 @@ def _listens(statuses: list[TypeStatus], got: list[Received], now: Overview) -> 
     paused = {row.name for row in now.rows if row.paused_at}
     for name, processor in sorted(seen | declared):
         yield Edge(
-            f"{TYPE}:{name}",
-            f"{PROCESSOR}:{processor}",
-            rates.get((name, processor), 0.0),
-            (name, processor) in seen,
-            (name, processor) in declared,
-            last.get(name) is not None,
-            processor in paused,
+            source=f"{TYPE}:{name}",
+            target=f"{PROCESSOR}:{processor}",
+            per_second=rates.get((name, processor), 0.0),
+            seen=(name, processor) in seen,
+            declared=(name, processor) in declared,
+            ever=last.get(name) is not None,
+            held=processor in paused,
         )
 
 
@@ -184,12 +191,12 @@ def _writes(statuses: list[TypeStatus], wrote: list[Produced]) -> Iterator[Edge]
         processor = registry.processors.get(producer)
         says = processor is not None and processor.emits is not None
         yield Edge(
-            f"{PROCESSOR if processor else PRODUCER}:{producer}",
-            f"{TYPE}:{name}",
-            rates.get((producer, name), 0.0),
-            (producer, name) in seen,
-            (producer, name) in declared if says else None,
-            name in ever,
+            source=f"{PROCESSOR if processor else PRODUCER}:{producer}",
+            target=f"{TYPE}:{name}",
+            per_second=rates.get((producer, name), 0.0),
+            seen=(producer, name) in seen,
+            declared=(producer, name) in declared if says else None,
+            ever=name in ever,
         )
 
 

@@ -1,4 +1,4 @@
-"""Where the boxes and lines of the flow map stand: a layered drawing. Pure.
+"""The layout of the flow map: a layered drawing of boxes and lines. Pure.
 
 The method is that of K. Sugiyama, S. Tagawa and M. Toda, "Methods for Visual Understanding of
 Hierarchical System Structures" (IEEE Trans. SMC 11(2), 1981): turn back the lines that close
@@ -37,7 +37,7 @@ def layered(
     layers, near = _with_passing(layer_of, forward)
     _order(layers, near)
     ways = {link: _way(layer_of, *link) for link in forward}
-    return place(sizes, layers, near, ways, sorted(back), gap)
+    return place(sizes=sizes, layers=layers, near=near, ways=ways, back=sorted(back), gap=gap)
 
 
 def _closing(names: Sequence[Name], links: Sequence[Link]) -> set[Link]:

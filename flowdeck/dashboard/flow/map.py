@@ -1,4 +1,4 @@
-"""The flow map as drawn: a choice of the facts, and where each of it stands."""
+"""The flow map as drawn: which facts are shown, and where each of them stands."""
 
 from __future__ import annotations
 
@@ -49,7 +49,14 @@ class Choice:
         topology = topology if topology in TOPOLOGIES and mediators() else ""
         windows = {str(seconds): seconds for seconds in WINDOWS}
         window = windows.get(str(query.get("window", "")), MINUTE)
-        return cls(text["focus"], models, text["node"], unused, topology, window)
+        return cls(
+            focus=text["focus"],
+            models=models,
+            node=text["node"],
+            unused=unused,
+            topology=topology,
+            window=window,
+        )
 
     @property
     def window_label(self) -> str:
@@ -152,8 +159,16 @@ class FlowMap:
         drawn = {node.key for node in nodes.values() if node.is_projection}
         models = {key for key, node in facts.nodes.items() if node.is_projection}
         unused = len(unused_in(facts))
-        left_out = len(wanted) - len(shown)
-        return cls(facts, choice, places, lines, layout, len(models - drawn), unused, left_out)
+        return cls(
+            facts=facts,
+            choice=choice,
+            places=places,
+            lines=lines,
+            layout=layout,
+            hidden=len(models - drawn),
+            unused=unused,
+            left_out=len(wanted) - len(shown),
+        )
 
     @property
     def fit(self) -> str:
@@ -265,12 +280,12 @@ def _line(edge: Edge, layout: Layout, nodes: Mapping[str, Node]) -> Line:
     of_type = nodes[edge.source] if edge.source.startswith(TYPE) else nodes[edge.target]
     hue = "s-dead" if edge.dead else producer_hue(of_type.hue)
     return Line(
-        edge,
-        layout.paths[edge.link],
-        layout.labels[edge.link],
-        round(1.2 + min(3.6, 0.9 * log2(1 + edge.per_second)), 1),
-        hue,
-        back,
-        seconds,
-        tuple(round(seconds * (n + 0.17) / count, 2) for n in range(count)),
+        edge=edge,
+        path=layout.paths[edge.link],
+        label=layout.labels[edge.link],
+        width=round(1.2 + min(3.6, 0.9 * log2(1 + edge.per_second)), 1),
+        hue=hue,
+        back=back,
+        seconds=seconds,
+        dots=tuple(round(seconds * (n + 0.17) / count, 2) for n in range(count)),
     )

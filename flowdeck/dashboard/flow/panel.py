@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from flowdeck.dashboard.flow.facts import PROCESSOR, Edge, Facts, Node
 from flowdeck.dashboard.flow.histogram import Histogram, histogram
-from flowdeck.dashboard.flow.retries import Step, steps_of
+from flowdeck.dashboard.flow.retries import RetryStep, steps_of
 from flowdeck.declare.retry import Retry
-from flowdeck.models import Attempt, Delivery, DeliveryState
-from flowdeck.models.delivery import KEPT
+from flowdeck.declare.states import KEPT, DeliveryState
+from flowdeck.models import Attempt, Delivery
 
 _FAILURES = 500  # newest failed attempts looked at
 _SHOWN = 4
@@ -27,7 +27,7 @@ class Panel:
     outgoing: list[tuple[Node, Edge]]
     failures: list[tuple[Attempt, int]]
     runs: Histogram | None = None
-    steps: list[Step] | None = None
+    steps: list[RetryStep] | None = None
 
 
 def panel_of(key: str, facts: Facts) -> Panel | None:
@@ -42,16 +42,16 @@ def panel_of(key: str, facts: Facts) -> Panel | None:
         return Panel(node, incoming, outgoing, [])
     retry = node.row.declared.retry if node.row and node.row.declared else None
     return Panel(
-        node,
-        incoming,
-        outgoing,
-        _failures(node.name),
-        histogram(node.times.runs),
-        _steps(node.name, retry) if retry else None,
+        node=node,
+        incoming=incoming,
+        outgoing=outgoing,
+        failures=_failures(node.name),
+        runs=histogram(node.times.runs),
+        steps=_steps(node.name, retry) if retry else None,
     )
 
 
-def _steps(processor: str, retry: Retry) -> list[Step]:
+def _steps(processor: str, retry: Retry) -> list[RetryStep]:
     """With how many wait at each: of the oldest that are retrying, by the index of what is open."""
     retrying = Delivery.objects.filter(state__among=KEPT, state=DeliveryState.RETRYING)
     oldest = retrying.order_by("event_id").values_list("processor", "attempts")[:_RETRYING]

@@ -1,4 +1,4 @@
-"""A past minute on the flow map: what went from whom to whom, as data to be played again."""
+"""A past minute on the flow map: what went from whom to whom, as data to play back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Coordinates of the flow map, once it is known what stands in which layer in which order. Pure."""
+"""Coordinates of the flow map, given the layers and the order of the nodes in them. Pure."""
 
 from __future__ import annotations
 
@@ -89,7 +89,15 @@ def place(
         paths[link], labels[link] = _backward(boxes[link[0]], boxes[link[1]], columns, low, number)
     height = floor + EDGE + (len(back) * _BACK + EDGE / 2 if back else 0)
     width = columns[-1].right + EDGE * 1.5
-    return Layout(boxes, paths, labels, frozenset(back), round(width, 1), round(height, 1), gap)
+    return Layout(
+        boxes=boxes,
+        paths=paths,
+        labels=labels,
+        back=frozenset(back),
+        width=round(width, 1),
+        height=round(height, 1),
+        gap=gap,
+    )
 
 
 def _columns(

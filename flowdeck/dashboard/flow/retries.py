@@ -14,7 +14,7 @@ _SHORTEST = 1.2  # what the shortest gap counts for, so that its label has room
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class RetryStep:
     """One attempt at ``x`` percent. ``wait`` is the longest wait in seconds before the next one,
     over the gap from ``x`` to ``next_x``; None after the last. ``waiting`` deliveries wait to be
     tried this time; ``skipped`` attempts before it are not drawn."""
@@ -37,7 +37,7 @@ class Step:
         return round((self.x + self.next_x) / 2, 2)
 
 
-def steps_of(retry: Retry, waiting: Mapping[int, int]) -> list[Step]:
+def steps_of(retry: Retry, waiting: Mapping[int, int]) -> list[RetryStep]:
     """The steps; ``waiting`` counts retrying deliveries by the attempts they have had."""
     numbers = list(range(1, retry.max_attempts + 1))
     if len(numbers) > _MOST:
@@ -52,13 +52,13 @@ def steps_of(retry: Retry, waiting: Mapping[int, int]) -> list[Step]:
     for index, number in enumerate(numbers):
         last = index == len(numbers) - 1
         found.append(
-            Step(
-                number,
-                round(places[index], 2),
-                round(places[index + 1], 2) if not last else 0.0,
-                None if last else waits[index],
-                sum(waiting.get(n, 0) for n in range(before, number)),
-                number - before - 1,
+            RetryStep(
+                number=number,
+                x=round(places[index], 2),
+                next_x=round(places[index + 1], 2) if not last else 0.0,
+                wait=None if last else waits[index],
+                waiting=sum(waiting.get(n, 0) for n in range(before, number)),
+                skipped=number - before - 1,
             )
         )
         before = number

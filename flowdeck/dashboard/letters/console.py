@@ -12,6 +12,7 @@ from django.core.cache import cache
 from django.db.models import Max
 from django.http import QueryDict
 
+from flowdeck import parsing
 from flowdeck.letters import bulk
 from flowdeck.letters.dead_letters import NAMES, Criteria
 from flowdeck.letters.groups import BY, MOST_GROUPS, Group, groups, resolved_lately, totals
@@ -39,7 +40,7 @@ class Chip:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Stage:
     """One chunk of a graduated retry: ``ok``, ``on`` or ``later``."""
 
     label: str
@@ -54,7 +55,7 @@ class Run:
     progress: bulk.Progress
 
     @property
-    def steps(self) -> list[Step]:
+    def steps(self) -> list[Stage]:
         """The chunks of a graduated retry; none if it is not one."""
         sizes = bulk.GRADUATED if self.row.graduated else ()
         begun = len(sizes) - len(self.row.steps) if sizes else 0
@@ -63,7 +64,7 @@ class Run:
         over = self.row.state == BulkAction.State.FINISHED
         here = begun - 1 if going and begun else begun
         return [
-            Step(label, "ok" if n < here or over else "on" if n == here else "later")
+            Stage(label, "ok" if n < here or over else "on" if n == here else "later")
             for n, label in enumerate(labels)
         ]
 
@@ -167,7 +168,7 @@ class Console:
 def criteria_of(query: Mapping[str, Any]) -> Criteria:
     """Which letters untrusted parameters speak of; ``letter`` may come again and again."""
     listed = query.getlist("letter") if isinstance(query, QueryDict) else []
-    ids = [text for text in listed if text.isascii() and text.isdigit() and len(text) < 19]
+    ids = [number for number in map(parsing.number, listed) if number is not None]
     chosen = {name: query.get(name, "") for name in (*NAMES, "came_back")}
     return Criteria.parse({**chosen, "ids": ids[:MOST_IDS]})
 
@@ -196,7 +197,7 @@ def context_of(console: Console, after: str = "") -> dict[str, Any]:
         "resolved": resolved_lately(),
     }
     if console.criteria:
-        first = int(after) if after.isascii() and after.isdigit() and len(after) < 19 else 0
+        first = parsing.number(after) or 0
         chosen = console.criteria.letters()
         page = list(chosen.filter(id__gt=first).select_related("event")[: PAGE + 1])
         letters, waiting = page[:PAGE], behind(page[:PAGE])

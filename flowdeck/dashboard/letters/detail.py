@@ -44,16 +44,16 @@ def letter_of(delivery: Delivery, user: Any) -> LetterDetail:
     last = delivery.failures.order_by("-number", "-id").first()
     event = detail_of(delivery.event, user)
     return LetterDetail(
-        delivery,
-        with_waits(delivery, _tries(attempts)),
-        last,
-        groups_of(last.traceback) if last else [],
-        behind([delivery]).get(delivery.pk, 0),
-        _dead_of_key(delivery),
-        event.record,
-        event,
-        _history(delivery, event.people) if event.may_see_audit else None,
-        bool(can(user, "view_log")),
+        delivery=delivery,
+        attempts=with_waits(delivery, _tries(attempts)),
+        last=last,
+        stack=groups_of(last.traceback) if last else [],
+        waiting=behind([delivery]).get(delivery.pk, 0),
+        same_key=_dead_of_key(delivery),
+        record=event.record,
+        data=event,
+        history=_history(delivery, event.people) if event.may_see_audit else None,
+        may_see_log=bool(can(user, "view_log")),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from django.http import QueryDict
 from django.template.loader import render_to_string
 
+from flowdeck import parsing
 from flowdeck.dashboard.letters.console import PAGE, Console, bars, listed_groups, row_of, runs_of
 from flowdeck.letters.groups import MOST_GROUPS, Group, resolved_lately, totals
 from flowdeck.live import Fragment, LiveView, Refusal
@@ -110,8 +111,8 @@ class LettersView(LiveView):
 
 
 def _numbers(argument: str) -> list[int]:
-    numbers = [text for text in argument.split(",") if text.isascii() and text.isdigit()]
-    return [int(text) for text in numbers if len(text) < 19][:PAGE]
+    numbers = map(parsing.number, argument.split(","))
+    return [number for number in numbers if number is not None][:PAGE]
 
 
 def _emptied(group: Group) -> Group:

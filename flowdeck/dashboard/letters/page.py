@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_POST
 
+from flowdeck import parsing
 from flowdeck.dashboard.letters.console import Console, context_of, criteria_of
 from flowdeck.dashboard.letters.detail import letter_of
 from flowdeck.dashboard.shell.page import requires
@@ -52,9 +53,12 @@ def letter(request: HttpRequest, number: int) -> HttpResponse:
 def resolve(request: HttpRequest) -> HttpResponse:
     """Retry or discard: one letter, those chosen, or all that fit. Asks before it does more."""
     action, criteria = request.POST.get("action", ""), _chosen(request)
-    reason = request.POST.get("reason", "").strip()[:300]
+    reason = parsing.reason(request.POST.get("reason", ""), needed=False)
     if action not in ("retry", "discard") or not criteria:
         messages.warning(request, "Choose at least one letter first. Nothing was done.")
+        return _back(request)
+    if reason is None:
+        messages.warning(request, "Say why in at most 300 characters. Nothing was done.")
         return _back(request)
     if len(criteria.ids) == 1 and action == "retry":
         return _retried(request, criteria.ids[0], reason)
@@ -92,14 +96,13 @@ def cancel(request: HttpRequest, number: int) -> HttpResponse:
 @requires("resolve_dead_letters")
 def status(request: HttpRequest, fingerprint: str) -> HttpResponse:
     """Acknowledge a group, put it on hold, or open it again."""
-    hours = request.POST.get("hours", "")
     try:
         set_status(
             fingerprint,
             request.POST.get("status", ""),
             by=request.user.get_username(),
             note=request.POST.get("note", "").replace("\x00", "").strip(),
-            hours=int(hours) if hours.isascii() and hours.isdigit() and len(hours) < 5 else None,
+            hours=parsing.number(request.POST.get("hours", ""), most=9_999),
         )
     except ValueError as error:
         raise Http404("There is no such status.") from error
@@ -116,9 +119,10 @@ def _page(request: HttpRequest, code: int = 200, **more: Any) -> HttpResponse:
 
 def _named_by(text: str) -> str:
     """The address of what a search names whole: a letter by its number, a stream by its name."""
-    if text.isascii() and text.isdigit() and len(text) < 19:
-        if Delivery.objects.filter(pk=int(text), failures__isnull=False).exists():
-            return reverse("flowdeck:letter", args=[int(text)])
+    number = parsing.number(text)
+    if number is not None:
+        if Delivery.objects.filter(pk=number, failures__isnull=False).exists():
+            return reverse("flowdeck:letter", args=[number])
     elif (
         0 < len(text) <= 200
         and text.isprintable()

@@ -11,12 +11,11 @@ from uuid import UUID
 
 from django.http import QueryDict
 
-from flowdeck.dashboard.logs.parameters import Parameters
-from flowdeck.models import DeliveryState
-from flowdeck.observe.states import PARKED, RUNNING
+from flowdeck.dashboard.shared.parameters import Parameters
+from flowdeck.declare.states import DeliveryState
 from flowdeck.privacy.masking import is_personal, shown_types
 
-STATES = (*DeliveryState.values, RUNNING, PARKED)
+STATES = tuple(DeliveryState)
 FIELDS = ("type", "stream", "correlation", "producer", "processor", "state", "since", "until")
 EXCLUDABLE = ("type", "stream", "producer")
 FORM = ("field", "field_not", "is", "out", "out_is")
@@ -65,7 +64,7 @@ class Chip:
 class LogFilter:
     """What of the log is wanted. ``before`` and ``after`` are exclusive positions.
 
-    ``stream`` may end in ``*``. ``since`` and ``until`` are texts for ``log_parameters.moment``.
+    ``stream`` may end in ``*``. ``since`` and ``until`` are texts for ``parameters.moment``.
     ``problems`` are parameters that could not be understood, each with what was wrong.
     """
 
@@ -96,8 +95,8 @@ class LogFilter:
             since=read.time("since"),
             until=read.time("until"),
             conditions=tuple(dict.fromkeys(_conditions(read))),
-            before=read.position("before"),
-            after=read.position("after"),
+            before=read.number("before"),
+            after=read.number("after"),
         )
         if found.type and found.type not in shown_types() and any(c.path for c in found.conditions):
             read.problems.append(

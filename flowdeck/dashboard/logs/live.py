@@ -1,4 +1,4 @@
-"""The event log, live: new rows, and the dots of rows on the page.
+"""The event log, live: new rows, the dots of rows on the page, and how many events fit.
 
 It reads the page again and sends what differs, so a row that became visible late, or a bell that
 never came, can't leave it wrong.
@@ -14,7 +14,7 @@ from django.template.loader import render_to_string
 
 from flowdeck.dashboard.logs.filter import LogFilter
 from flowdeck.dashboard.logs.rows import LogRow, rows_of
-from flowdeck.dashboard.logs.search import SIZE, search
+from flowdeck.dashboard.logs.search import SIZE, count, search
 from flowdeck.live import Changes, Fragment, LiveView, Refusal
 from flowdeck.people.access import can
 
@@ -95,3 +95,42 @@ class LogView(LiveView):
     def _changed(self, row: LogRow) -> Fragment:
         html = render_to_string("flowdeck/log/_live_changed.html", {"row": row})
         return Fragment(f"event-{row.event.position}", html, keep=False)
+
+
+class LogCountView(LiveView):
+    """``log-count:<filter>``, for whoever may watch the rows. Beyond what is counted it rests."""
+
+    interval = 1.0
+
+    def __init__(self, user: Any, argument: str) -> None:
+        super().__init__(user, argument)
+        self._filter = LogFilter.parse(QueryDict(argument))
+        self._last = 0
+        self._over = False
+
+    @classmethod
+    def canonical(cls, argument: str) -> str | None:
+        """As for the rows."""
+        return LogView.canonical(argument)
+
+    @classmethod
+    def allowed(cls, user: Any, argument: str) -> Refusal | None:
+        """As for the rows."""
+        return LogView.allowed(user, argument)
+
+    def regions(self) -> Sequence[Fragment]:
+        """The figure, or nothing if it can't be known."""
+        number = count(self._filter)
+        if number is None:
+            return []
+        self._over = number.more  # events never get fewer
+        context = {"number": number, "count_view": f"log-count:{self.argument}", "oob": True}
+        return [Fragment("log-count", render_to_string("flowdeck/log/_count.html", context))]
+
+    def patch(self, changes: Changes) -> Sequence[Fragment]:
+        """The figure, if events came."""
+        newer = changes.appended or changes.last > self._last
+        if self._over or not (changes.unknown or newer):
+            return []
+        self._last = max(self._last, changes.last)
+        return self.regions()

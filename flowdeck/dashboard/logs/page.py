@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
+from flowdeck import parsing
 from flowdeck.dashboard.event.detail import detail_of
 from flowdeck.dashboard.logs.filter import FORM, STATES, LogFilter
 from flowdeck.dashboard.logs.rows import rows_of
@@ -73,7 +74,5 @@ def event(request: HttpRequest, position: int) -> HttpResponse:
 
 
 def _selected(request: HttpRequest) -> Event | None:
-    text = request.GET.get("selected", "")
-    if not (text.isascii() and text.isdigit() and len(text) < 19):
-        return None
-    return Event.objects.filter(position=int(text)).first()
+    position = parsing.number(request.GET.get("selected", ""))
+    return None if position is None else Event.objects.filter(position=position).first()

@@ -7,12 +7,11 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
+from flowdeck import parsing
 from flowdeck.dashboard.event.detail import detail_of
 from flowdeck.dashboard.shell.page import requires
 from flowdeck.models import Event
 from flowdeck.privacy import reveal as revealing
-
-_LONGEST = 300
 
 
 @require_POST
@@ -22,7 +21,7 @@ _LONGEST = 300
 def reveal(request: HttpRequest, position: int) -> HttpResponse:
     """The payload as it is: as a piece of the drawer for htmx, else the event's page."""
     found = get_object_or_404(Event, position=position)
-    reason = request.POST.get("reason", "").strip()[:_LONGEST]
+    reason = parsing.reason(request.POST.get("reason", ""))
     data = None
     if reason:
         data = revealing.reveal(found, by=request.user.get_username(), reason=reason)

@@ -16,7 +16,8 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from flowdeck.dashboard.shared.marks import clock, correlation, dot, glyph, role
-from flowdeck.models import Delivery, DeliveryState, Event
+from flowdeck.declare.states import UNFINISHED
+from flowdeck.models import Delivery, Event
 from flowdeck.observe.states import derive
 from flowdeck.words import thousands
 
@@ -24,7 +25,6 @@ _KEPT = 4_000  # rows whose fixed cells are kept, about 3 MB
 _cells: dict[UUID, SafeString] = {}
 
 _NEEDED = ("id", "event_id", "processor", "key", "slot", "state", "due_at")  # as the model has them
-_WAITING = (DeliveryState.PENDING, DeliveryState.RETRYING)
 _FIXED = (
     '<td class="mono dim">{}</td><td>{}</td>'
     '<td><a class="etype" href="{url}" hx-get="{url}">{}{}<span class="v">v{}</span></a></td>'
@@ -118,7 +118,7 @@ def rows_of(events: Sequence[Event]) -> list[LogRow]:
     found = Delivery.objects.filter(event_id__in=list(by_position)).order_by("processor")
     rows = found.values_list(*_NEEDED)
     # Most are settled, and what they are is what they say: only the others are made into objects.
-    waiting = [Delivery.from_db(None, _NEEDED, row) for row in rows if row[5] in _WAITING]
+    waiting = [Delivery.from_db(None, _NEEDED, row) for row in rows if row[5] in UNFINISHED]
     for delivery in waiting:
         delivery.event = by_position[delivery.event_id]
     derived = derive(waiting)

@@ -6,6 +6,7 @@ of its own looks at a bounded stretch of the log and says how far it has looked.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from django.db.models import Exists, OuterRef, Q, QuerySet, TextField
@@ -13,12 +14,12 @@ from django.db.models.fields.json import KeyTextTransform, KeyTransform
 from django.db.models.functions import Cast
 
 from flowdeck.dashboard.logs.filter import Condition, LogFilter
-from flowdeck.dashboard.logs.parameters import moment
+from flowdeck.dashboard.shared.parameters import moment
 from flowdeck.declare.registry import registry
-from flowdeck.log.positions import SLACK, first_since, next_position
-from flowdeck.models import Delivery, DeliveryState, Event, Lane
-from flowdeck.models.delivery import KEPT, UNFINISHED
-from flowdeck.observe.states import PARKED, RUNNING, derive
+from flowdeck.declare.states import KEPT, UNFINISHED, DeliveryState
+from flowdeck.log.positions import SLACK, first_since, newest_position
+from flowdeck.models import Delivery, Event, Lane
+from flowdeck.observe.states import derive
 from flowdeck.privacy.masking import shown_types
 
 SIZE = 100
@@ -31,11 +32,11 @@ COUNTED = 20_000
 """Events that fit are counted up to here; more of them are "more than"."""
 
 _CANDIDATES = 2_000
-_STORED = {
-    PARKED: (DeliveryState.PENDING,),
-    RUNNING: (DeliveryState.PENDING, DeliveryState.RETRYING),
+_STORED: dict[str, Sequence[DeliveryState]] = {
+    DeliveryState.PARKED: (DeliveryState.PENDING,),
+    DeliveryState.RUNNING: UNFINISHED,
 }
-_RARE = {DeliveryState.DEAD, DeliveryState.PENDING, DeliveryState.RETRYING, PARKED, RUNNING}
+_RARE = frozenset(DeliveryState) - {DeliveryState.DONE, DeliveryState.DISCARDED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ class _Stretch:
             if self.high is None or end < self.high:
                 self.high, self.cut = end, end - 1
             return
-        high = self.high if self.high is not None else next_position()
+        high = self.high if self.high is not None else newest_position() + 1
         if high - length > self.low:
             self.low = self.cut = high - length
 
@@ -186,7 +187,7 @@ def _with_condition(chosen: QuerySet[Event], one: Condition, alias: str) -> Quer
 def _with_state(wanted: LogFilter, stretch: _Stretch) -> list[int]:
     """Positions whose delivery is in the state, from the page's end of the stretch."""
     rows = Delivery.objects.filter(event_id__gte=stretch.low)
-    states = _STORED.get(wanted.state, (wanted.state,))
+    states: Sequence[str] = _STORED.get(wanted.state) or (wanted.state,)
     rows = rows.filter(state__in=states)
     if DeliveryState.PENDING in states:
         rows = rows.filter(processor__in=_known_processors(), state__among=UNFINISHED)

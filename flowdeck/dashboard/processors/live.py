@@ -9,7 +9,7 @@ from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
-from django.db.models import Count, Max
+from django.db.models import Count
 from django.db.models.functions import TruncSecond
 from django.template.loader import render_to_string
 
@@ -18,6 +18,7 @@ from flowdeck.dashboard.shared.run_times import run_times
 from flowdeck.dashboard.shell.entries import dead_letters, under_way
 from flowdeck.dashboard.shell.navigation import count_fragment
 from flowdeck.live import Fragment, LiveView, Refusal
+from flowdeck.log.positions import newest_position
 from flowdeck.models import Event
 from flowdeck.observe.overview import overview
 from flowdeck.people.access import can
@@ -81,7 +82,7 @@ class RateView(LiveView):
         if not self._seen:
             self._seen.extend(_before(now))
         if not self._seen or now - self._seen[-1][0] > 0.8:
-            self._seen.append((now, Event.objects.aggregate(top=Max("position"))["top"] or 0))
+            self._seen.append((now, newest_position()))
         return [_fragment("rate", "flowdeck/live/rate.html", self._figures()), *_counts()]
 
     def _figures(self) -> dict[str, Any]:
@@ -102,7 +103,7 @@ class RateView(LiveView):
 
 def _before(now: float) -> list[tuple[float, int]]:
     """The highest position at the end of each of the last seconds, as far as it is known."""
-    top = Event.objects.aggregate(top=Max("position"))["top"] or 0
+    top = newest_position()
     since = clock.now().replace(microsecond=0) - timedelta(seconds=_SECONDS)
     newest = Event.objects.filter(position__gt=top - _NEWEST, recorded_at__gte=since).order_by()
     found = newest.annotate(second=TruncSecond("recorded_at")).values_list("second")

@@ -9,6 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
+from flowdeck import parsing
 from flowdeck.dashboard.shared.run_times import run_times
 from flowdeck.dashboard.shell.page import requires
 from flowdeck.declare.registry import registry
@@ -16,8 +17,6 @@ from flowdeck.engine import pause as switch
 from flowdeck.errors import UnknownProcessor
 from flowdeck.observe.overview import overview
 from flowdeck.people.access import can
-
-_LONGEST_REASON = 300
 
 
 @requires("view_processors")
@@ -33,10 +32,11 @@ def processors(request: HttpRequest) -> HttpResponse:
 @requires("pause_processor")
 def pause(request: HttpRequest, name: str) -> HttpResponse:
     """Let a processor's deliveries wait, with a reason for the others."""
-    reason = request.POST.get("reason", "").strip()
-    if not 1 <= len(reason) <= _LONGEST_REASON or "\x00" in reason:
+    typed = request.POST.get("reason", "")
+    reason = parsing.reason(typed)
+    if reason is None:
         problem = "Say why, in at most 300 characters: whoever finds it paused will ask."
-        return _page(request, asked=name, verb="Pause", reason=reason, problem=problem, status=422)
+        return _page(request, asked=name, verb="Pause", reason=typed, problem=problem, status=422)
     try:
         changed = switch.pause(name, by=request.user.get_username(), reason=reason)
     except UnknownProcessor as error:

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.template.loader import render_to_string
 
+from flowdeck import parsing
 from flowdeck.dashboard.replay.page import contents
 from flowdeck.live import Fragment, LiveView, Refusal
 from flowdeck.models import ReplayRun
@@ -25,14 +26,13 @@ class ReplayView(LiveView):
     @classmethod
     def canonical(cls, argument: str) -> str | None:
         """The number of a run, or none."""
-        if not argument.isascii():
-            return None
-        return str(int(argument)) if argument.isdigit() and len(argument) < 18 else argument
+        number = parsing.number(argument)
+        return argument if number is None else str(number)
 
     @classmethod
     def allowed(cls, user: Any, argument: str) -> Refusal | None:
         """Whoever may see replays."""
-        if argument and not (argument.isdecimal() and len(argument) < 18):
+        if argument and parsing.number(argument) is None:
             return Refusal("There is no such run.")
         decision = can(user, "view_replay")
         return None if decision else Refusal(decision.reason)

@@ -12,8 +12,9 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
+from flowdeck import parsing
 from flowdeck.bells import bell
-from flowdeck.dashboard.shared.as_of import number_of, position_of
+from flowdeck.dashboard.shared.as_of import position_of
 from flowdeck.dashboard.shell.page import requires
 from flowdeck.declare.registry import Processor
 from flowdeck.errors import FlowdeckError, ReplayRefused, UnknownProcessor
@@ -26,9 +27,9 @@ from flowdeck.replay.plan import plan, replayable
 EVERY = "all"
 KINDS = (ReplayRun.Kind.VERIFY.value, ReplayRun.Kind.REBUILD.value)
 AS_OF = ReplayRun.Kind.PREVIEW.value
-_LONGEST_REASON = 300
 _LISTED = 30
 _ARCHIVES = 3  # files named
+_SAY_WHY = "Say why, in at most 300 characters: it is kept with the run."
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,20 +133,21 @@ def replay(request: HttpRequest) -> HttpResponse:
 def run(request: HttpRequest) -> HttpResponse:
     """Ask for a run; a worker does it."""
     kind, name = request.POST.get("kind", ""), request.POST.get("name", "")
-    reason = request.POST.get("reason", "").strip()
+    reason = parsing.reason(request.POST.get("reason", ""))
     if kind not in (*KINDS, AS_OF):
         raise Http404(f"There is no kind of run {kind[:40]!r}.")
-    to = position_of(request.POST)["to"] if kind == AS_OF else None
-    if not 1 <= len(reason) <= _LONGEST_REASON or "\x00" in reason:
-        problem = "Say why, in at most 300 characters: it is kept with the run."
-        return _page(
-            request, kind=kind, asked=name, reason=reason, problem=problem, to=to, status=422
-        )
+    where: dict[str, Any] = {"to": None, "problem": ""}
+    if kind == AS_OF:
+        where = position_of(request.POST)
+    if reason is None or where["problem"]:
+        where["problem"] = where["problem"] or _SAY_WHY
+        typed = request.POST.get("reason", "")
+        return _page(request, kind=kind, asked=name, reason=typed, status=422, **where)
     names = [] if name == EVERY else [name]
     try:
         with transaction.atomic():
             made = all_runs.request(
-                kind, names, by=request.user.get_username(), reason=reason, to_position=to
+                kind, names, by=request.user.get_username(), reason=reason, to_position=where["to"]
             )
             transaction.on_commit(lambda: bell.start_run(made.pk))
     except UnknownProcessor as error:
@@ -168,9 +170,9 @@ def cancel(request: HttpRequest, number: int) -> HttpResponse:
 def _page(
     request: HttpRequest, *, kind: str = "", asked: str = "", status: int = 200, **context: Any
 ) -> HttpResponse:
-    number = number_of(request.GET.get("run", ""))
+    number = parsing.number(request.GET.get("run", ""))
     try:
-        context |= contents(number, number_of(request.GET.get("with", "")))
+        context |= contents(number, parsing.number(request.GET.get("with", "")))
     except ReplayRun.DoesNotExist as error:
         raise Http404(f"There is no run {number}.") from error
     if asked:

@@ -10,14 +10,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
-from flowdeck.dashboard.shared.as_of import number_of
+from flowdeck import parsing
 from flowdeck.dashboard.shell.page import requires
 from flowdeck.declare.registry import registry
 from flowdeck.errors import ReplayRefused, UnknownProcessor
 from flowdeck.letters import redelivery
 from flowdeck.letters.redelivery import MOST, Choice
 
-_LONGEST_REASON = 300
 _FIELDS = ("processor", "type", "correlation", "after", "upto")
 
 
@@ -35,9 +34,9 @@ def redeliver(request: HttpRequest) -> HttpResponse:
         context["total"] = sum(counts.values())
         context["seen"] = redelivery.question(asked["processor"], choice).digest
         if request.method == "POST":
-            reason = str(given.get("reason", "")).strip()
-            if len(reason) > _LONGEST_REASON or "\x00" in reason:
-                raise ReplayRefused("Say why in at most 300 characters.")
+            reason = parsing.reason(str(given.get("reason", "")))
+            if reason is None:
+                raise ReplayRefused("Say why, in at most 300 characters.")
             run = redelivery.redeliver(
                 asked["processor"],
                 choice,
@@ -61,9 +60,17 @@ def _choice(asked: Mapping[str, str]) -> Choice:
     return Choice(
         correlation_id=correlation,
         type=asked["type"],
-        after=number_of(asked["after"]),
-        upto=number_of(asked["upto"]),
+        after=_position(asked["after"]),
+        upto=_position(asked["upto"]),
     )
+
+
+def _position(text: str) -> int | None:
+    """Raises ReplayRefused: a bound that is not understood must not leave the choice unbounded."""
+    found = parsing.number(text)
+    if text and found is None:
+        raise ReplayRefused(f"{text[:60]!r} is no position.")
+    return found
 
 
 def _processors() -> list[str]:

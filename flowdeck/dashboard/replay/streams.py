@@ -11,6 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
+from flowdeck import parsing
 from flowdeck.dashboard.replay.belongings import belongings_of
 from flowdeck.dashboard.shell.page import requires
 from flowdeck.dashboard.shell.records import record_of
@@ -84,7 +85,7 @@ def travel(request: HttpRequest, stream: str) -> HttpResponse:
 
     For htmx the answer is the comparison alone.
     """
-    found = history_of(stream, _number(request, "at"))
+    found = history_of(stream, parsing.number(request.GET.get("at", "")))
     if found is None:
         raise Http404(f"There is no stream {stream!r}.")
     if not found.steps:
@@ -124,7 +125,7 @@ def _around(found: History) -> dict[str, Any]:
 
 
 def _compared(request: HttpRequest, found: History) -> dict[str, Any]:
-    wanted, selected = _number(request, "with"), found.step(found.at)
+    wanted, selected = parsing.number(request.GET.get("with", "")), found.step(found.at)
     if wanted is None or selected is None:
         return {"other": None, "differences": []}
     other = found.step(wanted)
@@ -184,8 +185,3 @@ def _clipped(text: str) -> str:
     if len(text) <= _LONGEST_VALUE:
         return text
     return f"{text[:_LONGEST_VALUE]}… and {len(text) - _LONGEST_VALUE:,} more characters"
-
-
-def _number(request: HttpRequest, name: str) -> int | None:
-    text = request.GET.get(name, "")
-    return int(text) if text.isdecimal() and len(text) < 18 else None

@@ -1,4 +1,4 @@
-"""From what a person asks for, a moment or a position, to a position of the log."""
+"""The position of the log that a person asks for, by a moment or a position."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ from typing import Any
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from flowdeck.log.horizon import newest_position
-from flowdeck.log.positions import first_since
+from flowdeck import parsing
+from flowdeck.log.positions import first_since, newest_position
 from flowdeck.models import Event
 
 
 def position_of(query: Mapping[str, Any]) -> dict[str, Any]:
     """``to``, the position asked for by ``position`` or by ``moment``, and what to say of it.
 
-    The newest position if neither is given, or if the moment is no moment: then ``problem`` says
-    so. ``to_at`` is when the event there was recorded.
+    The newest position if neither is given, or if what is given makes no sense: then ``problem``
+    says so. ``to_at`` is when the event there was recorded.
     """
     text, moment = str(query.get("moment", "")), None
-    problem = ""
-    position = number_of(str(query.get("position", "")))
+    typed = str(query.get("position", "")).strip()
+    position = parsing.number(typed)
+    problem = f"{typed[:60]!r} is no position." if typed and position is None else ""
     if position is None and text:
         moment = moment_of(text)
         problem = "" if moment else "That is no date and time, such as 2026-11-25 10:42:00."
@@ -30,11 +31,6 @@ def position_of(query: Mapping[str, Any]) -> dict[str, Any]:
         position = first_since(moment) - 1 if moment else newest_position()
     at = Event.objects.filter(position__lte=position).order_by("-position").first()
     return {"to": position, "to_at": at.recorded_at if at else None, "problem": problem}
-
-
-def number_of(text: str) -> int | None:
-    """A number from untrusted text, or None."""
-    return int(text) if text.isdecimal() and len(text) < 18 else None
 
 
 def moment_of(text: str) -> datetime | None:

@@ -1,4 +1,4 @@
-"""Which columns of the event log somebody wants to see: kept in a cookie, as the theme is.
+"""The columns of the event log that somebody wants to see: kept in a cookie, like the theme.
 
 A choice is a class of the table and nothing else, so rows and live frames are the same for all.
 """

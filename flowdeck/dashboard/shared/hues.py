@@ -1,4 +1,4 @@
-"""Which hue a producer and a correlation have on every page.
+"""The hue of a producer and of a correlation, the same on every page.
 
 A hue is a class name (``css/marks.css``), never a colour. Apps may choose the hues of their own
 producers with :func:`assign`; the others get one by a hash of the name, so it never changes.

@@ -17,17 +17,16 @@ from django.utils.safestring import SafeString
 from flowdeck import words
 from flowdeck.dashboard.shared import hues
 from flowdeck.declare.registry import registry
+from flowdeck.declare.states import DeliveryState
 
-STATES = frozenset(
-    ("ghost", "pending", "running", "retrying", "done", "parked", "dead", "discarded", "no")
-)
+STATES = frozenset((*DeliveryState, "ghost", "no"))
 ROLES = frozenset(("start", "event", "end", "refusal"))
 
 
 @lru_cache(maxsize=1024)
 def dot(state: str, label: str = "", size: str = "") -> SafeString:
     """The dot of a delivery's state; ``label`` says it when the dot stands alone."""
-    shape = state if state in STATES else "pending"
+    shape = state if state in STATES else DeliveryState.PENDING
     kind = f"dot {size} s-{shape}" if size else f"dot s-{shape}"
     return _mark(kind, f"s-{shape}", "0 0 10 10", label)
 
@@ -130,3 +129,10 @@ def role(event: Any) -> str:
         return "start"
     listeners = registry.subscribers(event.type)
     return "end" if all(processor.replayable for processor in listeners) else "event"
+
+
+def json_class(text: str) -> str:
+    """The class that colours a value which is written as JSON."""
+    if text.startswith('"'):
+        return "js"
+    return "jn" if text[:1].isdigit() or text.startswith("-") else "jx"

@@ -1,4 +1,4 @@
-"""What the newest stretch of the log and of the deliveries shows: who produced and who got what.
+"""Who produced and who got what, as the newest stretch of the log and the deliveries shows.
 
 Both queries look at a fixed number of the newest rows, whatever the size of the tables.
 """
@@ -16,6 +16,7 @@ from django.db.models import Count, Min, Q, QuerySet
 from flowdeck import clock
 from flowdeck.declare.registry import registry
 from flowdeck.models import Delivery, Event
+from flowdeck.sql.parts import placeholders
 
 SAMPLE = 5_000
 """Newest events looked at."""
@@ -108,12 +109,12 @@ def type_statuses(sampled: list[Produced] | None = None) -> list[TypeStatus]:
 def _status(name: str, wrote: list[Produced], newest: Event | None) -> TypeStatus:
     producers = {row.producer for row in wrote} | ({newest.producer} if newest else set())
     return TypeStatus(
-        name,
-        sum(row.per_second for row in wrote),
-        newest.position if newest else None,
-        newest.recorded_at if newest else None,
-        newest.producer if newest else "",
-        tuple(sorted(producers)),
+        name=name,
+        per_second=sum(row.per_second for row in wrote),
+        last_position=newest.position if newest else None,
+        last_at=newest.recorded_at if newest else None,
+        last_producer=newest.producer if newest else "",
+        producers=tuple(sorted(producers)),
     )
 
 
@@ -135,7 +136,7 @@ def _last_positions(names: list[str]) -> dict[str, int | None]:
     """Position of the newest event of each type: one look into the index for each."""
     if not names:
         return {}
-    values = ", ".join(["(CAST(%s AS text))"] * len(names))
+    values = placeholders(names, "(CAST(%s AS text))")
     query = f"""
         WITH t(name) AS (VALUES {values})
         SELECT t.name, (SELECT max(e.position) FROM flowdeck_event e WHERE e.type = t.name) FROM t

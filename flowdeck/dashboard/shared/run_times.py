@@ -1,4 +1,4 @@
-"""How long deliveries waited and ran lately and how many failed, from a fixed number of rows."""
+"""Waiting times, run times and failures of the newest deliveries, from a fixed number of rows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from math import ceil
 from time import time
 
 from flowdeck.dashboard.shared.clockwork import Seconds
-from flowdeck.models import Delivery, DeliveryState
+from flowdeck.declare.states import DeliveryState
+from flowdeck.models import Delivery
 
 SAMPLE = 2_000
 """Newest deliveries looked at."""
@@ -102,12 +103,12 @@ def _of(rows: Sequence[Row], reach: float) -> RunTimes:
     attempts = sum(row[2] for row in rows)
     done = sum(row[1] == DeliveryState.DONE and row[2] > 0 for row in rows)
     return RunTimes(
-        percentile(seconds, 50),
-        percentile(seconds, 99),
-        attempts,
-        attempts - done,
-        percentile(waits, 50),
-        percentile(waits, 99),
-        tuple(seconds),
-        done / reach if reach else 0.0,
+        p50=percentile(seconds, 50),
+        p99=percentile(seconds, 99),
+        attempts=attempts,
+        failures=attempts - done,
+        wait_p50=percentile(waits, 50),
+        wait_p99=percentile(waits, 99),
+        runs=tuple(seconds),
+        per_second=done / reach if reach else 0.0,
     )

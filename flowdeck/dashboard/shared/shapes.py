@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from flowdeck.declare.states import DeliveryState
+from flowdeck.observe.traces import DeliveryNode, Try
+
 
 @dataclass(frozen=True, slots=True)
 class Rect:
@@ -39,3 +42,13 @@ class Words:
     seconds: float | None = None
     at: datetime | None = None
     waits: float | None = None
+
+
+def bar_kind(delivery: DeliveryNode, one: Try) -> str:
+    """The class of the bar of a try."""
+    if one.finished_at is None:
+        return "b-run"
+    if one.failure is None:
+        return "b-done"
+    dead = delivery.state in (DeliveryState.DEAD, DeliveryState.DISCARDED)
+    return "b-dead" if dead and one is delivery.tries[-1] else "b-fail"

@@ -1,4 +1,4 @@
-"""What came between the tries of a delivery: how long it waited, and what its policy gave. Pure."""
+"""The waits between the tries of a delivery: how long they were, and what its policy gave. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from itertools import zip_longest
 
 from flowdeck.declare.registry import registry
 from flowdeck.declare.retry import Retry
-from flowdeck.models import Attempt, Delivery, DeliveryState
+from flowdeck.declare.states import AttemptOutcome, DeliveryState
+from flowdeck.models import Attempt, Delivery
 from flowdeck.observe.traces import Try
 
 
@@ -65,4 +66,4 @@ def _wait(row: Delivery, one: Try, following: Try | None, retry: Retry | None) -
 def _used_up(failure: Attempt, retry: Retry | None) -> bool:
     """Whether the policy gave no further attempt after it."""
     last = retry is not None and failure.number >= retry.max_attempts
-    return last or failure.outcome != Attempt.Outcome.FAILED
+    return last or failure.outcome != AttemptOutcome.FAILED

@@ -10,6 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
+from flowdeck import parsing
 from flowdeck.alerts import rules, tell
 from flowdeck.dashboard.shell.navigation import Count, Notice
 from flowdeck.dashboard.shell.page import requires
@@ -32,7 +33,7 @@ def alerts(request: HttpRequest) -> HttpResponse:
 def save(request: HttpRequest) -> HttpResponse:
     """Set a rule. Only who may set webhooks can change a webhook; for others it stays as it is."""
     edited = request.POST.get("number", "")
-    rule = get_object_or_404(AlertRule, pk=_number(edited)) if edited else None
+    rule = _known(parsing.number(edited)) if edited else None
     wanted = {name: request.POST.get(name, "") for name in _FIELDS}
     if not can(request.user, "set_webhook"):
         wanted["webhook"] = rule.webhook if rule else ""
@@ -116,7 +117,7 @@ def _page(
     may_edit = bool(context["may_manage"])
     rule = None
     if edited and edited != "new":
-        rule = get_object_or_404(AlertRule, pk=_number(edited))
+        rule = _known(parsing.number(edited))
     fields = {name: getattr(rule, name) for name in _FIELDS} if rule else _NEW
     context |= {
         "edits": bool(edited) and may_edit,
@@ -133,11 +134,5 @@ def _page(
 _NEW: dict[str, Any] = {"kind": AlertRule.Kind.DEAD, "threshold": 1, "hold_seconds": 0}
 
 
-def _known(number: int) -> AlertRule:
+def _known(number: int | None) -> AlertRule:
     return get_object_or_404(AlertRule, pk=number)
-
-
-def _number(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 19):
-        raise Http404("There is no such rule.")
-    return int(text)

@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
 from django.shortcuts import render
 
+from flowdeck import parsing
 from flowdeck.dashboard.shell.download import download
 from flowdeck.dashboard.shell.page import requires
 from flowdeck.models import AuditEntry
@@ -26,9 +27,9 @@ _EXPORTED = ("id", "at", "who", "action", "target", "count", "reason", "allowed"
 def audit(request: HttpRequest) -> HttpResponse:
     """A page of the audit, newest first. ``?who=``, ``?action=``, ``?target=``, ``?allowed=no``."""
     chosen = _chosen(request.GET)
-    before = request.GET.get("before", "")
-    if before.isascii() and before.isdigit() and len(before) < 19:
-        chosen = chosen.filter(id__lt=int(before))
+    before = parsing.number(request.GET.get("before", ""))
+    if before is not None:
+        chosen = chosen.filter(id__lt=before)
     found = list(chosen[: PAGE + 1])
     rows = found[:PAGE]
     query = QueryDict(mutable=True)

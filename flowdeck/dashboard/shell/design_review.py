@@ -13,10 +13,11 @@ from django.views.decorators.http import require_GET, require_POST
 from flowdeck.checklist import QUESTIONS, answer
 from flowdeck.checklist.finding import Answer
 from flowdeck.dashboard.shell.page import requires
+from flowdeck.declare.states import DeliveryState
 from flowdeck.people.access import can
 
 WORDS = {"pass": "holds", "warn": "partly", "fail": "fails"}
-DOTS = {"pass": "done", "warn": "retrying", "fail": "dead"}
+DOTS = {"pass": DeliveryState.DONE, "warn": DeliveryState.RETRYING, "fail": DeliveryState.DEAD}
 
 
 @require_GET
@@ -47,7 +48,7 @@ def _page(request: HttpRequest, answers: dict[int, Answer]) -> HttpResponse:
     context = {
         "rows": rows,
         "counts": [
-            (DOTS.get(verdict, "pending"), counts[word], word)
+            (DOTS.get(verdict, DeliveryState.PENDING), counts[word], word)
             for verdict, word in (*WORDS.items(), ("", "not run"))
         ],
         "seconds": sum(found.seconds for found in answers.values()),

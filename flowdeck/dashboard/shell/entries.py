@@ -1,13 +1,14 @@
-"""The dashboard's own entries of the navigation. Importing this registers them."""
+"""The dashboard's own entries of the navigation."""
 
 from typing import Any
 
 from django.db import connection
 
-from flowdeck.dashboard.shell import alerts
-from flowdeck.dashboard.shell.navigation import Count, register, register_notices
+from flowdeck.dashboard.shell import alerts, navigation
+from flowdeck.dashboard.shell.navigation import Count
 from flowdeck.declare.registry import registry
-from flowdeck.models import Delivery, DeliveryState
+from flowdeck.declare.states import UNFINISHED, DeliveryState, among
+from flowdeck.models import Delivery
 
 _COUNTED = 1_000
 
@@ -26,7 +27,7 @@ def under_way() -> Count | None:
     query = f"""
         SELECT count(DISTINCT e.correlation_id), count(*) FROM (
           SELECT d.position FROM flowdeck_delivery d
-          WHERE d.state IN ('pending', 'retrying') LIMIT {_COUNTED}
+          WHERE d.state {among(*UNFINISHED)} LIMIT {_COUNTED}
         ) AS unfinished JOIN flowdeck_event e ON e.position = unfinished.position
     """
     with connection.cursor() as cursor:
@@ -41,27 +42,111 @@ def types(user: Any) -> Count:
     return Count(str(len(registry.event_types)))
 
 
-register("Watch", "Timeline", "flowdeck:timeline", "timeline", 5, "view_log", key="t", tab=True)
-register("Watch", "Event log", "flowdeck:log", "log", 10, "view_log", key="e")
-register("Watch", "Traces", "flowdeck:traces", "trace", 20, "view_log", key="r", tab=True)
-register("Watch", "Flow map", "flowdeck:flow", "flow", 30, "view_processors", key="f", tab=True)
-register(
-    "Operate", "Processors", "flowdeck:processors", "processors", 10, "view_processors", key="o"
-)
-register("Operate", "Replay", "flowdeck:replay", "replay", 30, "view_replay", key="p")
-register("Learn", "Catalog", "flowdeck:catalog", "catalog", 20, "view_log", types, key="c")
-register(
-    "Operate",
-    "Dead letters",
-    "flowdeck:dead_letters",
-    "dead-letters",
-    5,
-    "view_dead_letters",
-    dead_letters,
-    key="d",
-    tab=True,
-)
-register("Operate", "Alerts", "flowdeck:alerts", "bell", 7, "view_alerts", alerts.count, key="n")
-register_notices(alerts.notices)
-register("Operate", "Audit", "flowdeck:audit", "log", 30, "view_audit", key="a")
-register("Learn", "Design review", "flowdeck:design_review", "check", 30, "view_log")
+def register() -> None:
+    """Put them into the navigation."""
+    navigation.register(
+        section="Watch",
+        label="Timeline",
+        url_name="flowdeck:timeline",
+        icon="timeline",
+        order=5,
+        permission="view_log",
+        key="t",
+        tab=True,
+    )
+    navigation.register(
+        section="Watch",
+        label="Event log",
+        url_name="flowdeck:log",
+        icon="log",
+        order=10,
+        permission="view_log",
+        key="e",
+    )
+    navigation.register(
+        section="Watch",
+        label="Traces",
+        url_name="flowdeck:traces",
+        icon="trace",
+        order=20,
+        permission="view_log",
+        key="r",
+        tab=True,
+    )
+    navigation.register(
+        section="Watch",
+        label="Flow map",
+        url_name="flowdeck:flow",
+        icon="flow",
+        order=30,
+        permission="view_processors",
+        key="f",
+        tab=True,
+    )
+    navigation.register(
+        section="Operate",
+        label="Processors",
+        url_name="flowdeck:processors",
+        icon="processors",
+        order=10,
+        permission="view_processors",
+        key="o",
+    )
+    navigation.register(
+        section="Operate",
+        label="Replay",
+        url_name="flowdeck:replay",
+        icon="replay",
+        order=30,
+        permission="view_replay",
+        key="p",
+    )
+    navigation.register(
+        section="Learn",
+        label="Catalog",
+        url_name="flowdeck:catalog",
+        icon="catalog",
+        order=20,
+        permission="view_log",
+        count=types,
+        key="c",
+    )
+    navigation.register(
+        section="Operate",
+        label="Dead letters",
+        url_name="flowdeck:dead_letters",
+        icon="dead-letters",
+        order=5,
+        permission="view_dead_letters",
+        count=dead_letters,
+        key="d",
+        tab=True,
+    )
+    navigation.register(
+        section="Operate",
+        label="Alerts",
+        url_name="flowdeck:alerts",
+        icon="bell",
+        order=7,
+        permission="view_alerts",
+        count=alerts.count,
+        key="n",
+    )
+    navigation.register(
+        section="Operate",
+        label="Audit",
+        url_name="flowdeck:audit",
+        icon="log",
+        order=30,
+        permission="view_audit",
+        key="a",
+    )
+    navigation.register(
+        section="Learn",
+        label="Design review",
+        url_name="flowdeck:design_review",
+        icon="check",
+        order=30,
+        permission="view_log",
+    )
+    navigation.register_notices(alerts.notices)

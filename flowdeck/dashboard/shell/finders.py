@@ -1,4 +1,4 @@
-"""What the search can find: finders that apps register, and what came of asking all of them.
+"""Finders: what apps register for the search, and asking all of them.
 
 The engine finds events, traces, streams, types and processors (``log_finders.py``). An app adds
 what its own numbers mean::

@@ -1,4 +1,4 @@
-"""What the engine itself can find. Importing this registers its finders.
+"""The library's own finders: ids, positions, streams, event types, processors.
 
 Each look-up is by a key, or within a fixed number of the newest rows.
 """
@@ -12,13 +12,15 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django.db.models import CharField, Max, Q
+from django.db.models import CharField, Q
 from django.db.models.functions import Cast
 from django.urls import reverse
 from django.utils import timezone
 
-from flowdeck.dashboard.shell.finders import Hit, register
+from flowdeck.dashboard.shell import finders
+from flowdeck.dashboard.shell.finders import Hit
 from flowdeck.declare.registry import registry
+from flowdeck.log.positions import newest_position
 from flowdeck.models import Event, Stream
 from flowdeck.people.access import can
 
@@ -79,7 +81,7 @@ def find_processors(user: Any, query: str) -> Iterator[Hit]:
 
 
 def _by_end(end: str) -> Iterator[Hit]:
-    top = Event.objects.aggregate(top=Max("position"))["top"] or 0
+    top = newest_position()
     newest = Event.objects.filter(position__gt=top - _NEWEST).annotate(
         id_text=Cast("id", CharField()), correlation_text=Cast("correlation_id", CharField())
     )
@@ -117,8 +119,10 @@ def _uuid(text: str) -> UUID | None:
         return None
 
 
-register("Ids", 20, find_by_id)
-register("Positions", 30, find_by_position)
-register("Streams", 40, find_streams)
-register("Event types", 50, find_types)
-register("Processors", 60, find_processors)
+def register() -> None:
+    """Let the search ask them."""
+    finders.register("Ids", 20, find_by_id)
+    finders.register("Positions", 30, find_by_position)
+    finders.register("Streams", 40, find_streams)
+    finders.register("Event types", 50, find_types)
+    finders.register("Processors", 60, find_processors)

@@ -99,7 +99,16 @@ def register(
     Registering a ``url_name`` again replaces its entry.
     """
     _entries[url_name] = Entry(
-        section, label, url_name, icon, order, permission, count, key, tab, live
+        section=section,
+        label=label,
+        url_name=url_name,
+        icon=icon,
+        order=order,
+        permission=permission,
+        count=count,
+        key=key,
+        tab=tab,
+        live=live,
     )
 
 

@@ -39,13 +39,8 @@ def demand(request: HttpRequest, action: str) -> None:
     if decision:
         return
     if request.method not in _LOOKING:
-        audit.record(
-            action,
-            by=request.user.get_username(),
-            target=request.path,
-            reason=decision.reason,
-            allowed=False,
-        )
+        by = request.user.get_username()
+        audit.refused(action, by=by, target=request.path, reason=decision.reason)
     raise PermissionDenied(decision.reason)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
-from flowdeck.dashboard.shell import finders, log_finders  # noqa: F401 (importing it registers them)
+from flowdeck.dashboard.shell import finders
 from flowdeck.dashboard.shell.page import requires
 
 

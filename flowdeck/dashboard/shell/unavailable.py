@@ -1,6 +1,6 @@
-"""When the database can't serve a page just now: say so at once, instead of breaking.
+"""A page that says so at once when the database can't serve one just now.
 
-The page that says it asks the database nothing, so that it costs no second wait.
+It asks the database nothing, so that it costs no second wait.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseServerError
 from django.template.loader import render_to_string
 from django.views.defaults import server_error as broken
 
+from flowdeck import words
 from flowdeck.engine import faults as infrastructure
 
 
@@ -46,6 +47,6 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def _unavailable(request: HttpRequest) -> HttpResponse:
-    context = {"sentence": infrastructure.UNAVAILABLE, "address": request.get_full_path()}
+    context = {"sentence": words.UNAVAILABLE, "address": request.get_full_path()}
     page = render_to_string("flowdeck/503.html", context)
-    return HttpResponse(page, status=503, headers={"Retry-After": infrastructure.RETRY_SECONDS})
+    return HttpResponse(page, status=503, headers={"Retry-After": words.UNAVAILABLE_SECONDS})

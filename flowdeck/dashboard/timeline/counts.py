@@ -1,4 +1,4 @@
-"""How much happened when, counted by the database over a bounded stretch of positions."""
+"""Counts of what happened when, by the database, over a bounded stretch of positions."""
 
 from __future__ import annotations
 
@@ -39,7 +39,14 @@ class Stretch:
     def of(cls, since: datetime, until: datetime, step: int) -> Stretch:
         """At most ``COUNTED`` positions, the newest of those times; two queries."""
         low, high = first_since(since - SLACK), first_since(until + SLACK)
-        return cls(since, until, step, max(low, high - COUNTED), high, high - low > COUNTED)
+        return cls(
+            since=since,
+            until=until,
+            step=step,
+            low=max(low, high - COUNTED),
+            high=high,
+            cut=high - low > COUNTED,
+        )
 
     def late(self) -> Stretch:
         """The same times for deliveries, which may be of older events."""

@@ -13,6 +13,7 @@ from flowdeck.dashboard.timeline.density import Strip, density, strip
 from flowdeck.dashboard.timeline.lanes import lay_out
 from flowdeck.dashboard.timeline.shapes import WINDOWS, Drawing, Lane, Window
 from flowdeck.declare.registry import registry
+from flowdeck.declare.states import HOLDING, DeliveryState, among
 from flowdeck.log.positions import SLACK, first_since
 from flowdeck.models import Attempt, Delivery, Event, ProcessorState
 from flowdeck.models import Lane as StoredLane
@@ -25,9 +26,9 @@ _LONG = timedelta(hours=1)
 LANES = 8
 """Processors with a lane of their own unless more are asked for; those in trouble always have."""
 
-_HELD = """
+_HELD = f"""
 SELECT processor, state, count(*) FROM (
-  SELECT processor, state FROM flowdeck_delivery WHERE state IN ('retrying', 'dead') LIMIT 5000
+  SELECT processor, state FROM flowdeck_delivery WHERE state {among(*HOLDING)} LIMIT 5000
 ) AS held GROUP BY processor, state
 """
 
@@ -87,15 +88,15 @@ class Timeline:
             drawing = lay_out(_trace(events), window, names, folded, at)
         heads = [Head(lane, *trouble.get(lane.name, ("", ""))) for lane in drawing.lanes]
         return cls(
-            window,
-            drawing,
-            heads,
-            strip(now, window),
-            selected,
-            folded,
-            dense,
-            cut,
-            window.until == now,
+            window=window,
+            drawing=drawing,
+            heads=heads,
+            strip=strip(now, window),
+            selected=selected,
+            folded=folded,
+            dense=dense,
+            cut=cut,
+            follows=window.until == now,
         )
 
 
@@ -155,7 +156,9 @@ def _trace(events: list[Event]) -> Trace | None:
 def _failures(deliveries: list[Delivery]) -> dict[int, list[Attempt]]:
     """Failed attempts, without their long texts."""
     found: dict[int, list[Attempt]] = defaultdict(list)
-    tried = [d.pk for d in deliveries if d.attempts > 1 or (d.attempts and d.state != "done")]
+    tried = [
+        d.pk for d in deliveries if d.attempts > 1 or (d.attempts and d.state != DeliveryState.DONE)
+    ]
     rows = Attempt.objects.filter(delivery_id__in=tried).defer("traceback", "message")
     for failure in rows.order_by("number", "id"):
         found[failure.delivery_id].append(failure)
@@ -168,8 +171,8 @@ def _trouble() -> Trouble:
         cursor.execute(_HELD)
         held = {(name, state): n for name, state, n in cursor.fetchall()}
     paused = ProcessorState.objects.filter(paused_at__isnull=False).values_list("name", flat=True)
-    found = dict.fromkeys(paused, ("parked", "paused"))
-    for state in ("retrying", "dead"):
+    found = dict.fromkeys(paused, (str(DeliveryState.PARKED), "paused"))
+    for state in HOLDING:
         found |= {
             name: (state, f"{n:,} {state}") for (name, kind), n in held.items() if kind == state
         }

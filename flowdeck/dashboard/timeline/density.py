@@ -55,7 +55,14 @@ def density(
             if _belongs(name, lane.name, outside, folded):
                 own[bin] += n
         kind = "b-count" if lane.is_processor or lane.folded else "b-events"
-        lane.bars = _columns(own, window, step, lane.height - 6, lane.height - 1, kind)
+        lane.bars = _columns(
+            counts=own,
+            window=window,
+            step=step,
+            height=lane.height - 6,
+            floor=lane.height - 1,
+            kind=kind,
+        )
         lane.per_second = None if cut else sum(own.values()) / window.seconds
     total = sum(events.values())
     drawing = Drawing(lanes, ticks(window), [], stack(lanes), total)

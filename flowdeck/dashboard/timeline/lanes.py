@@ -1,4 +1,4 @@
-"""Where everything of the timeline stands: packs deliveries and events into the lanes. Pure."""
+"""The layout of the timeline: packs deliveries and events into lanes. Pure."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from statistics import median
 from uuid import UUID
 
+from flowdeck.dashboard.shared.shapes import bar_kind
 from flowdeck.dashboard.timeline.shapes import (
     FEW_ROWS,
     FIRST,
@@ -25,8 +26,7 @@ from flowdeck.dashboard.timeline.shapes import (
     stack,
     ticks,
 )
-from flowdeck.models import DeliveryState
-from flowdeck.observe.states import PARKED
+from flowdeck.declare.states import DeliveryState
 from flowdeck.observe.traces import DeliveryNode, EventNode, Trace, Try
 
 _GAP = 0.014  # part of the window that stays free between neighbours of a row
@@ -65,7 +65,14 @@ def lay_out(
     lanes = {lane.name: lane for lane in lanes_for(processors, outside, folded)}
     as_of = trace.as_of if trace else window.until
     kin = _correlation(nodes, selected)
-    pen = _Pen(window, min(as_of, window.until), lanes, set(folded), kin, selected)
+    pen = _Pen(
+        window=window,
+        now=min(as_of, window.until),
+        lanes=lanes,
+        folded=set(folded),
+        kin=kin,
+        selected=selected,
+    )
     items = list(pen.items(nodes))
     _pack(items, window, lanes)
     height = stack(list(lanes.values()))
@@ -130,7 +137,14 @@ class _Pen:
             emitter = node.emitted_by
             if emitter is None or emitter.processor not in self._lanes:
                 at = node.row.recorded_at
-                yield _Item(at, at, self._lane_of(node), None, [node], self._is_kin(node))
+                yield _Item(
+                    start=at,
+                    end=at,
+                    lane=self._lane_of(node),
+                    delivery=None,
+                    events=[node],
+                    kin=self._is_kin(node),
+                )
             for delivery in node.deliveries:
                 if delivery.processor in self._lanes:
                     yield self._of_delivery(delivery)
@@ -201,12 +215,12 @@ class _Pen:
         end = _BEYOND if delivery.waits else delivery.ends_at or delivery.event.row.recorded_at
         ends = [end, *(node.row.recorded_at for node in delivery.emitted)]
         return _Item(
-            delivery.event.row.recorded_at,
-            max(ends),
-            delivery.processor,
-            delivery,
-            delivery.emitted,
-            self._is_kin(delivery.event),
+            start=delivery.event.row.recorded_at,
+            end=max(ends),
+            lane=delivery.processor,
+            delivery=delivery,
+            events=delivery.emitted,
+            kin=self._is_kin(delivery.event),
         )
 
     def _mark(self, lane: Lane, node: EventNode, y: float, kin: bool) -> None:
@@ -216,25 +230,45 @@ class _Pen:
         if kin:
             self._places[node.row.position] = (x, lane.top + y)
         cause = node.cause.row.position if node.cause is not None else None
-        lane.marks.append(Mark(x, y, node.row, kin, node.row.position == self._selected, cause))
+        lane.marks.append(
+            Mark(
+                x=x,
+                y=y,
+                event=node.row,
+                kin=kin,
+                selected=node.row.position == self._selected,
+                cause=cause,
+            )
+        )
 
     def _bars(self, delivery: DeliveryNode, y: float) -> Iterator[Bar]:
         came = delivery.event.row.recorded_at
         begun = delivery.tries[0].started_at if delivery.tries else self._now
         waiting = delivery.tries or delivery.waits
-        parked = delivery.state == PARKED
+        parked = delivery.state == DeliveryState.PARKED
         height, kind = (6, "b-park") if parked else (2, "b-queue")
-        if waiting and (queue := self._bar(came, begun, y - height / 2, height, kind, shortest=0)):
+        if waiting and (
+            queue := self._bar(
+                start=came, end=begun, y=y - height / 2, height=height, kind=kind, shortest=0
+            )
+        ):
             yield queue
         for one in delivery.tries:
             yield from self._run(delivery, one, y)
         for start, end in delivery.gaps(self._now):
-            if gap := self._bar(start, end, y - 3, 6, "b-gap", shortest=0):
+            if gap := self._bar(start=start, end=end, y=y - 3, height=6, kind="b-gap", shortest=0):
                 yield gap
 
     def _run(self, delivery: DeliveryNode, one: Try, y: float) -> Iterator[Bar]:
-        kind = _kind(delivery, one)
-        bar = self._bar(one.started_at, one.finished_at or self._now, y - 4, 8, kind, _SHORTEST)
+        kind = bar_kind(delivery, one)
+        bar = self._bar(
+            start=one.started_at,
+            end=one.finished_at or self._now,
+            y=y - 4,
+            height=8,
+            kind=kind,
+            shortest=_SHORTEST,
+        )
         if bar is None:
             return
         yield bar
@@ -257,12 +291,3 @@ class _Pen:
 
     def _is_kin(self, node: EventNode) -> bool:
         return self._kin is not None and node.row.correlation_id == self._kin
-
-
-def _kind(delivery: DeliveryNode, one: Try) -> str:
-    if one.finished_at is None:
-        return "b-run"
-    if one.failure is None:
-        return "b-done"
-    dead = delivery.state in (DeliveryState.DEAD, DeliveryState.DISCARDED)
-    return "b-dead" if dead and one is delivery.tries[-1] else "b-fail"

@@ -1,4 +1,4 @@
-"""The timeline, live: the drawing anew a few times a second while something happens."""
+"""The timeline, live: drawn anew a few times a second while something happens."""
 
 from __future__ import annotations
 

@@ -13,8 +13,8 @@ from flowdeck import clock
 from flowdeck.dashboard.event.detail import detail_of
 from flowdeck.dashboard.logs import page as log
 from flowdeck.dashboard.logs.filter import LogFilter
-from flowdeck.dashboard.logs.parameters import Parameters, moment
 from flowdeck.dashboard.shared import columns
+from flowdeck.dashboard.shared.parameters import Parameters, moment
 from flowdeck.dashboard.shell.page import requires
 from flowdeck.dashboard.timeline.data import Timeline, Wanted
 from flowdeck.dashboard.timeline.shapes import NOW, WINDOWS
@@ -66,11 +66,11 @@ def chosen(query: QueryDict) -> Wanted:
 
     What makes no sense is left out.
     """
-    seconds, position = (_number(query.get(name, "")) for name in ("window", "selected"))
-    until = Parameters(query).time("until")
+    read = Parameters(query)
+    seconds, until = read.number("window"), read.time("until")
     return Wanted(
         seconds if seconds in WINDOWS else 15,
-        position,
+        read.number("selected"),
         moment(until) if until else None,
         query.get("lanes") == "all",
     )
@@ -90,7 +90,3 @@ def query_of(wanted: Wanted) -> str:
 def text_of(when: datetime) -> str:
     """A moment as the parameters have it."""
     return when.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds")
-
-
-def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None

@@ -1,4 +1,4 @@
-"""Counts of what is long past, kept and grown: a page that is open asks for them twice a second."""
+"""Counts of what is long past, kept between looks: an open page asks for them twice a second."""
 
 from __future__ import annotations
 
@@ -38,7 +38,14 @@ class Past:
             {key: n for key, n in counts.items() if key[1] in bins}
             for counts in (self.events, self.settled)
         )
-        return Past(self.step, since, until, self.whole, events, settled)
+        return Past(
+            step=self.step,
+            since=since,
+            until=until,
+            whole=self.whole,
+            events=events,
+            settled=settled,
+        )
 
     def grown(self, until: datetime) -> Past | None:
         """The same and what came after it, four queries; None if that is too much to count."""
@@ -47,7 +54,14 @@ class Past:
             return None
         events = self.events | stretch.events()
         settled = self.settled | stretch.late().deliveries()
-        return Past(self.step, self.since, until, self.whole, events, settled)
+        return Past(
+            step=self.step,
+            since=self.since,
+            until=until,
+            whole=self.whole,
+            events=events,
+            settled=settled,
+        )
 
 
 _kept: deque[Past] = deque(maxlen=_KEPT)
@@ -82,7 +96,7 @@ def _counted(since: datetime, until: datetime, step: int) -> Past:
     if stretch.cut:  # the first bin that has events may have only some of them
         first = min((bin for _, bin in events), default=_bin(until, step))
         whole = datetime.fromtimestamp((first + 1) * step, UTC)
-    return Past(step, since, until, whole, events, settled)
+    return Past(step=step, since=since, until=until, whole=whole, events=events, settled=settled)
 
 
 def _keep(found: Past, instead_of: Past | None = None) -> Past:

@@ -1,4 +1,4 @@
-"""What the timeline is drawn of: window, axis, lanes, bars, marks, arcs. Pure.
+"""The shapes of the timeline: window, axis, lanes, bars, marks, arcs. Pure.
 
 Heights are pixels, positions along the time axis percent, so the drawing stretches without script.
 """

@@ -1,4 +1,4 @@
-"""How often each event type came in the last ten minutes, as a line, and how many are stored."""
+"""The rate of each event type over the last ten minutes, and how many events of it are stored."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from django.db import connection
 
 from flowdeck import clock
 from flowdeck.dashboard.timeline.counts import Stretch
+from flowdeck.sql.parts import placeholders
 
 SECONDS, STEP = 600, 20
 WIDTH, HEIGHT = 58.0, 18.0
-STORED = 1_000
+COUNTED = 1_000
 """Events of a type counted at most; a count above means "at least"."""
 
 _SCALE = 4  # events in a step that reach half the height, at least: one event is no mountain
@@ -48,14 +49,14 @@ def type_lines(now: datetime | None = None) -> dict[str, TypeLine]:
 
 
 def stored_counts(names: list[str]) -> dict[str, int]:
-    """How many events of each type are stored, counted to one above ``STORED``; one query."""
+    """How many events of each type are stored, counted to one above ``COUNTED``; one query."""
     if not names:
         return {}
-    values = ", ".join(["(CAST(%s AS text))"] * len(names))
+    values = placeholders(names, "(CAST(%s AS text))")
     query = f"""
         WITH t(name) AS (VALUES {values})
         SELECT t.name, (SELECT count(*) FROM (
-          SELECT 1 FROM flowdeck_event e WHERE e.type = t.name LIMIT {STORED + 1}) AS counted)
+          SELECT 1 FROM flowdeck_event e WHERE e.type = t.name LIMIT {COUNTED + 1}) AS counted)
         FROM t
     """
     with connection.cursor() as cursor:

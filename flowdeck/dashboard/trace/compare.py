@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from flowdeck.dashboard.shared.axis import Axis, Stretch, Tick
-from flowdeck.dashboard.shared.shapes import Rect
-from flowdeck.dashboard.trace.waterfall import kind_of
+from flowdeck.dashboard.shared.shapes import Rect, bar_kind
 from flowdeck.observe.traces import DeliveryNode, EventNode, Trace
 
 MOST_ROWS = 300
@@ -158,10 +157,19 @@ def _side(node: EventNode | DeliveryNode, trace: Trace, axis: Axis) -> Side:
     for one in node.tries:
         left = axis.x(at(one.started_at))
         right = axis.x(at(one.finished_at or trace.as_of))
-        bars.append(Rect(left, max(right - left, _SHORTEST), 11, 9, kind_of(node, one), 2))
+        bars.append(
+            Rect(
+                x=left,
+                width=max(right - left, _SHORTEST),
+                y=11,
+                height=9,
+                kind=bar_kind(node, one),
+                radius=2,
+            )
+        )
     for start, end in node.gaps(trace.as_of):
         left, right = axis.x(at(start)), axis.x(at(end))
-        bars.append(Rect(left, right - left, 12.5, 6, "b-gap", 0))
+        bars.append(Rect(x=left, width=right - left, y=12.5, height=6, kind="b-gap", radius=0))
     begun, ended = node.tries[0].started_at, node.ends_at or trace.as_of
     return Side(node, (ended - begun).total_seconds(), bars, (came, axis.x(at(begun))))
 

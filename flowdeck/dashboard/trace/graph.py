@@ -1,4 +1,4 @@
-"""Where everything of a trace's causal graph stands. Pure.
+"""The layout of a trace's causal graph. Pure.
 
 A column for each hop. An event is a box that names who heard it without emitting anything; a
 delivery that emitted stands on the line to what it emitted. Pixels; the drawing pans.
@@ -82,13 +82,13 @@ def lay_out(trace: Trace) -> Graph:
     shown = list(boxes.values())
     pills, links = list(_pills(boxes)), list(_links(boxes))
     return Graph(
-        shown,
-        pills,
-        [link for link in links if link.kind != "path"]
+        boxes=shown,
+        pills=pills,
+        links=[link for link in links if link.kind != "path"]
         + [link for link in links if link.kind == "path"],
-        max((box.right for box in shown), default=0) + _EDGE,
-        max((box.y + box.height for box in shown), default=0) + _EDGE,
-        len(trace.events) - len(shown),
+        width=max((box.right for box in shown), default=0) + _EDGE,
+        height=max((box.y + box.height for box in shown), default=0) + _EDGE,
+        left_out=len(trace.events) - len(shown),
     )
 
 

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.urls import reverse
 
+from flowdeck import parsing
 from flowdeck.dashboard.shared.stack import Group, groups_of
 from flowdeck.dashboard.shared.waits import Tried, with_waits
 from flowdeck.dashboard.shell.records import Record, record_of
@@ -29,12 +30,12 @@ _MOST_FOLDED = 20  # the choice has to fit into an address
 
 def parse_choice(query: Mapping[str, str]) -> Choice:
     """From untrusted parameters; what makes no sense is left out."""
-    folded = (_number(part) for part in query.get("folded", "").split(",")[:_MOST_FOLDED])
+    folded = (parsing.number(part) for part in query.get("folded", "").split(",")[:_MOST_FOLDED])
     return Choice(
         idle=query.get("idle") == "1",
         folded=frozenset(number for number in folded if number is not None),
-        delivery=_number(query.get("delivery", "")),
-        attempt=_number(query.get("attempt", "")),
+        delivery=parsing.number(query.get("delivery", "")),
+        attempt=parsing.number(query.get("attempt", "")),
         view=query.get("view", "") if query.get("view") in VIEWS else "",
     )
 
@@ -197,7 +198,3 @@ def _bars(budget: Budget) -> Any:
             "width": round(max(width - 0.25, 0.0), 2),
         }
         left += width
-
-
-def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None

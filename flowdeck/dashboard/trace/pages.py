@@ -7,6 +7,7 @@ from uuid import UUID
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 
+from flowdeck import parsing
 from flowdeck.dashboard.shell.download import download
 from flowdeck.dashboard.shell.page import requires, signed_in
 from flowdeck.dashboard.shell.records import record_of
@@ -14,7 +15,7 @@ from flowdeck.dashboard.trace.compare import compare as lay_out_both
 from flowdeck.dashboard.trace.mermaid import sequence_diagram
 from flowdeck.dashboard.trace.page import TracePage, parse_choice
 from flowdeck.dashboard.trace.recent import alike, recent_traces
-from flowdeck.log.horizon import newest_position
+from flowdeck.log.positions import newest_position
 from flowdeck.observe.loading import load_traces
 from flowdeck.observe.traces import Trace
 from flowdeck.people.access import can_see_trace
@@ -25,8 +26,7 @@ from flowdeck.transfer.exporting import Chosen, as_masked, export
 @requires("view_log")
 def traces(request: HttpRequest) -> HttpResponse:
     """The newest traces; ``?before=<position>`` for older ones."""
-    text = request.GET.get("before", "")
-    before = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+    before = parsing.number(request.GET.get("before", ""))
     context = {"page": recent_traces(before), "live_view": "traces" if before is None else ""}
     return render(request, "flowdeck/traces/list.html", context)
 

@@ -1,4 +1,4 @@
-"""How a trace compares with the newest ones that began as it did, by the time to its last event."""
+"""The rank of a trace among the newest that began alike, by the time to its last event."""
 
 from __future__ import annotations
 
@@ -77,25 +77,25 @@ def ranked(type: str, seconds: float, others: list[float]) -> Rank:
     most = max(bins)
     bars = [
         Rect(
-            round(n * 100 / _BINS, 2),
-            round(100 / _BINS - 0.3, 2),
-            round(44 - 42 * number / most, 1),
-            round(42 * number / most, 1),
-            "h-ok",
-            1,
+            x=round(n * 100 / _BINS, 2),
+            width=round(100 / _BINS - 0.3, 2),
+            y=round(44 - 42 * number / most, 1),
+            height=round(42 * number / most, 1),
+            kind="h-ok",
+            radius=1,
         )
         for n, number in enumerate(bins)
         if number
     ]
     below = sum(value < seconds for value in others)
     return Rank(
-        type,
-        len(others),
-        100 * below / len(others),
-        seconds,
-        low,
-        others[len(others) // 2],
-        high,
-        bars,
-        round(min(99.0, max(1.0, place(seconds) * 100)), 2),
+        type=type,
+        count=len(others),
+        slower_than=100 * below / len(others),
+        seconds=seconds,
+        fastest=low,
+        median=others[len(others) // 2],
+        slowest=high,
+        bars=bars,
+        at=round(min(99.0, max(1.0, place(seconds) * 100)), 2),
     )

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.db.models import Max
-
 from flowdeck.dashboard.shell.records import Record, record_of
+from flowdeck.log.positions import newest_position
 from flowdeck.models import Event
 from flowdeck.observe.loading import load_traces
 from flowdeck.observe.traces import Trace
@@ -35,7 +34,7 @@ def recent_traces(before: int | None = None) -> RecentTraces:
     """Traces whose first event has a position below ``before``; at most seven queries."""
     top = before
     if top is None:
-        top = (Event.objects.aggregate(top=Max("position"))["top"] or 0) + 1
+        top = newest_position() + 1
     edge = max(1, top - _STRETCH)
     firsts = list(
         Event.objects.filter(causation_id=None, position__lt=top, position__gte=edge)

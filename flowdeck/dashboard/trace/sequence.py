@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from flowdeck.declare.states import DeliveryState
 from flowdeck.observe.traces import DeliveryNode, EventNode, Trace, Try
 
 MOST_STEPS = 300
@@ -105,12 +106,12 @@ def participants_of(trace: Trace) -> list[str]:
     return list(names)
 
 
-Step = EventNode | tuple[DeliveryNode, Try, float | None]
+Moment = EventNode | tuple[DeliveryNode, Try, float | None]
 
 
-def steps_of(trace: Trace) -> list[Step]:
+def steps_of(trace: Trace) -> list[Moment]:
     """Events and failed attempts by time, the latter with the wait that followed."""
-    found: list[tuple[datetime, int, Step]] = [
+    found: list[tuple[datetime, int, Moment]] = [
         (event.row.recorded_at, event.row.position, event) for event in trace.events
     ]
     for delivery in trace.deliveries:
@@ -145,7 +146,7 @@ class _Pen:
         self._open: dict[int, Span] = {}  # by delivery
         self._y = HEAD + 22
 
-    def draw(self, step: Step) -> None:
+    def draw(self, step: Moment) -> None:
         """Put an event with its arrows, or a failed attempt, on the next line."""
         moment = step.row.recorded_at if isinstance(step, EventNode) else step[1].finished_at
         if moment is not None:
@@ -203,7 +204,7 @@ def _nearest_first(node: EventNode, x: dict[str, int]) -> Iterator[DeliveryNode]
 
 
 def _kind(delivery: DeliveryNode) -> str:
-    if delivery.state == "dead":
+    if delivery.state == DeliveryState.DEAD:
         return "b-dead"
     if delivery.waits:
         return "b-run"

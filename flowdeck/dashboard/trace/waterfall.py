@@ -1,4 +1,4 @@
-"""Where everything of a trace's waterfall stands: rows, guides, bars, lines and words. Pure.
+"""The layout of a trace's waterfall: rows, guides, bars, lines and words. Pure.
 
 Heights are pixels, positions along the time axis percent, so the drawing stretches without script.
 """
@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from flowdeck.dashboard.shared.axis import Axis, Stretch, Tick
-from flowdeck.dashboard.shared.shapes import Line, Rect, Words
-from flowdeck.models import DeliveryState
+from flowdeck.dashboard.shared.shapes import Line, Rect, Words, bar_kind
 from flowdeck.observe.traces import DeliveryNode, EventNode, Trace, Try
 
 ROW = 31
@@ -94,13 +93,13 @@ def lay_out(trace: Trace, choice: Choice | None = None) -> Waterfall:
         rows.append(row)
     shown = rows[:MOST_ROWS]
     return Waterfall(
-        shown,
-        pen.axis.ticks(),
-        pen.axis.folded,
-        pen.axis.skipped(),
-        list(pen.drops(shown)),
-        len(shown) * ROW,
-        len(rows) - len(shown),
+        rows=shown,
+        ticks=pen.axis.ticks(),
+        folded=pen.axis.folded,
+        skipped=pen.axis.skipped(),
+        drops=list(pen.drops(shown)),
+        height=len(shown) * ROW,
+        left_out=len(rows) - len(shown),
     )
 
 
@@ -114,12 +113,12 @@ def _walk(trace: Trace, folded: Collection[int]) -> Iterator[Row]:
         children: list[EventNode | DeliveryNode]
         if isinstance(node, EventNode):
             yield Row(
-                "event",
-                f"e{node.row.position}",
-                len(lasts),
-                _guides(lasts),
-                0,
-                node,
+                kind="event",
+                id=f"e{node.row.position}",
+                level=len(lasts),
+                guides=_guides(lasts),
+                top=0,
+                event=node,
                 on_path=node.on_longest_path,
             )
             children = [*node.deliveries, *node.followed_by]
@@ -136,13 +135,13 @@ def _delivery_rows(
     several = len(node.tries) > 1
     hidden = node.row.pk in folded
     yield Row(
-        "delivery",
-        f"d{node.row.pk}",
-        len(lasts),
-        _guides(lasts),
-        0,
-        node.event,
-        node,
+        kind="delivery",
+        id=f"d{node.row.pk}",
+        level=len(lasts),
+        guides=_guides(lasts),
+        top=0,
+        event=node.event,
+        delivery=node,
         folded=hidden if several else None,
         on_path=node.on_longest_path,
     )
@@ -151,14 +150,14 @@ def _delivery_rows(
     through = (*("" if last else "v" for last in lasts), "v" if node.emitted else "", "")
     for one in node.tries:
         yield Row(
-            "attempt",
-            f"d{node.row.pk}-{one.number}",
-            len(lasts) + 1,
-            _clamped(through),
-            0,
-            node.event,
-            node,
-            one,
+            kind="attempt",
+            id=f"d{node.row.pk}-{one.number}",
+            level=len(lasts) + 1,
+            guides=_clamped(through),
+            top=0,
+            event=node.event,
+            delivery=node,
+            attempt=one,
         )
 
 
@@ -225,7 +224,9 @@ class _Pen:
         for one in delivery.tries:
             row.bars += self._bars(delivery, one, y=9.5, height=12)
         for start, end in delivery.gaps(self._trace.as_of):
-            row.bars.append(self._rect(start, end, 11.5, 8, "b-gap", radius=0))
+            row.bars.append(
+                self._rect(start=start, end=end, y=11.5, height=8, kind="b-gap", radius=0)
+            )
         if len(delivery.tries) == 1:
             row.words = self._beside(delivery.tries[0], left=came)
         elif not delivery.tries:
@@ -237,18 +238,30 @@ class _Pen:
         waits = None
         for start, end in delivery.gaps(self._trace.as_of):
             if start == one.finished_at:
-                row.bars.append(self._rect(start, end, 12.5, 6, "b-gap", radius=0))
+                row.bars.append(
+                    self._rect(start=start, end=end, y=12.5, height=6, kind="b-gap", radius=0)
+                )
                 waits = (end - start).total_seconds()
         row.words = self._beside(one, waits)
 
     def _bars(self, delivery: DeliveryNode, one: Try, y: float, height: float) -> list[Rect]:
         end = one.finished_at or max(self._trace.as_of, one.started_at)
-        kind = kind_of(delivery, one)
+        kind = bar_kind(delivery, one)
         bar = self._rect(one.started_at, end, y, height, kind)
         if one.failure is None:
             return [bar]
         wall = "b-wall b-dead" if kind == "b-dead" else "b-wall"
-        return [bar, Rect(round(bar.x + bar.width, 3), 0, y - 2, height + 4, wall, radius=1)]
+        return [
+            bar,
+            Rect(
+                x=round(bar.x + bar.width, 3),
+                width=0,
+                y=y - 2,
+                height=height + 4,
+                kind=wall,
+                radius=1,
+            ),
+        ]
 
     def _rect(
         self,
@@ -261,7 +274,14 @@ class _Pen:
     ) -> Rect:
         left, right = self.axis.x(self._at(start)), self.axis.x(self._at(end))
         shortest = 0.0 if kind == "b-gap" else _SHORTEST
-        return Rect(left, round(max(right - left, shortest), 3), y, height, kind, radius)
+        return Rect(
+            x=left,
+            width=round(max(right - left, shortest), 3),
+            y=y,
+            height=height,
+            kind=kind,
+            radius=radius,
+        )
 
     def _beside(self, one: Try, waits: float | None = None, left: float | None = None) -> Words:
         end = one.finished_at or max(self._trace.as_of, one.started_at)
@@ -288,7 +308,7 @@ class _Pen:
     ) -> Words:
         far = right > (_FAR if waits is None else _FAR - 20)
         x, dx, anchor = (left, -gap, "end") if far else (right, gap, "start")
-        return Words(round(x, 3), dx, anchor, seconds, at, waits)
+        return Words(x=round(x, 3), dx=dx, anchor=anchor, seconds=seconds, at=at, waits=waits)
 
     def _busy(self) -> Iterator[tuple[float, float]]:
         for event in self._trace.events:
@@ -303,14 +323,4 @@ class _Pen:
         return max(0.0, (moment - self._start).total_seconds())
 
 
-def kind_of(delivery: DeliveryNode, one: Try) -> str:
-    """The class of the bar of a try."""
-    if one.finished_at is None:
-        return "b-run"
-    if one.failure is None:
-        return "b-done"
-    dead = delivery.state in (DeliveryState.DEAD, DeliveryState.DISCARDED)
-    return "b-dead" if dead and one is delivery.tries[-1] else "b-fail"
-
-
-__all__ = ["ROW", "Choice", "Waterfall", "kind_of", "lay_out"]
+__all__ = ["ROW", "Choice", "Waterfall", "lay_out"]

@@ -42,7 +42,7 @@ class Command(BaseCommand):
             raise CommandError("Say where --to write the file.")
         by = acting.acting(options["by"], "keep_log")
         try:
-            row = archive(streams, to, by=by, reason=options["reason"])
+            row = archive(streams, to, by=by, reason=acting.reason_of(options))
         except (FlowdeckError, OSError) as error:
             raise CommandError(f"Nothing was removed. {error}") from error
         self.stdout.write(f"{row.events:,} events are in {row.path}, sha256 {row.sha256}")

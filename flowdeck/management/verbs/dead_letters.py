@@ -91,9 +91,7 @@ class Command(BaseCommand):
         criteria = _criteria(options)
         if not (criteria or options["all"]):
             raise CommandError("Say which: numbers, a filter, or --all.")
-        reason = options["reason"].strip()
-        if verb == "discard" and not reason:
-            raise CommandError("A discard needs a --reason.")
+        reason = acting.reason_of(options, needed_to="discard" if verb == "discard" else "")
         if options["dry_run"]:
             count = criteria.letters().order_by().count()
             self._say(options, {"would": verb, "count": count}, [f"would {verb} {count:,}"])

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from flowdeck import parsing
 from flowdeck.errors import FlowdeckError
 from flowdeck.management import acting
 from flowdeck.people import audit
@@ -36,16 +37,23 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         """Run the command."""
-        if options["reveal"] and not options["reason"].strip():
-            raise CommandError("To reveal personal values needs a --reason.")
+        needed_to = "reveal personal values" if options["reveal"] else ""
+        reason = acting.reason_of(options, needed_to=needed_to)
         first, since = _place(options["start"])
         last, before = _place(options["end"])
-        chosen = Chosen(options["correlation"], options["stream"], first, last, since, before)
+        chosen = Chosen(
+            correlation_id=options["correlation"],
+            stream=options["stream"],
+            first=first,
+            last=last,
+            since=since,
+            before=before,
+        )
         line = as_revealed if options["reveal"] else as_masked if options["masked"] else as_stored
         action = "export revealed" if options["reveal"] else "export"
         target = options["stream"] or str(options["correlation"] or "log")
         by = acting.acting(options["by"], "keep_log")
-        audit.record(action, by=by, target=target, reason=options["reason"])
+        audit.record(action, by=by, target=target, reason=reason)
         count = 0
         try:
             for text in export(chosen, line):
@@ -60,8 +68,9 @@ def _place(text: str | None) -> tuple[int | None, datetime | None]:
     """A position or a time. Raises CommandError."""
     if text is None:
         return None, None
-    if text.isascii() and text.isdigit():
-        return int(text), None
+    position = parsing.number(text)
+    if position is not None:
+        return position, None
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:

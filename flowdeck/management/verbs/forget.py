@@ -41,11 +41,11 @@ class Command(BaseCommand):
             raise CommandError("Say whom to forget, or --rewrap.")
         try:
             if subject is None:
-                self._rewrap(by, options["reason"])
+                self._rewrap(by, acting.reason_of(options))
             elif options["dry_run"]:
                 self._report("would destroy", preview(subject))
             else:
-                self._report("destroyed", forget(subject, by=by, reason=options["reason"]))
+                self._report("destroyed", forget(subject, by=by, reason=acting.reason_of(options)))
         except FlowdeckError as error:
             raise CommandError(str(error)) from error
 

@@ -44,7 +44,7 @@ class Command(BaseCommand):
                         by=by,
                         target=Path(file).name,
                         count=report.written,
-                        reason=options["reason"],
+                        reason=acting.reason_of(options),
                     )
         except (FlowdeckError, OSError, UnicodeDecodeError) as error:
             raise CommandError(f"Nothing was written.\n{error}") from error

@@ -44,7 +44,7 @@ class Command(BaseCommand):
         by = acting.acting(options["by"], "redeliver")
         try:
             if yes:
-                run = redeliver(processor, choice, by=by, reason=options["reason"])
+                run = redeliver(processor, choice, by=by, reason=acting.reason_of(options))
                 self.stdout.write(f"Run {run.pk}: {run.total:,} deliveries are due again.")
                 return
             counts = dry_run(processor, choice)

@@ -44,7 +44,7 @@ class Command(BaseCommand):
                 self._dry_run(names, options["to"])
                 return
             asked = runs.request(
-                kind, names, by=by, reason=options["reason"], to_position=options["to"]
+                kind, names, by=by, reason=acting.reason_of(options), to_position=options["to"]
             )
         except FlowdeckError as error:
             raise CommandError(str(error)) from error

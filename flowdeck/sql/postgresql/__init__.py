@@ -1,6 +1,6 @@
 """PostgreSQL: arrays in, row locks with SKIP LOCKED, the database's clock.
 
-Two rules that a prototype paid for: lanes are locked in one statement and deliveries are read in
+Two rules: lanes are locked in one statement and deliveries are read in
 the next one, or the read sees a snapshot older than the lock; and under READ COMMITTED only.
 """
 
@@ -15,17 +15,16 @@ import orjson
 from django.db.backends.utils import CursorWrapper
 
 from flowdeck.declare.event import StoredEvent
+from flowdeck.declare.registry import Subscription
+from flowdeck.declare.states import DeliveryState
 from flowdeck.errors import ReplicaCantTell
-from flowdeck.sql import DeliveryRow, DueDelivery, EventRow, LaneRow, Mark, Place, Subscription
+from flowdeck.sql import DeliveryRow, DueDelivery, EventRow, LaneRow, Mark, Place
 from flowdeck.stored_json import read_object
 
 APPENDS_BY_ONE_STATEMENT = True
 
-# Lanes are ranges of slots; the index of due deliveries is by sixteenth of the slots and position,
-# so that a lane of the default sixteen is read in order of position without a sort.
-BAND_SHIFT = 6
-
 _LAST = 253_402_300_799.0  # the last second of 9999
+
 _JSON = ("data", "metadata")
 _PLAIN = [name for name in EventRow.__slots__ if name not in (*_JSON, "ordinal")]
 
@@ -200,7 +199,7 @@ def mark(cursor: CursorWrapper, marks: Sequence[Mark]) -> None:
     ids = _array(m.id for m in marks)
     first = marks[0]
     alike = (first.state, first.attempts, first.started_at, first.finished_at)
-    if first.state == "done" and all(
+    if first.state == DeliveryState.DONE and all(
         m.finished_at is first.finished_at and (m.state, m.attempts) == alike[:2] for m in marks
     ):
         cursor.execute(_MARK_ALIKE, [*alike, ids])  # a batch handler: twice as fast

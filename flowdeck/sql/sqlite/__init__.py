@@ -16,7 +16,9 @@ from uuid import UUID
 from django.db.backends.utils import CursorWrapper
 
 from flowdeck.declare.event import StoredEvent
-from flowdeck.sql import DeliveryRow, DueDelivery, EventRow, LaneRow, Mark, Place, Subscription
+from flowdeck.declare.registry import Subscription
+from flowdeck.declare.states import HOLDING, UNFINISHED, DeliveryState, among
+from flowdeck.sql import DeliveryRow, DueDelivery, EventRow, LaneRow, Mark, Place
 from flowdeck.stored_json import read_object
 
 APPENDS_BY_ONE_STATEMENT = False
@@ -39,7 +41,7 @@ INSERT INTO flowdeck_delivery (position, processor, key, slot, state, attempts)
 VALUES (%s, %s, %s, %s, %s, 0)
 """
 
-_CLAIM = """
+_CLAIM = f"""
 UPDATE flowdeck_lane SET claims = claims + 1, worker = %s, claimed_at = %s, token = %s,
   lease_expires_at = %s
 WHERE id IN (
@@ -48,7 +50,7 @@ WHERE id IN (
     AND l.id NOT IN (SELECT value FROM json_each(%s))
     AND EXISTS (
       SELECT 1 FROM flowdeck_delivery d
-      WHERE d.processor = l.processor AND d.state IN ('pending', 'retrying')
+      WHERE d.processor = l.processor AND d.state {among(*UNFINISHED)}
         AND d.slot BETWEEN l.first_slot AND l.last_slot AND (d.due_at IS NULL OR d.due_at <= %s))
     AND NOT EXISTS (
       SELECT 1 FROM flowdeck_processorstate p
@@ -78,15 +80,15 @@ WITH lane AS (
   SELECT value ->> 0 AS first_slot, value ->> 1 AS last_slot FROM json_each(%s)
 ), held AS MATERIALIZED (
   SELECT key, min(position) AS position FROM flowdeck_delivery
-  WHERE processor = %s AND state IN ('retrying', 'dead')
-    AND ((%s AND state = 'dead') OR due_at > %s)
+  WHERE processor = %s AND state {among(*HOLDING)}
+    AND ((%s AND state {among(DeliveryState.DEAD)}) OR due_at > %s)
   GROUP BY key
 )
 SELECT d.id, d.attempts, {_ENVELOPE}
 FROM flowdeck_delivery d
   LEFT JOIN held ON held.key = d.key AND held.position < d.position
   JOIN flowdeck_event e ON e.position = d.position
-WHERE d.processor = %s AND d.state IN ('pending', 'retrying')
+WHERE d.processor = %s AND d.state {among(*UNFINISHED)}
   AND (d.due_at IS NULL OR d.due_at <= %s)
   AND EXISTS (SELECT 1 FROM lane WHERE d.slot BETWEEN lane.first_slot AND lane.last_slot)
   AND held.key IS NULL
@@ -103,11 +105,11 @@ _RENEW = """
 UPDATE flowdeck_lane SET lease_expires_at = %s WHERE token IN (SELECT value FROM json_each(%s))
 """
 
-_DUE_PROCESSORS = """
+_DUE_PROCESSORS = f"""
 SELECT name.value FROM json_each(%s) AS name
 WHERE EXISTS (
     SELECT 1 FROM flowdeck_delivery d
-    WHERE d.processor = name.value AND d.state IN ('pending', 'retrying')
+    WHERE d.processor = name.value AND d.state {among(*UNFINISHED)}
       AND (d.due_at IS NULL OR d.due_at <= %s))
   AND NOT EXISTS (
     SELECT 1 FROM flowdeck_processorstate p WHERE p.name = name.value AND p.paused_at IS NOT NULL)
@@ -170,10 +172,10 @@ def append(
     cursor.executemany(
         _INSERT_DELIVERY,
         [
-            (places[row.id].position, processor, row.key, row.slot, "pending")
+            (places[row.id].position, one.processor, row.key, row.slot, DeliveryState.PENDING)
             for row in rows
-            for type_name, processor, prefix in fan_out
-            if type_name == row.type and row.stream.startswith(prefix)
+            for one in fan_out
+            if one.type == row.type and one.hears(row.stream)
         ],
     )
     return places
@@ -232,20 +234,20 @@ def _stored(row: tuple) -> StoredEvent:  # type: ignore[type-arg]
     position, id_, stream, sequence, type_, version, data, metadata, key = row[:9]
     correlation_id, causation_id, producer, occurred_at, recorded_at = row[9:]
     return StoredEvent(
-        position,
-        UUID(id_),
-        stream,
-        sequence,
-        type_,
-        version,
-        data,
-        read_object(metadata),
-        key,
-        UUID(correlation_id),
-        causation_id and UUID(causation_id),
-        producer,
-        _moment(occurred_at),
-        _moment(recorded_at),
+        position=position,
+        id=UUID(id_),
+        stream=stream,
+        sequence=sequence,
+        type=type_,
+        version=version,
+        data=data,
+        metadata=read_object(metadata),
+        key=key,
+        correlation_id=UUID(correlation_id),
+        causation_id=causation_id and UUID(causation_id),
+        producer=producer,
+        occurred_at=_moment(occurred_at),
+        recorded_at=_moment(recorded_at),
     )
 
 

@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7
 from flowdeck import Draft, Event, publish
 from flowdeck.checklist import QUESTIONS, answer
 from flowdeck.checklist.finding import Finding
-from flowdeck.declare.registry import registry
+from flowdeck.declare.registry import Subscription, registry
 from flowdeck.log.append import slot_of
 from flowdeck.models import Delivery
 from flowdeck.models import Event as Row
@@ -59,7 +59,7 @@ def insert(type_name: str, version: int = 1, *, to: str = "", age: float = 0, da
         then,
     )
     with transaction.atomic(), connection.cursor() as cursor:
-        dialect().append(cursor, [row], [(type_name, to, "")] if to else [])
+        dialect().append(cursor, [row], [Subscription(type_name, to, "")] if to else [])
 
 
 LOAN = '{"book": "emma", "reader": "jane"}'

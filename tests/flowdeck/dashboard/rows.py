@@ -6,8 +6,9 @@ from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
+from flowdeck.declare.states import DeliveryState
 from flowdeck.models import Attempt, Delivery, Event
-from flowdeck.observe.states import RUNNING, Derived
+from flowdeck.observe.states import Derived
 from flowdeck.observe.traces import Trace, build_trace
 
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -92,7 +93,7 @@ class Story:
         if tries:
             row.started_at, row.finished_at = at(tries[-1][0]), at(tries[-1][1])
         if running_since is not None:
-            self.derived[row.pk] = Derived(RUNNING, at(running_since), "host:1")
+            self.derived[row.pk] = Derived(DeliveryState.RUNNING, at(running_since), "host:1")
         self.deliveries.append(row)
         return row
 

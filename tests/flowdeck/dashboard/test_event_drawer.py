@@ -13,9 +13,10 @@ from flowdeck import publish
 from flowdeck.dashboard.event.detail import deliveries_of
 from flowdeck.dashboard.event.live import EventPeopleView, EventView
 from flowdeck.dashboard.shared.waits import with_waits
+from flowdeck.declare.states import DeliveryState
 from flowdeck.letters import bulk, dead_letters, redelivery
 from flowdeck.live import Changes
-from flowdeck.models import Attempt, Delivery, DeliveryState, Event
+from flowdeck.models import Attempt, Delivery, Event
 from flowdeck.testing import settle
 from tests.accounts import person
 from tests.flowdeck.dashboard.rows import Story, at

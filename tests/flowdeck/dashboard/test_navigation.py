@@ -6,7 +6,6 @@ import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.test import RequestFactory
 
-from flowdeck.dashboard.shell import entries  # noqa: F401 (importing it registers them)
 from flowdeck.dashboard.shell.navigation import TABS, navigation
 from tests.accounts import person
 

@@ -144,6 +144,11 @@ def test_a_moment_leads_to_a_position(operator: Client) -> None:
     page = text(operator, f"{PAGE}?preview=probe.tally&moment=2199-01-01T00:00:00")
     assert f'name="position" value="{newest.position}"' in page
     assert "no date and time" in text(operator, f"{PAGE}?preview=probe.tally&moment=noon")
+    assert "is no position" in text(operator, f"{PAGE}?preview=probe.tally&position=1O")
+    wrong = {"kind": "preview", "name": "probe.tally", "reason": "why", "position": "1O"}
+    answer = operator.post(f"{PAGE}runs/", wrong)
+    assert answer.status_code == 422
+    assert "is no position" in answer.content.decode()
     assert "no date and time" in text(
         operator, f"{PAGE}?preview=probe.tally&moment=2026-02-31T01:01"
     )
@@ -178,6 +183,8 @@ def test_redelivering_says_first_what_it_would_do(operator: Client, viewer: Clie
         ({"processor": "probe.tally", "type": "Probed"}, "is a projection"),
         ({"processor": "probe.atomic"}, "Say which events"),
         ({"processor": "probe.atomic", "correlation": "x"}, "is no correlation id"),
+        (fields | {"upto": "1O"}, "is no position"),
+        (fields | {"after": "-1"}, "is no position"),
     ]:
         answer = operator.get(address, refused)
         assert answer.status_code == 422

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from uuid_utils.compat import uuid7
 
 from flowdeck import load, read_stream
-from flowdeck.declare.registry import registry
+from flowdeck.declare.registry import Subscription, registry
 from flowdeck.declare.upcasting import gaps
 from flowdeck.errors import InvalidPayload, UnknownEventType, UnknownVersion
 from flowdeck.log.append import slot_of
@@ -41,10 +41,9 @@ def store(type_name: str, version: int, data: dict[str, Any], processor: str = "
         None,
         "old code",
         now,
-        now,
     )
     with transaction.atomic(), connection.cursor() as cursor:
-        fan_out = [(type_name, processor, "")] if processor else []
+        fan_out = [Subscription(type_name, processor, "")] if processor else []
         dialect().append(cursor, [row], fan_out)
 
 

@@ -10,9 +10,8 @@ from uuid import UUID
 from django.http import QueryDict
 from django.utils.dateparse import parse_datetime
 
-from flowdeck import clock
+from flowdeck import clock, parsing
 
-_LARGEST = 2**63 - 1
 _FIRST_YEAR, _LAST_YEAR = 1971, 9000  # far enough from where arithmetic with times overflows
 _AGO = re.compile(r"(\d{1,4})(s|min|h|d)")
 _UNITS = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days"}
@@ -54,15 +53,15 @@ class Parameters:
             self.problems.append((name, f"{value[:60]!r} is not a {name} id"))
             return None
 
-    def position(self, name: str) -> int | None:
-        """A position."""
+    def number(self, name: str, *, least: int = 0, most: int = parsing.LARGEST) -> int | None:
+        """A number within the limits."""
         value = self.query.get(name, "").strip()
-        if not value:
-            return None
-        if not (value.isascii() and value.isdigit()) or int(value[:20]) > _LARGEST:
-            self.problems.append((name, f"{value[:60]!r} is not a position"))
-            return None
-        return int(value[:20])
+        found = parsing.number(value, least=least, most=most)
+        if value and found is None:
+            self.problems.append(
+                (name, f"{value[:60]!r} is not a number from {least:,} to {most:,}")
+            )
+        return found
 
     def time(self, name: str) -> str:
         """A time as text that :func:`moment` understands: ``1h`` stays, others are put in UTC."""

@@ -1,0 +1,25 @@
+"""Numbers and reasons out of text that anybody may have written."""
+
+from __future__ import annotations
+
+LARGEST = 2**63 - 1
+"""The largest number that the database can be asked for."""
+LONGEST_REASON = 300
+
+
+def number(text: str, *, least: int = 0, most: int = LARGEST) -> int | None:
+    """The number that ``text`` is in plain digits; None if it is none, or not within the limits."""
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(LARGEST))):
+        return None
+    return found if least <= (found := int(text)) <= most else None
+
+
+def reason(text: str, *, needed: bool = True) -> str | None:
+    """Why a person does something: 1 to 300 characters that can be stored, without space around.
+
+    None if ``text`` is not that; if no reason is ``needed``, it may be empty too.
+    """
+    found = text.strip()
+    if len(found) > LONGEST_REASON or "\x00" in found:
+        return None
+    return found if found or not needed else None
