@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 import traceback
 from dataclasses import dataclass, replace
 
 from flowdeck.declare.states import AttemptOutcome
 from flowdeck.engine.faults import ends_this_worker
 from flowdeck.errors import Reject, TraceTooDeep
+from flowdeck.frames import is_application
 from flowdeck.privacy.masking import scrubbed
 from flowdeck.sql import DueDelivery
 
-_ENGINE = __name__.rpartition(".")[0]
 _LONGEST_MESSAGE = 4_000
 _LONGEST_TRACEBACK = 64_000
 
@@ -45,7 +44,7 @@ def describe(error: BaseException, handler: str) -> Failure:
         return Failure("rejected", name, str(error), "", handler, TraceTooDeep.fingerprint)
     name = type(error).__qualname__
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if _is_application(frame.filename)]
+    own = [frame for frame in frames if is_application(frame.filename)]
     frame = next(reversed(own or frames), None)
     where = f"{_short(frame.filename)}:{frame.lineno} in {frame.name}" if frame else "unknown"
     place = f"{_short(frame.filename)}:{frame.name}" if frame else "unknown"
@@ -93,14 +92,6 @@ def without_personal_data(failure: Failure, due: DueDelivery) -> Failure:
         failure,
         message=scrubbed(event.type, event.payload, failure.message),
         traceback=scrubbed(event.type, event.payload, failure.traceback),
-    )
-
-
-def _is_application(filename: str) -> bool:
-    return not (
-        "site-packages" in filename
-        or filename.startswith((sys.prefix, sys.base_prefix, "<"))
-        or f"/{_ENGINE}/" in filename
     )
 
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
+from flowdeck.frames import is_application
+
 _FRAME = re.compile(r'^  File "(?P<file>[^"\n]+)", line (?P<line>\d+)(?:, in (?P<name>.+))?$')
-_LIBRARY = ("site-packages/", "/lib/python", "<frozen", "/events/", "<string>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,5 @@ def _frames(traceback: str) -> Iterator[StackFrame]:
         following = lines[number + 1] if number + 1 < len(lines) else ""
         code = following.strip() if following.startswith("    ") else ""
         file = match["file"]
-        own = not any(part in file for part in _LIBRARY)
         short = "/".join(file.rsplit("/", 2)[-2:])
-        yield StackFrame(short, int(match["line"]), match["name"] or "", code, own)
+        yield StackFrame(short, int(match["line"]), match["name"] or "", code, is_application(file))

@@ -5,24 +5,25 @@ from __future__ import annotations
 import traceback
 
 from flowdeck.dashboard.shared.stack import groups_of
+from flowdeck.engine import attempt
 
 TEXT = """Traceback (most recent call last):
-  File "/app/events/attempt.py", line 31, in attempt
+  File "{engine}", line 31, in attempt
     result = processor.handler(event)
   File "/venv/lib/python3.11/site-packages/django/x.py", line 7, in inner
     return func()
            ^^^^^^
-  File "/app/processors/payment.py", line 12, in charge
+  File "/app/events/payment.py", line 12, in charge
     gateway.charge(<script>alert(1)</script>)
 processors.gateway.Timeout: no answer
-"""
+""".replace("{engine}", attempt.__file__)
 
 
 def test_own_frames_are_told_apart() -> None:
     first, own = groups_of(TEXT)
     assert [frame.own for frame in first.frames] == [False, False]
     (frame,) = own.frames
-    assert (frame.file, frame.line, frame.name) == ("processors/payment.py", 12, "charge")
+    assert (frame.file, frame.line, frame.name) == ("events/payment.py", 12, "charge")
     assert frame.code == "gateway.charge(<script>alert(1)</script>)"
 
 
