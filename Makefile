@@ -1,4 +1,5 @@
 # Everything a developer types. `make run` needs Python 3.11 or newer and nothing else.
+# DJANGO=6.0 tests with another series of Django than the pinned one, in a new .venv.
 
 PYTHON ?= python3
 VENV := .venv
@@ -6,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
-.PHONY: help run test plants lab-thrice lint audit format traffic bench bench-class bench-replay bench-live bench-pages drill screenshots picture bench-letters clean
+.PHONY: help run test plants lab-thrice lint audit package format traffic bench bench-class bench-replay bench-live bench-pages drill screenshots picture bench-letters clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +32,12 @@ lint: $(INSTALLED_DEV) ## style, types, import contracts, templates, event schem
 	$(BIN)/djlint --quiet --lint templates flowdeck/templates
 	$(BIN)/python manage.py schemas --check
 	$(BIN)/python -m tests.dead_code
+
+package: $(INSTALLED_DEV) ## build wheel and sdist into dist/ and check them with twine
+	rm -rf dist
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check build==1.6.1 twine==7.0.0
+	$(BIN)/python -m build --no-isolation --outdir dist .
+	$(BIN)/python -m twine check --strict dist/*
 
 audit: $(VENV) ## known vulnerabilities of what is installed (asks PyPI, needs the network)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1
@@ -84,4 +91,7 @@ $(INSTALLED): requirements.txt | $(VENV)
 
 $(INSTALLED_DEV): requirements-dev.txt $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+ifdef DJANGO
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "Django~=$(DJANGO).0"
+endif
 	@touch $@
