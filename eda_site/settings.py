@@ -86,7 +86,6 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "flowdeck.dashboard.shell.navigation.navigation",
             ],
             "libraries": {"site": "eda_site.tags"},
         },

@@ -13,6 +13,7 @@ from django.db import DEFAULT_DB_ALIAS, connection
 
 from flowdeck.bells import line, messages
 from flowdeck.conf import conf
+from flowdeck.dashboard.shell.navigation import sign_out_url
 from flowdeck.declare.registry import registry
 from flowdeck.declare.upcasting import faults, gaps
 
@@ -107,6 +108,21 @@ def rights(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessag
             "The database user may make no schema, so read models can't be replayed or verified.",
             hint=f"GRANT CREATE ON DATABASE {connection.settings_dict['NAME']} to it.",
             id="flowdeck.W003",
+        )
+    ]
+
+
+@register("flowdeck")
+def pages(**_: Any) -> list[CheckMessage]:
+    """Addresses of the project that pages lead to."""
+    if not conf().LOGOUT_URL or sign_out_url():
+        return []
+    return [
+        Warning(
+            f"FLOWDECK['LOGOUT_URL'] is {conf().LOGOUT_URL!r}, but no address has that name: "
+            "pages have no button for signing out.",
+            hint="Name the address of your LogoutView, or set it to an empty text.",
+            id="flowdeck.W020",
         )
     ]
 

@@ -32,7 +32,8 @@ class Conf:
     ``PERSONAL_KEY_FALLBACKS`` did so before (docs/forgetting.md). One person has at most
     ``LIVE_SOCKETS_PER_USER`` live pages open per web process, and watches ``LIVE_VIEWS_PER_USER``
     different views with them. ``GROUPS`` names the Django group whose members have a role:
-    ``{"operator": "on-call"}``.
+    ``{"operator": "on-call"}``. ``LOGOUT_URL`` is the address, or its name, that pages post to for
+    signing out (empty: they have no such button).
     """
 
     REDIS_URL: str = ""
@@ -51,6 +52,7 @@ class Conf:
     PERSONAL_KEY_FALLBACKS: tuple[str, ...] = ()
     LIVE_SOCKETS_PER_USER: int = 100
     LIVE_VIEWS_PER_USER: int = 60
+    LOGOUT_URL: str = "logout"
     GROUPS: Mapping[str, str] = field(default_factory=lambda: GROUPS)
 
     def __post_init__(self) -> None:

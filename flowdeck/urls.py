@@ -16,6 +16,7 @@ from flowdeck.dashboard.shell import account, alerts, design_review, home, searc
 from flowdeck.dashboard.shell import audit as audit_page
 from flowdeck.dashboard.timeline import page as timeline
 from flowdeck.dashboard.trace import pages as traces
+from flowdeck.live import routing
 
 app_name = "flowdeck"
 
@@ -38,6 +39,7 @@ register_converter(StoredName, "stored")
 
 urlpatterns = [
     path("", home.home, name="home"),
+    path(routing.LIVE, home.live, name="live"),
     path("timeline/", timeline.timeline, name="timeline"),
     path("events/", log.log, name="log"),
     path("events/<int:position>/", log.event, name="event"),

@@ -32,6 +32,7 @@ _ACTIONS = {
     "flowdeck:create_token",
     "flowdeck:revoke_token",
     "flowdeck:home",
+    "flowdeck:live",
     "lab:reset",
     "lab:switch_on",
     "lab:switch_off",

@@ -1,4 +1,8 @@
-"""The address of the live websocket."""
+"""Where the live websocket is: below the same prefix as the pages (``flowdeck.urls``).
+
+With ``path("ops/", include("flowdeck.urls"))`` among the addresses, the ASGI application has
+``path("ops/", URLRouter(websocket_urlpatterns))``.
+"""
 
 from __future__ import annotations
 
@@ -8,4 +12,7 @@ from django.urls import path
 
 from flowdeck.live.consumers import LiveConsumer
 
-websocket_urlpatterns: list[Any] = [path("ws/live/", LiveConsumer.as_asgi())]
+LIVE = "ws/live/"
+"""The socket's address below the prefix. Pages reverse it as ``flowdeck:live``."""
+
+websocket_urlpatterns: list[Any] = [path(LIVE, LiveConsumer.as_asgi())]

@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 
 from flowdeck import words
 from flowdeck.dashboard.shared import hues, marks
+from flowdeck.dashboard.shell import navigation
 from flowdeck.dashboard.shell.once import FIELD
 
 register = template.Library()
@@ -47,6 +48,14 @@ register.filter("words", words.listed)
 def once_key() -> SafeString:
     """The field of a form that acts, by which a second submit of it is known."""
     return format_html('<input type="hidden" name="{}" value="{}">', FIELD, uuid4())
+
+
+@register.simple_tag(takes_context=True)
+def shell(context: Any) -> str:
+    """Put what the shell needs into the context of this page, and of no other of the project."""
+    for name, value in navigation.navigation(context.request).items():
+        context[name] = value
+    return ""
 
 
 @register.filter

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from eda_site.environment import broker_url
+from tests.infra.guide import blocks
 from tests.polling import eventually
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -104,36 +104,13 @@ class Project:
         return self.manage("shell", "--verbosity", "0", "--command", code)
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel of this checkout, unpacked."""
-    folder = tmp_path_factory.mktemp("wheel")
-    subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pip",
-            "wheel",
-            "--quiet",
-            "--no-deps",
-            "--no-build-isolation",
-            "--wheel-dir",
-            folder,
-            _ROOT,
-        ],
-        check=True,
-    )
-    [packed] = folder.glob("*.whl")
-    zipfile.ZipFile(packed).extractall(folder / "unpacked")
-    return folder / "unpacked"
-
-
 @pytest.fixture
 def project(wheel: Path, redis_url: str, tmp_path: Path) -> Project:
     """What the guide makes, migrated."""
+    zipfile.ZipFile(wheel).extractall(tmp_path / "installed")
     environment = {
         **os.environ,
-        "PYTHONPATH": str(wheel),
+        "PYTHONPATH": str(tmp_path / "installed"),
         "REDIS_URL": redis_url,
         "CELERY_BROKER_URL": broker_url(redis_url),
     }
@@ -143,7 +120,7 @@ def project(wheel: Path, redis_url: str, tmp_path: Path) -> Project:
         subprocess.run([*admin, *words], cwd=tmp_path, env=environment, check=True)
     settings = tmp_path / "mysite" / "settings.py"
     settings.write_text("import os\n" + settings.read_text())
-    for name, code in _blocks():
+    for name, code in blocks(*_GUIDES):
         file = tmp_path / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text((file.read_text() if file.exists() else "") + code)
@@ -167,14 +144,6 @@ def worker(project: Project) -> Iterator[None]:
     yield
     os.killpg(running.pid, signal.SIGKILL)
     running.wait()
-
-
-def _blocks() -> Iterator[tuple[str, str]]:
-    """The guides' blocks that begin with a file's name."""
-    for guide in _GUIDES:
-        for code in re.findall(r"```(?:python|html)\n(.*?)```", guide.read_text(), re.DOTALL):
-            if named := re.match(r"(?:#|<!--) (\w+/[\w/]+\.(?:py|html))\b.*\n", code):
-                yield named[1], code
 
 
 def test_the_guides_make_a_project_that_works(project: Project, worker: None) -> None:

@@ -11,7 +11,7 @@ from flowdeck.dashboard.flow.facts import Facts
 from flowdeck.dashboard.flow.map import WINDOWS, Choice, FlowMap
 from flowdeck.dashboard.flow.panel import panel_of
 from flowdeck.dashboard.flow.topology import TOPOLOGIES, mediators
-from flowdeck.dashboard.shell.page import requires
+from flowdeck.dashboard.shell.page import requires, wants_part
 from flowdeck.people.access import can
 
 
@@ -34,7 +34,7 @@ def flow(request: HttpRequest) -> HttpResponse:
         "close_url": choice.query(node="") or "?",
         "focus_url": choice.query(focus=choice.node),
     }
-    if getattr(request, "htmx", None) and choice.node:
+    if wants_part(request) and choice.node:
         if panel is None:
             raise Http404(f"The map has no {choice.node!r}.")
         return render(request, "flowdeck/flow/_panel.html", context)

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 from flowdeck import parsing
 from flowdeck.dashboard.letters.console import Console, context_of, criteria_of
 from flowdeck.dashboard.letters.detail import letter_of
-from flowdeck.dashboard.shell.page import requires
+from flowdeck.dashboard.shell.page import requires, wants_part
 from flowdeck.errors import OtherLetters
 from flowdeck.letters import bulk, dead_letters
 from flowdeck.letters.dead_letters import Criteria
@@ -42,7 +42,7 @@ def letter(request: HttpRequest, number: int) -> HttpResponse:
     """One letter: as a drawer for htmx, else beside the console."""
     found = get_object_or_404(Delivery.objects.select_related("event"), pk=number)
     detail = letter_of(found, request.user)
-    if getattr(request, "htmx", None):
+    if wants_part(request):
         context = {"detail": detail, "address": Console.parse(request.GET).query, **_may(request)}
         return render(request, "flowdeck/dead_letters/_letter.html", context)
     return _page(request, detail=detail)

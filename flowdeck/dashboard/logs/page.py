@@ -14,7 +14,7 @@ from flowdeck.dashboard.logs.filter import FORM, STATES, LogFilter
 from flowdeck.dashboard.logs.rows import rows_of
 from flowdeck.dashboard.logs.search import count, search
 from flowdeck.dashboard.shared import columns
-from flowdeck.dashboard.shell.page import requires
+from flowdeck.dashboard.shell.page import requires, wants_part
 from flowdeck.declare.registry import registry
 from flowdeck.models import Event
 from flowdeck.people import saved_views
@@ -68,8 +68,7 @@ def event(request: HttpRequest, position: int) -> HttpResponse:
     """One event: as a drawer for htmx, else as a page of its own."""
     found = get_object_or_404(Event, position=position)
     context = {"detail": detail_of(found, request.user)}
-    htmx = getattr(request, "htmx", None)
-    template = "flowdeck/log/_detail.html" if htmx else "flowdeck/log/event.html"
+    template = "flowdeck/log/_detail.html" if wants_part(request) else "flowdeck/log/event.html"
     return render(request, template, context)
 
 

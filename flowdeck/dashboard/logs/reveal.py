@@ -9,7 +9,7 @@ from django.views.decorators.http import require_POST
 
 from flowdeck import parsing
 from flowdeck.dashboard.event.detail import detail_of
-from flowdeck.dashboard.shell.page import requires
+from flowdeck.dashboard.shell.page import requires, wants_part
 from flowdeck.models import Event
 from flowdeck.privacy import reveal as revealing
 
@@ -26,6 +26,5 @@ def reveal(request: HttpRequest, position: int) -> HttpResponse:
     if reason:
         data = revealing.reveal(found, by=request.user.get_username(), reason=reason)
     context = {"detail": detail_of(found, request.user, data), "no_reason": not reason}
-    htmx = getattr(request, "htmx", None)
-    template = "flowdeck/log/_data.html" if htmx else "flowdeck/log/event.html"
+    template = "flowdeck/log/_data.html" if wants_part(request) else "flowdeck/log/event.html"
     return render(request, template, context, status=200 if reason else 422)

@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from flowdeck import parsing
 from flowdeck.dashboard.replay.belongings import belongings_of
-from flowdeck.dashboard.shell.page import requires
+from flowdeck.dashboard.shell.page import requires, wants_part
 from flowdeck.dashboard.shell.records import record_of
 from flowdeck.models import ArchivedStream, Event, Stream
 from flowdeck.observe.history import LONGEST, History, Step, Value, difference, history_of
@@ -92,7 +92,7 @@ def travel(request: HttpRequest, stream: str) -> HttpResponse:
         context = {"history": found, "archived": _archived(stream)}
         return render(request, "flowdeck/streams/archived.html", context)
     context = {"history": found, "selected": found.step(found.at), **_compared(request, found)}
-    if getattr(request, "htmx", None):
+    if wants_part(request):
         return render(request, "flowdeck/streams/_compare.html", context)
     return render(request, "flowdeck/streams/page.html", context | _around(found))
 

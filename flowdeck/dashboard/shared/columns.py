@@ -20,7 +20,7 @@ from flowdeck.dashboard.shell.page import requires
 OPTIONAL = ("position", "stream", "correlation", "producer", "deliveries")
 """Time and type always stay: they say when and what, and lead to the event."""
 
-_COOKIE = "log-without"
+_COOKIE = "flowdeck-log-without"
 _YEAR = 365 * 24 * 3600
 
 

@@ -1,9 +1,10 @@
-"""The start: the first page of the navigation that the person may open."""
+"""The start: the first page that the person may open. And what is said at the socket's address."""
 
 from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.views.decorators.http import require_safe
 
 from flowdeck.dashboard.shell.navigation import navigation
 from flowdeck.dashboard.shell.page import signed_in
@@ -17,3 +18,11 @@ def home(request: HttpRequest) -> HttpResponse:
             if item["url"] != request.path:
                 return redirect(item["url"])
     return render(request, "flowdeck/nothing_open.html", status=403)
+
+
+@require_safe
+@signed_in
+def live(request: HttpRequest) -> HttpResponse:
+    """Answer 400: whoever comes by plain HTTP wanted the socket (:mod:`flowdeck.live.routing`)."""
+    said = "This is the address of a websocket. A proxy in front has to let its upgrade pass.\n"
+    return HttpResponse(said, status=400, content_type="text/plain")

@@ -1,7 +1,7 @@
 """The navigation: entries that apps register, and what of them one person sees.
 
-``navigation`` is a context processor (settings.TEMPLATES). An entry that the person may not open is
-not shown; one whose address does not exist is left out too, so that apps may come and go. Where the
+The tag ``shell`` puts it into the context of a page. An entry that the person may not open is not
+shown; one whose address does not exist is left out too, so that apps may come and go. Where the
 database may not be asked (:mod:`flowdeck.dashboard.shell.own_thread`) it is the shell of nobody.
 """
 
@@ -16,9 +16,11 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
+from django.shortcuts import resolve_url
 from django.template.loader import render_to_string
 from django.urls import NoReverseMatch, reverse
 
+from flowdeck.conf import conf
 from flowdeck.dashboard.shell.own_thread import in_own_thread
 from flowdeck.live import Fragment
 from flowdeck.people import access
@@ -126,11 +128,11 @@ def register_notices(notices: Callable[[Any], list[Notice]]) -> None:
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
-    """Context processor: ``nav_sections``, ``notices``, ``theme`` and ``demo`` for the shell.
+    """What the shell shows: ``nav_sections``, ``notices``, ``theme``, ``role`` and the like.
 
     In another thread than the request's also ``user``: nobody.
     """
-    theme = request.COOKIES.get("theme", "")
+    theme = request.COOKIES.get("flowdeck-theme", "")
     return {
         **({} if in_own_thread(request) else {"user": AnonymousUser()}),
         "nav_sections": _sections(request),
@@ -138,8 +140,19 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
         "theme": theme if theme in THEMES else "",
         "demo": getattr(settings, "DEMO", False),
         "role": _role(request),
+        "sign_in_url": resolve_url(settings.LOGIN_URL),
+        "sign_out_url": sign_out_url(),
         "may_watch_log": bool(_user(request) and access.can(request.user, "view_log")),
     }
+
+
+def sign_out_url() -> str:
+    """Where pages post to for signing out; empty if FLOWDECK["LOGOUT_URL"] names no address."""
+    named = conf().LOGOUT_URL
+    try:
+        return resolve_url(named) if named else ""
+    except NoReverseMatch:
+        return ""  # `manage.py check` says so
 
 
 def _sections(request: HttpRequest) -> list[dict[str, Any]]:

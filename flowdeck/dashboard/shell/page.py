@@ -1,4 +1,4 @@
-"""What all pages share: who may open them."""
+"""What all pages share: who may open them, and how much of them is asked for."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import render
 
 from flowdeck.dashboard.shell.once import once
 from flowdeck.people import audit
@@ -19,15 +20,28 @@ Page = Callable[..., HttpResponseBase]
 
 
 def signed_in(page: Page) -> Page:
-    """Send visitors to the sign-in page first; a form that is sent twice acts once."""
+    """Send visitors to the sign-in page first; a form that is sent twice acts once.
+
+    A refusal is the library's own page, in its shell, since it says which role is needed; addresses
+    of nothing are Http404, which the project answers as it does everywhere.
+    """
 
     @wraps(page)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not request.user.is_authenticated:
             return redirect_to_login(request.get_full_path())
-        return once(request, lambda: page(request, *args, **kwargs))
+        try:
+            return once(request, lambda: page(request, *args, **kwargs))
+        except PermissionDenied as refused:
+            context = {"exception": str(refused)}
+            return render(request, "flowdeck/not_allowed.html", context, status=403)
 
     return guarded
+
+
+def wants_part(request: HttpRequest) -> bool:
+    """Whether htmx asks, for a part of the page. Without script the same address is a whole one."""
+    return request.headers.get("HX-Request") == "true"
 
 
 def demand(request: HttpRequest, action: str) -> None:

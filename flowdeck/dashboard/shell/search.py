@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from flowdeck.dashboard.shell import finders
-from flowdeck.dashboard.shell.page import requires
+from flowdeck.dashboard.shell.page import requires, wants_part
 
 
 @requires("view_log")
@@ -14,7 +14,7 @@ def search(request: HttpRequest) -> HttpResponse:
     """Go to what ``?q=`` names, or list what it may mean. For htmx: the list alone."""
     found = finders.find(request.user, request.GET.get("q", ""))
     context = {"found": found, "query": found.query}
-    if getattr(request, "htmx", None):
+    if wants_part(request):
         return render(request, "flowdeck/search/_results.html", context)
     if found.only is not None:
         return redirect(found.only.url)

@@ -15,7 +15,7 @@ from flowdeck.dashboard.logs import page as log
 from flowdeck.dashboard.logs.filter import LogFilter
 from flowdeck.dashboard.shared import columns
 from flowdeck.dashboard.shared.parameters import Parameters, moment
-from flowdeck.dashboard.shell.page import requires
+from flowdeck.dashboard.shell.page import requires, wants_part
 from flowdeck.dashboard.timeline.data import Timeline, Wanted
 from flowdeck.dashboard.timeline.shapes import NOW, WINDOWS
 
@@ -26,7 +26,7 @@ _STEP = 0.5  # of a window, for one step to earlier or later
 def timeline(request: HttpRequest) -> HttpResponse:
     """The page, or for htmx its drawing. Takes the filter of the log and what ``chosen`` reads."""
     wanted, filter = chosen(request.GET), LogFilter.parse(request.GET)
-    if getattr(request, "htmx", None):
+    if wants_part(request):
         return render(request, "flowdeck/timeline/_drawing.html", context_of(wanted))
     if tidy := log.tidied(request, filter, window=str(wanted.seconds)):
         return redirect(f"{request.path}{tidy}")

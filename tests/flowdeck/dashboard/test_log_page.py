@@ -217,7 +217,7 @@ def test_choosing_columns_leads_nowhere_else(operator: Client, address: str) -> 
 
 
 def test_a_cookie_of_somebody_elses_making_is_harmless(operator: Client) -> None:
-    operator.cookies["log-without"] = "stream.<b>moon"
+    operator.cookies["flowdeck-log-without"] = "stream.<b>moon"
     page = text(operator, "/events/")
     assert 'class="tbl log no-stream"' in page
     assert "moon" not in page

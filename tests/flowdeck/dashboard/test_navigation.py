@@ -36,7 +36,7 @@ def test_the_most_exact_address_is_lit() -> None:
 def test_a_theme_of_ones_own_making_is_ignored() -> None:
     request = RequestFactory().get("/")
     request.user = AnonymousUser()
-    request.COOKIES["theme"] = '"><script>'
+    request.COOKIES["flowdeck-theme"] = '"><script>'
     assert navigation(request)["theme"] == ""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from celery import current_app
@@ -109,3 +110,10 @@ def test_the_site_tells_celery_where_its_redis_is_and_how_to_get_in(
 def test_a_worker_does_not_start_with_what_can_not_work() -> None:
     with override_settings(USE_TZ=False), pytest.raises(SystemExit, match="USE_TZ is False"):
         worker_init.send(sender=None)
+
+
+def test_an_address_for_signing_out_that_is_not_there_is_named(settings: Any) -> None:
+    settings.FLOWDECK = {**settings.FLOWDECK, "LOGOUT_URL": "account_logout"}
+    assert warnings() == {"flowdeck.W020"}
+    settings.FLOWDECK = {**settings.FLOWDECK, "LOGOUT_URL": ""}
+    assert warnings() == set()

@@ -38,7 +38,7 @@ function only(row) {
   const trace = row?.querySelector("a.corr");
   if (!trace) return;
   const url = new URL(location.href);
-  url.searchParams.set("correlation", trace.pathname.split("/")[2]);
+  url.searchParams.set("correlation", trace.pathname.split("/").at(-2));
   location.assign(url);
 }
 

@@ -50,7 +50,8 @@ function ask() {
 }
 
 function connect() {
-  socket = new LiveSocket("/ws/live/", { onopen: returned, onmessage: receive });
+  const path = document.querySelector('meta[name="flowdeck-live"]').content;
+  socket = new LiveSocket(path, { onopen: returned, onmessage: receive });
   socket.open();
 }
 

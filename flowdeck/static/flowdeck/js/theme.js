@@ -10,7 +10,7 @@ export function flipTheme() {
     ? root.dataset.theme === "dark"
     : matchMedia("(prefers-color-scheme: dark)").matches;
   root.dataset.theme = dark ? "light" : "dark";
-  document.cookie = `theme=${root.dataset.theme}; path=/; max-age=${YEAR}; samesite=lax`;
+  document.cookie = `flowdeck-theme=${root.dataset.theme}; path=/; max-age=${YEAR}; samesite=lax`;
 }
 
 named("theme", (button) => {

@@ -39,7 +39,7 @@ named("timeline", (page) => {
     const url = new URL(location.href);
     url.searchParams.set("selected", position);
     history.replaceState(history.state, "", url);
-    htmx.ajax("GET", `/events/${position}/`, { target: "#drawer", swap: "innerHTML" });
+    htmx.ajax("GET", `${page.dataset.events}${position}/`, { target: "#drawer", swap: "innerHTML" });
     redraw();
   };
 

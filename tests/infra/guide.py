@@ -1,0 +1,18 @@
+"""What pages of the docs tell their reader to write."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+_BLOCK = re.compile(r"```(?:python|html)\n(.*?)```", re.DOTALL)
+_NAMED = re.compile(r"(?:#|<!--) (\w+/[\w/]+\.(?:py|html))\b.*\n")
+
+
+def blocks(*pages: Path) -> Iterator[tuple[str, str]]:
+    """The blocks that begin with a file's name: that name, and the whole block."""
+    for page in pages:
+        for code in _BLOCK.findall(page.read_text()):
+            if named := _NAMED.match(code):
+                yield named[1], code

@@ -1,0 +1,1 @@
+"""Concerts: an app whose label is ``events``."""

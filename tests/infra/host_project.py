@@ -1,0 +1,89 @@
+"""A Django project of somebody else's, with the library installed beside it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.infra.conftest import ROOT
+from tests.infra.guide import blocks
+from tests.polling import eventually
+from tests.site import free_port
+
+_HERE = Path(__file__).resolve().parent
+_GUIDE = ROOT / "docs" / "own_project.md"
+
+
+@dataclass(frozen=True)
+class Host:
+    """The project, with Flowdeck installed in a virtual environment of its own."""
+
+    folder: Path
+    python: Path
+    environment: dict[str, str]
+
+    def run(self, *words: str) -> str:
+        """What a command prints that the project's Python runs; a failure fails the test."""
+        done = subprocess.run(
+            [self.python, *words],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def asked(self, code: str) -> Any:
+        """What code prints as JSON that knows the project."""
+        said = self.run("manage.py", "shell", "-v0", "-c", code)
+        return json.loads(said.splitlines()[-1])
+
+    @contextmanager
+    def serving(self) -> Iterator[str]:
+        """The address at which uvicorn serves it."""
+        port = free_port()
+        log = self.folder / "uvicorn.log"
+        with log.open("wb") as output:
+            server = subprocess.Popen(
+                [self.python, "-m", "uvicorn", "mysite.asgi:application", "--port", str(port)],
+                cwd=self.folder,
+                env=self.environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        try:
+            eventually(lambda: "Uvicorn running on" in log.read_text() or server.poll() is not None)
+            assert server.poll() is None, log.read_text()
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.terminate()
+            server.wait()
+
+
+def written(folder: Path) -> None:
+    """The project's files, with what the guide adds to them."""
+    shutil.copytree(_HERE / "host", folder, dirs_exist_ok=True)
+    for name, code in blocks(_GUIDE):
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text((file.read_text() if file.exists() else "") + code)
+
+
+def installed(venv: Path, *what: str) -> Path:
+    """A virtual environment that sees what this one has, and ``what`` installed in it."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(venv)], check=True)
+    python = venv / "bin" / "python"
+    [packages] = venv.glob("lib/*/site-packages")
+    (packages / "_dependencies.pth").write_text(sysconfig.get_path("purelib"))
+    words = ["install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index", *what]
+    subprocess.run([sys.executable, "-m", "pip", "--python", str(python), *words], check=True)
+    return python

@@ -1,0 +1,300 @@
+"""Flowdeck in a project that has pages and names of its own: docs/own_project.md, as it stands.
+
+The project lies in ``host/``: an app labelled ``events``, a package ``processors``, groups called
+``admin`` and ``operator``, ``base.html``, ``404.html``, ``css/base.css``, ``js/main.js``, and what
+stands for the packages Events and opensearch-py. All of Flowdeck lives below ``/ops/events/``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
+
+from eda_site.environment import broker_url
+from tests.every_page import PAGES
+from tests.infra.conftest import ROOT
+from tests.infra.host_project import Host, installed, written
+
+_PREFIX = "/ops/events/"
+_OTHERS = ("eda_site", "lab", "tests", "drill", "benchmarks", "docs")
+_WORDS = ("shop", "the lab", "payment", "teacher")
+
+
+Maker = Callable[[str], Host]
+
+
+@pytest.fixture(scope="module")
+def make(wheel: Path, redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Maker:
+    """Makes the project after the guide was followed, with something stored; each way once."""
+
+    @cache
+    def made(way: str) -> Host:
+        folder = tmp_path_factory.mktemp("host")
+        written(folder)
+        what = [str(wheel)] if way == "wheel" else ["-e", str(ROOT)]
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(folder / "installed"),
+            "REDIS_URL": redis_url,
+            "CELERY_BROKER_URL": broker_url(redis_url),
+        }
+        del environment["DJANGO_SETTINGS_MODULE"]
+        host = Host(folder, installed(folder / "venv", *what), environment)
+        host.run("manage.py", "migrate", "-v0")
+        host.run("manage.py", "shell", "-v0", "-c", _STORE)
+        host.run("manage.py", "drain")
+        return host
+
+    return made
+
+
+@pytest.fixture(params=["wheel", "editable"])
+def host(request: pytest.FixtureRequest, make: Maker) -> Host:
+    """The project, in both ways to install Flowdeck."""
+    return make(request.param)
+
+
+def test_the_project_passes_its_checks_and_gets_no_file_twice(host: Host) -> None:
+    said = host.run("manage.py", "check", "--fail-level", "WARNING")
+    assert "no issues (0 silenced)" in said
+    assert "No changes detected" in host.run("manage.py", "makemigrations", "--check")
+    said = host.run("manage.py", "shell", "-v0", "-c", _COLLECT)
+    assert "Found another file" not in said
+    assert len(re.findall("post-processed", said)) == 2
+
+
+_COLLECT = """
+from django.core.management import call_command
+from django.test import override_settings
+mixed = {"staticfiles": {"BACKEND": "mysite.static_files.Storage"}}
+call_command("collectstatic", interactive=False, verbosity=1)
+with override_settings(STORAGES=mixed, STATIC_ROOT="collected/mixed"):
+    call_command("collectstatic", interactive=False, verbosity=1)
+"""
+
+
+def test_nothing_comes_but_the_library_and_names_stay_the_projects(host: Host) -> None:
+    found = host.asked(_IMPORTS.format(others=_OTHERS))
+    assert found == {
+        "others": [],
+        "events": str(host.folder / "installed" / "events"),
+        "processors": str(host.folder / "processors"),
+        "index": "Events",
+        "blamed": "events/processors.py:12 in list_concert",
+    }
+
+
+_IMPORTS = """
+import json, importlib.util, pathlib, events, processors, opensearchpy
+from flowdeck.models import Attempt
+others = [name for name in {others!r} if importlib.util.find_spec(name)]
+at = lambda module: str(pathlib.Path(module.__file__).parent)
+print(json.dumps({{"others": others, "events": at(events), "processors": at(processors),
+                  "index": opensearchpy.Index.__mro__[1].__name__,
+                  "blamed": Attempt.objects.get(outcome="failed").frame}}))
+"""
+
+
+_STORE = """
+from django.contrib.auth.models import Group, User
+from flowdeck import publish
+from mysite.events.events import ConcertAnnounced
+User.objects.create_superuser("ada", password="enter-as-ada")
+bob = User.objects.create_user("bob")
+bob.groups.add(*[Group.objects.get_or_create(name=name)[0] for name in ("admin", "operator")])
+vera = User.objects.create_user("vera")
+vera.groups.add(Group.objects.get(name="flowdeck-viewer"))
+publish(ConcertAnnounced(title="Erewhon"), stream="concert-1")
+publish(ConcertAnnounced(title=""), stream="concert-2")
+"""
+
+
+def test_every_page_is_there_and_leads_nowhere_but_below_its_prefix(host: Host) -> None:
+    walked = host.asked(_WALK)
+    assert len(walked) > 20
+    wrong: dict[str, object] = {}
+    for path, status, text in walked:
+        leads = {found for found in re.findall(r'="(/[^"]*)"', text) if not _belongs(found)}
+        said = [word for word in _WORDS if word in re.sub("<[^>]*>", " ", text).lower()]
+        if status != 200 or leads or said or not path.startswith(_PREFIX):
+            wrong[path] = (status, sorted(leads), said)
+        if "<!doctype" in text.lower() and 'class="host-bar"' not in text:
+            wrong[path] = "the host's header is missing"
+    assert wrong == {}
+
+
+def _belongs(address: str) -> bool:
+    statics = address.startswith(("/static/flowdeck/", "/static/django_htmx/"))
+    return statics or address.startswith((_PREFIX, "/members/sign-")) or address == "/"
+
+
+_WALK = f"""
+import json
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import get_resolver, reverse
+from flowdeck.models import Delivery, Event
+event, letter = Event.objects.first(), Delivery.objects.get(state="dead")
+values = {{"position": event.position, "correlation_id": event.correlation_id, "name": event.type,
+          "stream": event.stream, "number": letter.pk}}
+more = {{"search": "?q=concert", "compare_traces": f"?a={{event.correlation_id}}",
+        "timeline": f"?selected={{event.position}}", "dead_letters": f"?selected={{letter.pk}}"}}
+known = get_resolver("flowdeck.urls").reverse_dict
+client, walked = Client(headers={{"host": "localhost"}}), []
+client.force_login(User.objects.get(username="ada"))
+for name in {sorted(name for name in PAGES if name.startswith("flowdeck:"))}:
+    short = name.partition(":")[2]
+    wanted = known.getlist(short)[0][0][0][1]
+    path = reverse(name, kwargs={{one: values[one] for one in wanted}}) + more.get(short, "")
+    answer = client.get(path, follow=True)
+    text = answer.getvalue().decode() if answer.streaming else answer.text
+    walked.append((path, answer.status_code, text))
+print(json.dumps(walked))
+"""
+
+
+def test_every_page_of_the_project_is_as_it_was(host: Host) -> None:
+    seen = host.asked(_OWN)
+    for _, text in seen.values():
+        assert "flowdeck" not in text.lower()
+        assert re.search("/static/css/base.[0-9a-f]+.css", text)
+        assert "theme= role= demo= notices=" in text
+    assert [status for status, _ in seen.values()] == [200, 200, 404, 404, 404]
+    assert "<p>Erewhon</p>" in seen["/events/"][1]
+    assert all("The host knows no such page" in text for _, text in list(seen.values())[2:])
+
+
+_OWN = """
+import json
+from django.contrib.auth.models import User
+from django.test import Client
+client = Client(headers={"host": "localhost"})
+client.force_login(User.objects.get(username="ada"))
+paths = ["/", "/events/", "/no/such/", "/ops/events/no/such/", "/ops/events/events/4711/"]
+print(json.dumps({path: (client.get(path).status_code, client.get(path).text) for path in paths}))
+"""
+
+
+def test_groups_of_the_project_give_nothing_and_a_refusal_says_what_would(host: Host) -> None:
+    seen = host.asked(_REFUSED)
+    assert seen["vera"][0] == 200
+    assert seen["nobody"] == [302, "/members/sign-in/?next=/ops/events/timeline/"]
+    status, text = seen["bob"]
+    assert status == 403
+    assert "you need the role " in text
+    assert 'class="host-bar"' in text
+    assert f'href="{_PREFIX}account/"' in text
+
+
+_REFUSED = """
+import json
+from django.contrib.auth.models import User
+from django.test import Client
+seen = {}
+for name in ("vera", "bob", "nobody"):
+    client = Client(headers={"host": "localhost"})
+    if name != "nobody":
+        client.force_login(User.objects.get(username=name))
+    answer = client.get("/ops/events/timeline/")
+    seen[name] = (answer.status_code, answer.headers.get("Location") or answer.text)
+print(json.dumps(seen))
+"""
+
+
+def test_mypy_sees_the_librarys_types(make: Maker) -> None:
+    host = make("wheel")
+    (host.folder / "typed.py").write_text(_TYPED)
+    words = ["--strict", "--python-executable", str(host.python), "--cache-dir", "typed"]
+    checked = subprocess.run(
+        [sys.executable, "-m", "mypy", *words, "typed.py"],
+        cwd=host.folder,
+        capture_output=True,
+        text=True,
+    )
+    faults = [line for line in checked.stdout.splitlines() if "error:" in line]
+    assert len(faults) == 1, checked.stdout + checked.stderr
+    assert 'typed.py:7: error: Argument "stream" to "publish" has incompatible' in faults[0]
+
+
+_TYPED = """
+from flowdeck import Event, publish
+
+class BookLent(Event, version=1):
+    book_id: int
+
+publish(BookLent(book_id=1), stream=7)
+"""
+
+
+@pytest.mark.browser
+def test_in_chromium_pages_are_whole_live_and_quiet(
+    make: Maker, browser: Browser, shots: Path
+) -> None:
+    host = make("wheel")
+    host.run("manage.py", "collectstatic", "--noinput", "-v0")
+    with host.serving() as url:
+        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        faults = _listened_to(page)
+        page.goto(url + _PREFIX)
+        page.get_by_label("Username").fill("ada")
+        page.get_by_label("Password").fill("enter-as-ada")
+        page.get_by_role("button", name="Enter").click()
+        expect(page.get_by_role("heading", name="Timeline")).to_be_visible()
+        for path, _, text in host.asked(_WALK):
+            if "<!doctype" in text.lower():
+                _looked_at(page, url + path)
+        page.goto(f"{url}{_PREFIX}timeline/")
+        expect(page.locator(".conn")).to_have_attribute("data-state", "live")
+        host.run("manage.py", "shell", "-v0", "-c", _ANOTHER)
+        expect(page.locator("#log-rows > tr").first).to_contain_text("concert-3")
+        page.locator('.ev[aria-label*="concert-3"]').first.focus()
+        page.keyboard.press("Enter")
+        expect(page.locator("#drawer h2")).to_contain_text("ConcertAnnounced")
+        page.screenshot(path=shots / "host.png")
+        page.goto(url)
+        expect(page.locator("html")).to_have_attribute("data-host", "loaded")
+        expect(page.get_by_role("heading")).to_have_css("color", "rgb(1, 2, 3)")
+        page.close()
+    assert faults == []
+
+
+_ANOTHER = """
+from flowdeck import publish
+from mysite.events.events import ConcertAnnounced
+publish(ConcertAnnounced(title="Nowhere"), stream="concert-3")
+"""
+
+
+def _listened_to(page: Page) -> list[str]:
+    """What goes wrong on the page from now on."""
+    faults: list[str] = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("console", lambda said: faults.append(said.text) if _is_fault(said) else None)
+    page.on(
+        "response",
+        lambda got: faults.append(f"{got.status} {got.url}") if got.status >= 400 else None,
+    )
+    return faults
+
+
+def _is_fault(said: ConsoleMessage) -> bool:
+    # What could not be loaded is in the responses, with its address; the browser's own wish for an
+    # icon of the site is not.
+    return said.type == "error" and not said.text.startswith("Failed to load resource")
+
+
+def _looked_at(page: Page, url: str) -> None:
+    page.goto(url)
+    expect(page.locator(".host-bar")).to_be_visible()
+    expect(page.locator(".nav .brand")).to_be_visible()
+    expect(page.locator("body")).to_have_css("display", "grid")
+    if page.locator("[data-live-view]").count():
+        expect(page.locator(".conn")).to_have_attribute("data-state", "live")
