@@ -191,7 +191,7 @@ def _start_work(stack: Stack, workers: int, watchdog: Watchdog) -> None:
         stack.workers.append(kept.start())
     stack.listener = listener = socket.create_server(("127.0.0.1", 0), backlog=512)
     listener.set_inheritable(True)
-    web = [sys.executable, "-m", "eda_site.run.web", str(listener.fileno())]
+    web = [sys.executable, "-m", "eda_site.serve", "--fd", str(listener.fileno())]
     files = [listener.fileno()]
     stack.web = Kept("web", web, stack.home / "web.log", watchdog, files).start()
     wait_for(lambda: all(kept.children() for kept in stack.workers), "the workers")

@@ -12,21 +12,23 @@ django_application = get_asgi_application()  # sets Django up, which the imports
 
 from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
-from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
 from django.conf import settings  # noqa: E402
 from django.urls import get_resolver  # noqa: E402
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware  # noqa: E402
 
+from eda_site.bodies import LimitedBodies  # noqa: E402
 from eda_site.loopback import LoopbackOnly  # noqa: E402
+from flowdeck.live.origin import SameOrigin  # noqa: E402
 from flowdeck.live.routing import websocket_urlpatterns  # noqa: E402
 
 application = ProtocolTypeRouter(
     {
-        "http": django_application,
-        "websocket": AllowedHostsOriginValidator(
-            AuthMiddlewareStack(URLRouter(websocket_urlpatterns))
-        ),
+        "http": LimitedBodies(django_application, settings.MAX_BODY),
+        "websocket": SameOrigin(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
     }
 )
+# Whose client and scheme are those of X-Forwarded-For and -Proto; from anybody else they are noise.
+application = ProxyHeadersMiddleware(application, settings.TRUSTED_PROXIES)
 if settings.DEMO:
     application = LoopbackOnly(application)
 

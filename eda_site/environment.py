@@ -52,6 +52,20 @@ def words(name: str) -> list[str]:
     return [word.strip() for word in os.environ.get(name, "").split(",") if word.strip()]
 
 
+def proxies(name: str) -> list[str]:
+    """The variable ``name`` as addresses and networks, each checked."""
+    listed = words(name)
+    for one in listed:
+        try:
+            ipaddress.ip_network(one)
+        except ValueError as error:
+            raise ImproperlyConfigured(
+                f"{name} names {one!r}, which is no address and no network ({error}): "
+                f"use {name}=10.0.0.5,10.1.0.0/16."
+            ) from error
+    return listed
+
+
 def home() -> Path:
     """The folder of everything that a running Flowdeck writes; made, for its owner only."""
     path = Path(os.environ.get("FLOWDECK_HOME") or BASE_DIR / "var").expanduser().absolute()

@@ -12,7 +12,9 @@ SECRET_KEY           needed outside of demo mode
 ALLOWED_HOSTS        needed outside of demo mode; comma-separated
 CSRF_TRUSTED_ORIGINS comma-separated, with scheme, if a proxy changes the host name
 HTTPS                0 if production is served over plain HTTP (default 1 outside of demo mode)
-TRUST_PROXY          1 if a proxy in front sets X-Forwarded-Proto (default 0)
+HSTS_PRELOAD         1 to ask browsers to list the host as HTTPS-only for good (default 0)
+TRUSTED_PROXIES      addresses and networks of the proxies in front, comma-separated: what they say
+                     of a client (X-Forwarded-For, X-Forwarded-Proto) is believed; nobody else
 DEBUG                1 for Django's debug pages and reloaded static files (default 0)
 LOG_LEVEL            default INFO
 ==================== ==========================================================================
@@ -219,6 +221,7 @@ AUTH_PASSWORD_VALIDATORS = [
     for name, options in _RULES.items()
 ]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024  # bytes of a request; no form or call needs more
+MAX_BODY = 512 * 1024  # bytes; counted as they come, before Django keeps any (eda_site.bodies)
 CSRF_TRUSTED_ORIGINS = environment.words("CSRF_TRUSTED_ORIGINS")
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
@@ -227,9 +230,12 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 if HTTPS:
     SECURE_HSTS_SECONDS = 365 * 24 * 3600
-    SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = True
-if environment.flag("TRUST_PROXY", default=False):
-    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+    # Whoever is on the browsers' list can't leave it for months; nobody gets there by a default.
+    SECURE_HSTS_PRELOAD = environment.flag("HSTS_PRELOAD", default=False)
+    if not SECURE_HSTS_PRELOAD:
+        SILENCED_SYSTEM_CHECKS = ["security.W021"]
+TRUSTED_PROXIES = environment.proxies("TRUSTED_PROXIES")
 # 'self' in connect-src covers the page's own ws: and wss: address as well (CSP level 3).
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

@@ -25,7 +25,7 @@ def serving(database: Database, **variables: str) -> Iterator[int]:
         OUTPUT.parent.mkdir(parents=True, exist_ok=True)
         with OUTPUT.open("ab") as output:
             program = subprocess.Popen(
-                [sys.executable, "-m", "eda_site.run.web", str(listener.fileno())],
+                [sys.executable, "-m", "eda_site.serve", "--fd", str(listener.fileno())],
                 cwd=ROOT,
                 env={**database.environment(), "FLOWDECK_DEMO": "1", **variables},
                 stdout=output,

@@ -29,8 +29,8 @@ class Options:
             options = cls(
                 home=environment.home(),
                 host=os.environ.get("HOST") or "127.0.0.1",
-                port=_number("PORT", default=8000, most=65535),
-                workers=_number("WORKERS", default=2, most=256),
+                port=number("PORT", default=8000, most=65535),
+                workers=number("WORKERS", default=2, most=256),
                 demo=environment.flag("DEMO", default=environment.flag("FLOWDECK_DEMO", True)),
             )
         except (ImproperlyConfigured, OSError) as error:
@@ -52,7 +52,8 @@ class Options:
         return f"http://{self.host}:{self.port}"
 
 
-def _number(name: str, default: int, most: int) -> int:
+def number(name: str, default: int, most: int) -> int:
+    """The variable ``name`` as a number. Raises CannotRun unless it is one from 1 to ``most``."""
     text = os.environ.get(name) or str(default)
     if not text.isdecimal() or not 1 <= int(text) <= most:
         raise CannotRun(f"{name}={text} is not a number from 1 to {most}.")

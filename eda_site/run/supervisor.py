@@ -17,6 +17,7 @@ from types import FrameType
 from eda_site import environment
 from eda_site.run import redis_server
 from eda_site.run.errors import CannotRun
+from eda_site.run.listener import opened
 from eda_site.run.lock import HomeLock
 from eda_site.run.options import Options
 from eda_site.run.output import Output, show
@@ -26,6 +27,7 @@ from eda_site.run.watchdog import Watchdog
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # All is stopped within 5 s: workers and web get the most of it, Redis the rest.
 WORK_STOP_SECONDS = 3.5
+WEB_STOP_SECONDS = 2
 REDIS_STOP_SECONDS = 0.8
 REDIS_START_SECONDS = 10
 READY_SECONDS = 60
@@ -55,7 +57,7 @@ class Supervisor:
         lock.acquire(self.options.address)
         with ExitStack() as at_the_end:
             at_the_end.callback(lock.release)
-            listener = at_the_end.enter_context(self._listen())
+            listener = at_the_end.enter_context(opened(self.options.host, self.options.port))
             self._watchdog = Watchdog(lock.fileno())
             at_the_end.callback(self._watchdog.close)
             at_the_end.callback(self._stop_processes)
@@ -69,23 +71,6 @@ class Supervisor:
                 step()
         if self._wait(self._answers, READY_SECONDS):
             self._greet()
-
-    def _listen(self) -> socket.socket:
-        family = socket.AF_INET6 if ":" in self.options.host else socket.AF_INET
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((self.options.host.strip("[]"), self.options.port))
-            listener.listen(2048)
-        except OSError as error:
-            listener.close()
-            raise CannotRun(
-                f"Port {self.options.port} of {self.options.host} can't be used: "
-                f"{error.strerror}.\n"
-                "Stop the program that has it, or choose another: "
-                f"PORT={self.options.port + 1} make run"
-            ) from error
-        return listener
 
     def _start_redis(self) -> None:
         if url := os.environ.get("REDIS_URL"):
@@ -126,7 +111,8 @@ class Supervisor:
 
     def _start_work(self, listener: socket.socket) -> None:
         file = listener.fileno()
-        web = [sys.executable, "-m", "eda_site.run.web", str(file)]
+        limits = ["--fd", str(file), "--stop-seconds", str(WEB_STOP_SECONDS)]
+        web = [sys.executable, "-m", "eda_site.serve", *limits]
         self._web = self._process("web", web, files=[file])
         self._worker = self._process("worker", worker_command(self.options.workers))
         self._work = [self._web, self._worker]

@@ -63,7 +63,7 @@ def test_redis_dies_and_comes_back_empty(sign_in: SignIn, site: Site) -> None:
 
 def test_the_web_process_is_started_anew(sign_in: SignIn, site: Site) -> None:
     page = sign_in("operator", "/events/")
-    kill(site, "eda_site.run.web")
+    kill(site, "eda_site.serve")
     says(page, "reconnecting")
     a_thousand_events(site)
     all_settled(site)

@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import logging
 import re
+from typing import Any
 
 import pytest
 from asgiref.testing import ApplicationCommunicator
 from django.conf import settings
 from django.contrib.auth.models import Group, User
 from django.contrib.auth.password_validation import validate_password
-from django.core.exceptions import ValidationError
+from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.management import call_command
 from django.test import Client
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from eda_site import environment
+from flowdeck.live.origin import is_own
 from flowdeck.models import ApiToken, AuditEntry
 from flowdeck.people import tokens
 from tests.accounts import person, signed_in
@@ -148,29 +152,121 @@ def test_no_secret_gets_into_a_log(
         assert secret not in said
 
 
-@pytest.mark.parametrize(
-    ("origin", "opened"),
-    [
-        (b"http://testserver", True),
-        (b"https://evil.example", False),
-        (b"null", False),
-        (b"", False),
-    ],
-)
-async def test_a_socket_opens_for_pages_of_this_site_only(origin: bytes, opened: bool) -> None:
-    from eda_site.asgi import application
-
-    scope = {
+def _handshake(origin: bytes, **more: object) -> dict[str, object]:
+    return {
         "type": "websocket",
         "path": "/ws/live/",
         "query_string": b"",
         "subprotocols": [],
+        "scheme": "ws",
         "headers": [(b"host", b"testserver"), (b"origin", origin)],
         "client": ("127.0.0.1", 1),
+        **more,
     }
-    socket = ApplicationCommunicator(application, scope)
+
+
+@pytest.mark.parametrize(
+    ("origin", "opened"),
+    [
+        (b"http://testserver", True),
+        (b"https://testserver", False),
+        (b"http://testserver:8080", False),
+        (b"http://a.testserver", False),
+        (b"https://partner.example", True),
+        (b"https://a.friends.example", True),
+        (b"https://friends.example.evil", False),
+        (b"https://evil.example", False),
+        (b"http://[", False),
+        (b"null", False),
+        (b"", False),
+    ],
+)
+async def test_a_socket_opens_for_pages_of_this_site_only(
+    origin: bytes, opened: bool, settings: Any
+) -> None:
+    from eda_site.asgi import application
+
+    settings.CSRF_TRUSTED_ORIGINS = ["https://partner.example", "https://*.friends.example"]
+    socket = ApplicationCommunicator(application, _handshake(origin))
     await socket.send_input({"type": "websocket.connect"})
     answer = await socket.receive_output(10)
     assert answer["type"] == ("websocket.accept" if opened else "websocket.close")
     await socket.send_input({"type": "websocket.disconnect", "code": 1000})
     await socket.wait(10)
+
+
+@pytest.mark.parametrize(
+    ("peer", "chain", "client", "own"),
+    [
+        ("10.0.0.1", b"203.0.113.7", "203.0.113.7", True),
+        ("10.0.0.1", b"6.6.6.6, 203.0.113.7", "203.0.113.7", True),
+        ("10.0.0.1", b"6.6.6.6, 203.0.113.7, 10.9.0.1", "203.0.113.7", True),
+        ("203.0.113.9", b"6.6.6.6", "203.0.113.9", False),
+    ],
+)
+async def test_only_proxies_that_are_named_are_believed(
+    peer: str, chain: bytes, client: str, own: bool, settings: Any
+) -> None:
+    settings.ALLOWED_HOSTS = ["testserver"]
+    seen: list[dict[str, object]] = []
+
+    async def note(scope: dict[str, object], receive: object, send: object) -> None:
+        seen.append(scope)
+
+    trusted = environment.proxies("PROXIES")
+    forwarded = [(b"x-forwarded-for", chain), (b"x-forwarded-proto", b"https")]
+    scope = _handshake(b"https://testserver", client=(peer, 1))
+    scope["headers"] = [*scope["headers"], *forwarded]
+    await ProxyHeadersMiddleware(note, trusted)(scope, None, None)
+    assert seen[0]["client"][0] == client
+    assert is_own(seen[0]) is own
+
+
+@pytest.fixture(autouse=True)
+def _proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROXIES", "10.0.0.1, 10.9.0.0/16")
+
+
+def test_a_proxy_that_is_no_address_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROXIES", "10.0.0.1,proxy.local")
+    with pytest.raises(ImproperlyConfigured, match=r"'proxy\.local', which is no address"):
+        environment.proxies("PROXIES")
+
+
+@pytest.mark.parametrize("path", ["/accounts/login/", "/api/v1/orders"])
+@pytest.mark.parametrize("says_its_length", [True, False])
+async def test_a_body_is_counted_as_it_comes(path: str, says_its_length: bool) -> None:
+    from eda_site.asgi import application
+
+    kind = b"application/json" if "api" in path else b"application/x-www-form-urlencoded"
+    size = 700 * 1024 * 1024
+    said = (b"content-length", str(size).encode())
+    other = (b"transfer-encoding", b"chunked")
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": path,
+        "query_string": b"",
+        "scheme": "http",
+        "headers": [
+            (b"host", b"testserver"),
+            (b"content-type", kind),
+            said if says_its_length else other,
+        ],
+        "client": ("127.0.0.1", 1),
+    }
+    sent, answers = 0, []
+
+    async def receive() -> dict[str, object]:
+        nonlocal sent
+        sent += 65536
+        return {"type": "http.request", "body": b"x" * 65536, "more_body": sent < size}
+
+    async def send(message: dict[str, object]) -> None:
+        answers.append(message)
+
+    await application(scope, receive, send)
+    assert answers[0]["status"] == 413
+    assert b"512 KiB" in answers[1]["body"]
+    assert (answers[1]["body"][:1] == b"{") is (kind == b"application/json")
+    assert sent <= 512 * 1024 + 65536

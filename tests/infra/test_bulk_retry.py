@@ -79,7 +79,7 @@ def test_workers_and_web_killed_in_the_middle_lose_and_double_nothing(tmp_path: 
         begun = eventually(lambda: _asked(site, number).get("asked"))
         _kill(site, "eda_site.run.worker")
         eventually(lambda: _asked(site, number).get("asked", 0) > begun, within=180, every=0.2)
-        _kill(site, "eda_site.run.web")
+        _kill(site, "eda_site.serve")
         ended = eventually(
             lambda: (row := _asked(site, number)).get("state", "running") != "running" and row,
             within=180,
