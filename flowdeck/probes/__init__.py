@@ -1,0 +1,1 @@
+"""Probes: whether this process lives, and whether it can do its work."""
