@@ -1,4 +1,7 @@
-"""Headers that Django has no middleware for, on every answer, errors included."""
+"""Headers that Django has no middleware for, on every answer, errors included.
+
+What was made for somebody who is signed in is kept by no cache, on no shared disk.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,14 @@ def headers(answer: Answer) -> Answer:
         response = answer(request)
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
+        if _is_private(request):
+            response.headers.setdefault("Cache-Control", "no-store")
         return response
 
     return answered
+
+
+def _is_private(request: HttpRequest) -> bool:
+    """Whether the answer looked at who asks: their session was read, or a token was given."""
+    session = getattr(request, "session", None)
+    return bool(session is not None and session.accessed) or "Authorization" in request.headers

@@ -202,7 +202,9 @@ AUTHENTICATION_BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",
 ]
 # Ten wrong passwords for one account from one address, then a quarter of an hour of rest. By the
-# pair, so that nobody can lock somebody else out.
+# pair, so that nobody can lock somebody else out; and by the address (eda_site.lockout).
+AXES_HANDLER = "eda_site.lockout.Handler"
+AXES_CLIENT_IP_CALLABLE = "eda_site.lockout.address"
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
@@ -219,7 +221,7 @@ _RULES: dict[str, dict[str, Any]] = {
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}", "OPTIONS": options}
     for name, options in _RULES.items()
-]
+] + [{"NAME": "flowdeck.people.passwords.TokensEnd"}]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024  # bytes of a request; no form or call needs more
 MAX_BODY = 512 * 1024  # bytes; counted as they come, before Django keeps any (eda_site.bodies)
 CSRF_TRUSTED_ORIGINS = environment.words("CSRF_TRUSTED_ORIGINS")

@@ -6,6 +6,7 @@ from django.contrib.auth import views as auth
 from django.urls import include, path, re_path
 
 from eda_site.api import api
+from eda_site.passwords import PasswordChange
 
 login = auth.LoginView.as_view(
     redirect_authenticated_user=True,
@@ -24,6 +25,7 @@ urlpatterns = [
     path("api/v1/", api.urls),
     re_path("^api/", api.missing, name="unknown-api"),
     path("accounts/login/", login, name="login"),
+    path("accounts/password/", PasswordChange.as_view(), name="password_change"),
     path("accounts/logout/", auth.LogoutView.as_view(), name="logout"),
     path("admin/", admin.site.urls),
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
+from ipaddress import ip_network
 from typing import Any
 
 from django.conf import settings
@@ -29,7 +30,8 @@ class Conf:
     ``SCHEMAS_LOCK`` is the path of the file in which ``manage.py schemas`` keeps the schemas of
     what is stored.
     ``PERSONAL_KEY`` wraps the keys of people (empty: Django's SECRET_KEY does), and those of
-    ``PERSONAL_KEY_FALLBACKS`` did so before (docs/forgetting.md). One person has at most
+    ``PERSONAL_KEY_FALLBACKS`` did so before (docs/forgetting.md). Webhooks go to public addresses,
+    and to those in ``WEBHOOK_NETWORKS`` (``"10.1.0.0/16"``). One person has at most
     ``LIVE_SOCKETS_PER_USER`` live pages open per web process, and watches ``LIVE_VIEWS_PER_USER``
     different views with them. ``GROUPS`` names the Django group whose members have a role:
     ``{"operator": "on-call"}``. ``LOGOUT_URL`` is the address, or its name, that pages post to for
@@ -50,13 +52,21 @@ class Conf:
     SCHEMAS_LOCK: str = "schemas.lock"
     PERSONAL_KEY: str = ""
     PERSONAL_KEY_FALLBACKS: tuple[str, ...] = ()
+    WEBHOOK_NETWORKS: tuple[str, ...] = ()
     LIVE_SOCKETS_PER_USER: int = 100
     LIVE_VIEWS_PER_USER: int = 60
     LOGOUT_URL: str = "logout"
     GROUPS: Mapping[str, str] = field(default_factory=lambda: GROUPS)
 
     def __post_init__(self) -> None:
-        """Roles that the setting does not name keep their groups."""
+        """Refuse what can't work; roles that the setting does not name keep their groups."""
+        for network in self.WEBHOOK_NETWORKS:
+            try:
+                ip_network(network)
+            except ValueError as error:
+                raise ImproperlyConfigured(
+                    f"FLOWDECK['WEBHOOK_NETWORKS'] names {network!r}, which is none ({error})."
+                ) from error
         if unknown := sorted(set(self.GROUPS) - set(GROUPS)):
             raise ImproperlyConfigured(
                 f"FLOWDECK['GROUPS'] names the unknown role {unknown[0]!r}; roles are "

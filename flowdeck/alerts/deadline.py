@@ -10,6 +10,8 @@ from http.client import HTTPConnection, HTTPResponse, HTTPSConnection
 from types import TracebackType
 from typing import Any, Self
 
+from flowdeck.alerts import reach
+
 
 class Deadline:
     """Cuts the connections of one call when its ``seconds`` are over; then it ``is_over``.
@@ -65,6 +67,7 @@ class _Line(HTTPConnection):
     deadline: Deadline
 
     def connect(self) -> None:
+        self._create_connection = reach.connected
         super().connect()
         self.deadline.watch(self.sock)
 

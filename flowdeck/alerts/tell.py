@@ -50,7 +50,8 @@ def mail(event: AlertFired | AlertResolved, delivery: Delivery) -> None:
 
 @processor("alert-webhook", retry=_RETRY, atomic=False, batch_size=1)
 def webhook(event: AlertFired | AlertResolved, delivery: Delivery) -> None:
-    """POST to the address of the rule, signed. Redirects are not followed."""
+    """POST to the address of the rule, signed. Redirects are not followed, and private addresses
+    are a dead letter at once."""
     rule = _rule(event)
     if rule is None or not rule.webhook:
         return

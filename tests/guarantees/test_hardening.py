@@ -14,10 +14,11 @@ from django.contrib.auth.models import Group, User
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.management import call_command
-from django.test import Client
+from django.test import Client, RequestFactory
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from eda_site import environment
+from eda_site.lockout import ACCOUNT_LIMIT, ADDRESS_LIMIT, address
 from flowdeck.live.origin import is_own
 from flowdeck.models import ApiToken, AuditEntry
 from flowdeck.people import tokens
@@ -270,3 +271,72 @@ async def test_a_body_is_counted_as_it_comes(path: str, says_its_length: bool) -
     assert b"512 KiB" in answers[1]["body"]
     assert (answers[1]["body"][:1] == b"{") is (kind == b"application/json")
     assert sent <= 512 * 1024 + 65536
+
+
+def _tries(client: Client, names: list[str], where: str) -> list[int]:
+    form = {"password": "wrong horse"}
+    return [
+        client.post("/accounts/login/", {**form, "username": name}, REMOTE_ADDR=where).status_code
+        for name in names
+    ]
+
+
+def test_guesses_from_one_address_over_many_accounts_come_to_an_end() -> None:
+    client, everybody = Client(), [f"somebody-{number}" for number in range(ADDRESS_LIMIT)]
+    said = _tries(client, everybody, "203.0.113.7")
+    assert (said[:-1], said[-1]) == ([200] * (ADDRESS_LIMIT - 1), 429)
+    assert _tries(client, ["another"], "203.0.113.7") == [429]
+    assert _tries(client, ["another"], "203.0.113.8") == [200]
+
+
+def test_an_address_of_ipv6_is_that_of_its_network() -> None:
+    one = RequestFactory().get("/", REMOTE_ADDR="2001:db8:1:2:3::4")
+    other = RequestFactory().get("/", REMOTE_ADDR="2001:db8:1:2:ffff::1")
+    assert address(one) == address(other) == "2001:db8:1:2::"
+
+
+def test_what_others_say_of_a_client_does_not_move_the_lock() -> None:
+    client = Client()
+    for number in range(ACCOUNT_LIMIT):
+        client.post(
+            "/accounts/login/",
+            {"username": "anna", "password": "wrong horse"},
+            headers={"X-Forwarded-For": f"198.51.100.{number}"},
+        )
+    assert _tries(client, ["anna"], "127.0.0.1") == [429]
+
+
+@pytest.mark.parametrize("path", ["/account/", "/events/", "/shop/", "/admin/", "/none/"])
+def test_what_is_private_is_kept_by_no_cache(path: str) -> None:
+    assert "no-store" in signed_in(person("admin")).get(path)["Cache-Control"]
+
+
+def test_what_a_token_gets_is_kept_by_no_cache() -> None:
+    bearer = Client(headers={"Authorization": f"Bearer {tokens.issue(person('operator'))}"})
+    assert bearer.get("/api/v1/events")["Cache-Control"] == "no-store"
+
+
+def test_everybody_changes_their_password_and_tokens_end_with_the_old_one(settings: Any) -> None:
+    settings.DEMO = False
+    user = person("customer")
+    user.set_password("correct horse battery staple")
+    user.save()
+    tokens.issue(user)
+    here, elsewhere = signed_in(user), signed_in(user)
+    assert "Change your password" in here.get("/account/").content.decode()
+    form = {"old_password": "correct horse battery staple"}
+    weak = {**form, "new_password1": "customer", "new_password2": "customer"}
+    assert "too short" in here.post("/accounts/password/", weak).content.decode()
+    assert tokens.of(user).count() == 1
+    new = {**form, "new_password1": "staple battery horse", "new_password2": "staple battery horse"}
+    assert here.post("/accounts/password/", new).status_code == 302
+    assert here.get("/account/").status_code == 200
+    assert elsewhere.get("/account/").status_code == 302
+    assert not tokens.of(user).exists()
+    actions = AuditEntry.objects.order_by("id").values_list("action", flat=True)
+    assert list(actions) == ["create_token", "change_password", "revoke_token"]
+
+
+def test_the_demo_keeps_its_passwords() -> None:
+    user = person("customer")
+    assert signed_in(user).get("/accounts/password/").status_code == 302

@@ -18,11 +18,11 @@ import pytest
 from django.core import mail
 
 from flowdeck import publish, read_stream
-from flowdeck.alerts import rules, tell, watch
+from flowdeck.alerts import reach, rules, tell, watch
 from flowdeck.declare.registry import registry
 from flowdeck.engine import drain, pause
 from flowdeck.letters import dead_letters
-from flowdeck.models import AlertRule, AuditEntry, Delivery
+from flowdeck.models import AlertRule, Attempt, AuditEntry, Delivery
 from flowdeck.testing import settle
 from tests.probe import processors
 from tests.probe.events import Probed
@@ -148,7 +148,8 @@ class Receiver(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def receiver() -> Iterator[str]:
+def receiver(settings: Any) -> Iterator[str]:
+    settings.FLOWDECK = {**settings.FLOWDECK, "WEBHOOK_NETWORKS": ("127.0.0.0/8",)}
     Receiver.got, Receiver.answers = [], []
     server = HTTPServer(("127.0.0.1", 0), Receiver)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -171,8 +172,9 @@ def test_a_webhook_is_signed_and_carries_its_idempotency_key(receiver: str) -> N
 
 
 @pytest.fixture
-def dripping() -> Iterator[str]:
+def dripping(settings: Any) -> Iterator[str]:
     """A receiver that never is silent for long, and never done."""
+    settings.FLOWDECK = {**settings.FLOWDECK, "WEBHOOK_NETWORKS": ("127.0.0.0/8",)}
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def drip() -> None:
@@ -218,6 +220,48 @@ def test_a_webhook_that_fails_is_retried_with_the_same_key(receiver: str, answer
     assert (len(Receiver.got), len(keys)) == (2, 1)
     delivery = Delivery.objects.get(processor="alert-webhook")
     assert (delivery.state, delivery.attempts) == ("done", 2)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]"])
+def test_a_webhook_into_the_network_is_a_dead_letter_at_once(
+    receiver: str, settings: Any, host: str
+) -> None:
+    settings.FLOWDECK = {**settings.FLOWDECK, "WEBHOOK_NETWORKS": ("10.0.0.0/8",)}
+    rule(webhook=receiver.replace("127.0.0.1", host))
+    die()
+    look()
+    assert Receiver.got == []
+    [failure] = Attempt.objects.filter(delivery__processor="alert-webhook")
+    assert "inside of the network" in failure.message
+    assert "WEBHOOK_NETWORKS" in failure.message
+
+
+@pytest.mark.parametrize(
+    ("address", "allowed"),
+    [
+        ("93.184.216.34", True),
+        ("2606:2800:220:1::1", True),
+        ("10.1.2.3", True),
+        ("10.2.0.1", False),
+        ("127.0.0.1", False),
+        ("169.254.169.254", False),
+        ("192.168.1.1", False),
+        ("100.64.0.1", False),
+        ("0.0.0.0", False),
+        ("224.0.0.1", False),
+        ("::1", False),
+        ("fe80::1%eth0", False),
+        ("fd00::1", False),
+        ("::ffff:10.2.0.1", False),
+        ("64:ff9b::7f00:1", False),
+        ("2002:7f00:1::", False),
+    ],
+)
+def test_webhooks_go_to_public_addresses_and_networks_that_are_named(
+    address: str, allowed: bool, settings: Any
+) -> None:
+    settings.FLOWDECK = {**settings.FLOWDECK, "WEBHOOK_NETWORKS": ("10.1.0.0/16",)}
+    assert reach.is_allowed(address) is allowed
 
 
 @pytest.mark.parametrize(
