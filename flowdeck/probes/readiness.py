@@ -18,9 +18,10 @@ from django.db.models import Q
 
 from flowdeck.bells import line
 from flowdeck.conf import conf
+from flowdeck.declare.states import UNFINISHED
 from flowdeck.engine import lanes
 from flowdeck.engine.drain import due_processors
-from flowdeck.models import Delivery, DeliveryState, Worker
+from flowdeck.models import Delivery, Worker
 
 KEPT_SECONDS = 2.0
 _ALIVE = timedelta(seconds=15)  # workers say every 5 s that they are alive
@@ -88,7 +89,7 @@ def _due() -> bool:
     waiting = Delivery.objects.filter(
         Q(due_at=None) | Q(due_at__lt=since),
         processor__in=left,
-        state__in=(DeliveryState.PENDING, DeliveryState.RETRYING),
+        state__in=UNFINISHED,
         event__recorded_at__lt=since,
     )
     return not (left and waiting.exists())
