@@ -114,7 +114,8 @@ def test_a_claim_is_seen_at_once_whole_and_as_high_as_what_replaces_it(sign_in: 
     held: list[Any] = []
     first = page.evaluate(
         """() => new Promise(resolve => {
-          new MutationObserver(() => requestAnimationFrame(() => {
+          new MutationObserver((_, watching) => requestAnimationFrame(() => {
+            watching.disconnect()
             const row = document.querySelector('#claims li'), style = getComputedStyle(row)
             resolve([style.opacity, style.animationName, row.getBoundingClientRect().height])
           })).observe(document.querySelector('#claims'), {childList: true})
