@@ -23,6 +23,13 @@ pytestmark = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def _nothing_of_runs_that_other_tests_killed() -> None:
+    for schema in left_behind():
+        with connection.cursor() as cursor:
+            cursor.execute(f"DROP SCHEMA {schema} CASCADE")
+
+
 def left_behind() -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'flowdeck_run_%'")

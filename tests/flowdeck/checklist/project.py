@@ -93,7 +93,7 @@ def by_chance() -> type[Event]:
 def endless() -> type[Event]:
     """6: tries the same message again for ever."""
     lent = book_lent()
-    add("stubborn", lambda event: None, lent, retry=Retry(max_attempts=100_000))
+    add("stubborn", lambda event: None, lent, retry=Retry(max_attempts=30_000))
     return lent
 
 

@@ -56,7 +56,6 @@ def insert(type_name: str, version: int = 1, *, to: str = "", age: float = 0, da
         None,
         "script",
         then,
-        then,
     )
     with transaction.atomic(), connection.cursor() as cursor:
         dialect().append(cursor, [row], [Subscription(type_name, to, "")] if to else [])

@@ -82,5 +82,5 @@ def test_a_name_is_shown_as_text(operator: Client, text: str) -> None:
 
 def test_who_may_not_see_the_log_saves_nothing(customer: Client) -> None:
     assert customer.post("/events/views/", {"name": "x", "query": FILTER}).status_code == 403
-    assert saved_views.visible_to(person("nobody else")) == []
+    assert saved_views.visible_to(person(name="nobody else")) == []
     assert signed_in(person("viewer", "second")).get("/events/").status_code == 200
