@@ -89,7 +89,7 @@ def test_payload_fields_inside_lists_and_of_every_kind() -> None:
         id="01890000-0000-7000-8000-000000000001",
         stream="s-1",
         sequence=1,
-        type="T",
+        type="Probed",
         version=1,
         data=data,
         key="s-1",
