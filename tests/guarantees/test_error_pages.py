@@ -64,11 +64,16 @@ def session_of_a_customer() -> str:
 
 
 @pytest.mark.parametrize(
-    ("handler", "whose"), [(OneThreadHandler, "the person's"), (ASGIHandler, "nobody's")]
+    ("handler", "path", "status", "whose"),
+    [
+        (OneThreadHandler, "/none/", 404, "the person's"),
+        (OneThreadHandler, "/lab/class/", 403, "the person's"),
+        (ASGIHandler, "/none/", 404, "nobody's"),
+        (ASGIHandler, "/lab/class/", 403, "the person's"),  # rendered by the view, in its thread
+    ],
 )
-@pytest.mark.parametrize(("path", "status"), [("/none/", 404), ("/lab/class/", 403)])
 async def test_an_error_page_opens_no_connection_in_another_thread(
-    handler: type[ASGIHandler], whose: str, path: str, status: int, threads: dict[str, set[int]]
+    handler: type[ASGIHandler], path: str, status: int, whose: str, threads: dict[str, set[int]]
 ) -> None:
     """This site's handler, and Django's own, which a project of somebody else has."""
     session = await in_thread(session_of_a_customer)()
