@@ -38,6 +38,8 @@ _HOSTILE = (
     "tests/flowdeck/live/test_fuzz.py",
     "tests/flowdeck/dashboard/test_hostile_text.py",
     "tests/guarantees/test_hostile_text.py",
+    "tests/guarantees/test_no_guessing.py",
+    "tests/flowdeck/dashboard/test_stored_rows.py",
 )
 # who may do what is decided before the database is asked, a mask is put on after, and how often a
 # page asks does not depend on whom;
