@@ -48,6 +48,9 @@ _ACTIONS = {
     "flowdeck:delete_alert",
     "login",
     "logout",
+    "password_change",
+    "flowdeck-probes:livez",
+    "flowdeck-probes:readyz",
 }
 PAGES = {
     "flowdeck:timeline",
