@@ -13,7 +13,7 @@ from tests.site import Site, free_port
 
 _LETTERS = 600
 _FIRST = 1_000_000  # beyond the orders that the demo begins with
-_PER_SECOND = 100  # so that it takes longer than a killed worker needs to come back
+_PER_SECOND = 10  # so that it takes longer than a killed worker needs to come back
 
 _DIE = f"""
 from django.db import transaction
