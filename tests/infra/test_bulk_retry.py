@@ -34,9 +34,9 @@ with transaction.atomic():  # nobody sees them before they are dead
 _TELL = f"""
 import json
 from collections import Counter
-from flowdeck import bulk
+from flowdeck.letters import bulk
 from flowdeck.models import Attempt, AuditEntry, BulkAction, Delivery, Event
-from processors.models import Notification
+from events.models import Notification
 
 letters = Delivery.objects.filter(fingerprint="killed")
 row = BulkAction.objects.get()
