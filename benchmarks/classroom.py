@@ -56,7 +56,7 @@ _JUDGE = """
 import json
 from django.db.models import Count
 from flowdeck.models import Attempt, Delivery
-from processors.models import Checkout, OrderSummary
+from events.models import Checkout, OrderSummary
 owner = dict(Checkout.objects.values_list("correlation_id", "user__username"))
 failed = Attempt.objects.values_list("delivery__processor", "delivery__event__correlation_id")
 first = Delivery.objects.filter(processor="orders", event__type="OrderCreated", state="done")
