@@ -63,9 +63,11 @@ _POOLED = (
     "tests/guarantees/test_replayable.py",
     "tests/guarantees/test_shadows.py",
 )
+# Attacks on a whole site take minutes and want the machine for themselves: name them to run them.
+_ATTACKS = "tests/infra/test_web_under_attack.py"
 _SUITES = (
     ("postgresql", [f"--ignore={one}" for one in (*_BROWSER, *_PROCESSES, *_PEOPLE)]),
-    ("sqlite", [f"--ignore={one}" for one in (*_BROWSER, *_HOSTILE)]),
+    ("sqlite", [f"--ignore={one}" for one in (*_BROWSER, *_HOSTILE, _ATTACKS)]),
     ("postgresql", [*_BROWSER]),
     ("pooler", [*_POOLED]),
 )
