@@ -9,7 +9,7 @@ import pytest
 from django.db import connection, transaction
 from uuid_utils.compat import uuid7
 
-from flowdeck import Draft, Event, publish
+from flowdeck import Draft, Event, clock, publish
 from flowdeck.checklist import QUESTIONS, answer
 from flowdeck.checklist.finding import Finding
 from flowdeck.declare.registry import Subscription, registry
@@ -39,9 +39,9 @@ def lend(lent: type[Event], *books: str, reader: str = "jane") -> None:
     settle()
 
 
-def insert(type_name: str, version: int = 1, *, to: str = "", age: float = 0, data: str) -> None:
+def insert(type_name: str, version: int = 1, *, to: str = "", data: str) -> None:
     """Write past ``publish``, as a script with its own INSERT would."""
-    then = datetime.now(UTC) - timedelta(seconds=age)
+    then = datetime.now(UTC)
     row = EventRow(
         uuid7(),
         "book-emma",
@@ -133,8 +133,10 @@ def test_8_a_handler_that_leaves_its_trace() -> None:
 
 def test_9_a_read_model_that_nobody_writes() -> None:
     project.slow()
-    insert("BookLent", to="shelf", age=300, data=LOAN)
-    found = ask(9)
+    insert("BookLent", to="shelf", data=LOAN)
+    with pytest.MonkeyPatch.context() as later:
+        later.setattr(clock, "now", lambda: datetime.now(UTC) + timedelta(seconds=300))
+        found = ask(9)
     assert found.verdict == "fail"
     assert "shelf" in found.evidence
 
