@@ -141,7 +141,7 @@ def _web(postgres: Postgres, connections: int) -> Iterator[Web]:
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:
         listener.set_inheritable(True)
         process = subprocess.Popen(
-            [sys.executable, "-m", "eda_site.run.web", str(listener.fileno())],
+            [sys.executable, "-m", "eda_site.serve", "--fd", str(listener.fileno())],
             cwd=_ROOT,
             env=_environment(postgres) | {"DATABASE_POOL": str(connections)},
             pass_fds=[listener.fileno()],
