@@ -24,8 +24,10 @@ _HISTORY_CHARACTERS = 400_000
 class Channel:
     """One live view of one audience: rendered once, sent to many.
 
-    ``sockets`` have all it ever sent; ``joining`` wait for a fresh region. ``sent`` remembers what
-    each fragment looked like, so that only differences go out. ``turn`` is when it had its last.
+    ``sockets`` have all it ever sent; ``joining`` wait for a fresh region, until the feed has
+    handed it to them: while it is rendered, whoever leaves must not take the channel along.
+    ``sent`` remembers what each fragment looked like, so that only differences go out. ``turn`` is
+    when it had its last.
     """
 
     def __init__(self, name: Name, view: LiveView) -> None:

@@ -181,7 +181,8 @@ class Feed:
         await self._check_rights(done.changed_rights)
         handing = time.thread_time()
         self._hand_out(done.rendered)
-        self._put_back(done.postponed)
+        if done.postponed:
+            self._wake.set()
         took = done.took + time.thread_time() - handing
         self._next = max(began + _INTERVAL, time.monotonic() + min(1.0, took * _SHARE))
 
@@ -194,7 +195,7 @@ class Feed:
         self._checked = now if check else self._checked
         frames = []
         for channel in self._channels.values():
-            joining, channel.joining = channel.joining, set()
+            joining = set(channel.joining)  # they stay there until they are let in
             watchers = len(channel.sockets) + len(joining)
             some = islice(chain(channel.sockets, joining), _PEOPLE)
             people = tuple(socket.user.pk for socket in some)
@@ -209,13 +210,6 @@ class Feed:
             now=now,
             turns=self._turns,
         )
-
-    def _put_back(self, frames: Iterable[Frame]) -> None:
-        for frame in frames:
-            for socket in frame.joining:
-                if self._watched.get(socket, {}).get(frame.channel.name) is frame.channel:
-                    frame.channel.joining.add(socket)
-            self._wake.set()
 
     async def _check_rights(self, sockets: Iterable[Socket]) -> None:
         for socket in sockets:
@@ -251,8 +245,8 @@ class Feed:
             if self._watched.get(socket, {}).get(channel.name) is not channel:
                 continue  # it has left meanwhile
             if channel.failed:
-                channel.joining.add(socket)
                 continue
+            channel.joining.discard(socket)
             channel.sockets.add(socket)
             pieces.setdefault(socket, []).append((channel, True))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from typing import Any
 
@@ -124,3 +125,36 @@ async def test_who_watches_much_is_rendered_last(monkeypatch: pytest.MonkeyPatch
                 == {f"slow:{number}" for number in range(16)}
             )
         )
+
+
+class Held(LiveView):
+    """Is rendered once the test lets it, and again every second."""
+
+    beats = True
+    begun = threading.Event()
+    let = threading.Event()
+    times = 0
+
+    @classmethod
+    def allowed(cls, user: Any, argument: str) -> Refusal | None:
+        return None
+
+    def regions(self) -> list[Fragment]:
+        Held.begun.set()
+        assert Held.let.wait(60)
+        Held.times += 1
+        return [Fragment("held", f"<p id='held'>{Held.times}</p>")]
+
+
+async def test_who_leaves_takes_no_view_of_others_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(views, "_views", dict(views._views))
+    live.register("held", Held)
+    async with tab(await operator("olga")) as one, tab(await operator("greedy")) as other:
+        await other.watch("rate")
+        await one.send({"subscribe": ["held"]})
+        await asyncio.to_thread(Held.begun.wait, 60)
+        await other.send({"unsubscribe": ["rate"]})
+        await other.send({"ping": 1})
+        await other.until(lambda: {"pong": 1} in other.said)
+        Held.let.set()
+        await one.until(lambda: len(one.frames) > 1)  # the first, and what comes later
