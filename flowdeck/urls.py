@@ -40,6 +40,7 @@ register_converter(StoredName, "stored")
 urlpatterns = [
     path("", home.home, name="home"),
     path(routing.LIVE, home.live, name="live"),
+    path("live/regions/", home.live_regions, name="live_regions"),
     path("timeline/", timeline.timeline, name="timeline"),
     path("events/", log.log, name="log"),
     path("events/<int:position>/", log.event, name="event"),

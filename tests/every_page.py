@@ -33,6 +33,7 @@ _ACTIONS = {
     "flowdeck:revoke_token",
     "flowdeck:home",
     "flowdeck:live",
+    "flowdeck:live_regions",
     "lab:reset",
     "lab:switch_on",
     "lab:switch_off",

@@ -6,6 +6,7 @@ browser                                       server
 ``{"subscribe": [names], "seen": frame}``     ``{"frame": n, "html": ..., "at": time, "views": []}``
 ``{"unsubscribe": [names]}``                  ``{"refused": [{"view": ..., "reason": ...}]}``
 ``{"ping": t}``                               ``{"pong": t}``
+\\                                             ``{"waiting": "database"}`` while it is away
 \\                                             ``{"error": ...}`` for what can't be understood
 \\                                             ``{"signed_out": true}``, then close 4401
 ============================================  ===================================================
@@ -22,6 +23,8 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 
 from flowdeck.conf import conf
 from flowdeck.live import feed
+from flowdeck.live.crowd import VIEWS_PER_SOCKET
+from flowdeck.live.permission import refusals
 from flowdeck.live.socket import SIGNED_OUT, Socket
 from flowdeck.live.views import find
 
@@ -33,7 +36,6 @@ TOO_MANY = 4429
 
 _LARGEST = 8_192  # characters of one message
 _BURST, _PER_SECOND = 40, 10  # messages
-_SUBSCRIPTIONS = 16
 _LARGEST_PING = 2**53
 
 
@@ -94,9 +96,9 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         watching = feed.current().watched_by(socket)
         asked = {text: find(text) for text in dict.fromkeys(_names(wanted))}
         new = [text for text, name in asked.items() if name is None or name.text not in watching]
-        room = _SUBSCRIPTIONS - len(watching)
-        refused = await feed.refusals(socket.user, new[:room])
-        refused |= dict.fromkeys(new[room:], f"At most {_SUBSCRIPTIONS} views at once.")
+        room = VIEWS_PER_SOCKET - len(watching)
+        refused = await refusals(socket.user, new[:room])
+        refused |= dict.fromkeys(new[room:], f"At most {VIEWS_PER_SOCKET} views at once.")
         named = {text: name for text in new if text not in refused and (name := asked[text])}
         beyond = feed.current().crowd.beyond(socket, named.values())
         crowd = f"At most {conf().LIVE_VIEWS_PER_USER} views at once on all your pages."

@@ -9,6 +9,8 @@ from flowdeck.conf import conf
 from flowdeck.live.socket import Socket
 from flowdeck.live.views import Name
 
+VIEWS_PER_SOCKET = 16
+
 
 class Crowd:
     """The open sockets by person. ``watched`` has the names of what each socket watches."""

@@ -28,6 +28,7 @@ from flowdeck.live.changes import Changes
 from flowdeck.live.channel import Channel
 from flowdeck.live.crowd import Crowd
 from flowdeck.live.frame import Frame, Plan, Rendered, read
+from flowdeck.live.permission import refusals
 from flowdeck.live.pulse import Pulse
 from flowdeck.live.socket import Socket
 from flowdeck.live.turns import Turns
@@ -55,6 +56,7 @@ class Feed:
         self._turns = Turns()
         self._changes = Changes()
         self._pulse: Pulse | None = None
+        self._away = False
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._ticked = self._checked = self._next = 0.0
@@ -65,6 +67,8 @@ class Feed:
 
         Without ``seen``, or if that is too long ago, it gets whole regions.
         """
+        if self._away and socket not in self._watched:
+            socket.answer(waiting_message(self._away))
         mine = self._watched.setdefault(socket, {})
         self.crowd.enter(socket)
         for name in names:
@@ -176,6 +180,8 @@ class Feed:
         )
         if plan.look:
             self._pulse = done.pulse
+        if done.away is not None:
+            self._tell(done.away)
         for socket in done.signed_out:
             socket.sign_out()
         await self._check_rights(done.changed_rights)
@@ -210,6 +216,13 @@ class Feed:
             now=now,
             turns=self._turns,
         )
+
+    def _tell(self, away: bool) -> None:
+        """Pages say what they wait for while the database is away, and that it is back."""
+        if away != self._away:
+            self._away = away
+            for socket in self._watched:
+                socket.answer(waiting_message(away))
 
     async def _check_rights(self, sockets: Iterable[Socket]) -> None:
         for socket in sockets:
@@ -264,19 +277,14 @@ class Feed:
         )
 
 
-async def refusals(user: Any, names: Iterable[str]) -> dict[str, str]:
-    """Which of the views ``user`` may not watch, and why; asked in a thread."""
-    from flowdeck.live.permission import refused
-
-    found: dict[str, str] = await database_sync_to_async(refused, thread_sensitive=False)(
-        user, list(names)
-    )
-    return found
-
-
 def refused_message(refused: dict[str, str]) -> dict[str, Any]:
     """What a socket is told of views it may not watch."""
     return {"refused": [{"view": view, "reason": reason} for view, reason in refused.items()]}
+
+
+def waiting_message(away: bool) -> dict[str, Any]:
+    """What a socket is told while the database is ``away``, and when it is back."""
+    return {"waiting": "database" if away else None}
 
 
 _feeds: WeakKeyDictionary[asyncio.AbstractEventLoop, Feed] = WeakKeyDictionary()

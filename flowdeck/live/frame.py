@@ -62,7 +62,8 @@ class Rendered:
 class Done:
     """What came of a plan; it ``took`` so many seconds of processor time, waiting left out.
 
-    ``postponed`` are the frames that its time did not suffice for.
+    ``postponed`` are the frames that its time did not suffice for. ``away``: the database
+    did not answer; None if it was not asked.
     """
 
     pulse: Pulse | None = None
@@ -70,6 +71,7 @@ class Done:
     postponed: list[Frame] = field(default_factory=list)
     signed_out: list[Socket] = field(default_factory=list)
     changed_rights: list[Socket] = field(default_factory=list)
+    away: bool | None = None
     took: float = 0.0
 
 
@@ -82,10 +84,12 @@ def read(plan: Plan) -> Done:
             done.signed_out, done.changed_rights = sessions.refresh(plan.sockets)
         if plan.look:
             done.pulse = pulse.take()
+            done.away = False
             if pulse.differs(plan.before, done.pulse):
                 stale = _stale(frame.channel for frame in plan.frames)
     except (DatabaseError, InterfaceError) as error:
         logger.warning("Live pages can't read the database: %s", error)
+        done.away = True
     _render(plan, stale, done)
     done.took = time.thread_time() - began
     return done

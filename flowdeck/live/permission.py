@@ -6,6 +6,8 @@ import logging
 from collections.abc import Iterable
 from typing import Any
 
+from channels.db import database_sync_to_async
+
 from flowdeck.live.views import find
 from flowdeck.people.access import roles_of
 
@@ -20,6 +22,14 @@ def refused(user: Any, names: Iterable[str]) -> dict[str, str]:
     roles_of(user)
     found = {name: _reason(user, name) for name in names}
     return {name: reason for name, reason in found.items() if reason is not None}
+
+
+async def refusals(user: Any, names: Iterable[str]) -> dict[str, str]:
+    """:func:`refused`, asked in a thread."""
+    found: dict[str, str] = await database_sync_to_async(refused, thread_sensitive=False)(
+        user, list(names)
+    )
+    return found
 
 
 def _reason(user: Any, text: str) -> str | None:

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
 from flowdeck import publish
 from flowdeck.engine import pause
-from flowdeck.live import announce, feed, frame
+from flowdeck.live import announce, feed, frame, pulse
 from flowdeck.live.changes import Changes
 from flowdeck.models import Delivery
 from flowdeck.testing import settle
@@ -114,6 +114,23 @@ async def test_a_view_that_fails_comes_back_whole(monkeypatch: pytest.MonkeyPatc
             await browser.until(lambda: {"pong": 1} in browser.said)
         await in_thread(publish)(Probed(n=2), stream="probe-1")
         await settles_as_reload(browser)
+
+
+async def test_pages_are_told_what_they_wait_for_and_that_it_is_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def gone() -> Any:
+        raise OperationalError("the database is away")
+
+    async with tab(await operator()) as browser:
+        await browser.watch("log")
+        with monkeypatch.context() as away:
+            away.setattr(pulse, "take", gone)
+            await browser.until(lambda: {"waiting": "database"} in browser.said)
+            async with tab(await operator("olga")) as later:
+                await later.until(lambda: later.said == [{"waiting": "database"}])
+        await browser.until(lambda: browser.said[-1] == {"waiting": None})
+        assert len(browser.said) == 2
 
 
 async def test_all_sockets_get_the_same_text_and_the_database_is_asked_once(

@@ -16,7 +16,7 @@ on("connection", (change) => {
 function details({ state, latency, attempt, at, since }) {
   if (state === "live") return latency === undefined ? "" : `${Math.round(latency)} ms`;
   if (state === "reconnecting") return `attempt ${attempt}, in ${seconds(at - Date.now())}`;
-  if (state === "offline") return seconds(Date.now() - since);
+  if (state === "offline" || state === "waiting") return seconds(Date.now() - since);
   return "";
 }
 

@@ -1,8 +1,9 @@
 // Live regions: an element with data-live-view="log" shows what the server has, by one socket for
 // the whole page. Frames carry HTML that htmx swaps out of band, morphing, so that focus, selection
-// and scroll stay. Whoever wants to hold frames (a paused page) sets `hold`.
+// and scroll stay. While no socket opens, whole regions come by HTTP.
 
 import { behaviour } from "./behaviour.js";
+import { Polling } from "./polling.js";
 import { on, tell } from "./signal.js";
 import { LiveSocket } from "./socket.js";
 
@@ -11,16 +12,6 @@ const asked = new Set(); // names this connection watches
 let socket = null;
 let seen = null; // number of the last frame that is on the page
 let asking = false;
-let hold = null; // (frame) => true to keep it off the page
-
-/** Keep frames off the page while `keeper(frame)` says so; null lets them in again, afresh. */
-export function holdFrames(keeper) {
-  hold = keeper;
-  if (hold || !socket) return;
-  socket.send({ unsubscribe: [...asked] });
-  asked.clear(); // what was held is behind; whole regions close the gap
-  ask();
-}
 
 behaviour("[data-live-view]", (region) => {
   const name = region.dataset.liveView;
@@ -50,8 +41,9 @@ function ask() {
 }
 
 function connect() {
-  const path = document.querySelector('meta[name="flowdeck-live"]').content;
-  socket = new LiveSocket(path, { onopen: returned, onmessage: receive });
+  const { content, dataset } = document.querySelector('meta[name="flowdeck-live"]');
+  const polling = new Polling(dataset.regions, () => views.keys(), put);
+  socket = new LiveSocket(content, polling, { onopen: returned, onmessage: receive });
   socket.open();
 }
 
@@ -62,13 +54,22 @@ function returned() {
 }
 
 function receive(message) {
-  for (const { view, reason } of message.refused ?? []) refuse(view, reason);
-  if (!("frame" in message)) return;
-  if (hold?.(message)) return;
+  if (!("frame" in message)) return refuseAll(message);
+  put(message);
   seen = message.frame;
+}
+
+/** Put a frame, or what came by HTTP, on the page; differences to what was seen before fit no more. */
+function put(message) {
+  refuseAll(message);
+  seen = null;
   // Fragments name their own targets; the main swap has none.
   if (message.html) htmx.swap({ text: message.html, swap: "none", sourceElement: document.body, target: document.body });
   tell("frame", message);
+}
+
+function refuseAll({ refused = [] }) {
+  for (const { view, reason } of refused) refuse(view, reason);
 }
 
 function refuse(view, reason) {
@@ -80,5 +81,5 @@ function refuse(view, reason) {
 
 // What is shown while the line is cut may be old.
 on("connection", ({ state }) => {
-  document.documentElement.toggleAttribute("data-stale", state === "offline" || state === "signed-out");
+  document.documentElement.toggleAttribute("data-stale", ["offline", "signed-out", "waiting"].includes(state));
 });

@@ -1,10 +1,12 @@
 // The page's one websocket: opens, beats, comes back with backoff and jitter, and says how it is:
-// connecting, live, reconnecting (the server went away), offline (no network, or nobody answers for
+// connecting, live, waiting (the server does, for its database), reconnecting (the server went away),
+// polling (no socket opens, but HTTP brings updates), offline (no network, or nobody answers for
 // long), signed-out (close code 4401; it then stays closed).
 
 import { tell } from "./signal.js";
 
 const SIGNED_OUT = 4401;
+const OPENING = 5_000; // ms for the handshake: some proxies swallow it
 const BEAT = 10_000; // ms between pings
 const SILENCE = 5_000; // ms without an answer after which the line counts as cut
 const FIRST_WAIT = 400;
@@ -12,13 +14,17 @@ const LONGEST_WAIT = 10_000;
 const OFFLINE_AFTER = 4; // failed attempts
 
 export class LiveSocket {
-  #url; #onopen; #onmessage;
-  #socket = null; #attempt = 0; #retry = 0; #beat = 0; #silence = 0; #since = null;
+  #url; #onopen; #onmessage; #polling;
+  #socket = null; #attempt = 0; #retry = 0; #beat = 0; #silence = 0; #since = null; #at = 0; #waiting = false;
 
-  constructor(path, { onopen, onmessage }) {
+  /** `polling` is to be used while no socket opens. */
+  constructor(path, polling, { onopen, onmessage }) {
     this.#url = new URL(path, location.href.replace(/^http/, "ws"));
     this.#onopen = onopen;
     this.#onmessage = onmessage;
+    this.#polling = polling;
+    polling.onchange = () => this.#say();
+    polling.onsignedout = () => this.signedOut();
     addEventListener("online", () => this.#now());
     addEventListener("offline", () => this.#cut());
     document.addEventListener("visibilitychange", () => document.hidden || this.#wake());
@@ -30,6 +36,7 @@ export class LiveSocket {
     this.#socket.onopen = () => this.#opened();
     this.#socket.onmessage = (event) => this.#heard(JSON.parse(event.data));
     this.#socket.onclose = (event) => this.#closed(event.code);
+    this.#silence = setTimeout(() => this.#cut(), OPENING);
   }
 
   send(message) {
@@ -38,15 +45,19 @@ export class LiveSocket {
 
   signedOut() {
     this.#stop();
-    this.#socket.onclose = null;
-    this.#socket.close();
+    this.#polling.stop();
+    if (this.#socket) this.#socket.onclose = this.#socket.onopen = null;
+    this.#socket?.close();
     this.#socket = null;
+    this.#attempt = 0; // nobody is to open it again
     tell("connection", { state: "signed-out" });
   }
 
   #opened() {
     this.#attempt = 0;
     this.#since = null;
+    this.#waiting = false;
+    this.#polling.stop();
     tell("connection", { state: "live" });
     this.#onopen();
     this.#ping();
@@ -54,9 +65,19 @@ export class LiveSocket {
 
   #heard(message) {
     clearTimeout(this.#silence);
-    if ("pong" in message) tell("connection", { state: "live", latency: performance.now() - message.pong });
+    if ("pong" in message) this.#alive(performance.now() - message.pong);
+    else if ("waiting" in message) this.#wait(message.waiting !== null);
     else if (message.signed_out) this.signedOut();
     else this.#onmessage(message);
+  }
+
+  #alive(latency) {
+    if (!this.#waiting) tell("connection", { state: "live", latency });
+  }
+
+  #wait(waiting) {
+    this.#waiting = waiting;
+    tell("connection", waiting ? { state: "waiting", since: Date.now() } : { state: "live" });
   }
 
   #ping() {
@@ -71,7 +92,7 @@ export class LiveSocket {
   #cut() {
     const socket = this.#socket;
     if (!socket) return;
-    socket.onclose = socket.onmessage = null;
+    socket.onopen = socket.onclose = socket.onmessage = null;
     socket.close();
     this.#closed();
   }
@@ -84,14 +105,17 @@ export class LiveSocket {
     this.#attempt += 1;
     const longest = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** (this.#attempt - 1));
     const wait = longest * (0.5 + Math.random() / 2); // a restarted server is not stormed
-    const gone = !navigator.onLine || this.#attempt > OFFLINE_AFTER;
-    tell("connection", {
-      state: gone ? "offline" : "reconnecting",
-      attempt: this.#attempt,
-      at: Date.now() + wait,
-      since: this.#since,
-    });
+    this.#at = Date.now() + wait;
+    this.#polling.start();
+    this.#say();
     this.#retry = setTimeout(() => this.open(), wait);
+  }
+
+  /** How it is while there is no line. */
+  #say() {
+    const gone = !navigator.onLine || this.#attempt > OFFLINE_AFTER;
+    const state = (navigator.onLine && this.#polling.state) || (gone ? "offline" : "reconnecting");
+    tell("connection", { state, attempt: this.#attempt, at: this.#at, since: this.#since });
   }
 
   #stop() {
