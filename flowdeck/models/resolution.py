@@ -92,7 +92,9 @@ class BulkAction(models.Model):
     ``criteria`` chooses the letters, of which those with an id up to ``newest`` and no attempt
     after ``last_attempt`` were counted when it was asked for; ``cursor`` is the last one dealt
     with. ``steps`` are the sizes of the first chunks of a graduated retry, ``waiting`` the letters
-    of the last step that must succeed before the next one. ``entry`` is what the audit says of it.
+    of the last step that must succeed before the next one. ``paced`` are the chunks of the last
+    second, each with its time and size, where a rate is to be kept. ``entry`` is what the audit
+    says of it.
     """
 
     class State(models.TextChoices):
@@ -120,6 +122,7 @@ class BulkAction(models.Model):
     steps = models.JSONField(default=list)
     waiting = models.JSONField(default=list)
     per_second = models.PositiveIntegerField(null=True)
+    paced = models.JSONField(default=list, db_default=models.Value([], models.JSONField()))
     by = models.CharField(max_length=150)
     entry = models.ForeignKey(
         AuditEntry,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from django.db import connection
@@ -133,13 +134,38 @@ def test_a_discard_can_be_undone_before_it_begins(letters: list[int]) -> None:
     assert Delivery.objects.filter(state="discarded").count() == 3
 
 
-def test_a_rate_is_kept(mended: None) -> None:
+def test_a_rate_holds_in_any_second_also_if_it_begins_late(
+    mended: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     row = bulk.ask("retry", Criteria(processor="probe.atomic"), by="operator", per_second=5)
-    begun = datetime.now(UTC) - timedelta(seconds=2)
-    BulkAction.objects.filter(pk=row.pk).update(begins_at=begun)
-    bulk.advance_all()
-    row.refresh_from_db()
-    assert 10 <= row.asked <= 15
+    began = bulk.clock.now() + timedelta(seconds=90)  # no worker was there before
+    asked = []
+    for tenths in range(0, 40, 3):
+        at = began + timedelta(seconds=tenths / 10)
+        monkeypatch.setattr(bulk, "clock", SimpleNamespace(now=lambda at=at: at))
+        bulk.advance_all()
+        row.refresh_from_db()
+        asked.append((tenths, row.asked))
+    assert asked[0] == (0, 5)
+    for begin, before in asked:
+        within = [total for tenths, total in asked if begin < tenths < begin + 10]
+        assert max(within, default=before) - before <= 5, asked
+    assert asked[-1][1] == 20  # nor is it slower than it may be
+
+
+def test_a_letter_that_dies_of_something_else_came_back_too(
+    letters: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group = groups()[0].value
+    row = bulk.ask("retry", Criteria(fingerprint=group, ids=tuple(letters[:2])), by="operator")
+
+    def otherwise(event: object, delivery: object) -> None:
+        raise KeyError("another one")
+
+    monkeypatch.setattr(processors, "behave", otherwise)
+    work_off(row)
+    seen = bulk.progress(row)
+    assert (seen.done, seen.came_back) == (0, 2)
 
 
 def test_letters_that_others_took_are_not_counted(mended: None, letters: list[int]) -> None:
