@@ -24,13 +24,14 @@ class FlowdeckConfig(AppConfig):
         from flowdeck import checks  # noqa: F401
         from flowdeck.alerts import tell  # noqa: F401
         from flowdeck.dashboard import live_views
+        from flowdeck.dashboard.letters import finder as letter_finder
         from flowdeck.dashboard.shell import entries, log_finders
         from flowdeck.engine import logs, worker  # noqa: F401
         from flowdeck.live import announce
         from flowdeck.replay import agreement  # noqa: F401
 
         # Here and not with the pages: a socket may come back before the first page is asked for.
-        for one in (live_views, entries, log_finders):
+        for one in (live_views, entries, log_finders, letter_finder):
             one.register()
         logs.listen()
         announce.listen()

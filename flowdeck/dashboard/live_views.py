@@ -3,7 +3,7 @@
 from flowdeck import live
 from flowdeck.dashboard.event.live import EventPeopleView, EventView
 from flowdeck.dashboard.flow.live import FlowNodeView, FlowView
-from flowdeck.dashboard.letters.live import DeadLettersView, LettersView
+from flowdeck.dashboard.letters.live import DeadLettersView, LettersView, LetterView
 from flowdeck.dashboard.logs.live import LogCountView, LogView
 from flowdeck.dashboard.processors.live import ProcessorsView, RateView
 from flowdeck.dashboard.replay.live import ReplayView
@@ -23,6 +23,7 @@ VIEWS: dict[str, type[live.LiveView]] = {
     "replay": ReplayView,
     "timeline": TimelineView,
     "dead-letters": DeadLettersView,
+    "letter": LetterView,
     "letters": LettersView,
     "alerts": AlertsView,
     "flow": FlowView,

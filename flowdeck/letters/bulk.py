@@ -219,7 +219,7 @@ def _allowed(row: BulkAction) -> int:
     # What was missed is not made up for: whoever names a rate has something that breaks above it.
     since = _now().timestamp() - 1.0
     row.paced = [[at, count] for at, count in row.paced if at > since]
-    return max(0, row.per_second - sum(count for _, count in row.paced))
+    return max(0, row.per_second - int(sum(count for _, count in row.paced)))
 
 
 def _end(row: BulkAction, state: BulkAction.State, note: str = "") -> None:

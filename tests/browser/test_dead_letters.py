@@ -38,12 +38,24 @@ def test_a_letter_is_read_retried_and_comes_back(sign_in: SignIn, site: Site) ->
     expect(drawer).to_contain_text("can't read the card")
     expect(drawer).to_contain_text("payment.py")
     drawer.get_by_role("button", name="Retry", exact=True).click()
-    page.wait_for_load_state("networkidle")
-    expect(page.locator("#dl-totals")).to_be_visible()
-    # Nothing was mended, so it dies again, and the page says that it came back.
-    eventually(lambda: site.processor("payment")["dead"] > 0)
+    # Nothing was mended, so it dies again: the drawer and the row say so, and offer it again.
+    expect(drawer).to_contain_text("it failed again at attempt")
+    expect(drawer.get_by_role("button", name="Retry", exact=True)).to_be_visible()
+    expect(row.locator(".st")).to_contain_text("came back")
     page.reload()
     expect(page.locator(".dl-group", has_text="came back after a retry")).to_be_visible()
+
+
+def test_a_retry_in_the_trace_tells_its_outcome_there(sign_in: SignIn, site: Site) -> None:
+    order = poisoned(site)
+    page = sign_in("operator", "/dead-letters/?processor=payment")
+    row = page.locator(".dl-letters tr", has_text=f"order-{order}#")
+    row.get_by_role("link").first.click()
+    page.locator("#drawer").get_by_role("link", name="Trace").click()
+    page.get_by_role("link", name=re.compile("payment")).first.click()
+    drawer = page.locator("#trace-drawer")
+    drawer.get_by_role("button", name="Retry").click()
+    expect(drawer).to_contain_text("it failed again at attempt")
 
 
 def test_a_discard_is_asked_about_and_can_be_undone(sign_in: SignIn, site: Site) -> None:
@@ -105,6 +117,7 @@ def test_a_poison_message_is_found_mended_and_seen_to_succeed(sign_in: SignIn, s
     expect(page.locator(".dl-ask h2")).to_have_text("Retry 2 dead letters?")
     page.locator(".dl-ask").get_by_role("button", name="Retry 2").click()
     expect(page.locator("#dl-resolved")).to_contain_text("PoisonMessage", timeout=20_000)
+    expect(group.get_by_role("button", name="Retry…")).to_have_count(0)
     for order in orders:
         eventually(lambda order=order: _status(site, order) == "confirmed")
 

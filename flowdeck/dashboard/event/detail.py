@@ -14,6 +14,7 @@ from django.db.models import OuterRef, Subquery
 
 from flowdeck.dashboard.event.chain import ChainLink, chain_of
 from flowdeck.dashboard.shared.marks import json_class
+from flowdeck.dashboard.shared.retried import retry_told
 from flowdeck.dashboard.shared.waits import Tried, with_waits
 from flowdeck.dashboard.shell.records import Record, record_of
 from flowdeck.declare.states import DeliveryState
@@ -46,6 +47,11 @@ class DeliveryLine:
     now: Derived
     event: Event
     tries: list[Tried]
+
+    @property
+    def told(self) -> str:
+        """What became of it since somebody retried it."""
+        return retry_told(self.row, self.now.state)
 
     @property
     def waited(self) -> float | None:
@@ -84,6 +90,7 @@ class EventDetail:
     hidden: bool
     revealed: bool
     may_reveal: Decision
+    may_retry: Decision
     people: list[Done]
     newer: int | None = None
     older: int | None = None
@@ -132,6 +139,7 @@ def detail_of(event: Event, user: Any, revealed: Any = None) -> EventDetail:
         revealed is None and has_hidden(event.type, event.data, erased),
         revealed is not None,
         can(user, REVEAL),
+        can(user, "resolve_dead_letters"),
         people_of(event, rows) if may_see_audit else [],
         *_beside(event),
     )

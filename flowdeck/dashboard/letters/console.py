@@ -132,6 +132,17 @@ class Console:
             if name not in hidden
         ]
 
+    @property
+    def ways(self) -> list[tuple[str, str]]:
+        """What else the same letters can be grouped by, each with its address."""
+        kept = {n: v for n, v in self._parameters.items() if n not in ("by", self.field)}
+        return [(by, _encoded(kept if by == "error" else {"by": by, **kept})) for by in BY]
+
+    @property
+    def closed(self) -> str:
+        """The address of the page with no group open."""
+        return self._without(self.field)
+
     def criteria_of(self, group: Group) -> Criteria:
         """What chooses the letters of a group that the page lists."""
         return replace(self.listed, **{self.field: group.value})  # type: ignore[arg-type]
@@ -183,7 +194,6 @@ def context_of(console: Console, after: str = "") -> dict[str, Any]:
         "by": console.by,
         "criteria": console.criteria,
         "address": console.query,
-        "ways": BY,
         "standings": STANDINGS,
         "names": NAMES,
         "groups": [row_of(console, group, held, runs) for group in shown],

@@ -11,6 +11,7 @@ from django.template.loader import render_to_string
 
 from flowdeck import parsing
 from flowdeck.dashboard.letters.console import PAGE, Console, bars, listed_groups, row_of, runs_of
+from flowdeck.dashboard.letters.detail import now_of
 from flowdeck.letters.groups import MOST_GROUPS, Group, resolved_lately, totals
 from flowdeck.live import Fragment, LiveView, Refusal
 from flowdeck.models import Delivery
@@ -100,13 +101,50 @@ class LettersView(LiveView):
 
     def regions(self) -> Sequence[Fragment]:
         """The state cell of each."""
-        found = Delivery.objects.filter(pk__in=self._numbers).only("id", "state", "retried")
+        found = Delivery.objects.filter(pk__in=self._numbers).only(
+            "id", "state", "retried", "attempts"
+        )
         return [
             Fragment(
                 f"letter-{letter.pk}",
                 render_to_string("flowdeck/dead_letters/_live_letter.html", {"letter": letter}),
             )
             for letter in found
+        ]
+
+
+class LetterView(LiveView):
+    """``letter:<number>``: what becomes of the letter in the drawer."""
+
+    interval = 0.2
+
+    @classmethod
+    def canonical(cls, argument: str) -> str | None:
+        """The number without leading zeros."""
+        number = parsing.number(argument)
+        return None if number is None else str(number)
+
+    @classmethod
+    def allowed(cls, user: Any, argument: str) -> Refusal | None:
+        """Whoever may see dead letters."""
+        decision = can(user, "view_dead_letters")
+        return None if decision else Refusal(decision.reason)
+
+    def regions(self) -> Sequence[Fragment]:
+        """Its state with the buttons, and its attempts."""
+        letter = Delivery.objects.select_related("event").filter(pk=int(self.argument)).first()
+        if letter is None:
+            return []
+        now = now_of(letter)
+        context = {"letter": letter, "told": now.told, "counted": now.counted, "tries": now.tries}
+        return [
+            Fragment(
+                f"letter-{part}-{letter.pk}",
+                render_to_string(
+                    f"flowdeck/dead_letters/_letter_{part}.html", {**context, "oob": True}
+                ),
+            )
+            for part in ("now", "tries")
         ]
 
 

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST
 from flowdeck import parsing
 from flowdeck.dashboard.letters.console import Console, context_of, criteria_of
 from flowdeck.dashboard.letters.detail import letter_of
+from flowdeck.dashboard.letters.finder import letter_named
 from flowdeck.dashboard.shell.page import requires, wants_part
 from flowdeck.errors import OtherLetters
 from flowdeck.letters import bulk, dead_letters
@@ -119,11 +120,9 @@ def _page(request: HttpRequest, code: int = 200, **more: Any) -> HttpResponse:
 
 def _named_by(text: str) -> str:
     """The address of what a search names whole: a letter by its number, a stream by its name."""
-    number = parsing.number(text)
-    if number is not None:
-        if Delivery.objects.filter(pk=number, failures__isnull=False).exists():
-            return reverse("flowdeck:letter", args=[number])
-    elif (
+    if (letter := letter_named(text)) is not None:
+        return reverse("flowdeck:letter", args=[letter.pk])
+    if (
         0 < len(text) <= 200
         and text.isprintable()
         and Stream.objects.filter(pk=text, head__gt=0).exists()
@@ -133,13 +132,23 @@ def _named_by(text: str) -> str:
 
 
 def _retried(request: HttpRequest, number: int, reason: str) -> HttpResponse:
-    if not dead_letters.retry([number], by=request.user.get_username(), reason=reason):
-        found = Delivery.objects.filter(pk=number).first()
-        now = found.get_state_display() if found else "gone"
+    """Retry one, and go where its failure was read: there it is told what becomes of it."""
+    done = dead_letters.retry([number], by=request.user.get_username(), reason=reason)
+    letter = Delivery.objects.select_related("event").filter(pk=number).first()
+    if not done:
+        now = letter.get_state_display() if letter else "gone"
         messages.warning(
             request, f"Somebody was faster: this letter is {now} now. Nothing was done."
         )
-    return _back(request)
+    if letter is None:
+        return _back(request)
+    if request.POST.get("from") == "trace":
+        url = reverse("flowdeck:trace", args=[letter.event.correlation_id])
+        return redirect(f"{url}?delivery={number}")
+    if request.POST.get("from") == "event":
+        return redirect("flowdeck:event", letter.event_id)
+    url, query = reverse("flowdeck:letter", args=[number]), _back_query(request)
+    return redirect(f"{url}?{query}" if query else url)
 
 
 def _asks(request: HttpRequest, action: str, criteria: Criteria, reason: str) -> HttpResponse:

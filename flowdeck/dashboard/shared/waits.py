@@ -1,8 +1,11 @@
-"""The waits between the tries of a delivery: how long they were, and what its policy gave. Pure."""
+"""The tries of a delivery: the waits between them, and which round of tries each belongs to. Pure.
+
+A round ends when its attempts are used up; each time somebody retries by hand, another begins.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import zip_longest
@@ -32,10 +35,12 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """A try, and the wait after it if one more came or is to come."""
+    """A try, and the wait after it if one more came or is to come; ``by_hand``: somebody had
+    retried the delivery before it."""
 
     one: Try
     wait: Wait | None
+    by_hand: bool = False
 
 
 def with_waits(row: Delivery, tries: Iterable[Try]) -> list[Tried]:
@@ -43,10 +48,29 @@ def with_waits(row: Delivery, tries: Iterable[Try]) -> list[Tried]:
     all_of = list(tries)
     declared = registry.processors.get(row.processor)
     retry = declared.retry if declared else None
-    return [
-        Tried(one, _wait(row, one, following, retry))
-        for one, following in zip_longest(all_of, all_of[1:])
-    ]
+    found: list[Tried] = []
+    by_hand = False
+    for one, following in zip_longest(all_of, all_of[1:]):
+        wait = _wait(row, one, following, retry)
+        found.append(Tried(one, wait, by_hand))
+        by_hand = by_hand or bool(wait and wait.by_hand)
+    return found
+
+
+def counted(row: Delivery, tries: Sequence[Tried]) -> str:
+    """How many tries there were, those of the policy apart from those of later rounds.
+
+    ``tries`` may be the newest ones only.
+    """
+    declared = registry.processors.get(row.processor)
+    by_hand = sum(1 for tried in tries if tried.by_hand)
+    total = max(row.attempts, *(tried.one.number for tried in tries), 0)
+    if total > len(tries):
+        return f"{total:,}, the last {len(tries):,} of them here"
+    first = f"{total - by_hand:,}"
+    if declared and total - by_hand <= declared.retry.max_attempts:
+        first += f" of at most {declared.retry.max_attempts:,}"
+    return f"{first}, then {by_hand:,} after a retry by hand" if by_hand else first
 
 
 def _wait(row: Delivery, one: Try, following: Try | None, retry: Retry | None) -> Wait | None:

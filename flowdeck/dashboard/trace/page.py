@@ -12,8 +12,9 @@ from uuid import UUID
 from django.urls import reverse
 
 from flowdeck import parsing
+from flowdeck.dashboard.shared.retried import retry_told
 from flowdeck.dashboard.shared.stack import Group, groups_of
-from flowdeck.dashboard.shared.waits import Tried, with_waits
+from flowdeck.dashboard.shared.waits import Tried, counted, with_waits
 from flowdeck.dashboard.shell.records import Record, record_of
 from flowdeck.dashboard.trace import graph as trace_graph
 from flowdeck.dashboard.trace import sequence as trace_sequence
@@ -65,6 +66,16 @@ class SelectedDelivery:
     def tries(self) -> list[Tried]:
         """Its tries with the waits between them."""
         return with_waits(self.node.row, self.node.tries)
+
+    @property
+    def counted(self) -> str:
+        """How many tries it had, round by round."""
+        return counted(self.node.row, self.tries)
+
+    @property
+    def told(self) -> str:
+        """What became of it since somebody retried it."""
+        return retry_told(self.node.row, self.node.state)
 
 
 @dataclass(frozen=True)

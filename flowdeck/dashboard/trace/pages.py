@@ -18,7 +18,7 @@ from flowdeck.dashboard.trace.recent import alike, recent_traces
 from flowdeck.log.positions import newest_position
 from flowdeck.observe.loading import load_traces
 from flowdeck.observe.traces import Trace
-from flowdeck.people.access import can_see_trace
+from flowdeck.people.access import can, can_see_trace
 from flowdeck.transfer.cloudevents import MEDIA_TYPE
 from flowdeck.transfer.exporting import Chosen, as_masked, export
 
@@ -40,7 +40,8 @@ def trace(request: HttpRequest, correlation_id: UUID) -> HttpResponse:
         page = TracePage.load(correlation_id, parse_choice(request.GET))
     if page is None:
         raise Http404(f"There is no trace {correlation_id} that you may see.")
-    return render(request, "flowdeck/traces/trace.html", {"page": page})
+    context = {"page": page, "may_resolve": can(request.user, "resolve_dead_letters")}
+    return render(request, "flowdeck/traces/trace.html", context)
 
 
 @signed_in

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Iterator
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -13,6 +15,9 @@ from flowdeck.letters.dead_letters import NAMES, Criteria
 from flowdeck.letters.groups import BY, groups
 from flowdeck.management import acting
 from flowdeck.models import BulkAction
+
+_WAIT = 60.0
+_LOOK = 0.1  # seconds
 
 
 class Command(BaseCommand):
@@ -32,6 +37,15 @@ class Command(BaseCommand):
         retried = verbs.add_parser("retry", help="make them due again")
         retried.add_argument("--graduated", action="store_true", help="1, then 10, 100, the rest")
         retried.add_argument("--per-second", type=int, help="at most so many a second")
+        retried.add_argument(
+            "--wait",
+            type=float,
+            nargs="?",
+            const=_WAIT,
+            metavar="SECONDS",
+            help=f"wait for the outcome ({_WAIT:.0f} s if not said): exit code 0 if all succeeded, "
+            "1 if one is dead again or was left alone, 3 if some are not done in time",
+        )
         discarded = verbs.add_parser("discard", help="give them up for good; needs a reason")
         for verb in (retried, discarded):
             verb.add_argument("numbers", type=int, nargs="*", help="these letters only")
@@ -105,10 +119,21 @@ class Command(BaseCommand):
             per_second=options.get("per_second"),
         )
         self._work(row)
-        lines = [f"{verb}: {row.asked:,} of {row.total:,}, {row.state} (bulk action {row.pk})"]
-        if row.state == BulkAction.State.RUNNING:
-            lines.append("The workers go on with it; watch it on the page or in the API.")
-        self._say(options, BulkOut.of(row).dict(), lines)
+        wait = options.get("wait")
+        if wait is not None:
+            self._wait(row, wait)
+        seen = bulk.progress(row)
+        self._say(options, BulkOut.of(row).dict(), list(_told(row, seen)))
+        if wait is not None:
+            _judge(row, seen, wait)
+
+    def _wait(self, row: BulkAction, seconds: float) -> None:
+        """Until nothing is under way any more, or the time is over; workers do the work."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and not _settled(row):
+            time.sleep(_LOOK)
+            bulk.advance_all()
+            row.refresh_from_db()
 
     def _work(self, row: BulkAction) -> None:
         """As far as it goes without waiting: for a step's outcome, the rate, another worker."""
@@ -122,6 +147,36 @@ class Command(BaseCommand):
         self.stdout.write(
             json.dumps(plain, indent=2, default=str) if options["json"] else "\n".join(lines)
         )
+
+
+def _settled(row: BulkAction) -> bool:
+    return row.state != BulkAction.State.RUNNING and not bulk.progress(row).under_way
+
+
+def _told(row: BulkAction, seen: bulk.Progress) -> Iterator[str]:
+    """What was asked for, and what became of it as far as is known."""
+    asked = f"{row.action}: {row.asked:,} of {row.total:,} asked for"
+    if row.action == "retry":
+        asked += (
+            f"; {seen.done:,} done, {seen.came_back:,} dead again, {seen.under_way:,} under way"
+        )
+    yield f"{asked} (bulk action {row.pk}, {row.state})"
+    if row.note:
+        yield row.note
+    if row.state == BulkAction.State.RUNNING or seen.under_way:
+        yield "The workers go on with it; watch it on the page or in the API, or use --wait."
+
+
+def _judge(row: BulkAction, seen: bulk.Progress, waited: float) -> None:
+    """Raises CommandError, with its exit code, unless all of them were retried and succeeded."""
+    if not row.total:
+        raise CommandError("None of them is dead, so nothing was retried.")
+    if seen.came_back:
+        raise CommandError(f"{seen.came_back:,} of {row.asked:,} failed again.")
+    if not _settled(row):
+        raise CommandError(f"Not all is done after {waited:g} s; do workers run?", returncode=3)
+    if row.asked < row.total:
+        raise CommandError(f"{row.total - row.asked:,} were left alone: {row.note or 'not dead'}.")
 
 
 def _criteria(options: dict[str, Any]) -> Criteria:

@@ -12,6 +12,9 @@ from django.http import HttpResponse
 from django.test import Client
 
 from flowdeck import publish
+from flowdeck.dashboard.event.live import EventView
+from flowdeck.dashboard.letters.live import DeadLettersView, LettersView, LetterView
+from flowdeck.dashboard.trace.live import TraceView
 from flowdeck.declare.event import Draft
 from flowdeck.letters import bulk, dead_letters
 from flowdeck.letters.dead_letters import Criteria
@@ -201,6 +204,103 @@ def test_a_viewer_sees_why_it_may_only_look(viewer: Client) -> None:
     assert 'value="retry"' not in shown
     form = {"action": "retry", "letter": dead_letters.dead().get().pk}
     assert viewer.post("/dead-letters/resolve/", form).status_code == 403
+
+
+PLACES = ("letter", "trace", "event")
+
+
+def place(letter: int, name: str) -> str:
+    """Where its failure is read."""
+    event = Delivery.objects.select_related("event").get(pk=letter).event
+    return {
+        "letter": f"/dead-letters/{letter}/",
+        "trace": f"/traces/{event.correlation_id}/?delivery={letter}",
+        "event": f"/events/{event.position}/",
+    }[name]
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_a_retry_where_the_failure_is_read_tells_its_outcome_there(
+    operator: Client, name: str
+) -> None:
+    [letter] = die(1)
+    url = place(letter, name)
+    shown = operator.get(url).content.decode()
+    assert re.search('form="(retry-one|one-letter)"', shown)
+    once = re.findall(r'name="once" value="([\w-]+)"', shown)[-1]
+    form = {"action": "retry", "letter": letter, "from": name, "once": once}
+    asked = operator.post("/dead-letters/resolve/", form, follow=True)
+    assert asked.redirect_chain[-1][0] == url
+    assert "Retried by hand: it waits for a worker." in asked.content.decode()
+    settle()
+    told = operator.get(url).content.decode()
+    assert "Retried by hand: it failed again at attempt 4, and is dead again." in told
+    if name != "event":
+        assert "3 of at most 3, then 1 after a retry by hand" in told
+
+
+def test_who_looks_on_sees_the_outcome_live(operator: Client) -> None:
+    [letter] = die(1)
+    event = Delivery.objects.select_related("event").get(pk=letter).event
+    views = [
+        TraceView(None, f"{event.correlation_id}?delivery={letter}"),
+        EventView(None, str(event.position)),
+        LetterView(None, str(letter)),
+    ]
+    dead_letters.retry([letter], by="olga")
+    settle()
+    for view in views:
+        sent = "".join(fragment.html for fragment in view.regions())
+        assert "it failed again at attempt 4" in sent, view
+        assert f'value="{letter}"' in sent or 'form="one-letter"' in sent, view
+    [row] = LettersView(None, str(letter)).regions()
+    assert "attempt 4" in row.html
+
+
+def test_a_group_of_which_nothing_is_dead_any_more_loses_its_buttons(operator: Client) -> None:
+    [letter] = die(1)
+    view = DeadLettersView(None, "")
+    group = f"group-{Delivery.objects.get(pk=letter).fingerprint}"
+    first = {fragment.id: fragment.html for fragment in view.regions()}
+    assert "data-none" not in first[group]
+    dead_letters.retry([letter], by="olga")
+    then = {fragment.id: fragment.html for fragment in view.regions()}
+    assert "data-none" in then[group]  # the style sheet hides what it can't do
+
+
+def test_the_number_in_the_table_is_what_both_searches_find(operator: Client) -> None:
+    publish(*[Probed(n=n) for n in range(3)], stream="others")
+    die(2)
+    for letter in dead_letters.dead():
+        row = page(operator, "?processor=probe.atomic").split(f'id="letter-{letter.pk}"')[1]
+        shown = re.findall(r'<td class="num mono">([\d,]+)</td>', row)[0]
+        for address in ("/dead-letters/?search=", "/search/?q="):
+            found = operator.get(f"{address}{shown}")
+            text = found.headers.get("Location", "") + found.content.decode()
+            assert f"/dead-letters/{letter.pk}/" in text, address
+
+
+def test_the_filter_of_a_processor_is_kept(operator: Client) -> None:
+    die(1)
+    link = "/dead-letters/?processor=probe.atomic"
+    assert f'href="{link}"' in operator.get("/processors/").content.decode()
+    shown = page(operator, link.removeprefix("/dead-letters/"))
+    ways = re.search(r'aria-label="Group by">(.*?)</nav>', shown, re.DOTALL)
+    assert ways is not None
+    assert len(re.findall("processor=probe.atomic", ways[1])) == 4
+    fingerprint = Delivery.objects.get(processor="probe.atomic").fingerprint
+    opened = page(operator, f"?processor=probe.atomic&fingerprint={fingerprint}")
+    closes = re.search(r'<a class="tw" href="([^"]+)" aria-expanded="true"', opened)
+    assert closes is not None
+    assert closes[1] == "?processor=probe.atomic"
+
+
+def test_a_viewer_is_offered_no_retry_anywhere(viewer: Client) -> None:
+    [letter] = die(1)
+    for name in PLACES:
+        shown = viewer.get(place(letter, name)).content.decode()
+        assert 'form="retry-one"' not in shown
+        assert 'form="one-letter"' not in shown
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))

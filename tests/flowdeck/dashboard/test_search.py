@@ -116,5 +116,6 @@ def test_the_number_of_queries_is_constant(viewer: Client, django_assert_num_que
         publish(*[Probed(n=n) for n in range(count)], stream="probe-1")
         with django_assert_num_queries(9):  # shell 7, stream, stored type
             asked(viewer, "prob")
-        with django_assert_num_queries(13):  # shell 7, order, newest, end, position, stream, type
+        # shell 7, order, newest, end, position, letter, stream, type
+        with django_assert_num_queries(14):
             asked(viewer, "123456")

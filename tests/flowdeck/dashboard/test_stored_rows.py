@@ -186,4 +186,6 @@ def _arguments(name: str, events: list[Event]) -> list[str]:
         return [str(event.correlation_id) for event in events]
     if name in ("event", "event-people"):
         return [str(event.position) for event in events]
+    if name == "letter":
+        return [str(number) for number in Delivery.objects.values_list("pk", flat=True)]
     return ["type:Odd"] if name == "flow-node" else ["ripple"] if name == "experiment" else [""]

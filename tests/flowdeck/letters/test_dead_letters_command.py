@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -84,15 +86,43 @@ def test_chosen_letters_are_discarded_with_a_reason(dead: list[int]) -> None:
         command("discard", dead[0])
     with pytest.raises(CommandError, match="needs a --reason"):
         command("discard", dead[0], "--reason", " ")
-    assert "discard: 2 of 2" in command("discard", *dead[:2], "--reason", "test orders")
+    assert "discard: 2 of 2 asked for" in command("discard", *dead[:2], "--reason", "test orders")
     assert number_dead() == 2
 
 
 def test_a_graduated_retry_begins_with_one(dead: list[int]) -> None:
     told = command("retry", "--all", "--graduated")
-    assert "retry: 1 of 4, running" in told
+    assert "retry: 1 of 4 asked for; 0 done, 0 dead again, 1 under way" in told
     assert "The workers go on with it" in told
     assert BulkAction.objects.get().asked == 1
+
+
+def test_waiting_tells_the_outcome_and_the_exit_code(
+    dead: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process works; here it does so whenever the command looks again."""
+    at_work = SimpleNamespace(monotonic=time.monotonic, sleep=lambda _: settle())
+    monkeypatch.setattr("flowdeck.management.verbs.dead_letters.time", at_work)
+    monkeypatch.setattr(processors, "behave", always_fails)
+    out = io.StringIO()
+    with pytest.raises(CommandError, match="1 of 1 failed again") as failed:
+        call_command("dead_letters", "retry", str(dead[0]), "--wait", stdout=out)
+    assert failed.value.returncode == 1
+    assert "retry: 1 of 1 asked for; 0 done, 1 dead again, 0 under way" in out.getvalue()
+    monkeypatch.setattr(processors, "behave", lambda event, delivery: None)
+    assert "4 of 4 asked for; 4 done, 0 dead again" in command("retry", "--all", "--wait")
+    with pytest.raises(CommandError, match="None of them is dead"):
+        command("retry", dead[0], "--wait")
+
+
+def test_waiting_ends_without_workers(dead: list[int]) -> None:
+    with pytest.raises(CommandError, match="Not all is done after 0 s") as late:
+        command("retry", dead[0], "--wait", 0)
+    assert late.value.returncode == 3
+
+
+def always_fails(event: object, delivery: object) -> None:
+    raise KeyError("still broken")
 
 
 @pytest.mark.parametrize("arguments", [(), ("--processor", "a\x00b"), ("--stream", "x" * 201)])

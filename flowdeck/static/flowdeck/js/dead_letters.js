@@ -50,15 +50,15 @@ named("dead-letters", (page) => {
       const answer = await fetch(to, { method: "POST", body, headers: { Accept: "text/html" } });
       if (!answer.ok && answer.status !== 422) throw new Error(String(answer.status));
       const sent = new DOMParser().parseFromString(await answer.text(), "text/html");
-      // One letter: its row stays, and the live view tells in it what becomes of it.
-      if (rows.length === 1 && answer.redirected && !sent.querySelector("#main > .banner, #dl-bulk .under-way")) {
-        renew(form);
-        return document.querySelector("#drawer").replaceChildren();
+      // One letter: its row and its drawer stay, and live views tell there what becomes of it.
+      if ((rows.length === 1 || form.dataset.claim) && answer.redirected && !sent.querySelector("#main > .banner")) {
+        return renew(form);
       }
       if (answer.redirected) history.replaceState(history.state, "", answer.url);
-      document.querySelector("#main").replaceWith(document.adoptNode(sent.querySelector("#main")));
-      document.querySelector("#drawer").replaceChildren();
-      htmx.process(document.querySelector("#main"));
+      for (const part of ["#main", "#drawer"]) {
+        document.querySelector(part).replaceWith(document.adoptNode(sent.querySelector(part)));
+        htmx.process(document.querySelector(part));
+      }
       document.querySelector(".dl-ask [name=reason]")?.focus();
     } catch {
       takeBack(page);
