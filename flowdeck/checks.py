@@ -8,6 +8,7 @@ from typing import Any
 from celery import current_app
 from channels.layers import get_channel_layer
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import DEFAULT_DB_ALIAS, connection
 
@@ -16,6 +17,9 @@ from flowdeck.conf import conf
 from flowdeck.dashboard.shell.navigation import sign_out_url
 from flowdeck.declare.registry import registry
 from flowdeck.declare.upcasting import faults, gaps
+from flowdeck.models import Worker
+from flowdeck.models.user_name import LONGEST_USER_NAME
+from flowdeck.observe.overview import cut_off_workers
 
 
 @register("flowdeck")
@@ -108,6 +112,50 @@ def rights(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessag
             "The database user may make no schema, so read models can't be replayed or verified.",
             hint=f"GRANT CREATE ON DATABASE {connection.settings_dict['NAME']} to it.",
             id="flowdeck.W003",
+        )
+    ]
+
+
+@register(Tags.database)
+def signs_of_life(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """What workers say of themselves; asked by ``check --database default``."""
+    if DEFAULT_DB_ALIAS not in (databases or ()) or not _workers_can_say():
+        return []
+    return [
+        Warning(
+            f"Worker {worker.name} has not reached Redis or the broker since "
+            f"{worker.cut_off_since:%Y-%m-%d %H:%M:%S} UTC: it hears no bells and looks for work "
+            "once a second.",
+            hint="Look at its network, at FLOWDECK['REDIS_URL'] and at CELERY_BROKER_URL there.",
+            id="flowdeck.W004",
+        )
+        for worker in cut_off_workers()
+    ]
+
+
+def _workers_can_say() -> bool:
+    """Whether the table is there and as it is now: ``migrate`` asks before it begins."""
+    table = Worker._meta.db_table
+    with connection.cursor() as cursor:
+        if table not in connection.introspection.table_names(cursor):
+            return False
+        columns = connection.introspection.get_table_description(cursor, table)
+    return "cut_off_since" in {column.name for column in columns}
+
+
+@register("flowdeck")
+def people(**_: Any) -> list[CheckMessage]:
+    """What is kept of whoever did something."""
+    user = get_user_model()
+    longest = getattr(user._meta.get_field(user.USERNAME_FIELD), "max_length", None) or 0
+    if longest <= LONGEST_USER_NAME:
+        return []
+    return [
+        Error(
+            f"{user.__name__}.{user.USERNAME_FIELD} may have {longest} characters; the audit keeps "
+            f"names of at most {LONGEST_USER_NAME}.",
+            hint=f"Limit it to {LONGEST_USER_NAME} characters.",
+            id="flowdeck.E009",
         )
     ]
 

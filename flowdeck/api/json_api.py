@@ -47,6 +47,8 @@ View = Callable[..., HttpResponse]
 class JsonAPI(NinjaAPI):
     """Like NinjaAPI, but strict: unknown addresses, methods and query parameters are refused in
     JSON, HEAD works where GET does, and the description has the refusals of each operation.
+
+    No cache keeps an answer: it was made for whoever asked.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -93,6 +95,7 @@ class JsonAPI(NinjaAPI):
                 response = self.on_exception(request, error)
             finally:
                 request.method = asked
+            response.headers.setdefault("Cache-Control", "no-store")
             if response.status_code != HTTPStatus.METHOD_NOT_ALLOWED:
                 return response
             allowed = {one.strip() for one in response["Allow"].split(",")}

@@ -57,6 +57,7 @@ def ring(processors: Iterable[str], wait: bool = False) -> bool:
     except BROKER_ERRORS as error:
         breaker.failed(error)
         return False
+    breaker.worked()
     return True
 
 

@@ -34,6 +34,7 @@ class Breaker:
 
     def __init__(self) -> None:
         self.failures = 0
+        self.failing_since: float | None = None  # by time.monotonic()
         self._closed_at = 0.0
 
     @property
@@ -45,7 +46,12 @@ class Breaker:
         """Count a failure and rest."""
         self.failures += 1
         self._closed_at = time.monotonic() + _REST
+        self.failing_since = self.failing_since or time.monotonic()
         telemetry.emit(telemetry.BellFailed(error))
+
+    def worked(self) -> None:
+        """Nothing fails any more."""
+        self.failing_since = None
 
 
 def packed(*command: str | int) -> bytes:

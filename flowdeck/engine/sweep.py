@@ -20,7 +20,7 @@ from django.db import connection
 
 from flowdeck import clock, telemetry
 from flowdeck.alerts import watch
-from flowdeck.bells import bell
+from flowdeck.bells import bell, reach
 from flowdeck.conf import conf
 from flowdeck.declare.registry import registry
 from flowdeck.engine import drain, lanes
@@ -90,6 +90,7 @@ class Sweeper(threading.Thread):
         self._beat_at = datetime.min.replace(tzinfo=UTC)
         self._began = time.monotonic()
         self._signs = VitalSigns()
+        self._cut_off_since: datetime | None = None
 
     def run(self) -> None:
         """Sweep until stopped. If it can't go on, neither does the process."""
@@ -138,6 +139,7 @@ class Sweeper(threading.Thread):
         if now - self._beat_at < _HEARTBEAT:
             return
         self._beat_at = now
+        self._cut_off_since = (self._cut_off_since or now) if reach.fault() else None
         Worker.objects.update_or_create(
             name=lanes.worker_name(),
             defaults={
@@ -145,6 +147,7 @@ class Sweeper(threading.Thread):
                 "seen_at": now,
                 "per_second": self._signs.rate(),
                 "memory": memory(),
+                "cut_off_since": self._cut_off_since,
             },
         )
         Worker.objects.filter(seen_at__lt=now - _GONE).delete()

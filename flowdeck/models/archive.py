@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django.db import models
 
+from flowdeck.models.user_name import LONGEST_USER_NAME
+
 
 class Archive(models.Model):
     """One file of archived events. The database itself refuses UPDATE and DELETE."""
@@ -12,7 +14,7 @@ class Archive(models.Model):
     sha256 = models.CharField(max_length=64)
     events = models.BigIntegerField()
     types = models.JSONField()
-    by = models.CharField(max_length=150)
+    by = models.CharField(max_length=LONGEST_USER_NAME)
     reason = models.CharField(max_length=300, default="")
     at = models.DateTimeField(auto_now_add=True)
 

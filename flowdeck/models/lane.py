@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django.db import models
 
+from flowdeck.models.user_name import LONGEST_USER_NAME
+
 
 class Lane(models.Model):
     """A range of slots of one processor. At most one worker works on a lane at any moment.
@@ -46,7 +48,7 @@ class ProcessorState(models.Model):
 
     name = models.CharField(max_length=64, primary_key=True)
     paused_at = models.DateTimeField(null=True)
-    paused_by = models.CharField(max_length=150, default="")
+    paused_by = models.CharField(max_length=LONGEST_USER_NAME, default="")
     pause_reason = models.CharField(max_length=300, default="")
     backfilled_to = models.BigIntegerField(default=0)
 
@@ -59,7 +61,7 @@ class Worker(models.Model):
     """A worker process that has said lately that it is alive, and how it does.
 
     ``per_second`` is what it got done lately, ``memory`` the bytes that it holds; None if it can't
-    tell.
+    tell. ``cut_off_since`` is since when it has not reached Redis or the broker; None if it does.
     """
 
     name = models.CharField(max_length=100, primary_key=True)
@@ -67,6 +69,7 @@ class Worker(models.Model):
     seen_at = models.DateTimeField()
     per_second = models.FloatField(null=True)
     memory = models.BigIntegerField(null=True)
+    cut_off_since = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
         """Host and process id."""

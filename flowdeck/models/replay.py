@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import Q
 
 from flowdeck import clock
+from flowdeck.models.user_name import LONGEST_USER_NAME
 
 SILENCE = timedelta(seconds=30)
 
@@ -39,14 +40,14 @@ class ReplayRun(models.Model):
     kind = models.CharField(max_length=10, choices=Kind.choices)
     processors = models.JSONField()
     to_position = models.BigIntegerField(null=True)
-    by = models.CharField(max_length=150)
+    by = models.CharField(max_length=LONGEST_USER_NAME)
     reason = models.CharField(max_length=300, default="")
     state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
     total = models.BigIntegerField(default=0)
     done = models.BigIntegerField(default=0)
     result = models.JSONField(default=dict)
     error = models.TextField(default="")
-    cancelled_by = models.CharField(max_length=150, default="")
+    cancelled_by = models.CharField(max_length=LONGEST_USER_NAME, default="")
     requested_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True)
     beat_at = models.DateTimeField(null=True)

@@ -6,13 +6,14 @@ from django.db import models
 from django.utils import timezone
 
 from flowdeck.models.delivery import Delivery
+from flowdeck.models.user_name import LONGEST_USER_NAME
 
 
 class AuditEntry(models.Model):
     """One action of a person, allowed or denied. The database itself refuses UPDATE and DELETE."""
 
     at = models.DateTimeField(default=timezone.now)
-    who = models.CharField(max_length=150)
+    who = models.CharField(max_length=LONGEST_USER_NAME)
     action = models.CharField(max_length=40)
     target = models.CharField(max_length=300, default="")
     count = models.PositiveIntegerField(default=0)
@@ -73,13 +74,13 @@ class DeadLetterGroup(models.Model):
 
     fingerprint = models.CharField(max_length=32, primary_key=True)
     status = models.CharField(max_length=12, choices=Status.choices, default=Status.OPEN)
-    by = models.CharField(max_length=150, default="")
+    by = models.CharField(max_length=LONGEST_USER_NAME, default="")
     note = models.CharField(max_length=300, default="")
     until = models.DateTimeField(null=True)
     updated_at = models.DateTimeField(auto_now=True)
     title = models.CharField(max_length=300, default="")
     retried_at = models.DateTimeField(null=True, db_index=True)
-    retried_by = models.CharField(max_length=150, default="")
+    retried_by = models.CharField(max_length=LONGEST_USER_NAME, default="")
 
     def __str__(self) -> str:
         """Fingerprint and status."""
@@ -123,7 +124,7 @@ class BulkAction(models.Model):
     waiting = models.JSONField(default=list)
     per_second = models.PositiveIntegerField(null=True)
     paced = models.JSONField(default=list, db_default=models.Value([], models.JSONField()))
-    by = models.CharField(max_length=150)
+    by = models.CharField(max_length=LONGEST_USER_NAME)
     entry = models.ForeignKey(
         AuditEntry,
         on_delete=models.DO_NOTHING,

@@ -14,6 +14,7 @@ from django.db import connection
 from django.db.models import Count, Max, Min, Q
 
 from flowdeck import clock
+from flowdeck.bells import reach
 from flowdeck.declare.registry import Processor, registry
 from flowdeck.declare.states import HOLDING, UNFINISHED, DeliveryState, among
 from flowdeck.models import Delivery, Event, Lane, ProcessorState, Worker
@@ -26,6 +27,7 @@ COUNTED = 20_000
 _SAMPLE = 2_000  # newest deliveries that tell the rate
 _MINUTE = timedelta(seconds=60)
 _ALIVE = timedelta(seconds=15)  # workers say every 5 s that they are alive
+_SILENCE = timedelta(seconds=5)  # Redis may be restarted without a word
 _PATIENCE = timedelta(seconds=10)  # work may be due that long before anybody is missed
 
 _UNFINISHED, _HELD = f"d.state {among(*UNFINISHED)}", f"d.state {among(*HOLDING)}"
@@ -108,12 +110,26 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """All processors and the workers alive. ``nobody_works`` is a warning that is true."""
+    """All processors and the workers alive. ``nobody_works`` is a warning that is true.
+
+    ``silent_since`` is since when this process can ring no bell; None if it can.
+    """
 
     rows: list[ProcessorRow]
     workers: list[Worker]
     as_of: datetime
     idle_since: datetime | None = None
+    silent_since: datetime | None = None
+
+    @property
+    def cut_off(self) -> list[Worker]:
+        """Workers that have not reached Redis or the broker for some seconds."""
+        return [worker for worker in self.workers if is_cut_off(worker, self.as_of)]
+
+    @property
+    def cut_off_since(self) -> datetime | None:
+        """Since when the first of them has not."""
+        return min((one.cut_off_since for one in self.cut_off if one.cut_off_since), default=None)
 
     @property
     def lanes_of(self) -> dict[str, list[str]]:
@@ -182,7 +198,35 @@ def overview() -> Overview:
         )
         for name in names
     ]
-    return Overview(rows, workers, now, None if workers else _idle_since(rows, sample, now))
+    return Overview(
+        rows=rows,
+        workers=workers,
+        as_of=now,
+        idle_since=None if workers else _idle_since(rows, sample, now),
+        silent_since=_silent_since(now),
+    )
+
+
+def is_cut_off(worker: Worker, now: datetime) -> bool:
+    """Whether ``worker`` has not reached Redis or the broker for longer than a restart takes."""
+    since = worker.cut_off_since
+    return since is not None and since < now - _SILENCE
+
+
+def cut_off_workers() -> list[Worker]:
+    """Those of the workers alive that are, in one query."""
+    now = clock.now()
+    alive = Worker.objects.filter(seen_at__gt=now - _ALIVE).order_by("name")
+    return [worker for worker in alive if is_cut_off(worker, now)]
+
+
+def _silent_since(now: datetime) -> datetime | None:
+    seconds = reach.silent_for()
+    return (
+        None
+        if seconds is None or seconds < _SILENCE.total_seconds()
+        else now - timedelta(seconds=seconds)
+    )
 
 
 def oldest_waiting(names: list[str]) -> dict[str, int | None]:

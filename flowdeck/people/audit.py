@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from django.db.models import Q
 
 from flowdeck.models import AuditedDelivery, AuditEntry
+from flowdeck.models.user_name import LONGEST_USER_NAME
 
 _LONGEST = 300
 _MOST = 20  # entries told of one event
@@ -36,7 +37,7 @@ def record(
 ) -> AuditEntry:
     """Write one entry: ``by`` did (or was refused) ``action`` on ``target``, ``count`` of them."""
     return AuditEntry.objects.create(
-        who=by[:150],
+        who=by[:LONGEST_USER_NAME],
         action=action,
         target=_short(target),
         count=count,

@@ -22,6 +22,7 @@ from flowdeck.declare.states import UNFINISHED
 from flowdeck.engine import lanes
 from flowdeck.engine.drain import due_processors
 from flowdeck.models import Delivery, Worker
+from flowdeck.observe.overview import cut_off_workers
 
 KEPT_SECONDS = 2.0
 _ALIVE = timedelta(seconds=15)  # workers say every 5 s that they are alive
@@ -95,7 +96,11 @@ def _due() -> bool:
     return not (left and waiting.exists())
 
 
-_WORK: dict[str, Callable[[], bool]] = {"workers": _workers, "due": _due}
+def _bells() -> bool:
+    return not cut_off_workers()
+
+
+_WORK: dict[str, Callable[[], bool]] = {"workers": _workers, "bells": _bells, "due": _due}
 CHECKS = ("database", "migrations", "redis", *_WORK)
 
 readiness = Readiness()

@@ -9,7 +9,7 @@ from django.db import DatabaseError, transaction
 
 from flowdeck.engine import pause
 from flowdeck.letters import dead_letters
-from flowdeck.models import AuditEntry
+from flowdeck.models import AuditEntry, ProcessorState
 from flowdeck.people import audit
 from tests.accounts import person, signed_in
 
@@ -70,3 +70,9 @@ def test_it_is_filtered_and_exported_as_json_lines() -> None:
     page = client.get("/audit/?allowed=no").content.decode()
     assert "dead letter 2" in page
     assert "dead letter 1" not in page
+
+
+def test_a_name_may_be_as_long_as_an_e_mail_address() -> None:
+    name = f"{'a' * 64}@{'b' * 251}.org"
+    pause.pause("probe.atomic", by=name, reason="to look")
+    assert AuditEntry.objects.get().who == ProcessorState.objects.get().paused_by == name

@@ -311,6 +311,19 @@ def test_what_is_private_is_kept_by_no_cache(path: str) -> None:
     assert "no-store" in signed_in(person("admin")).get(path)["Cache-Control"]
 
 
+def test_the_library_needs_nobody_else_to_keep_caches_away(settings: Any) -> None:
+    settings.MIDDLEWARE = [one for one in settings.MIDDLEWARE if one != "eda_site.headers.headers"]
+    client = signed_in(person("operator"))
+    for answer in (
+        client.get("/events/"),
+        signed_in(person("customer")).get("/events/"),
+        client.get("/audit/export/"),
+        client.get("/live/regions/?view=log"),
+        client.get("/api/v1/events"),
+    ):
+        assert answer.headers.get("Cache-Control") == "no-store", answer.request["PATH_INFO"]
+
+
 def test_what_a_token_gets_is_kept_by_no_cache() -> None:
     bearer = Client(headers={"Authorization": f"Bearer {tokens.issue(person('operator'))}"})
     assert bearer.get("/api/v1/events")["Cache-Control"] == "no-store"

@@ -15,9 +15,10 @@ from flowdeck import parsing
 from flowdeck.dashboard.shell.download import download
 from flowdeck.dashboard.shell.page import requires
 from flowdeck.models import AuditEntry
+from flowdeck.models.user_name import LONGEST_USER_NAME
 
 PAGE = 100
-_FILTERS = {"who": 150, "action": 40, "target": 300, "allowed": 3}
+_FILTERS = {"who": LONGEST_USER_NAME, "action": 40, "target": 300, "allowed": 3}
 _CHUNK = 1_000
 _FORMULAS = tuple("=+-@\t\r")
 _EXPORTED = ("id", "at", "who", "action", "target", "count", "reason", "allowed")

@@ -22,6 +22,8 @@ Page = Callable[..., HttpResponseBase]
 def signed_in(page: Page) -> Page:
     """Send visitors to the sign-in page first; a form that is sent twice acts once.
 
+    No cache keeps what comes of it, in whatever project: it was made for one person.
+
     A refusal is the library's own page, in its shell, since it says which role is needed; addresses
     of nothing are Http404, which the project answers as it does everywhere.
     """
@@ -31,10 +33,12 @@ def signed_in(page: Page) -> Page:
         if not request.user.is_authenticated:
             return redirect_to_login(request.get_full_path())
         try:
-            return once(request, lambda: page(request, *args, **kwargs))
+            answer = once(request, lambda: page(request, *args, **kwargs))
         except PermissionDenied as refused:
             context = {"exception": str(refused)}
-            return render(request, "flowdeck/not_allowed.html", context, status=403)
+            answer = render(request, "flowdeck/not_allowed.html", context, status=403)
+        answer.headers.setdefault("Cache-Control", "no-store")
+        return answer
 
     return guarded
 

@@ -11,6 +11,7 @@ import pytest
 from django.test import Client
 
 from flowdeck import clock, publish
+from flowdeck.bells import bell
 from flowdeck.dashboard.shared.run_times import run_times
 from flowdeck.engine import pause
 from flowdeck.models import Delivery, Lane, ProcessorState, Worker
@@ -82,6 +83,25 @@ def test_nobody_works_is_said_only_when_it_is_true(
     for name in {d.processor for d in Delivery.objects.all()}:
         pause.pause(name, by="mara", reason="x")
     assert not overview().nobody_works, "all that is due is paused"
+
+
+def test_who_reaches_no_redis_is_told(
+    operator: Client, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    now = datetime.now(UTC)
+    one = Worker.objects.create(name="host:1", started_at=now, seen_at=now, cut_off_since=now)
+    Worker.objects.create(name="host:2", started_at=now, seen_at=now)
+    assert "reach Redis" not in operator.get("/processors/").content.decode(), "may be a restart"
+    one.cut_off_since = now - timedelta(seconds=30)
+    one.save()
+    page = operator.get("/processors/").content.decode()
+    assert "1 of 2 worker processes can’t reach Redis" in page
+    assert page.count("hears no bells since") == 1
+    settings.FLOWDECK = {**settings.FLOWDECK, "REDIS_URL": "redis://127.0.0.1:1/0"}
+    assert not bell.ring(["probe.atomic"])
+    assert "can ring no bell" not in operator.get("/processors/").content.decode(), "just now"
+    monkeypatch.setattr(overview_module, "_SILENCE", timedelta())
+    assert "This web process can ring no bell" in operator.get("/processors/").content.decode()
 
 
 def test_an_operator_pauses_with_a_reason_and_resumes(operator: Client) -> None:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from celery import current_app
 from celery.signals import worker_init
+from django.contrib.auth.models import User
 from django.core import checks
 from django.test import override_settings
 
 from eda_site import environment
+from flowdeck import clock
 from flowdeck.bells import messages
+from flowdeck.models import Worker
 
 
 @contextmanager
@@ -117,3 +121,23 @@ def test_an_address_for_signing_out_that_is_not_there_is_named(settings: Any) ->
     assert warnings() == {"flowdeck.W020"}
     settings.FLOWDECK = {**settings.FLOWDECK, "LOGOUT_URL": ""}
     assert warnings() == set()
+
+
+def test_names_that_are_too_long_for_the_audit_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(User._meta.get_field("username"), "max_length", 320)
+    assert warnings() == set()
+    monkeypatch.setattr(User._meta.get_field("username"), "max_length", 321)
+    assert warnings() == {"flowdeck.E009"}
+
+
+@pytest.mark.django_db
+def test_a_worker_that_hears_no_bells_is_named() -> None:
+    def named() -> list[str]:
+        said = checks.run_checks(tags=[checks.Tags.database], databases=["default"])
+        return [one.msg for one in said if one.id == "flowdeck.W004"]
+
+    now = clock.now()
+    Worker.objects.create(name="host:1", started_at=now, seen_at=now)
+    assert named() == []
+    Worker.objects.update(cut_off_since=now - timedelta(seconds=30))
+    assert ["Worker host:1 has not reached Redis" in one for one in named()] == [True]

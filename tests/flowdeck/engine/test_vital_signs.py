@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from mmap import PAGESIZE, mmap
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from flowdeck import publish, telemetry
+from flowdeck import clock, publish, telemetry
 from flowdeck.engine import lanes
 from flowdeck.engine.drain import drain_all
 from flowdeck.engine.sweep import Sweeper
@@ -69,3 +71,21 @@ def test_a_sweeper_says_how_its_process_does() -> None:
     told = Worker.objects.get(name=lanes.worker_name())
     assert told.per_second
     assert told.memory
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_tells_since_when_it_reaches_no_redis(settings: Any) -> None:
+    def said(sweeper: Sweeper) -> datetime | None:
+        sweeper._beat_at -= timedelta(minutes=1)
+        sweeper.tick()
+        return Worker.objects.get(name=lanes.worker_name()).cut_off_since
+
+    sweeper, right = Sweeper(), settings.FLOWDECK
+    sweeper._beat_at = clock.now()
+    assert said(sweeper) is None
+    settings.FLOWDECK = {**right, "REDIS_URL": "redis://127.0.0.1:1/0"}
+    since = said(sweeper)
+    assert since is not None
+    assert said(sweeper) == since, "since the first time"
+    settings.FLOWDECK = right
+    assert said(sweeper) is None

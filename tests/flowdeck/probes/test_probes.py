@@ -75,6 +75,14 @@ def test_nobody_works(worker: Worker) -> None:
     assert failing() == ["workers"]
 
 
+def test_a_worker_is_cut_off_from_redis(worker: Worker) -> None:
+    Worker.objects.update(cut_off_since=F("seen_at"))
+    assert failing() == [], "that may be a restart"
+    views.readiness._until = 0.0
+    Worker.objects.update(cut_off_since=F("seen_at") - _AGO)
+    assert failing() == ["bells"]
+
+
 def test_redis_is_away(worker: Worker, settings: Any) -> None:
     settings.FLOWDECK = {**settings.FLOWDECK, "REDIS_URL": "redis://127.0.0.1:1/0"}
     assert failing() == ["redis"]
