@@ -16,6 +16,7 @@ from flowdeck.dashboard.shell.finders import Hit
 from flowdeck.dashboard.shell.finders import register as register_finder
 from flowdeck.dashboard.shell.navigation import Count, Notice, count_fragment, register_notices
 from flowdeck.dashboard.shell.navigation import register as register_entry
+from flowdeck.dashboard.shell.once import once
 from flowdeck.dashboard.shell.page import demand, requires, signed_in
 from flowdeck.dashboard.shell.records import Record
 from flowdeck.dashboard.shell.records import register as register_record
@@ -116,6 +117,7 @@ __all__ = [
     "import_events",
     "intercept",
     "load_trace",
+    "once",
     "producer_hue",
     "record_action",
     "register_belongings",

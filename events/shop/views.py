@@ -8,7 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
@@ -21,7 +21,7 @@ from events.shop.stories import stories
 from events.shop.story import story_of
 from events.shop.summaries import own_summary, summary_of
 from events.shop.track import ghost_track
-from flowdeck.extend import can, demand, signed_in
+from flowdeck.extend import can, demand, once, signed_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def place(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-def cancel(request: HttpRequest, order_id: int) -> HttpResponse:
+def cancel(request: HttpRequest, order_id: int) -> HttpResponseBase:
     """Cancel an own order; answers with its row as it is now (htmx) or goes back to the page.
 
     409 with the reason if it is decided already, or is somebody else's.
@@ -76,6 +76,10 @@ def cancel(request: HttpRequest, order_id: int) -> HttpResponse:
     if not request.user.is_authenticated:
         return _signed_out(request)
     demand(request, "place_orders")
+    return once(request, lambda: _cancelled(request, order_id))
+
+
+def _cancelled(request: HttpRequest, order_id: int) -> HttpResponse:
     try:
         orders.cancel_order(request.user, order_id)
     except orders.OrderRefused as error:

@@ -1,4 +1,4 @@
-"""In whose name a command acts, and why: ``--as`` and ``--reason``."""
+"""In whose name a command acts, why, and on what: ``--as``, ``--reason`` and ``--seen``."""
 
 from __future__ import annotations
 
@@ -22,6 +22,20 @@ def add_argument(parser: CommandParser) -> None:
         metavar="ACCOUNT",
         help="act as this account, with its permissions (default: you, who have the shell)",
     )
+
+
+def add_seen(parser: CommandParser) -> None:
+    """Declare ``--seen DIGEST``."""
+    parser.add_argument(
+        "--seen",
+        metavar="DIGEST",
+        help="as a dry run printed it: do nothing if it would be about something else by now",
+    )
+
+
+def told_seen(digest: str) -> str:
+    """What a dry run says of its digest."""
+    return f"To do just this: --seen {digest}"
 
 
 def reason_of(options: dict[str, Any], *, needed_to: str = "") -> str:

@@ -40,10 +40,12 @@ def request(
     by: str,
     reason: str = "",
     to_position: int | None = None,
+    seen: int | None = None,
 ) -> ReplayRun:
     """Ask for a run of the projections (all for no names); it waits for :func:`execute`.
 
-    Raises UnknownProcessor or ReplayRefused.
+    Raises UnknownProcessor or ReplayRefused, also if :func:`newest_of` the same is another one than
+    was ``seen`` when it was asked about.
     """
     if to_position is not None and kind != Kind.PREVIEW:
         raise ReplayRefused(
@@ -52,6 +54,10 @@ def request(
         )
     planned = plan(names, to_position)
     with transaction.atomic():
+        if seen is not None and (last := newest_of(kind, planned.processors)) != seen:
+            raise ReplayRefused(
+                f"Meanwhile run {last} of the same was asked for. Look what it says first."
+            )
         target = ", ".join(planned.processors)
         audit.record(kind, by=by, target=target, count=planned.total, reason=reason)
         return ReplayRun.objects.create(
@@ -62,6 +68,12 @@ def request(
             reason=reason,
             total=planned.total,
         )
+
+
+def newest_of(kind: str, processors: Sequence[str]) -> int:
+    """The number of the newest run of this kind over just these projections; 0 if there is none."""
+    runs = ReplayRun.objects.filter(kind=kind, processors=list(processors)).order_by("-id")
+    return runs.values_list("pk", flat=True).first() or 0
 
 
 def cancel(number: int, *, by: str) -> bool:

@@ -11,7 +11,8 @@ from flowdeck.dashboard.flow.facts import Facts
 from flowdeck.dashboard.flow.map import WINDOWS, Choice, FlowMap
 from flowdeck.dashboard.flow.panel import panel_of
 from flowdeck.dashboard.flow.topology import TOPOLOGIES, mediators
-from flowdeck.dashboard.shell.page import requires, wants_part
+from flowdeck.dashboard.shell.once import wants_part
+from flowdeck.dashboard.shell.page import requires
 from flowdeck.people.access import can
 
 

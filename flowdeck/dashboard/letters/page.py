@@ -15,7 +15,8 @@ from flowdeck import parsing
 from flowdeck.dashboard.letters.console import Console, context_of, criteria_of
 from flowdeck.dashboard.letters.detail import letter_of
 from flowdeck.dashboard.letters.finder import letter_named
-from flowdeck.dashboard.shell.page import requires, wants_part
+from flowdeck.dashboard.shell.once import wants_part
+from flowdeck.dashboard.shell.page import requires
 from flowdeck.errors import OtherLetters
 from flowdeck.letters import bulk, dead_letters
 from flowdeck.letters.dead_letters import Criteria

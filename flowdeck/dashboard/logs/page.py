@@ -14,7 +14,8 @@ from flowdeck.dashboard.logs.filter import FORM, STATES, LogFilter
 from flowdeck.dashboard.logs.rows import rows_of
 from flowdeck.dashboard.logs.search import count, search
 from flowdeck.dashboard.shared import columns
-from flowdeck.dashboard.shell.page import requires, wants_part
+from flowdeck.dashboard.shell.once import wants_part
+from flowdeck.dashboard.shell.page import requires
 from flowdeck.declare.registry import registry
 from flowdeck.models import Event
 from flowdeck.people import saved_views

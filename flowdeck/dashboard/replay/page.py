@@ -147,7 +147,12 @@ def run(request: HttpRequest) -> HttpResponse:
     try:
         with transaction.atomic():
             made = all_runs.request(
-                kind, names, by=request.user.get_username(), reason=reason, to_position=where["to"]
+                kind,
+                names,
+                by=request.user.get_username(),
+                reason=reason,
+                to_position=where["to"],
+                seen=parsing.number(request.POST.get("seen", "")),
             )
             transaction.on_commit(lambda: bell.start_run(made.pk))
     except UnknownProcessor as error:
@@ -177,7 +182,8 @@ def _page(
         raise Http404(f"There is no run {number}.") from error
     if asked:
         try:
-            context["plan"] = plan([] if asked == EVERY else [asked], context.get("to"))
+            planned = plan([] if asked == EVERY else [asked], context.get("to"))
+            context |= {"plan": planned, "seen": all_runs.newest_of(kind, planned.processors)}
         except FlowdeckError as error:
             raise Http404(str(error)) from error
     context |= {"may_run": can(request.user, "run_replay"), "kind": kind, "asked": asked}

@@ -13,7 +13,8 @@ from django.urls import reverse
 
 from flowdeck import parsing
 from flowdeck.dashboard.replay.belongings import belongings_of
-from flowdeck.dashboard.shell.page import requires, wants_part
+from flowdeck.dashboard.shell.once import wants_part
+from flowdeck.dashboard.shell.page import requires
 from flowdeck.dashboard.shell.records import record_of
 from flowdeck.models import ArchivedStream, Event, Stream
 from flowdeck.observe.history import LONGEST, History, Step, Value, difference, history_of

@@ -27,13 +27,16 @@ def signed_in(page: Page) -> Page:
     A refusal is the library's own page, in its shell, since it says which role is needed; addresses
     of nothing are Http404, which the project answers as it does everywhere.
     """
+    return _guarded(page, atomic=True)
 
+
+def _guarded(page: Page, *, atomic: bool) -> Page:
     @wraps(page)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not request.user.is_authenticated:
             return redirect_to_login(request.get_full_path())
         try:
-            answer = once(request, lambda: page(request, *args, **kwargs))
+            answer = once(request, lambda: page(request, *args, **kwargs), atomic=atomic)
         except PermissionDenied as refused:
             context = {"exception": str(refused)}
             answer = render(request, "flowdeck/not_allowed.html", context, status=403)
@@ -41,11 +44,6 @@ def signed_in(page: Page) -> Page:
         return answer
 
     return guarded
-
-
-def wants_part(request: HttpRequest) -> bool:
-    """Whether htmx asks, for a part of the page. Without script the same address is a whole one."""
-    return request.headers.get("HX-Request") == "true"
 
 
 def demand(request: HttpRequest, action: str) -> None:
@@ -62,19 +60,19 @@ def demand(request: HttpRequest, action: str) -> None:
     raise PermissionDenied(decision.reason)
 
 
-def requires(action: str) -> Callable[[Page], Page]:
+def requires(action: str, *, atomic: bool = True) -> Callable[[Page], Page]:
     """Let only those open the page who may do ``action``; tell the others which role it needs.
 
-    What was not only looked at but tried to be done is noted in the audit.
+    What was not only looked at but tried to be done is noted in the audit. What a form does is one
+    transaction with the note that it was sent, unless it is not ``atomic`` (:func:`once`).
     """
 
     def decorate(page: Page) -> Page:
-        @signed_in
         @wraps(page)
-        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        def permitted(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             demand(request, action)
             return page(request, *args, **kwargs)
 
-        return guarded
+        return _guarded(permitted, atomic=atomic)
 
     return decorate

@@ -6,7 +6,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from flowdeck.dashboard.shell import finders
-from flowdeck.dashboard.shell.page import requires, wants_part
+from flowdeck.dashboard.shell.once import wants_part
+from flowdeck.dashboard.shell.page import requires
 
 
 @requires("view_log")

@@ -15,7 +15,8 @@ from flowdeck.dashboard.logs import page as log
 from flowdeck.dashboard.logs.filter import LogFilter
 from flowdeck.dashboard.shared import columns
 from flowdeck.dashboard.shared.parameters import Parameters, moment
-from flowdeck.dashboard.shell.page import requires, wants_part
+from flowdeck.dashboard.shell.once import wants_part
+from flowdeck.dashboard.shell.page import requires
 from flowdeck.dashboard.timeline.data import Timeline, Wanted
 from flowdeck.dashboard.timeline.shapes import NOW, WINDOWS
 

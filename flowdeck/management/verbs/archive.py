@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +31,20 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="say how many, do nothing")
         parser.add_argument("--reason", default="", help="for the audit")
         acting.add_argument(parser)
+        acting.add_seen(parser)
 
     def handle(self, *, to: Path | None, **options: Any) -> None:
         """Run the command."""
         before = datetime.now(UTC) - timedelta(days=options["older_than"])
         streams = closed_streams(before, options["prefix"], options["limit"])
         self.stdout.write(f"{len(streams):,} closed streams")
-        if options["dry_run"] or not streams:
+        digest = sha256("\n".join(streams).encode()).hexdigest()[:32]
+        if options["dry_run"]:
+            self.stdout.write(acting.told_seen(digest))
+            return
+        if options["seen"] not in (None, digest):
+            raise CommandError("Meanwhile it is other streams, so nothing was removed. Look again.")
+        if not streams:
             return
         if to is None:
             raise CommandError("Say where --to write the file.")

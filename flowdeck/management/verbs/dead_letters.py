@@ -10,9 +10,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from flowdeck.api.letter_schemas import BulkOut, GroupOut, LetterDetail, LetterOut
+from flowdeck.errors import OtherLetters
 from flowdeck.letters import bulk
 from flowdeck.letters.dead_letters import NAMES, Criteria
 from flowdeck.letters.groups import BY, groups
+from flowdeck.letters.question import Question
 from flowdeck.management import acting
 from flowdeck.models import BulkAction
 
@@ -53,6 +55,7 @@ class Command(BaseCommand):
             verb.add_argument("--reason", default="", required=verb is discarded)
             acting.add_argument(verb)
             verb.add_argument("--dry-run", action="store_true", help="say how many, do nothing")
+            acting.add_seen(verb)
         for verb in (listed, retried, discarded):
             for name in NAMES:
                 verb.add_argument(f"--{name}", default="", help="filter")
@@ -107,25 +110,32 @@ class Command(BaseCommand):
             raise CommandError("Say which: numbers, a filter, or --all.")
         reason = acting.reason_of(options, needed_to="discard" if verb == "discard" else "")
         if options["dry_run"]:
-            count = criteria.letters().order_by().count()
-            self._say(options, {"would": verb, "count": count}, [f"would {verb} {count:,}"])
+            seen = Question.about(criteria.letters())
+            plain = {"would": verb, "count": seen.count, "seen": seen.digest}
+            lines = [f"would {verb} {seen.count:,}", acting.told_seen(seen.digest)]
+            self._say(options, plain, lines)
             return
-        row = bulk.ask(
-            verb,
-            criteria,
-            by=acting.acting(options["by"], "resolve_dead_letters"),
-            reason=reason,
-            graduated=options.get("graduated", False),
-            per_second=options.get("per_second"),
-        )
+        by = acting.acting(options["by"], "resolve_dead_letters")
+        try:
+            row = bulk.ask(
+                verb,
+                criteria,
+                by=by,
+                reason=reason,
+                graduated=options.get("graduated", False),
+                per_second=options.get("per_second"),
+                seen=options["seen"],
+            )
+        except OtherLetters as error:
+            raise CommandError(str(error)) from error
         self._work(row)
         wait = options.get("wait")
         if wait is not None:
             self._wait(row, wait)
-        seen = bulk.progress(row)
-        self._say(options, BulkOut.of(row).dict(), list(_told(row, seen)))
+        became = bulk.progress(row)
+        self._say(options, BulkOut.of(row).dict(), list(_told(row, became)))
         if wait is not None:
-            _judge(row, seen, wait)
+            _judge(row, became, wait)
 
     def _wait(self, row: BulkAction, seconds: float) -> None:
         """Until nothing is under way any more, or the time is over; workers do the work."""

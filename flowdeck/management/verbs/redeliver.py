@@ -8,7 +8,7 @@ from uuid import UUID
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from flowdeck.errors import FlowdeckError
-from flowdeck.letters.redelivery import Choice, dry_run, redeliver
+from flowdeck.letters.redelivery import Choice, dry_run, question, redeliver
 from flowdeck.management import acting
 
 
@@ -31,6 +31,7 @@ class Command(BaseCommand):
         parser.add_argument("--reason", default="", help="why, for the list of runs")
         acting.add_argument(parser)
         parser.add_argument("--yes", action="store_true", help="do it")
+        acting.add_seen(parser)
 
     def handle(self, *, processor: str, yes: bool, **options: Any) -> None:
         """Run the command."""
@@ -44,13 +45,20 @@ class Command(BaseCommand):
         by = acting.acting(options["by"], "redeliver")
         try:
             if yes:
-                run = redeliver(processor, choice, by=by, reason=acting.reason_of(options))
+                run = redeliver(
+                    processor,
+                    choice,
+                    by=by,
+                    reason=acting.reason_of(options),
+                    seen=options["seen"],
+                )
                 self.stdout.write(f"Run {run.pk}: {run.total:,} deliveries are due again.")
                 return
-            counts = dry_run(processor, choice)
+            counts, seen = dry_run(processor, choice), question(processor, choice)
         except FlowdeckError as error:
             raise CommandError(str(error)) from error
         for type_name, count in sorted(counts.items()):
             self.stdout.write(f"{count:>8,} {type_name}")
         total = sum(counts.values())
         self.stdout.write(f"{total:>8,} deliveries would be made due again; nothing was changed.")
+        self.stdout.write(acting.told_seen(seen.digest))

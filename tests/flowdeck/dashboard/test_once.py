@@ -108,21 +108,3 @@ def test_a_refusal_is_in_the_audit_although_it_acted_on_nothing() -> None:
     for _ in range(2):
         assert viewer.post(RESOLVE, {"action": "retry", "once": "k"}).status_code == 403
     assert AuditEntry.objects.filter(allowed=False).count() == 2
-
-
-@pytest.mark.parametrize(
-    "address",
-    [
-        "/dead-letters/?processor=probe.atomic",
-        "/processors/?pause=probe.atomic",
-        "/replay/?verify=probe.tally",
-        "/account/",
-    ],
-)
-def test_every_form_that_acts_carries_a_key(address: str) -> None:
-    die(1)
-    page = signed_in(person("admin")).get(address).content.decode()
-    forms = re.findall(r'<form[^>]*method="post".*?</form>', page, re.DOTALL)
-    acting = [form for form in forms if "/logout/" not in form]
-    assert acting
-    assert [form[:80] for form in acting if 'name="once"' not in form] == []

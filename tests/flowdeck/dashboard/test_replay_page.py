@@ -64,6 +64,17 @@ def test_a_run_waits_is_done_and_gives_the_verdict(operator: Client) -> None:
 
 
 @pytest.mark.usefixtures("history")
+def test_of_two_who_were_asked_about_the_same_rebuild_one_starts_it(operator: Client) -> None:
+    seen = re.findall(r'name="seen" value="(\d+)"', text(operator, f"{PAGE}?rebuild=probe.tally"))
+    form = {"kind": "rebuild", "name": "probe.tally", "reason": "wrong", "seen": seen[0]}
+    assert operator.post(f"{PAGE}runs/", form).status_code == 302
+    late = operator.post(f"{PAGE}runs/", form)
+    assert late.status_code == 422
+    assert "of the same was asked for" in late.content.decode()
+    assert ReplayRun.objects.count() == 1
+
+
+@pytest.mark.usefixtures("history")
 def test_differences_are_shown_row_by_row_as_text(operator: Client) -> None:
     Tally.objects.update(count=9)
     runs.execute(ask(operator).pk)

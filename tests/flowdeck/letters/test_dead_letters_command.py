@@ -13,6 +13,7 @@ from django.core.management import CommandError, call_command
 
 from flowdeck import publish
 from flowdeck.letters import dead_letters
+from flowdeck.letters.question import Question
 from flowdeck.models import AuditEntry, BulkAction, Delivery
 from flowdeck.testing import settle
 from tests.accounts import person
@@ -63,9 +64,22 @@ def test_a_dry_run_does_nothing(dead: list[int]) -> None:
     assert as_json("discard", dead[0], "--reason", "x", "--dry-run") == {
         "would": "discard",
         "count": 1,
+        "seen": Question.about(Delivery.objects.filter(pk=dead[0])).digest,
     }
     assert number_dead() == 4
     assert not AuditEntry.objects.exists()
+
+
+def test_an_answer_is_about_what_the_dry_run_showed(dead: list[int]) -> None:
+    seen = as_json("discard", "--all", "--reason", "x", "--dry-run")["seen"]
+    dead_letters.discard(dead[:1], by="olga", reason="hers")
+    publish(Probed(n=1, fails=99, by="probe.atomic"), stream="later")
+    settle()
+    with pytest.raises(CommandError, match="Meanwhile it is other dead letters: 4 now"):
+        command("discard", "--all", "--reason", "x", "--seen", seen)
+    assert number_dead() == 4
+    seen = as_json("discard", "--all", "--reason", "x", "--dry-run")["seen"]
+    assert "discard: 4 of 4" in command("discard", "--all", "--reason", "x", "--seen", seen)
 
 
 def test_a_retry_after_mending_leaves_one_entry(

@@ -41,6 +41,17 @@ def test_the_dry_run_counts_and_changes_nothing(positions: tuple[int, ...]) -> N
     assert handled(positions[1]) == 1
 
 
+def test_an_answer_is_about_what_the_dry_run_showed(positions: tuple[int, ...]) -> None:
+    seen = redeliver("probe.atomic", "--type", "Probed").split("--seen ")[1].strip()
+    publish(Probed(n=9), stream="later")
+    settle()
+    words = ("probe.atomic", "--type", "Probed", "--yes", "--reason", "mended", "--seen")
+    with pytest.raises(CommandError, match="Meanwhile it is other deliveries"):
+        redeliver(*words, seen)
+    seen = redeliver("probe.atomic", "--type", "Probed").split("--seen ")[1].strip()
+    assert "4 deliveries are due again" in redeliver(*words, seen)
+
+
 def test_only_the_chosen_events_go_to_only_this_processor(positions: tuple[int, ...]) -> None:
     before = Effect.objects.exclude(processor="probe.atomic").count()
     redeliver("probe.atomic", "--position", str(positions[1]), "--yes", "--reason", "mended")

@@ -68,7 +68,11 @@ def test_closed_streams_go_whole_and_the_log_stays_sound(tmp_path: Path) -> None
     words = ("flowdeck", "archive", "--older-than=-1", "--as", "ada", "--reason", "old")
     call_command(*words, "--dry-run", stdout=told)
     assert read_log() == before
-    call_command(*words, "--to", str(file), stdout=told)
+    with pytest.raises(CommandError, match="Meanwhile it is other streams"):
+        call_command(*words, "--to", str(file), "--seen", "other", stdout=told)
+    assert not file.exists()
+    seen = told.getvalue().rpartition("--seen ")[2].split()[0]
+    call_command(*words, "--to", str(file), "--seen", seen, stdout=told)
     lines = file.read_text(encoding="utf-8").splitlines()
     assert [loaded(line, n).event.id for n, line in enumerate(lines)] == [e.id for e in gone]
     assert [e.id for e in read_log()] == [e.id for e in before if e not in gone]
