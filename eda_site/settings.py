@@ -145,6 +145,8 @@ FLOWDECK: dict[str, Any] = {
     "REDIS_URL": REDIS_URL,
     "PRODUCER": "shop",
     "SCHEMAS_LOCK": str(BASE_DIR / "schemas.lock"),
+    "BADGE": "demo" if DEMO else "",
+    "PROVE_OUTSIDE": DEMO,
 }
 
 CELERY_BROKER_URL = environment.broker_url(REDIS_URL)

@@ -35,7 +35,9 @@ class Conf:
     ``LIVE_SOCKETS_PER_USER`` live pages open per web process, and watches ``LIVE_VIEWS_PER_USER``
     different views with them. ``GROUPS`` names the Django group whose members have a role:
     ``{"operator": "on-call"}``. ``LOGOUT_URL`` is the address, or its name, that pages post to for
-    signing out (empty: they have no such button).
+    signing out (empty: they have no such button). ``BADGE`` is a word beside the name on every page
+    ("demo", "staging"). With ``PROVE_OUTSIDE`` the design review delivers again what calls the
+    outside, too: only where that harms nobody.
     """
 
     REDIS_URL: str = ""
@@ -56,6 +58,8 @@ class Conf:
     LIVE_SOCKETS_PER_USER: int = 100
     LIVE_VIEWS_PER_USER: int = 60
     LOGOUT_URL: str = "logout"
+    BADGE: str = ""
+    PROVE_OUTSIDE: bool = False
     GROUPS: Mapping[str, str] = field(default_factory=lambda: GROUPS)
 
     def __post_init__(self) -> None:

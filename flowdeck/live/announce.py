@@ -93,6 +93,17 @@ class Announcer:
             threading.Thread(target=self._run, name="live-announcer", daemon=True).start()
 
     def _run(self) -> None:
+        while True:
+            try:
+                self._announce()
+            except Exception:
+                # Nobody else would announce what happens in this process.
+                self.dropped += 1
+                logger.exception("Live pages were not told of changes; they look for themselves.")
+                time.sleep(_REST)
+
+    def _announce(self) -> None:
+        """Send what comes, again and again."""
         # The loop runs only while sending: the thread itself waits, so an idle process stays idle
         # and the end of the process has nothing to join.
         wake = self._wake

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from django.apps import apps
+from django.conf import global_settings
 from django.utils.module_loading import import_string
 
 from flowdeck.conf import Conf
@@ -100,3 +101,18 @@ def test_what_a_project_could_have_too_is_named_after_the_library() -> None:
     assert {model._meta.db_table.partition("_")[0] for model in config.get_models()} == {"flowdeck"}
     assert import_string("flowdeck.urls.app_name") == "flowdeck"
     assert all(group.startswith("flowdeck-") for group in Conf().GROUPS.values())
+
+
+def test_the_library_reads_settings_of_django_and_its_own_only() -> None:
+    known = {name for name in dir(global_settings) if name.isupper()} | {"FLOWDECK"}
+    read = {
+        name
+        for path in _LIBRARY.rglob("*.py")
+        for found in re.findall(
+            r"\bsettings\.([A-Z_]{3,})|attr\(settings, \"(\w+)", path.read_text()
+        )
+        for name in found
+        if name
+    }
+    assert "FLOWDECK" in read
+    assert read <= known

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
 
 from flowdeck.checklist import QUESTIONS, answer
 from flowdeck.checklist.finding import Answer
+from flowdeck.conf import conf
 from flowdeck.dashboard.shell.page import requires
 from flowdeck.declare.states import DeliveryState
 from flowdeck.people.access import can
@@ -33,8 +33,8 @@ def prove(request: HttpRequest) -> HttpResponse:
     """Run one experiment (``question``), or all, and show what was found."""
     asked = request.POST.get("question", "")
     chosen = [one for one in QUESTIONS if asked in ("", str(one.number))]
-    redeliver = bool(getattr(settings, "DEMO", False))
-    return _page(request, {q.number: answer(q, redeliver=redeliver) for q in chosen})
+    outside = conf().PROVE_OUTSIDE
+    return _page(request, {q.number: answer(q, redeliver=outside) for q in chosen})
 
 
 def _page(request: HttpRequest, answers: dict[int, Answer]) -> HttpResponse:

@@ -138,7 +138,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
         "nav_sections": _sections(request),
         "notices": _notices_for(request),
         "theme": theme if theme in THEMES else "",
-        "demo": getattr(settings, "DEMO", False),
+        "badge": conf().BADGE,
         "role": _role(request),
         "sign_in_url": resolve_url(settings.LOGIN_URL),
         "sign_out_url": sign_out_url(),

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
 from flowdeck.checklist import answer_all
+from flowdeck.conf import conf
 
 
 class Command(BaseCommand):
@@ -22,8 +22,8 @@ class Command(BaseCommand):
         parser.add_argument(
             "--redeliver",
             action="store_true",
-            default=getattr(settings, "DEMO", False),
-            help="also deliver again what calls the outside (the default in demo mode)",
+            default=conf().PROVE_OUTSIDE,
+            help="also deliver again what calls the outside (default: FLOWDECK['PROVE_OUTSIDE'])",
         )
 
     def handle(self, **options: Any) -> None:

@@ -80,6 +80,21 @@ def test_after_a_fault_the_next_message_is_sent(monkeypatch: pytest.MonkeyPatch)
     eventually(lambda: bool(sent))
 
 
+def test_it_outlives_what_nobody_thought_of(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(announce, "_REST", 0.01)
+    sent: list[dict[str, Any]] = []
+    announcer = with_layer(monkeypatch, sent.append)
+    with monkeypatch.context() as broken:
+        broken.setattr(announce.Changes, "to_message", lambda changes: 1 / 0)
+        announcer.appended(Appended(appended()))
+        eventually(lambda: announcer.dropped == 1)
+    assert "Live pages were not told of changes" in caplog.text
+    announcer.appended(Appended(appended()))
+    eventually(lambda: bool(sent))
+
+
 def test_a_forked_process_has_a_thread_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     announcer = with_layer(monkeypatch, lambda message: None)
     announcer.appended(Appended(appended()))
