@@ -7,6 +7,7 @@ each hook at work. What Django and its kind look for by a path is public too: ``
 that `docs/writing_processors.md` names.
 """
 
+from flowdeck.checklist.purpose import wrong_on_purpose
 from flowdeck.dashboard.replay.belongings import Belonging
 from flowdeck.dashboard.replay.belongings import register as register_belongings
 from flowdeck.dashboard.shared.hues import assign as assign_hues
@@ -134,4 +135,5 @@ __all__ = [
     "signed_in",
     "subscribe",
     "verification_check",
+    "wrong_on_purpose",
 ]

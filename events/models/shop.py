@@ -27,8 +27,12 @@ class Product(models.Model):
 
     @classmethod
     def on_sale(cls) -> models.QuerySet[Any, Any]:
-        """All products with ``stock``: the pieces for sale, None while they are not counted yet."""
-        level = StockLevel.objects.filter(sku=models.OuterRef("sku")).values("available")
+        """All products with ``stock``: the pieces for sale, None while they are not counted yet.
+
+        Below zero, what was taken is known before what had arrived.
+        """
+        counted = StockLevel.objects.filter(sku=models.OuterRef("sku"), available__gte=0)
+        level = counted.values("available")
         return cls.objects.annotate(stock=models.Subquery(level))
 
 

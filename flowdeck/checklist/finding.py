@@ -6,21 +6,24 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-Verdict = Literal["pass", "warn", "fail"]
+Verdict = Literal["pass", "untried", "warn", "fail"]
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """The answer to one question.
 
-    ``evidence`` says what was measured, ``advice`` what to do (empty if nothing), ``unchecked``
-    what could not be looked at. ``traces`` are correlation ids worth a look.
+    ``untried``: nothing is wrong, but not all of it has happened here yet. ``evidence`` says what
+    was measured, ``advice`` what to do (empty if nothing), ``unchecked`` what could not be looked
+    at, ``on_purpose`` what was found of processors that are wrong on purpose and not counted.
+    ``traces`` are correlation ids worth a look.
     """
 
     verdict: Verdict
     evidence: str
     advice: str = ""
     unchecked: str = ""
+    on_purpose: str = ""
     traces: tuple[str, ...] = ()
 
 
@@ -53,7 +56,7 @@ class Answer:
 
 def worst(*verdicts: Verdict) -> Verdict:
     """The worst of several verdicts."""
-    order: tuple[Verdict, ...] = ("pass", "warn", "fail")
+    order: tuple[Verdict, ...] = ("pass", "untried", "warn", "fail")
     return max(verdicts, key=order.index, default="pass")
 
 

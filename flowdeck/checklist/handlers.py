@@ -8,13 +8,14 @@ from collections.abc import Iterator
 
 from django.db import transaction
 
+from flowdeck.checklist import purpose
 from flowdeck.checklist.finding import Finding, listed
 from flowdeck.checklist.sandbox import deliver, fingerprints, rolled_back, samples, written_tables
 from flowdeck.declare.registry import Processor, registry
 from flowdeck.declare.states import DeliveryState
 from flowdeck.engine.attempt import attempt_together
 from flowdeck.log.append import read_log
-from flowdeck.models import Delivery
+from flowdeck.models import Delivery, Event
 from flowdeck.sql import DueDelivery
 
 logger = logging.getLogger("flowdeck")
@@ -25,15 +26,18 @@ def idempotent(redeliver: bool) -> Finding:
     """Deliver finished deliveries once more and compare the tables before and after."""
     atomic = [p for p in registry.processors.values() if p.atomic]
     leased = [p for p in registry.processors.values() if not p.atomic]
-    doubled, unknown, tried = [], [], 0
+    found, unknown, untried, tried = dict[str, str](), list[str](), list[str](), 0
     for processor in leased:
-        dues = samples(processor) if redeliver else []
-        if not dues and not _mentions_key(processor):
-            unknown.append(processor.name)
-        for due in dues:
+        dues = samples(processor)
+        if not _mentions_key(processor) and not (dues and redeliver):
+            (unknown if dues else untried).append(processor.name)
+        for due in dues if redeliver else []:
             tried += 1
             if changed := redelivered(processor, due):
-                doubled.append(f"{processor.name} wrote {listed(changed)} again")
+                found[processor.name] = f"{processor.name} wrote {listed(changed)} again"
+    doubled, on_purpose = purpose.judged(found), purpose.told([*found, *unknown, *untried])
+    unknown = purpose.judged({name: name for name in unknown})
+    untried = purpose.judged({name: name for name in untried})
     evidence = (
         f"{len(atomic)} processors commit their effects with the delivery: once by construction. "
         f"{len(leased)} call the outside; {tried} finished deliveries of theirs were delivered "
@@ -44,16 +48,25 @@ def idempotent(redeliver: bool) -> Finding:
             "fail",
             f"{listed(doubled)}, for one event delivered twice.",
             "Hand delivery.idempotency_key over, or leave out atomic=False.",
+            on_purpose=on_purpose,
         )
     if unknown:
         return Finding(
             "warn",
             f"{evidence} Not known of: {listed(unknown)}.",
             "Use delivery.idempotency_key in calls to the outside; then run with --redeliver.",
+            on_purpose=on_purpose,
+        )
+    if untried:
+        return Finding(
+            "untried",
+            f"{evidence} Not tried yet: {listed(untried)}.",
+            "Publish what they listen to, then ask again.",
+            on_purpose=on_purpose,
         )
     outside = "What handlers do outside of this database."
     more = "" if redeliver else " Calls to the outside: run with --redeliver."
-    return Finding("pass", evidence, unchecked=outside + more)
+    return Finding("pass", evidence, unchecked=outside + more, on_purpose=on_purpose)
 
 
 def redelivered(processor: Processor, due: DueDelivery) -> list[str]:
@@ -87,20 +100,22 @@ def _mentions_key(processor: Processor) -> bool:
 def replayable(redeliver: bool) -> Finding:
     """Empty each read model, fill it again from the log, and compare; then undo all of it."""
     projections = [p for p in registry.processors.values() if p.replayable]
-    differing, skipped, same = [], [], []
+    found, skipped, same = dict[str, str](), list[str](), list[str]()
     for processor in projections:
         done = Delivery.objects.filter(processor=processor.name, state=DeliveryState.DONE)
         if done.count() > MOST_REPLAYED or not processor.models:
             skipped.append(processor.name)
         elif _differs(processor):
-            differing.append(processor.name)
+            found[processor.name] = processor.name
         else:
             same.append(processor.name)
-    if differing:
+    on_purpose = purpose.told(found)
+    if differing := purpose.judged(found):
         return Finding(
             "fail",
             f"Not the same after a replay: {listed(differing)}.",
             "Write read models from events alone: no clock, no chance, no other writer.",
+            on_purpose=on_purpose,
         )
     evidence = f"{len(same)} of {len(projections)} read models rebuilt from nothing, identical."
     if skipped or not projections:
@@ -109,8 +124,9 @@ def replayable(redeliver: bool) -> Finding:
             evidence,
             "Replay the larger ones beside the live ones.",
             unchecked=f"Too large to rebuild here, or without a model: {listed(skipped)}.",
+            on_purpose=on_purpose,
         )
-    return Finding("pass", evidence)
+    return Finding("pass", evidence, on_purpose=on_purpose)
 
 
 def _differs(processor: Processor) -> bool:
@@ -143,23 +159,29 @@ def _history(processor: Processor) -> Iterator[list[DueDelivery]]:
 
 def tried(redeliver: bool) -> Finding:
     """What has each processor met in this installation: every type it listens to, and failure?"""
-    never, never_failed = [], []
+    in_the_log = set(Event.objects.order_by().values_list("type", flat=True).distinct())
+    never, overlooked, never_failed = list[str](), list[str](), list[str]()
     for name, processor in sorted(registry.processors.items()):
         met = {due.event.type for due in samples(processor)}
-        never += [f"{name} on {t}" for t in processor.subscriptions if t not in met]
+        for type_name in processor.subscriptions:
+            if type_name not in met:
+                known = type_name in in_the_log and not processor.streams
+                (overlooked if known else never).append(f"{name} on {type_name}")
         if not Delivery.objects.filter(
             processor=name, state=DeliveryState.DONE, attempts__gt=1
         ).exists():
             never_failed.append(name)
     pairs = sum(len(p.subscriptions) for p in registry.processors.values())
-    evidence = f"{pairs - len(never)} of {pairs} pairs of processor and event type were handled."
-    if len(never) == pairs:
-        return Finding("fail", evidence, "Publish what happens in real life, then ask again.")
-    if never or never_failed:
+    handled = pairs - len(never) - len(overlooked)
+    evidence = f"{handled} of {pairs} pairs of processor and event type were handled."
+    if not handled and not overlooked:
+        return Finding("untried", evidence, "Publish what happens in real life, then ask again.")
+    if never or overlooked or never_failed:
+        logged = f" In the log, but not handled: {listed(overlooked, 3)}." if overlooked else ""
         return Finding(
-            "warn",
-            f"{evidence} Never: {listed(never, 3) or 'none'}. Never failed and recovered: "
-            f"{listed(never_failed, 3) or 'none'}.",
+            "warn" if overlooked else "untried",
+            f"{evidence}{logged} Not published yet: {listed(never, 3) or 'none'}. Never failed and "
+            f"recovered: {listed(never_failed, 3) or 'none'}.",
             "Write a test for each: publish the event, let the first attempt raise, call "
             "flowdeck.testing.settle(), and assert the effects.",
             unchecked="What your test suite covers.",

@@ -55,7 +55,7 @@ def immutable(redeliver: bool) -> Finding:
     """Try to change and to delete events; look at their names and classes."""
     position = newest_position()
     if not position:
-        return Finding("warn", "The log is empty.", "Publish an event, then ask again.")
+        return Finding("untried", "The log is empty.", "Publish an event, then ask again.")
     accepted = [
         verb
         for verb, statement in (
@@ -102,7 +102,7 @@ def durable(redeliver: bool) -> Finding:
     """Append without any bell: the work must be in the database at once. Then look for strays."""
     newest = _sample()
     if newest is None:
-        return Finding("warn", "No event of a declared type is in the log.", "Publish one.")
+        return Finding("untried", "No event of a declared type is in the log.", "Publish one.")
     stream = f"checklist-{uuid4()}"
     with rolled_back():
         draft = Draft(load(newest), stream=stream, correlation_id=uuid4())

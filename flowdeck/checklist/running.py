@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from django.db.models import Count
+from django.db.models import Count, Min
 
 from flowdeck import clock
+from flowdeck.checklist import purpose
 from flowdeck.checklist.finding import Finding, Verdict, listed
 from flowdeck.checklist.log import RECENT
 from flowdeck.declare.registry import registry
 from flowdeck.declare.states import DeliveryState
 from flowdeck.log.positions import newest_position
-from flowdeck.models import Delivery
+from flowdeck.models import Delivery, Worker
 from flowdeck.words import duration
 
 _MANY_ATTEMPTS = 20
@@ -53,28 +54,20 @@ def dead_letters(redeliver: bool) -> Finding:
 
 def ordered(redeliver: bool) -> Finding:
     """Of each processor and key, the recent deliveries must have ended in the log's order."""
-    recent = (
-        Delivery.objects.filter(
-            event_id__gt=newest_position() - RECENT, state=DeliveryState.DONE, attempts__gt=0
-        )
-        .exclude(finished_at=None)
-        .order_by("processor", "key", "event_id")
-        .values_list("processor", "key", "finished_at", "event_id")
-    )
-    last: tuple[str, str] = ("", "")
-    ended, late, seen = None, [], 0
-    for processor, key, finished_at, position in recent.iterator(chunk_size=2_000):
-        seen += 1
-        if (processor, key) == last and ended and finished_at and finished_at < ended:
-            late.append(f"event {position} at {processor}")
-        last, ended = (processor, key), finished_at
-    mixed = _mixed_keys()
+    late, seen = list[str](), 0
+    for name in sorted(registry.processors):
+        number, overtaken = _overtaken(name)
+        seen += number
+        late += overtaken
+    found = _mixed_keys()
+    mixed, on_purpose = purpose.judged(found), purpose.told(found)
     skips = [n for n, p in sorted(registry.processors.items()) if p.on_dead == "skip"]
     if late:
         return Finding(
             "fail",
             f"{len(late)} of {seen:,} deliveries were overtaken: {listed(late, 3)}.",
             "Compare the workers' clocks; then run manage.py verify.",
+            on_purpose=on_purpose,
         )
     if mixed:
         return Finding(
@@ -82,19 +75,46 @@ def ordered(redeliver: bool) -> Finding:
             f"{seen:,} deliveries in the order of their keys; but {listed(mixed, 3)}: one "
             "stream there has several keys, so its events may overtake each other.",
             "Give all event types of a stream the same key, unless their order means nothing.",
+            on_purpose=on_purpose,
         )
     if skips:
         return Finding(
             "warn",
             f"{seen:,} deliveries in order; but {listed(skips)} skip dead ones.",
             "Use on_dead='park' where a later event needs the earlier one.",
+            on_purpose=on_purpose,
         )
     if not seen:
-        return Finding("warn", "Nothing has been delivered yet.", "Publish an event, ask again.")
-    return Finding("pass", f"{seen:,} deliveries, in the order of their keys, none overtaken.")
+        return Finding("untried", "Nothing has been delivered yet.", "Publish an event, ask again.")
+    return Finding(
+        "pass",
+        f"{seen:,} deliveries, in the order of their keys, none overtaken.",
+        on_purpose=on_purpose,
+    )
 
 
-def _mixed_keys() -> list[str]:
+def _overtaken(processor: str) -> tuple[int, list[str]]:
+    """How many recent deliveries of a processor are done, and which ended before an earlier one."""
+    recent = (
+        Delivery.objects.filter(
+            processor=processor,
+            event_id__gt=newest_position() - RECENT,
+            state=DeliveryState.DONE,
+            attempts__gt=0,
+            finished_at__isnull=False,
+        )
+        .order_by("key", "event_id")
+        .values_list("key", "finished_at", "event_id")
+    )
+    last, ended, late = "", None, []
+    for key, finished_at, position in recent:
+        if key == last and ended and finished_at and finished_at < ended:
+            late.append(f"event {position} at {processor}")
+        last, ended = key, finished_at
+    return len(recent), late
+
+
+def _mixed_keys() -> dict[str, str]:
     """Processors that recently got events of one stream with different keys, with such a stream."""
     found = (
         Delivery.objects.filter(event_id__gt=newest_position() - RECENT)
@@ -104,17 +124,20 @@ def _mixed_keys() -> list[str]:
         .filter(keys__gt=1)
     )
     streams = {processor: stream for processor, stream, _ in found[:1000]}
-    return [f"{processor} on {stream}" for processor, stream in sorted(streams.items())]
+    return {one: f"{one} on {stream}" for one, stream in sorted(streams.items())}
 
 
 def staleness(redeliver: bool) -> Finding:
     """How far read models are behind the log, measured on their newest deliveries."""
     measured, verdict = [], "pass"
+    # What was published while nobody worked says when work began, not how long it takes.
+    began = Worker.objects.aggregate(began=Min("started_at"))["began"]
+    attended = {} if began is None else {"event__recorded_at__gte": began}
     for name, processor in sorted(registry.processors.items()):
         if not processor.replayable:
             continue
         newest = Delivery.objects.filter(
-            processor=name, state=DeliveryState.DONE, finished_at__isnull=False
+            processor=name, state=DeliveryState.DONE, finished_at__isnull=False, **attended
         ).order_by("-event_id")[:_MEASURED]
         lags = sorted(
             (finished - recorded).total_seconds()
@@ -132,7 +155,7 @@ def staleness(redeliver: bool) -> Finding:
             measured.append(f"{name} {duration(p50)} (p99 {duration(p99)})")
             verdict = _worse(verdict, p50)
     if not measured:
-        return Finding("warn", "No read model has been written yet.", "Publish an event.")
+        return Finding("untried", "No read model has been written yet.", "Publish an event.")
     advice = (
         "" if verdict == "pass" else "More workers, batch=True, or say on the page how old it is."
     )

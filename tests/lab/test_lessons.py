@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from events.domain_events import InventoryReplenished
 from flowdeck import publish
+from flowdeck.checklist import QUESTIONS, answer
 from flowdeck.models import AuditEntry, Delivery, Event
 from flowdeck.testing import settle
 from flowdeck.verification import verify
@@ -361,3 +362,12 @@ def test_outside_of_demo_mode_there_is_no_lab(learner: User, settings: Any) -> N
     client = signed_in(learner)
     assert client.get(reverse("lab:lesson", args=["ripple"])).status_code == 404
     assert client.get(reverse("lab:faults")).status_code == 404
+
+
+def test_the_design_review_tells_what_the_lab_gets_wrong_on_purpose(learner: User) -> None:
+    run = runs.start(learner, BY_SLUG["duplicates"])
+    settle()
+    assert LabBalance.objects.filter(run_id=run.pk, processor="lab.careless").exists()
+    found = answer(QUESTIONS[2], redeliver=True).finding
+    assert found.verdict == "pass", found
+    assert "lab.careless (it adds outside of its transaction" in found.on_purpose

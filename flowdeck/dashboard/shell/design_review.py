@@ -16,8 +16,13 @@ from flowdeck.dashboard.shell.page import requires
 from flowdeck.declare.states import DeliveryState
 from flowdeck.people.access import can
 
-WORDS = {"pass": "holds", "warn": "partly", "fail": "fails"}
-DOTS = {"pass": DeliveryState.DONE, "warn": DeliveryState.RETRYING, "fail": DeliveryState.DEAD}
+WORDS = {"pass": "holds", "untried": "not tried yet", "warn": "partly", "fail": "fails"}
+DOTS = {
+    "pass": DeliveryState.DONE,
+    "untried": DeliveryState.PENDING,
+    "warn": DeliveryState.RETRYING,
+    "fail": DeliveryState.DEAD,
+}
 
 
 @require_GET

@@ -40,11 +40,12 @@ class Command(BaseCommand):
             raise SystemExit(1)
 
     def _tell(self, found: dict[str, Any]) -> None:
-        self.stdout.write(f"{found['number']:>2} {found['verdict']:<4}  {found['question']}")
+        self.stdout.write(f"{found['number']:>2} {found['verdict']:<7}  {found['question']}")
         for line in (
             found["evidence"],
             found["advice"] and f"Do: {found['advice']}",
             found["unchecked"] and f"Not checked: {found['unchecked']}",
+            found["on_purpose"],
         ):
             if line:
                 self.stdout.write(f"         {line}")

@@ -144,8 +144,12 @@ def test_9_a_read_model_that_nobody_writes() -> None:
 def test_10_a_processor_that_never_met_its_events() -> None:
     project.well()
     found = ask(10)
-    assert found.verdict == "fail"
+    assert found.verdict == "untried"
     assert "0 of 2 pairs" in found.evidence
+    insert("BookLent", data=LOAN)
+    found = ask(10)
+    assert found.verdict == "warn"
+    assert "In the log, but not handled: desk on BookLent, shelf on BookLent." in found.evidence
 
 
 def test_a_library_without_a_mistake_fails_nothing_and_is_told_what_was_not_checked() -> None:

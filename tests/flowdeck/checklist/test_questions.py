@@ -15,10 +15,10 @@ from django.db.models import F
 
 from flowdeck import Delivery as EventDelivery
 from flowdeck import Retry, publish
-from flowdeck.checklist import QUESTIONS, answer
+from flowdeck.checklist import QUESTIONS, answer, purpose
 from flowdeck.checklist.finding import Finding
 from flowdeck.declare.registry import declare, registry
-from flowdeck.models import Delivery, Stream
+from flowdeck.models import Delivery, Stream, Worker
 from flowdeck.models import Event as Row
 from flowdeck.testing import settle
 from tests.flowdeck.declare.test_payloads import store
@@ -128,6 +128,19 @@ def test_3_a_processor_that_is_not_idempotent_fails(careless: str) -> None:
     assert "careless" in ask(3, redeliver=False).evidence
 
 
+def test_3_what_is_wrong_on_purpose_is_told_and_not_counted(
+    careless: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(purpose, "_why", {"careless": "it counts twice, to show it"})
+    publish(Probed(n=1), stream="probe-1")
+    settle()
+    found = ask(3)
+    assert found.verdict == "pass"
+    assert found.on_purpose == (
+        "Wrong on purpose, so not counted: careless (it counts twice, to show it)."
+    )
+
+
 @pytest.mark.usefixtures("history")
 def test_4_a_read_model_that_the_log_does_not_give_fails() -> None:
     Tally.objects.update(count=F("count") + 1)
@@ -201,14 +214,25 @@ def test_9_a_read_model_far_behind_fails() -> None:
     assert ask(9).verdict == "fail"
 
 
-def test_10_processors_that_never_met_anything_fail() -> None:
-    assert ask(10).verdict == "fail"
+@pytest.mark.usefixtures("history")
+def test_9_what_waited_for_the_first_worker_is_no_lag() -> None:
+    Delivery.objects.filter(processor="probe.tally").update(
+        finished_at=datetime.now(UTC) + timedelta(minutes=5)
+    )
+    Worker.objects.create(
+        name="first", started_at=datetime.now(UTC) + timedelta(minutes=4), seen_at=datetime.now(UTC)
+    )
+    assert ask(9).verdict == "untried"
+
+
+def test_10_processors_that_never_met_anything_are_told_apart_from_wrong_ones() -> None:
+    assert ask(10).verdict == "untried"
 
 
 @pytest.mark.usefixtures("history")
 def test_10_paths_never_walked_are_told() -> None:
     found = ask(10)
-    assert found.verdict == "warn"
+    assert found.verdict == "untried"
     assert "Never failed and recovered" in found.evidence
     assert "flowdeck.testing.settle()" in found.advice
 
