@@ -27,17 +27,17 @@ def main() -> int:
     minutes = float(os.environ.get("MINUTES", "3"))
     seed = int(os.environ.get("SEED") or random.SystemRandom().randrange(100_000))
     database = os.environ.get("DATABASE", "postgresql")
-    if database not in ("postgresql", "sqlite"):
-        raise SystemExit(f"DATABASE={database} is neither postgresql nor sqlite.")
+    if database not in ("postgresql", "pooler", "sqlite"):
+        raise SystemExit(f"DATABASE={database} is neither postgresql, pooler nor sqlite.")
     print(f"drill: {minutes:g} minutes on {database}, SEED={seed}", flush=True)
     with ExitStack() as folders:
         home = Path(folders.enter_context(tempfile.TemporaryDirectory(prefix="fdd-")))
         # Not below the home: the server runs as a user of its own, who may not look in there.
         data = tempfile.TemporaryDirectory(prefix="fddpg-", ignore_cleanup_errors=True)
-        folder = Path(folders.enter_context(data)) if database == "postgresql" else None
+        folder = Path(folders.enter_context(data)) if database != "sqlite" else None
         try:
             workers = int(os.environ.get("WORKERS", "3"))
-            with running(home, folder, workers) as stack:
+            with running(home, folder, workers, pooled=database == "pooler") as stack:
                 return _drill(stack, minutes * 60, random.Random(seed))
         finally:
             _keep_logs(home)
@@ -74,7 +74,7 @@ def _break_things(stack: Stack, seconds: float, draw: random.Random, report: Rep
 
     end = time.monotonic() + seconds
     named = os.environ.get("FAULTS", "")
-    for fault in faults.sequence(draw, postgres=stack.postgres is not None, named=named):
+    for fault in faults.sequence(draw, stack, named):
         faults.wait(draw.uniform(1, 3))
         if time.monotonic() > end:
             return

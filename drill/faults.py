@@ -11,12 +11,13 @@ import random
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
 from drill.proxy import Proxy
 from drill.settings import EXITS, LEASE_SECONDS
-from drill.stack import Stack
+from drill.stack import Stack, wait_for
 
 Draw = random.Random
 _PAUSE = threading.Event()
@@ -26,12 +27,13 @@ _PAUSE = threading.Event()
 class Fault:
     """``lease``: afterwards some lanes may have to wait until a dead worker's lease has ended.
 
-    ``web``: it is web that has to come back, not the workers.
+    ``pooler``: there has to be one. ``web``: it is web that has to come back, not the workers.
     """
 
     name: str
     inject: Callable[[Stack, Draw], None]
     postgres: bool = False
+    pooler: bool = False
     lease: bool = False
     web: bool = False
 
@@ -98,6 +100,26 @@ def exit_handlers(stack: Stack, draw: Draw) -> None:
     sign.unlink()
 
 
+def set_clock_ahead(stack: Stack, draw: Draw) -> None:
+    """One worker is started with a clock an hour ahead, works for a while, and dies with it."""
+    worker = draw.choice(stack.workers)
+    library = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
+    if library is None:
+        raise SystemExit("A clock ahead needs libfaketime: apt-get install faketime")
+    before = worker.starts
+    # Only what is told to others is an hour ahead: time that passes passes as it does.
+    worker.environment = {
+        "LD_PRELOAD": str(library),
+        "FAKETIME": "+1h",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }
+    worker.kill_group()
+    wait_for(lambda: worker.starts > before and worker.children(), "the worker ahead")
+    wait(draw.uniform(5, 10))
+    worker.environment = {}
+    worker.kill_group()
+
+
 def flush_redis(stack: Stack, draw: Draw) -> None:
     """Empty Redis, all bells included."""
     stack.direct_redis.flushall()
@@ -161,6 +183,20 @@ def end_idle_backends(stack: Stack, draw: Draw) -> None:
     )
 
 
+def restart_pooler(stack: Stack, draw: Draw) -> None:
+    """``kill -9`` PgBouncer; it is started again at once."""
+    assert stack.pooler is not None
+    stack.pooler.kill_group()
+
+
+def stop_pooler(stack: Stack, draw: Draw) -> None:
+    """No PgBouncer for some seconds."""
+    assert stack.pooler is not None
+    stack.pooler.hold()
+    wait(draw.uniform(2, 5))
+    stack.pooler.resume()
+
+
 def cut_postgres(stack: Stack, draw: Draw) -> None:
     """Reset every connection to PostgreSQL, and refuse new ones for a moment."""
     assert stack.postgres_proxy is not None
@@ -201,6 +237,7 @@ FAULTS = (
     Fault("pool process frozen past its lease", freeze_child),
     Fault("worker frozen past its lease", freeze_worker),
     Fault("handlers exit", exit_handlers),
+    Fault("a worker's clock an hour ahead", set_clock_ahead, lease=True),
     Fault("FLUSHALL", flush_redis),
     Fault("Redis away for 10 s", stop_redis),
     Fault("Redis hangs", freeze_redis),
@@ -210,20 +247,24 @@ FAULTS = (
     Fault("PostgreSQL away", stop_postgres, postgres=True, lease=True),
     Fault("PostgreSQL ends half of its sessions", end_backends, postgres=True, lease=True),
     Fault("idle connections to PostgreSQL cut", end_idle_backends, postgres=True),
+    Fault("PgBouncer killed and started", restart_pooler, pooler=True, lease=True),
+    Fault("PgBouncer away", stop_pooler, pooler=True, lease=True),
     Fault("connections to PostgreSQL cut", cut_postgres, postgres=True, lease=True),
     Fault("packets to PostgreSQL lost", swallow_postgres, postgres=True, lease=True),
 )
 
 
-def sequence(draw: Draw, *, postgres: bool, named: str = "") -> Iterator[Fault]:
-    """Faults for ever, in random order, each once before any comes again.
+def sequence(draw: Draw, stack: Stack, named: str = "") -> Iterator[Fault]:
+    """Faults that ``stack`` can have, for ever, in random order, each once before any comes again.
 
     Only those whose name holds one of the words of ``named``, which have commas between them.
     Raises ValueError if there are none.
     """
     words = named.split(",")
     chosen = [f for f in FAULTS if any(word in f.name for word in words)]
-    possible = [f for f in chosen if postgres or not f.postgres]
+    possible = [
+        f for f in chosen if (stack.postgres or not f.postgres) and (stack.pooler or not f.pooler)
+    ]
     if not possible:
         raise ValueError(f"No fault is named {named!r}.")
     while True:

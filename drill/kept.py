@@ -18,7 +18,10 @@ RESTART_SECONDS = 0.1
 
 
 class Kept:
-    """One command, kept running until :meth:`stop`, except while it is :meth:`hold`-ed."""
+    """One command, kept running until :meth:`stop`, except while it is :meth:`hold`-ed.
+
+    ``environment`` is added to this process's from its next start on.
+    """
 
     def __init__(
         self,
@@ -31,6 +34,7 @@ class Kept:
     ) -> None:
         self.name = name
         self.starts = 0
+        self.environment: dict[str, str] = {}
         self._arguments, self._log, self._files = arguments, log, files
         self._watchdog, self._pause = watchdog, pause
         self._child: subprocess.Popen[bytes] | None = None
@@ -114,7 +118,7 @@ class Kept:
                 stderr=log,
                 pass_fds=self._files,
                 start_new_session=True,
-                env=os.environ,
+                env={**os.environ, **self.environment},
             )
         self._watchdog.started(child.pid)
         self._child = child

@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,20 +21,26 @@ from drill.kept import RESTART_SECONDS, Kept
 from drill.proxy import Proxy
 from eda_site.run import redis_server
 from eda_site.run.watchdog import Watchdog
+from tests.pooler import pooler_command
 
 _CHILDREN = 2
 _READY_SECONDS = 180
+_POOLER_PORT = 6432  # the number of a Unix socket
 
 
 @dataclass
 class Stack:
-    """A running system. ``redis_proxy`` and ``postgres_proxy`` are what its processes talk to."""
+    """A running system. ``redis_proxy`` and ``postgres_proxy`` are what its processes talk to.
+
+    With a ``pooler`` it stands between the proxy and PostgreSQL.
+    """
 
     home: Path
     redis: Kept
     redis_proxy: Proxy
     postgres: Postgres | None
     postgres_proxy: Proxy | None
+    pooler: Kept | None = None
     workers: list[Kept] = field(default_factory=list)
     web: Kept | None = None
     # Kept open here too: it outlives each web process, so that the next one can go on with it.
@@ -119,18 +126,27 @@ class Postgres:
 
 
 @contextmanager
-def running(home: Path, postgres_folder: Path | None, workers: int) -> Iterator[Stack]:
-    """Start everything; set the environment of this process, which all others inherit."""
-    with (home / "lock").open("w") as lock:
+def running(
+    home: Path, postgres_folder: Path | None, workers: int, *, pooled: bool = False
+) -> Iterator[Stack]:
+    """Start everything; set the environment of this process, which all others inherit.
+
+    ``pooled``: with PgBouncer in transaction mode before PostgreSQL.
+    """
+    # Not below the home: PgBouncer runs as PostgreSQL's user, who may not look in there.
+    beside = tempfile.TemporaryDirectory(prefix="fdpb-", ignore_cleanup_errors=True)
+    with (home / "lock").open("w") as lock, beside as folder:
         watchdog = Watchdog(lock.fileno())
         try:
-            yield from _started(home, postgres_folder, workers, watchdog)
+            yield from _started(
+                home, postgres_folder, workers, watchdog, Path(folder) if pooled else None
+            )
         finally:
             watchdog.close()
 
 
 def _started(
-    home: Path, postgres_folder: Path | None, workers: int, watchdog: Watchdog
+    home: Path, postgres_folder: Path | None, workers: int, watchdog: Watchdog, pooler: Path | None
 ) -> Iterator[Stack]:
     path = home / "redis.sock"
     server = redis_server.command(redis_server.find_server(), path)
@@ -141,6 +157,8 @@ def _started(
         if postgres_folder is not None:
             stack.postgres = Postgres(postgres_folder)
             stack.postgres_proxy = Proxy(stack.postgres.socket)
+        if pooler is not None:
+            _put_between(stack, pooler, watchdog)
         os.environ.update(_environment(stack))
         # A site in production has its bytecode; without, a third of each start goes into compiling.
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -149,7 +167,7 @@ def _started(
         _start_work(stack, workers, watchdog)
         yield stack
     finally:
-        for kept in [*stack.workers, *filter(None, [stack.web]), stack.redis]:
+        for kept in [*stack.workers, *filter(None, [stack.web, stack.pooler]), stack.redis]:
             kept.thaw()
             kept.stop()
         if stack.listener is not None:
@@ -158,12 +176,23 @@ def _started(
             stack.postgres.close()
 
 
+def _put_between(stack: Stack, folder: Path, watchdog: Watchdog) -> None:
+    assert stack.postgres is not None
+    assert stack.postgres_proxy is not None
+    command = pooler_command(stack.postgres.url, folder, _POOLER_PORT, by_socket=True)
+    log = stack.home / "pooler.log"
+    stack.pooler = Kept("pooler", command, log, watchdog).start()
+    stack.postgres_proxy.upstream = folder / f".s.PGSQL.{_POOLER_PORT}"
+    wait_for(stack.postgres_proxy.upstream.exists, "PgBouncer")
+
+
 def _environment(stack: Stack) -> dict[str, str]:
     proxy = stack.postgres_proxy
     return {
         "DJANGO_SETTINGS_MODULE": "drill.settings",
         "FLOWDECK_HOME": str(stack.home),
         "FLOWDECK_DEMO": "1",
+        "DATABASE_POOLER": "1" if stack.pooler else "0",
         "LOG_LEVEL": os.environ.get("LOG_LEVEL", "WARNING"),
         "REDIS_URL": f"redis://127.0.0.1:{stack.redis_proxy.port}/0",
         "DATABASE_URL": (

@@ -20,9 +20,8 @@ _CONFIG = """
 [databases]
 * = host={host} port={port} user={user}
 [pgbouncer]
-listen_addr = 127.0.0.1
+{where}
 listen_port = {listen}
-unix_socket_dir =
 auth_type = any
 pool_mode = transaction
 default_pool_size = {size}
@@ -36,26 +35,10 @@ server_reset_query = DISCARD ALL
 @contextmanager
 def a_pooler(url: str, size: int = 20) -> Iterator[str]:
     """The URL of a pooler that keeps up to ``size`` connections to the database of ``url``."""
-    program = shutil.which("pgbouncer") or "/usr/sbin/pgbouncer"
-    if not Path(program).exists():
-        raise SystemExit("POOLER needs PgBouncer 1.18 or newer: apt-get install pgbouncer")
     server, listen = urlsplit(url), _free_port()
-    host = parse_qs(server.query).get("host", [server.hostname])[0] or "127.0.0.1"
-    # It refuses to be root, and has to get into the folder of a socket.
-    whom = Path(host).owner() if host.startswith("/") else "nobody"
-    config = _CONFIG.format(
-        host=host,
-        port=server.port or 5432,
-        user=server.username,
-        listen=listen,
-        size=size,
-        as_whom=f"user = {whom}" if getpass.getuser() == "root" else "",
-    )
     with tempfile.TemporaryDirectory(prefix="fdpb-") as folder:
-        Path(folder).chmod(0o755)
-        file = Path(folder) / "pgbouncer.ini"
-        file.write_text(config)
-        pooler = subprocess.Popen([program, "-q", str(file)], start_new_session=True)
+        command = pooler_command(url, Path(folder), listen, size=size)
+        pooler = subprocess.Popen(command, start_new_session=True)
         try:
             pooled = f"postgresql://{server.username}@127.0.0.1:{listen}{server.path}"
             _wait_for(pooled, pooler)
@@ -63,6 +46,41 @@ def a_pooler(url: str, size: int = 20) -> Iterator[str]:
         finally:
             pooler.kill()  # its clients are gone
             pooler.wait()
+
+
+def pooler_command(
+    url: str, folder: Path, listen: int, *, size: int = 20, by_socket: bool = False
+) -> list[str]:
+    """What starts a pooler before the database of ``url``, with its settings in ``folder``.
+
+    It listens on the port ``listen`` of this machine, or ``by_socket`` at a Unix socket of that
+    number in ``folder``. Raises SystemExit where no PgBouncer is installed.
+    """
+    program = shutil.which("pgbouncer") or "/usr/sbin/pgbouncer"
+    if not Path(program).exists():
+        raise SystemExit("A pooler needs PgBouncer 1.18 or newer: apt-get install pgbouncer")
+    server = urlsplit(url)
+    host = parse_qs(server.query).get("host", [server.hostname])[0] or "127.0.0.1"
+    # It refuses to be root, and has to get into the folder of a socket.
+    root = getpass.getuser() == "root"
+    whom = Path(host).owner() if host.startswith("/") else "nobody"
+    folder.chmod(0o755)
+    if by_socket and root:
+        shutil.chown(folder, whom)
+    config = _CONFIG.format(
+        host=host,
+        port=server.port or 5432,
+        user=server.username,
+        where=f"unix_socket_dir = {folder}"
+        if by_socket
+        else "listen_addr = 127.0.0.1\nunix_socket_dir =",
+        listen=listen,
+        size=size,
+        as_whom=f"user = {whom}" if root else "",
+    )
+    file = folder / "pgbouncer.ini"
+    file.write_text(config)
+    return [program, "-q", str(file)]
 
 
 def _free_port() -> int:
