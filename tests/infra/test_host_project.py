@@ -161,7 +161,8 @@ print(json.dumps(walked))
 """
 
 
-def test_every_page_of_the_project_is_as_it_was(host: Host) -> None:
+def test_every_page_of_the_project_is_as_it_was(make: Maker) -> None:
+    host = make("wheel")
     seen = host.asked(_OWN)
     for _, text in seen.values():
         assert "flowdeck" not in text.lower()
@@ -183,7 +184,8 @@ print(json.dumps({path: (client.get(path).status_code, client.get(path).text) fo
 """
 
 
-def test_groups_of_the_project_give_nothing_and_a_refusal_says_what_would(host: Host) -> None:
+def test_groups_of_the_project_give_nothing_and_a_refusal_says_what_would(make: Maker) -> None:
+    host = make("wheel")
     seen = host.asked(_REFUSED)
     assert seen["vera"][0] == 200
     assert seen["nobody"] == [302, "/members/sign-in/?next=/ops/events/timeline/"]
