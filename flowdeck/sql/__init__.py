@@ -100,6 +100,9 @@ class Dialect(Protocol):
     APPENDS_BY_ONE_STATEMENT: bool
     """Whether ``append`` is all or nothing outside of a transaction too."""
 
+    TRACE_END: str
+    """The last seven digits of an event's correlation id, as first events have an index of them."""
+
     def append(
         self, cursor: CursorWrapper, rows: Sequence[EventRow], fan_out: Sequence[Subscription]
     ) -> dict[UUID, Place]:

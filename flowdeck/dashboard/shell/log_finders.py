@@ -12,7 +12,8 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django.db.models import CharField, Q
+from django.db.models import CharField
+from django.db.models.expressions import RawSQL
 from django.db.models.functions import Cast
 from django.urls import reverse
 from django.utils import timezone
@@ -23,14 +24,17 @@ from flowdeck.declare.registry import registry
 from flowdeck.log.positions import newest_position
 from flowdeck.models import Event, Stream
 from flowdeck.people.access import can
+from flowdeck.sql import dialect
+from flowdeck.words import SHORT_ID
 
-_NEWEST = 5_000  # rows searched for an id's end, which no index knows
-_END = re.compile(r"[0-9a-fA-F]{6,12}")  # pages show the last seven digits of an id
+_NEWEST = 5_000  # rows searched for the end of an event's id, which no index knows
+_MOST_OF_AN_END = 100
+_END = re.compile(r"[0-9a-fA-F]{6,12}")
 _POSITION = re.compile(r"#?([0-9]{1,18})")
 
 
 def find_by_id(user: Any, query: str) -> Iterator[Hit]:
-    """A whole id of an event or of a correlation, or the end of a recent one."""
+    """A whole id of an event or a trace, or the end of one: of a trace as pages show it."""
     whole = _uuid(query)
     if whole is not None:
         for event in Event.objects.filter(id=whole):
@@ -81,18 +85,32 @@ def find_processors(user: Any, query: str) -> Iterator[Hit]:
 
 
 def _by_end(end: str) -> Iterator[Hit]:
-    top = newest_position()
-    newest = Event.objects.filter(position__gt=top - _NEWEST).annotate(
-        id_text=Cast("id", CharField()), correlation_text=Cast("correlation_id", CharField())
-    )
-    matching = newest.filter(Q(id_text__endswith=end) | Q(correlation_text__endswith=end))
-    traces: set[UUID] = set()
-    for event in matching.order_by("position")[:20]:
-        if event.id.hex.endswith(end):
-            yield _event_hit(event, str(event.id))
-        if event.correlation_id.hex.endswith(end) and event.correlation_id not in traces:
-            traces.add(event.correlation_id)
-            yield _trace_hit(event)
+    traces: dict[UUID, Event] = {}
+    for event in _traces_by_end(end):
+        traces.setdefault(event.correlation_id, event)
+    yield from map(_trace_hit, traces.values())
+    yield from (_event_hit(event, str(event.id)) for event in _recent_by_end(end))
+
+
+def _traces_by_end(end: str) -> list[Event]:
+    """First events of the traces whose id ends so, at any size of the log.
+
+    Pages show ``SHORT_ID`` digits; fewer would name too many.
+    """
+    if len(end) < SHORT_ID:
+        return []
+    shown = RawSQL(dialect().TRACE_END, [])  # noqa: S611 (a constant, as the index has it)
+    first = Event.objects.filter(causation_id=None).annotate(shown=shown)
+    # An order would tempt the database to read another index.
+    found = first.filter(shown=end[-SHORT_ID:]).order_by()[:_MOST_OF_AN_END]
+    fitting = [event for event in found if event.correlation_id.hex.endswith(end)]
+    return sorted(fitting, key=lambda event: event.position)
+
+
+def _recent_by_end(end: str) -> list[Event]:
+    newest = Event.objects.filter(position__gt=newest_position() - _NEWEST)
+    named = newest.annotate(text=Cast("id", CharField())).filter(text__endswith=end)
+    return list(named.order_by("position")[:20])
 
 
 def _event_hit(event: Event, title: str, certain: bool = False) -> Hit:

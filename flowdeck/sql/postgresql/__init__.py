@@ -22,6 +22,7 @@ from flowdeck.sql import DeliveryRow, DueDelivery, EventRow, LaneRow, Mark, Plac
 from flowdeck.stored_json import read_object
 
 APPENDS_BY_ONE_STATEMENT = True
+TRACE_END = '"right"(correlation_id::text, 7)'
 
 _LAST = 253_402_300_799.0  # the last second of 9999
 

@@ -22,6 +22,7 @@ from flowdeck.sql import DeliveryRow, DueDelivery, EventRow, LaneRow, Mark, Plac
 from flowdeck.stored_json import read_object
 
 APPENDS_BY_ONE_STATEMENT = False
+TRACE_END = "substr(correlation_id, -7)"
 
 _ADVANCE = """
 INSERT INTO flowdeck_stream (name, head)

@@ -6,12 +6,15 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from events import orders
 from events.models import Product
-from flowdeck import publish
+from flowdeck import publish, words
 from flowdeck.models import Event
+from flowdeck.sql import dialect
 from tests.accounts import person, signed_in
 from tests.flowdeck.dashboard.test_hostile_text import HOSTILE, assert_harmless, hostile_event
 from tests.probe.events import Echoed, Probed
@@ -38,6 +41,29 @@ def test_a_pasted_id_goes_straight_there(viewer: Client, log: list[Event]) -> No
 
 def test_the_end_of_an_id_is_enough(viewer: Client, log: list[Event]) -> None:
     assert asked(viewer, str(log[2].correlation_id)[-7:]).url == f"/traces/{log[2].correlation_id}/"
+
+
+def test_what_pages_show_of_a_trace_finds_it_however_long_ago_it_was(
+    viewer: Client, log: list[Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flowdeck.dashboard.shell.log_finders._NEWEST", 0)
+    trace = log[0].correlation_id
+    assert words.short(trace) in viewer.get("/traces/").content.decode()
+    for end in (words.short(trace), words.short(trace).upper(), trace.hex[-12:]):
+        assert asked(viewer, end).url == f"/traces/{trace}/"
+
+
+def test_it_is_found_by_an_index(viewer: Client, log: list[Event]) -> None:
+    with CaptureQueriesContext(connection) as captured:
+        asked(viewer, words.short(log[0].correlation_id))
+    (sql,) = [one["sql"] for one in captured if dialect().TRACE_END in one["sql"]]
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET LOCAL enable_seqscan = off")  # so few rows would be read so
+        explain = "EXPLAIN" if connection.vendor == "postgresql" else "EXPLAIN QUERY PLAN"
+        cursor.execute(f"{explain} {sql}")
+        plan = "\n".join(str(row) for row in cursor.fetchall())
+    assert "flowdeck_event_trace_end" in plan
 
 
 def test_a_position_a_stream_and_a_type(viewer: Client, log: list[Event]) -> None:
