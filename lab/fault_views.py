@@ -61,9 +61,7 @@ def _page(request: HttpRequest, *, status: int = 200, **more: Any) -> HttpRespon
         "kinds": KINDS.values(),
         "processors": [p for p in registry.processors.values() if not p.name.startswith("lab.")],
         "seconds": SECONDS,
-        "set_faults": shown.set_faults(request.user),
-        "entries": shown.entries(request.user),
+        **shown.side(request.user),
         **more,
     }
-    context["done"] = sum(entry.done for entry in context["entries"])
     return render(request, "lab/faults.html", context, status=status)

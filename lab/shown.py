@@ -7,6 +7,7 @@ from typing import Any
 
 from django.utils.safestring import SafeString
 
+from flowdeck.extend import can
 from lab import runs
 from lab.glossary import linked
 from lab.lesson import Evidence, Lesson
@@ -85,6 +86,15 @@ def felt_faults(user: Any) -> list[SetFault]:
         for fault in felt_by(user)
         if fault.kind in KINDS
     ]
+
+
+def side(user: Any, lesson: Lesson | None = None) -> dict[str, Any]:
+    """What stands at the side of every page of the lab; ``lesson`` is the one that is open."""
+    return {
+        "entries": entries(user, lesson),
+        "set_faults": set_faults(user),
+        "may_see_class": can(user, "view_class"),
+    }
 
 
 def set_faults(user: Any) -> list[SetFault]:

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from events import scenarios
 from events.orders import OrderRefused
-from flowdeck.extend import can, requires
+from flowdeck.extend import requires
 from lab import glossary as words
 from lab import quiz, runs, shown
 from lab.lesson import Lesson
@@ -141,13 +141,7 @@ def _page(request: HttpRequest, lesson: Lesson, *, status: int = 200, **more: An
 def _side(request: HttpRequest, lesson: Lesson | None = None) -> dict[str, Any]:
     if not scenarios.allowed():
         raise Http404("The lab exists in demo mode only.")
-    entries = shown.entries(request.user, lesson)
-    return {
-        "entries": entries,
-        "done": sum(entry.done for entry in entries),
-        "set_faults": shown.set_faults(request.user),
-        "may_see_class": can(request.user, "view_class"),
-    }
+    return shown.side(request.user, lesson)
 
 
 def _lesson(slug: str) -> Lesson:

@@ -24,10 +24,11 @@ class TraceRow:
 
 @dataclass(frozen=True, slots=True)
 class RecentTraces:
-    """Traces, newest first; ``older`` is where the next page begins, if there is more."""
+    """At most ``most`` traces, newest first; ``older`` is where the next page begins, if any."""
 
     rows: list[TraceRow]
     older: int | None
+    most: int = SIZE
 
 
 def recent_traces(before: int | None = None) -> RecentTraces:

@@ -28,6 +28,7 @@ def page(client: Client, query: str = "") -> str:
 
 
 def test_without_rules_it_says_what_would_be_here(operator: Client) -> None:
+    AlertRule.objects.all().delete()
     assert "No rules yet" in page(operator)
 
 

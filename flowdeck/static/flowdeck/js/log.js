@@ -1,5 +1,6 @@
-// The event log: new rows enter only when the reader is at the top and holds nothing; otherwise they
-// wait behind the "n new" pill. Rows are kept in order of position, each once, at most `data-most`.
+// The event log and the list of traces: new rows enter only when the reader is at the top and holds
+// nothing; otherwise they wait behind the "n new" pill. Rows are kept in order of position, each once,
+// at most `data-most`. Of an event only the last cell changes; with `data-whole` any cell may.
 
 import { named } from "./behaviour.js";
 import "./drawer.js";
@@ -26,11 +27,18 @@ named("newest", (list) => {
     paused() || scroller.scrollTop > SLACK || list.matches(":hover") ||
     list.contains(document.activeElement) || list.querySelector('[aria-selected="true"]') !== null;
 
-  /** Put a row where its position belongs. Of one that is there already only the dots can differ. */
+  /** Give a row that is there already what differs; it stays where it is. */
+  const renew = (old, row) => {
+    old.classList.remove("leaving");
+    const cells = "whole" in list.dataset ? [...old.children] : [old.lastElementChild];
+    const fresh = "whole" in list.dataset ? [...row.children] : [row.lastElementChild];
+    cells.forEach((cell, n) => cell.isEqualNode(fresh[n]) || cell.replaceWith(fresh[n]));
+  };
+
+  /** Put a row where its position belongs. */
   const place = (row, isNew) => {
     const old = document.getElementById(row.id);
-    if (old) old.classList.remove("leaving");
-    if (old) return old.lastElementChild.isEqualNode(row.lastElementChild) || old.lastElementChild.replaceWith(row.lastElementChild);
+    if (old) return renew(old, row);
     if (isNew) row.classList.add("enter");
     if (list.lastElementChild && position(list.lastElementChild) > position(row)) return list.append(row);
     let next = list.firstElementChild; // new rows belong to the top, or near it
