@@ -1,10 +1,11 @@
-"""Tags of the sign-in page, which belongs to this site."""
+"""Tags of the site's own pages: the sign-in and the shop."""
 
 from __future__ import annotations
 
 from django import template
 
 from eda_site import art
+from events.money import money
 
 register = template.Library()
 
@@ -19,6 +20,9 @@ _BLURBS = {
 def timeline_art() -> dict[str, art.Picture]:
     """The picture beside the sign-in."""
     return {"picture": art.picture()}
+
+
+register.filter(money)
 
 
 @register.filter

@@ -33,6 +33,7 @@ from flowdeck.models import (
 from flowdeck.people import access, tokens
 from flowdeck.privacy.masking import masked
 from flowdeck.privacy.sealing import gone
+from flowdeck.words import counted
 
 _MOST_ROWS = 10_000
 
@@ -228,7 +229,7 @@ class DeliveryAdmin(ReadOnly):
     def _tell(self, request: HttpRequest, count: int, done: str) -> None:
         self.message_user(
             request,
-            f"{count} dead letter{'' if count == 1 else 's'} {done}."
+            f"{counted(count, 'dead letter')} {done}."
             if count
             else "None of them is dead (any more), so nothing was done.",
             messages.SUCCESS if count else messages.WARNING,
@@ -258,7 +259,7 @@ class ApiTokenAdmin(ReadOnly):
     def revoke(self, request: HttpRequest, chosen: QuerySet[ApiToken]) -> None:
         """Make them worthless."""
         count = tokens.revoke_all(chosen, by=request.user.get_username())
-        self.message_user(request, f"{count} token{'' if count == 1 else 's'} revoked.")
+        self.message_user(request, f"{counted(count, 'token')} revoked.")
 
 
 @admin.register(AuditEntry)

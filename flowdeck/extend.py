@@ -66,7 +66,7 @@ from flowdeck.transfer.cloudevents import dumped as cloudevent
 from flowdeck.transfer.importing import import_events
 from flowdeck.verification import Scope
 from flowdeck.verification import check as verification_check
-from flowdeck.words import duration
+from flowdeck.words import counted, duration
 
 __all__ = [
     "ADMIN",
@@ -107,6 +107,7 @@ __all__ = [
     "can",
     "cloudevent",
     "count_fragment",
+    "counted",
     "deliver_past",
     "demand",
     "derive_states",

@@ -73,6 +73,16 @@ def thousands(value: int | None) -> str:
     return "–" if value is None else f"{value:,}"
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """A number with what it counts: 1 event, 1,234 events. ``many`` if it is not ``one`` with s."""
+    return f"{number:,} {noun(number, one, many)}"
+
+
+def noun(number: int, one: str, many: str = "") -> str:
+    """What so many are called: event, events."""
+    return one if number == 1 else many or f"{one}s"
+
+
 def listed(items: Iterable[Any]) -> str:
     """``a, b and c``."""
     texts = [str(item) for item in items]

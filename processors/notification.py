@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from events.domain_events import NotificationSent, OrderCancelled, OrderConfirmed
 from events.models import Notification
+from events.money import money
 from flowdeck import Delivery, processor
 
 
@@ -26,7 +27,7 @@ def notification(events: list[OrderConfirmed | OrderCancelled], deliveries: list
 def _message(event: OrderConfirmed | OrderCancelled) -> Notification:
     if isinstance(event, OrderConfirmed):
         subject = f"Order {event.order_id} is confirmed"
-        body = f"Thank you. {event.total} € were charged, and your items are on their way."
+        body = f"Thank you. {money(event.total)} was charged, and your items are on their way."
     else:
         subject = f"Order {event.order_id} was cancelled"
         body = f"{event.reason} You have not been charged, or the money is on its way back."

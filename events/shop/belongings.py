@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from events.models import OrderSummary, Sales, StockLevel
+from events.money import money
 from flowdeck.extend import Belonging
 
 
@@ -16,7 +17,7 @@ def rows_of_order(stream: str, state: Mapping[str, Any]) -> list[Belonging]:
     if order is None:
         return []
     skus = sorted({item["sku"] for item in order.items})
-    mine = Belonging("orders", str(order.pk), f"{order.status}, €{order.total}")
+    mine = Belonging("orders", str(order.pk), f"{order.status}, {money(order.total)}")
     return [mine, *_sales(order, skus), *_stock(skus)]
 
 
@@ -25,7 +26,7 @@ def _sales(order: OrderSummary, skus: list[str]) -> list[Belonging]:
         return []
     return [
         Belonging(
-            "sales", f"{row.day} / {row.sku}", f"{row.quantity} sold that day, €{row.revenue}"
+            "sales", f"{row.day} / {row.sku}", f"{row.quantity} sold that day, {money(row.revenue)}"
         )
         for row in Sales.objects.filter(day=order.decided_at.date(), sku__in=skus).order_by("sku")
     ]

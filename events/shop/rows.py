@@ -20,7 +20,7 @@ from events.models import Product
 from events.shop import wording
 from events.shop.summaries import Summary, counts_of, summaries_of
 from events.shop.track import STARTS, Track, Underway, build_track
-from flowdeck.extend import DeliveryState, LogDelivery, LogEvent, derive_states, duration
+from flowdeck.extend import DeliveryState, LogDelivery, LogEvent, counted, derive_states, duration
 
 SHOWN = 20
 UNFOLDED = 4
@@ -89,8 +89,7 @@ class Row:
     @property
     def tried_again(self) -> str:
         """Retries, if there were any."""
-        word = "retry" if self.retries == 1 else "retries"
-        return f"{self.retries} {word}" if self.retries else ""
+        return counted(self.retries, "retry", "retries") if self.retries else ""
 
 
 @dataclass(frozen=True, slots=True)

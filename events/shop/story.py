@@ -15,6 +15,7 @@ from flowdeck.extend import (
     DeliveryNode,
     DeliveryState,
     Trace,
+    counted,
     duration,
     event_role,
     load_trace,
@@ -89,7 +90,8 @@ def build_story(name: str, trace: Trace) -> Story:
     drawn = Story(
         name,
         _url(trace.correlation_id),
-        f"{processors} processors, {len(trace.events)} events, {duration(trace.seconds)}",
+        f"{counted(processors, 'processor')}, {counted(len(trace.events), 'event')}, "
+        f"{duration(trace.seconds)}",
         lanes,
     )
     scale = _Scale(trace.started_at, trace.seconds)

@@ -17,6 +17,7 @@ from flowdeck.engine.attempt import attempt_together
 from flowdeck.log.append import read_log
 from flowdeck.models import Delivery, Event
 from flowdeck.sql import DueDelivery
+from flowdeck.words import counted
 
 logger = logging.getLogger("flowdeck")
 MOST_REPLAYED = 5_000
@@ -39,9 +40,10 @@ def idempotent(redeliver: bool) -> Finding:
     unknown = purpose.judged({name: name for name in unknown})
     untried = purpose.judged({name: name for name in untried})
     evidence = (
-        f"{len(atomic)} processors commit their effects with the delivery: once by construction. "
-        f"{len(leased)} call the outside; {tried} finished deliveries of theirs were delivered "
-        "again and compared."
+        f"Effects commit with the delivery in {counted(len(atomic), 'processor')}: once by "
+        f"construction. The outside is called by {len(leased):,}; of theirs "
+        f"{counted(tried, 'finished delivery', 'finished deliveries')} delivered again and "
+        "compared."
     )
     if doubled:
         return Finding(

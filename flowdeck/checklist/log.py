@@ -17,6 +17,7 @@ from flowdeck.log.payloads import load
 from flowdeck.log.positions import newest_position
 from flowdeck.models import Delivery, Event, Worker
 from flowdeck.verification import Scope, missing_deliveries
+from flowdeck.words import counted
 
 RECENT = 20_000
 _IRREGULAR = (
@@ -79,7 +80,10 @@ def immutable(redeliver: bool) -> Finding:
             "Leave model_config frozen, as flowdeck.Event has it.",
         )
     present = [n for n in sorted(types) if not n.endswith(("ed", *_IRREGULAR))]
-    evidence = f"UPDATE and DELETE of event {position} were refused; {len(types)} types are frozen."
+    evidence = (
+        f"UPDATE and DELETE of event {position} were refused; "
+        f"{counted(len(types), 'type')} of event frozen."
+    )
     if present:
         return Finding(
             "warn",
@@ -113,14 +117,15 @@ def durable(redeliver: bool) -> Finding:
     if rows != expected or missing:
         return Finding(
             "fail",
-            f"{rows} of {expected} deliveries were rows before any bell; {missing} stored "
-            "events lack one.",
+            f"{rows} of {counted(expected, 'delivery', 'deliveries')} stored before any bell; "
+            f"{counted(missing, 'stored event')} without one.",
             "Run manage.py verify; publish through flowdeck.publish only.",
         )
     workers = Worker.objects.count()
     evidence = (
-        f"{newest.type} appended without a bell: {rows} of {expected} deliveries were rows, in the "
-        f"same transaction. Of the last {RECENT:,} events none lacks one."
+        f"{newest.type} appended without a bell: {rows} of "
+        f"{counted(expected, 'delivery', 'deliveries')} stored, in the same transaction. Of the "
+        f"last {RECENT:,} events none lacks one."
     )
     if not workers:
         return Finding("warn", f"{evidence} No worker is alive.", "Start one: celery worker.")

@@ -14,7 +14,7 @@ from flowdeck.declare.registry import registry
 from flowdeck.declare.states import DeliveryState
 from flowdeck.log.positions import newest_position
 from flowdeck.models import Delivery, Worker
-from flowdeck.words import duration
+from flowdeck.words import counted, duration
 
 _MANY_ATTEMPTS = 20
 _UNATTENDED = timedelta(days=1)
@@ -32,8 +32,8 @@ def dead_letters(redeliver: bool) -> Finding:
     dead = Delivery.objects.filter(state__among=[DeliveryState.DEAD])
     count, oldest = dead.count(), dead.order_by("finished_at").first()
     evidence = (
-        f"{len(registry.processors)} retry policies end in a dead letter; "
-        f"{count} deliveries wait for a person."
+        f"{counted(len(registry.processors), 'retry policy', 'retry policies')} with an end, which "
+        f"is a dead letter; waiting for a person: {counted(count, 'delivery', 'deliveries')}."
     )
     if endless:
         return Finding(

@@ -18,6 +18,7 @@ from flowdeck.engine.attempt import Outcome, attempt
 from flowdeck.log.append import read_log
 from flowdeck.models import Delivery
 from flowdeck.sql import DueDelivery
+from flowdeck.words import counted
 
 _WRITES = re.compile(r'^\s*(?:INSERT INTO|UPDATE|DELETE FROM)\s+"?([\w]+)"?', re.IGNORECASE)
 MOST_ROWS = 50_000
@@ -75,7 +76,7 @@ def fingerprints(tables: set[str]) -> dict[str, str]:
             cursor.execute(f"SELECT count(*) FROM {quoted}")
             count = cursor.fetchone()[0]
             if count > MOST_ROWS:
-                found[table] = f"{count} rows"
+                found[table] = counted(count, "row")
                 continue
             cursor.execute(f"SELECT {_columns(table)} FROM {quoted}")
             rows = sorted(repr(row) for row in cursor.fetchall())

@@ -14,6 +14,7 @@ from flowdeck.bells import bell
 from flowdeck.declare.states import DeliveryState
 from flowdeck.models import Attempt, DeadLetterGroup, Delivery, Lane
 from flowdeck.people import audit
+from flowdeck.words import noun
 
 _MOST_GROUPS = 100
 
@@ -132,7 +133,7 @@ def _by_hand(ids: list[int], action: str, by: str, reason: str) -> int:
             note_retry(dead().filter(pk__in=ids), by)
         changed = _resolve(ids, action, by, reason)
         letters = ", ".join(map(str, ids[:20])) + (", …" if len(ids) > 20 else "")
-        target = f"dead letter{'' if len(ids) == 1 else 's'} {letters}"
+        target = f"{noun(len(ids), 'dead letter')} {letters}"
         entry = audit.record(action, by=by, target=target, count=len(changed), reason=reason)
         audit.touched(entry.pk, changed)
     return len(changed)

@@ -8,6 +8,7 @@ from flowdeck.errors import CheckImpossible, ReplayRefused
 from flowdeck.replay import runs
 from flowdeck.replay.differences import Difference
 from flowdeck.verification import Scope, check
+from flowdeck.words import counted
 
 
 @check("read models equal a replay")
@@ -20,4 +21,4 @@ def _agreement(scope: Scope) -> Iterator[str]:
         for difference in model["differences"]:
             yield str(Difference(**difference))
         if more := model["differing"] - len(model["differences"]):
-            yield f"{model['model']}: {more:,} more rows differ"
+            yield f"{model['model']}: {counted(more, 'more row', 'more rows')} differing"

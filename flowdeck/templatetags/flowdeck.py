@@ -44,6 +44,13 @@ for _filter in (
 register.filter("words", words.listed)
 
 
+@register.filter
+def counted(number: int, nouns: str) -> str:
+    """``{{ n|counted:"event" }}``, or with both nouns: ``"delivery,deliveries"``."""
+    one, _, many = nouns.partition(",")
+    return words.counted(number, one, many)
+
+
 @register.simple_tag(name="once")
 def once_key() -> SafeString:
     """The field of a form that acts, by which a second submit of it is known."""

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from flowdeck.extend import duration
 from lab import calls
 from lab.lesson import Cell, Choice, Evidence, Lesson, Question
 from lab.measured import after, decided, first_price, picture, place, settled, stands, trace_of
@@ -44,8 +45,8 @@ def _evidence(run: LabRun) -> Evidence:
     found = Evidence(("Measured", "By calls", "By events", "Why"), settled=settled(trace))
     found.add(
         "The customer waited",
-        f"{waited} ms",
-        f"{run.facts['waited']} ms",
+        duration(waited / 1000),
+        duration(run.facts["waited"] / 1000),
         "for every service, or for one commit",
     )
     found.add(

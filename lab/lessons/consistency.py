@@ -6,7 +6,7 @@ from statistics import median
 from typing import Any
 
 from events.models import OrderSummary
-from flowdeck.extend import DeliveryState, Trace
+from flowdeck.extend import DeliveryState, Trace, counted, duration
 from lab.lesson import Cell, Evidence, Lesson, Question
 from lab.measured import after, decided, first, picture, place, settled, trace_of
 from lab.models import LabRun
@@ -28,8 +28,8 @@ def _evidence(run: LabRun) -> Evidence:
     found.add("The read model says", _summary(trace), "what my orders shows")
     found.add(
         "The read model was behind by",
-        f"{median(lags):.0f} ms, at most {max(lags):.0f} ms" if lags else "–",
-        f"measured on {len(lags)} events: recorded to projected",
+        f"{duration(median(lags) / 1000)}, at most {duration(max(lags) / 1000)}" if lags else "–",
+        f"measured on {counted(len(lags), 'event')}: recorded to projected",
     )
     found.pictures.append(picture("Your order", "claimed, then corrected", trace))
     if found.settled and lags and first(trace, "OrderCancelled"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from flowdeck.extend import DeliveryState, LogDelivery, LogEvent, load_trace
+from flowdeck.extend import DeliveryState, LogDelivery, LogEvent, counted, duration, load_trace
 from lab.lesson import Cell, Evidence, Lesson, Question
 from lab.measured import moment, picture, place_scenarios
 from lab.models import LabRun
@@ -49,7 +49,7 @@ def _evidence(run: LabRun) -> Evidence:
             f"order {event.data['order_id']}",
             moment(event.occurred_at),
             moment(event.recorded_at),
-            f"{late:.0f} s",
+            duration(late),
             counts,
         )
     if suspicion:
@@ -57,7 +57,7 @@ def _evidence(run: LabRun) -> Evidence:
         came = cause.data["order_id"] if cause else "?"
         found.add(
             "FraudSuspected",
-            Cell(f"{len(named)} orders", "dead"),
+            Cell(counted(len(named), "order"), "dead"),
             moment(suspicion.recorded_at),
             "–",
             f"raised when order {came} came",
@@ -68,8 +68,8 @@ def _evidence(run: LabRun) -> Evidence:
         if found.settled:
             found.conclusion = (
                 f"Of {len(failed)} failed payments {len(named)} happened within a minute: "
-                f"FraudSuspected. One of them was told of {_latest(failed, named):.0f} s late, and "
-                "still counted."
+                f"FraudSuspected. One of them was told of {duration(_latest(failed, named))} late, "
+                "and still counted."
             )
     return found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from events.models import OrderSummary, Sales, StockLevel
-from flowdeck.extend import DeliveryState, LogEvent, Trace, registry
+from flowdeck.extend import DeliveryState, LogEvent, Trace, duration, registry
 from lab.lesson import Cell, Evidence, Lesson, Question
 from lab.measured import decided, first, picture, place, settled, trace_of
 from lab.models import LabRun
@@ -77,7 +77,7 @@ def _behind(trace: Trace, processor: str) -> Cell:
         for d in trace.deliveries
         if d.processor == processor and d.state == DeliveryState.DONE and d.row.finished_at
     ]
-    return Cell(f"{done[-1]:.0f} ms", "done") if done else Cell("–", "pending")
+    return Cell(duration(done[-1] / 1000), "done") if done else Cell("–", "pending")
 
 
 LESSON = Lesson(

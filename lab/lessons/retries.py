@@ -7,7 +7,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from flowdeck.extend import DeliveryState, LogDelivery, duration, retry_letters
+from flowdeck.extend import DeliveryState, LogDelivery, counted, duration, retry_letters
 from lab.lesson import Cell, Evidence, Lesson, Question
 from lab.measured import decided, failures, picture, place, settled, stands, trace_of
 from lab.models import LabRun
@@ -53,8 +53,8 @@ def _evidence(run: LabRun) -> Evidence:
     found.pictures.append(picture("The other order", "goes on", other))
     if found.settled and decided(trace).state == "done":
         found.conclusion = (
-            f"{len(failed)} attempts failed, the dead letter was retried after the mending, and "
-            "the order was confirmed. Nothing was charged twice."
+            f"{counted(len(failed), 'attempt')} failed, the dead letter was retried after the "
+            "mending, and the order was confirmed. Nothing was charged twice."
         )
     elif found.settled and _dead(run).exists():
         found.mendable = True

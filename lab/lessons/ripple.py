@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flowdeck.extend import DeliveryState
+from flowdeck.extend import DeliveryState, counted
 from lab.lesson import Cell, Evidence, Lesson, Question
 from lab.measured import decided, listeners, picture, place, settled, trace_of
 from lab.models import LabRun
@@ -29,7 +29,8 @@ def _evidence(run: LabRun) -> Evidence:
     found.pictures.append(picture("Your order", "who did what, when", trace))
     if trace and found.settled:
         found.conclusion = (
-            f"One click: {len(trace.events)} events, {len(trace.deliveries)} deliveries, "
+            f"One click: {counted(len(trace.events), 'event')}, "
+            f"{counted(len(trace.deliveries), 'delivery', 'deliveries')}, "
             f"{decided(trace).text}. The shop only wrote the first event."
         )
     return found

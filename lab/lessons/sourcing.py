@@ -8,6 +8,7 @@ from typing import Any
 from django.db import transaction
 
 from flowdeck import Draft, load, publish, read_stream
+from flowdeck.extend import duration
 from lab.lesson import Cell, Evidence, Lesson, Question
 from lab.measured import picture, trace_of
 from lab.models import LabAccount, LabRun
@@ -65,7 +66,7 @@ def _evidence(run: LabRun) -> Evidence:
             "Replayed",
             f"{run.facts['replayed']} events",
             _known(row, balance),
-            f"by the same handler, in {run.facts['ms']} ms",
+            f"by the same handler, in {duration(run.facts['ms'] / 1000)}",
         )
         found.conclusion = f"{run.facts['replayed']} events gave the same balance again: {balance}."
     elif found.settled:

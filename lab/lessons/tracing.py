@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db.models import Count
 
-from flowdeck.extend import DeliveryState, LogDelivery, LogEvent, load_trace
+from flowdeck.extend import DeliveryState, LogDelivery, LogEvent, counted, load_trace
 from lab.lesson import Cell, Evidence, Lesson, Question
 from lab.measured import SEED, decided, picture, place_scenarios
 from lab.models import LabRun
@@ -40,7 +40,9 @@ def _evidence(run: LabRun) -> Evidence:
         return found
     found.add("The failure", Cell(f"{wrong.type} in {wrong.stream}", "no"), wrong.data["reason"])
     own = {event.id: event for event in events.filter(correlation_id=wrong.correlation_id)}
-    found.add("Its correlation id", str(wrong.correlation_id)[:8], f"{len(own)} events are left")
+    found.add(
+        "Its correlation id", str(wrong.correlation_id)[:8], f"left: {counted(len(own), 'event')}"
+    )
     for step, event in enumerate(_chain(wrong, own), 1):
         found.add(f"Cause {step}", f"{event.type} by {event.producer}", "by causation id")
     trace = load_trace(wrong.correlation_id)

@@ -11,6 +11,7 @@ from django.db import transaction
 
 from events.domain_events import InventoryReplenished
 from events.models import Product
+from events.money import money
 from flowdeck import publish
 
 
@@ -41,7 +42,7 @@ class Command(BaseCommand):
                 arrived = InventoryReplenished(sku=sku, quantity=pieces)
                 publish(arrived, stream=f"product-{sku}", producer="warehouse")
         said = "is for sale" if new else "was changed"
-        self.stdout.write(f"{name} ({sku}) {said} at {price}; {pieces} pieces came in.")
+        self.stdout.write(f"{name} ({sku}) {said} at {money(price)}; {pieces} pieces came in.")
 
 
 def _price(text: str) -> Decimal:

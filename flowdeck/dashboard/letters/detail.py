@@ -8,7 +8,7 @@ from typing import Any
 from flowdeck.dashboard.event.detail import Done, EventDetail, detail_of
 from flowdeck.dashboard.shared.retried import retry_told
 from flowdeck.dashboard.shared.stack import Group, groups_of
-from flowdeck.dashboard.shared.waits import Tried, counted, with_waits
+from flowdeck.dashboard.shared.waits import Tried, rounds_told, with_waits
 from flowdeck.dashboard.shell.records import Record
 from flowdeck.letters.dead_letters import dead
 from flowdeck.letters.held_back import behind
@@ -55,7 +55,7 @@ def now_of(delivery: Delivery) -> LetterNow:
     newest = delivery.failures.order_by("-number", "-id").defer("traceback")
     state = derive([delivery])[delivery.pk]
     tries = with_waits(delivery, tries_of(delivery, list(newest[:_ATTEMPTS])[::-1], state))
-    return LetterNow(tries, counted(delivery, tries), retry_told(delivery, state.state))
+    return LetterNow(tries, rounds_told(delivery, tries), retry_told(delivery, state.state))
 
 
 def letter_of(delivery: Delivery, user: Any) -> LetterDetail:

@@ -25,6 +25,7 @@ from flowdeck.letters.held_back import held_back
 from flowdeck.letters.question import Question
 from flowdeck.models import Delivery, Stream
 from flowdeck.people.access import can
+from flowdeck.words import counted
 
 _HOLD_HOURS = (1, 8, 24, 168)
 _RATES = (1, 10, 100)
@@ -81,7 +82,10 @@ def resolve(request: HttpRequest) -> HttpResponse:
     except OtherLetters:
         return _asks(request, action, criteria, reason)
     if action == "discard":
-        messages.info(request, f"{row.total} will be discarded in {bulk.UNDO_SECONDS:.0f} s.")
+        messages.info(
+            request,
+            f"{counted(row.total, 'letter')} will be discarded in {bulk.UNDO_SECONDS:.0f} s.",
+        )
     return _back(request)
 
 
@@ -174,7 +178,7 @@ def _asks(request: HttpRequest, action: str, criteria: Criteria, reason: str) ->
 def _problem(request: HttpRequest, action: str, question: Question, reason: str) -> str:
     if request.POST["confirmed"] == question.digest and action == "discard" and not reason:
         return "Say why: whoever looks for it later will ask."
-    return f"Meanwhile it is other letters: {question.count} now. Look again."
+    return f"Meanwhile it is other letters: {question.count:,} now. Look again."
 
 
 def _chosen(request: HttpRequest) -> Criteria:

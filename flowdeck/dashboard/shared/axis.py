@@ -155,7 +155,7 @@ def _round_up(raw: float) -> float:
 
 
 def _length(seconds: float) -> str:
-    return f"{seconds:.1f} s" if seconds < 120 else words.long(round(seconds))
+    return words.duration(seconds)
 
 
 def _label(moment: float, step: float) -> str:

@@ -57,7 +57,7 @@ def with_waits(row: Delivery, tries: Iterable[Try]) -> list[Tried]:
     return found
 
 
-def counted(row: Delivery, tries: Sequence[Tried]) -> str:
+def rounds_told(row: Delivery, tries: Sequence[Tried]) -> str:
     """How many tries there were, those of the policy apart from those of later rounds.
 
     ``tries`` may be the newest ones only.

@@ -25,7 +25,8 @@ from flowdeck.log.positions import newest_position
 from flowdeck.models import Event, Stream
 from flowdeck.people.access import can
 from flowdeck.sql import dialect
-from flowdeck.words import SHORT_ID
+from flowdeck.words import SHORT_ID, counted
+from flowdeck.words import moment as moment_of
 
 _NEWEST = 5_000  # rows searched for the end of an event's id, which no index knows
 _MOST_OF_AN_END = 100
@@ -57,7 +58,7 @@ def find_streams(user: Any, query: str) -> Iterator[Hit]:
     """The stream of this name."""
     for stream in Stream.objects.filter(name=query, head__gt=0):
         url = reverse("flowdeck:stream", args=[stream.name])
-        count = f"{stream.head:,} event{'' if stream.head == 1 else 's'}"
+        count = counted(stream.head, "event")
         yield Hit(stream.name, url, count, "log")
 
 
@@ -125,7 +126,7 @@ def _trace_hit(event: Event, certain: bool = False) -> Hit:
 
 
 def _when(moment: datetime) -> str:
-    return f"{timezone.localtime(moment):%-d %b %Y, %H:%M:%S}"
+    return moment_of(timezone.localtime(moment))
 
 
 def _uuid(text: str) -> UUID | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from flowdeck.dashboard.trace.sequence import participants_of, steps_of
 from flowdeck.observe.traces import EventNode, Trace
+from flowdeck.words import duration
 
 _UNSAFE = re.compile(r"[^\w .,:/()+-]")
 _LONGEST = 80
@@ -40,7 +41,7 @@ def _lines(trace: Trace) -> Iterator[str]:
             continue
         delivery, attempt, waits = step
         failure = attempt.failure.error if attempt.failure else "failed"
-        then = f", then waits {waits:.2f} s" if waits is not None else ""
+        then = f", then waits {duration(waits)}" if waits is not None else ""
         words = _safe(f"attempt {attempt.number}: {failure}{then}")
         yield f"  Note over {names[delivery.processor]}: {words}"
     if trace.cut:

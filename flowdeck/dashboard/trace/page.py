@@ -14,7 +14,7 @@ from django.urls import reverse
 from flowdeck import parsing
 from flowdeck.dashboard.shared.retried import retry_told
 from flowdeck.dashboard.shared.stack import Group, groups_of
-from flowdeck.dashboard.shared.waits import Tried, counted, with_waits
+from flowdeck.dashboard.shared.waits import Tried, rounds_told, with_waits
 from flowdeck.dashboard.shell.records import Record, record_of
 from flowdeck.dashboard.trace import graph as trace_graph
 from flowdeck.dashboard.trace import sequence as trace_sequence
@@ -70,7 +70,7 @@ class SelectedDelivery:
     @property
     def counted(self) -> str:
         """How many tries it had, round by round."""
-        return counted(self.node.row, self.tries)
+        return rounds_told(self.node.row, self.tries)
 
     @property
     def told(self) -> str:

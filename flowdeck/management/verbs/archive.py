@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from flowdeck.errors import FlowdeckError
 from flowdeck.management import acting
 from flowdeck.transfer.archiving import MOST_STREAMS, archive, closed_streams
+from flowdeck.words import counted
 
 
 class Command(BaseCommand):
@@ -37,7 +38,7 @@ class Command(BaseCommand):
         """Run the command."""
         before = datetime.now(UTC) - timedelta(days=options["older_than"])
         streams = closed_streams(before, options["prefix"], options["limit"])
-        self.stdout.write(f"{len(streams):,} closed streams")
+        self.stdout.write(f"{counted(len(streams), 'closed stream')}")
         digest = sha256("\n".join(streams).encode()).hexdigest()[:32]
         if options["dry_run"]:
             self.stdout.write(acting.told_seen(digest))
@@ -53,4 +54,4 @@ class Command(BaseCommand):
             row = archive(streams, to, by=by, reason=acting.reason_of(options))
         except (FlowdeckError, OSError) as error:
             raise CommandError(f"Nothing was removed. {error}") from error
-        self.stdout.write(f"{row.events:,} events are in {row.path}, sha256 {row.sha256}")
+        self.stdout.write(f"{counted(row.events, 'event')} in {row.path}, sha256 {row.sha256}")

@@ -17,6 +17,7 @@ from flowdeck.letters.groups import BY, groups
 from flowdeck.letters.question import Question
 from flowdeck.management import acting
 from flowdeck.models import BulkAction
+from flowdeck.words import counted
 
 _WAIT = 60.0
 _LOOK = 0.1  # seconds
@@ -86,8 +87,8 @@ class Command(BaseCommand):
         rows = _criteria(options).letters().select_related("event")[: options["limit"]]
         shown = [LetterOut.of(row) for row in rows]
         lines = [
-            f"{one.id:>10}  {one.died_at:%Y-%m-%d %H:%M:%S}  {one.processor}  {one.type}  "
-            f"{one.stream}  {one.attempts} attempts"
+            f"{one.id:>10}  {one.died_at:%Y-%m-%d %H:%M:%S %Z}  {one.processor}  {one.type}  "
+            f"{one.stream}  {counted(one.attempts, 'attempt')}"
             for one in shown
         ]
         self._say(options, [one.dict() for one in shown], lines or ["Nothing is dead."])

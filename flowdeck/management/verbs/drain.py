@@ -14,6 +14,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from flowdeck.declare.registry import registry
 from flowdeck.engine import drain, sweep
 from flowdeck.engine.faults import Interrupted
+from flowdeck.words import counted
 
 
 @contextmanager
@@ -56,6 +57,6 @@ class Command(BaseCommand):
             settled += count
             if not count:
                 break
-        self.stdout.write(f"{settled} deliveries settled")
+        self.stdout.write(f"{counted(settled, 'delivery', 'deliveries')} settled")
         if loop:
             sweep.run_without_bells([processor.name for processor in chosen])

@@ -13,6 +13,7 @@ from flowdeck.errors import FlowdeckError
 from flowdeck.management import acting
 from flowdeck.people import audit
 from flowdeck.transfer.exporting import Chosen, as_masked, as_revealed, as_stored, export
+from flowdeck.words import counted
 
 
 class Command(BaseCommand):
@@ -61,7 +62,7 @@ class Command(BaseCommand):
                 count += 1
         except FlowdeckError as error:
             raise CommandError(str(error)) from error
-        self.stderr.write(f"{count:,} events")
+        self.stderr.write(counted(count, "event"))
 
 
 def _place(text: str | None) -> tuple[int | None, datetime | None]:

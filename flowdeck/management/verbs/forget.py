@@ -12,6 +12,7 @@ from flowdeck.management import acting
 from flowdeck.people import audit
 from flowdeck.privacy import keys as subject_keys
 from flowdeck.privacy.forgetting import Forgotten, forget, preview
+from flowdeck.words import counted
 
 
 class Command(BaseCommand):
@@ -53,7 +54,9 @@ class Command(BaseCommand):
         with transaction.atomic():
             count = subject_keys.rewrap()
             audit.record("rewrap keys", by=by, count=count, reason=reason)
-        self.stdout.write(f"{count:,} keys wrapped anew; the former key can leave the fallbacks")
+        self.stdout.write(
+            f"{counted(count, 'key')} wrapped anew; the former key can leave the fallbacks"
+        )
 
     def _report(self, what: str, found: Forgotten) -> None:
         if found.keys == 0:
@@ -61,7 +64,7 @@ class Command(BaseCommand):
         else:
             self.stdout.write(f"{what} the key of subject {found.subject}")
         for name, rows in found.rows.items():
-            self.stdout.write(f"{name}: by its eraser, {rows:,} rows")
+            self.stdout.write(f"{name}: by its eraser, {counted(rows, 'row')}")
         for name in found.unknown:
             self.stdout.write(
                 f"{name}: has no eraser; if it keeps personal values: replay {name} --rebuild"

@@ -14,6 +14,7 @@ from flowdeck.errors import FlowdeckError
 from flowdeck.management import acting
 from flowdeck.people import audit
 from flowdeck.transfer.importing import import_events
+from flowdeck.words import counted
 
 
 class Command(BaseCommand):
@@ -49,7 +50,9 @@ class Command(BaseCommand):
         except (FlowdeckError, OSError, UnicodeDecodeError) as error:
             raise CommandError(f"Nothing was written.\n{error}") from error
         verb = "would be written" if dry_run else "written"
-        self.stdout.write(f"{report.written:,} events {verb}, {report.known:,} were here already")
+        self.stdout.write(
+            f"{counted(report.written, 'event')} {verb}, {report.known:,} were here already"
+        )
         if report.written and not (deliver or dry_run):
             self.stdout.write("Bring the read models up to date: manage.py replay NAME --rebuild")
 

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from flowdeck.errors import FlowdeckError
 from flowdeck.letters.redelivery import Choice, dry_run, question, redeliver
 from flowdeck.management import acting
+from flowdeck.words import counted
 
 
 class Command(BaseCommand):
@@ -52,7 +53,9 @@ class Command(BaseCommand):
                     reason=acting.reason_of(options),
                     seen=options["seen"],
                 )
-                self.stdout.write(f"Run {run.pk}: {run.total:,} deliveries are due again.")
+                self.stdout.write(
+                    f"Run {run.pk}: due again: {counted(run.total, 'delivery', 'deliveries')}."
+                )
                 return
             counts, seen = dry_run(processor, choice), question(processor, choice)
         except FlowdeckError as error:
@@ -60,5 +63,5 @@ class Command(BaseCommand):
         for type_name, count in sorted(counts.items()):
             self.stdout.write(f"{count:>8,} {type_name}")
         total = sum(counts.values())
-        self.stdout.write(f"{total:>8,} deliveries would be made due again; nothing was changed.")
+        self.stdout.write(f"{total:>8,} would be made due again; nothing was changed.")
         self.stdout.write(acting.told_seen(seen.digest))

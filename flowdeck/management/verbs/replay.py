@@ -12,6 +12,7 @@ from flowdeck.models import ReplayRun
 from flowdeck.replay import runs
 from flowdeck.replay.differences import Difference
 from flowdeck.replay.plan import plan
+from flowdeck.words import counted
 
 _SHOWN = 20
 
@@ -67,7 +68,9 @@ class Command(BaseCommand):
 
     def _follow(self, run: ReplayRun) -> None:
         left = "" if run.seconds_left is None else f", {run.seconds_left:.0f} s left"
-        self.stderr.write(f"{run.done:,} of {run.total:,} events, {run.rate or 0:,.0f}/s{left}")
+        self.stderr.write(
+            f"{run.done:,} of {counted(run.total, 'event')}, {run.rate or 0:,.0f}/s{left}"
+        )
 
     def _report(self, run: ReplayRun) -> None:
         differing = 0
@@ -85,7 +88,7 @@ class Command(BaseCommand):
                 self.stdout.write(f"  {Difference(**difference)}")
             if model["differing"] > len(shown):
                 self.stdout.write(f"  and {model['differing'] - len(shown):,} more")
-        self.stdout.write(f"{run.done:,} events replayed, {run.rate or 0:,.0f}/s")
+        self.stdout.write(f"{counted(run.done, 'event')} replayed, {run.rate or 0:,.0f}/s")
         if run.kind == ReplayRun.Kind.REBUILD and differing:
             self.stdout.write("The live tables are now as replayed.")
         if run.kind == ReplayRun.Kind.VERIFY and differing:

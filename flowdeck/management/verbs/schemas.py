@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from flowdeck.conf import conf
 from flowdeck.declare import lock as schemas
 from flowdeck.declare.compatibility import RULES, Change
+from flowdeck.words import counted
 
 
 class Command(BaseCommand):
@@ -43,7 +44,7 @@ class Command(BaseCommand):
             )
         if options["write"]:
             schemas.write(path)
-            self.stdout.write(f"{path.name}: {len(found)} changes locked")
+            self.stdout.write(f"{path.name}: {counted(len(found), 'change')} locked")
         elif found:
             self.stdout.write(f"{len(found)} changes keep the rule {rule!r}; lock them: --write")
         else:

@@ -77,7 +77,7 @@ def test_2_events_written_past_the_broker() -> None:
     insert("BookLent", data=LOAN)
     found = ask(2)
     assert found.verdict == "fail"
-    assert "2 stored events lack one" in found.evidence  # of shelf, and of desk
+    assert "2 stored events without one" in found.evidence  # of shelf, and of desk
 
 
 def test_3_a_processor_that_counts_twice() -> None:

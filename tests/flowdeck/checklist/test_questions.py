@@ -102,7 +102,7 @@ def test_2_an_event_without_its_delivery_fails() -> None:
     Delivery.objects.filter(processor="probe.atomic").order_by("-id")[0].delete()
     found = ask(2)
     assert found.verdict == "fail"
-    assert "1 stored events lack one" in found.evidence
+    assert "1 stored event without one" in found.evidence
 
 
 def counting(event: Probed, delivery: EventDelivery) -> None:

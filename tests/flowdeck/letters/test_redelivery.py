@@ -49,7 +49,7 @@ def test_an_answer_is_about_what_the_dry_run_showed(positions: tuple[int, ...]) 
     with pytest.raises(CommandError, match="Meanwhile it is other deliveries"):
         redeliver(*words, seen)
     seen = redeliver("probe.atomic", "--type", "Probed").split("--seen ")[1].strip()
-    assert "4 deliveries are due again" in redeliver(*words, seen)
+    assert "due again: 4 deliveries" in redeliver(*words, seen)
 
 
 def test_only_the_chosen_events_go_to_only_this_processor(positions: tuple[int, ...]) -> None:
