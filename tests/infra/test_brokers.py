@@ -62,16 +62,13 @@ def rabbitmq(tmp_path: Path) -> Iterator[str]:
         output.close()
 
 
-def test_orders_flow_over_rabbitmq(rabbitmq: str, tmp_path: Path) -> None:
-    with Site.started(tmp_path / "home", free_port(), CELERY_BROKER_URL=rabbitmq) as site:
+def test_orders_flow_over_rabbitmq_and_a_redis_of_somebody_else(
+    rabbitmq: str, redis_url: str, tmp_path: Path
+) -> None:
+    others = {"CELERY_BROKER_URL": rabbitmq, "REDIS_URL": redis_url}
+    with Site.started(tmp_path / "home", free_port(), **others) as site:
+        assert "redis  |" not in site.output  # it started none of its own
         well, declined = site.order(), site.order(scenario="card_declined")
         eventually(lambda: site.status(well) == "confirmed")
         eventually(lambda: site.status(declined) == "cancelled")
         assert "A bell could not be rung" not in site.output
-
-
-def test_orders_flow_over_a_redis_of_somebody_else(redis_url: str, tmp_path: Path) -> None:
-    with Site.started(tmp_path / "home", free_port(), REDIS_URL=redis_url) as site:
-        assert "redis  |" not in site.output  # it started none of its own
-        order = site.order()
-        eventually(lambda: site.status(order) == "confirmed")
