@@ -13,7 +13,7 @@ from events.domain_events import InventoryReplenished
 from events.models import Checkout, Product
 from events.shop.story import build_story
 from flowdeck import publish
-from flowdeck.extend import EventNode, LogAttempt, Trace, duration, load_trace, registry
+from flowdeck.extend import EventNode, LogAttempt, Trace, duration, load_trace
 from lab.lesson import Cell, Picture
 from lab.models import LabRun
 from lab.wiring import Diagram
@@ -101,9 +101,22 @@ def picture(title: str, sub: str, trace: Trace | None, diagram: Diagram | None =
     return Picture(title, sub, decided(trace) if ordered else Cell(""), story, diagram)
 
 
-def listeners(type_name: str) -> str:
-    """Who listens to a type, from the registry."""
-    return ", ".join(processor.name for processor in registry.subscribers(type_name)) or "nobody"
+def listeners(node: EventNode | None) -> str:
+    """Who got a delivery of an event, from the log; a dash as long as there is no event."""
+    if node is None:
+        return "–"
+    return ", ".join(sorted({one.processor for one in node.deliveries})) or "nobody"
+
+
+def tries(trace: Trace | None, processor: str) -> int:
+    """How often a processor's (last) delivery in a trace was tried."""
+    found = [d for d in (trace.deliveries if trace else []) if d.processor == processor]
+    return found[-1].row.attempts if found else 0
+
+
+def because(cell: Cell, otherwise: str, **reasons: str) -> str:
+    """The reason for the state that ``cell`` has now; ``otherwise`` for the states not named."""
+    return reasons.get(cell.state, otherwise)
 
 
 def moment(value: datetime | None) -> str:

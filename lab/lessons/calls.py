@@ -11,7 +11,18 @@ from uuid_utils.compat import uuid7
 from flowdeck.extend import duration
 from lab import calls
 from lab.lesson import Cell, Choice, Evidence, Lesson, Question
-from lab.measured import after, decided, first_price, picture, place, settled, stands, trace_of
+from lab.measured import (
+    after,
+    because,
+    decided,
+    first,
+    first_price,
+    picture,
+    place,
+    settled,
+    stands,
+    trace_of,
+)
 from lab.models import LabRun
 from lab.runs import break_for
 from processors.models import Charge
@@ -41,6 +52,7 @@ def _evidence(run: LabRun) -> Evidence:
     made: list[dict[str, Any]] = run.facts["calls"]
     failed = next((call for call in made if call["error"]), None)
     charge = Charge.objects.filter(order_id=number_of(run.pk)).first()
+    told = stands(trace, "notification")
     waited = sum(call["ms"] for call in made)
     found = Evidence(("Measured", "By calls", "By events", "Why"), settled=settled(trace))
     found.add(
@@ -64,14 +76,18 @@ def _evidence(run: LabRun) -> Evidence:
     found.add(
         "The money",
         "taken, then given back" if charge and charge.refunded else "taken",
-        f"taken once, after {after(trace, 'PaymentProcessed')}",
+        f"taken once, after {after(trace, 'PaymentProcessed')}"
+        if first(trace, "PaymentProcessed")
+        else "not taken yet",
         "a crash between the two calls would keep it" if failed else "the same provider",
     )
     found.add(
         "Notification",
         Cell("down", "dead") if failed else Cell("called", "done"),
-        stands(trace, "notification"),
-        "its delivery waits; it is done when it is back",
+        told,
+        because(
+            told, "its delivery waits; it is done when it is back", done="its delivery is done"
+        ),
     )
     found.add(
         "Must be up at the click",

@@ -8,7 +8,7 @@ from typing import Any
 from events.models import OrderSummary
 from flowdeck.extend import DeliveryState, Trace, counted, duration
 from lab.lesson import Cell, Evidence, Lesson, Question
-from lab.measured import after, decided, first, picture, place, settled, trace_of
+from lab.measured import after, because, decided, first, picture, place, settled, trace_of
 from lab.models import LabRun
 
 
@@ -23,7 +23,13 @@ def _evidence(run: LabRun) -> Evidence:
     found.add("The page said placed", Cell("at once", "ghost"), "a claim: nobody had checked yet")
     found.add("First event committed", after(trace, "OrderCreated"), "from here on it is a fact")
     found.add("The card was declined after", after(trace, "PaymentProcessed"), "the provider's no")
-    found.add("The order", decided(trace), "the claim stood until here, then it was corrected")
+    order = decided(trace)
+    corrected = "the claim stood until here, then it was corrected"
+    found.add(
+        "The order",
+        order,
+        because(order, "the claim still stands", no=corrected, done="the claim was right"),
+    )
     found.add("Items back on the shelf after", after(trace, "InventoryReleased"), "compensation")
     found.add("The read model says", _summary(trace), "what my orders shows")
     found.add(

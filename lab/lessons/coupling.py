@@ -11,6 +11,7 @@ from flowdeck.extend import Trace, deliver_past
 from lab.lesson import Cell, Evidence, Lesson, Question
 from lab.measured import (
     after,
+    because,
     decided,
     failures,
     first,
@@ -20,6 +21,7 @@ from lab.measured import (
     settled,
     stands,
     trace_of,
+    tries,
 )
 from lab.models import LabRun
 from lab.runs import break_for
@@ -57,12 +59,21 @@ def _evidence(run: LabRun) -> Evidence:
         Cell(f"{len(failed)} of {_FAILURES}", "retrying" if failed else "pending"),
         failed[-1].error if failed else "none yet",
     )
-    found.add("Notification now", stands(trace, "notification"), "it is tried again by itself")
-    found.add("Customer told after", after(trace, "NotificationSent"), "late, but told")
+    now, attempt = stands(trace, "notification"), tries(trace, "notification")
+    found.add(
+        "Notification now",
+        now,
+        because(now, "it is tried again by itself", done=f"done by itself, at attempt {attempt}"),
+    )
+    found.add(
+        "Customer told after",
+        after(trace, "NotificationSent"),
+        "late, but told" if told else "not told yet",
+    )
     found.add(
         "Who listens to OrderConfirmed",
-        listeners("OrderConfirmed"),
-        "from the registry: nobody who writes knows them",
+        listeners(first(trace, "OrderConfirmed")),
+        "from the log: nobody who writes knows them",
     )
     if "others" in run.facts:
         _newcomer(found, run, trace)

@@ -13,7 +13,7 @@ from flowdeck.extend import DeliveryState, LogDelivery, duration
 from lab import injection
 from lab.injection import death_key
 from lab.lesson import Cell, Evidence, Lesson, Question
-from lab.measured import decided, failures, picture, place, settled, trace_of
+from lab.measured import because, decided, failures, picture, place, settled, trace_of
 from lab.models import LabRun, SwitchedFault
 from lab.runs import break_for
 from lab.switched_faults import switch_on
@@ -56,7 +56,16 @@ def _evidence(run: LabRun) -> Evidence:
         Cell(f"{run.facts.get('emptied', 0)} keys dropped", "dead"),
         "queues, bells and groups, while the orders were under way",
     )
-    found.add("That order", decided(trace), "another worker took over")
+    order = decided(trace)
+    found.add(
+        "That order",
+        order,
+        because(
+            order,
+            "another worker takes over",
+            done="another worker took over" if killed else "no worker has died yet",
+        ),
+    )
     found.add("Failed attempts", str(len(failures(trace, "confirmation"))), "a death is no failure")
     found.add(
         "Orders confirmed",

@@ -12,7 +12,7 @@ from events.old_code import publish_old
 from flowdeck import StoredEvent, load, publish, read_stream
 from flowdeck.extend import LogEvent
 from lab.lesson import Cell, Evidence, Lesson, Question
-from lab.measured import picture, stands, trace_of
+from lab.measured import because, picture, stands, trace_of
 from lab.models import LabRun
 from lab.sandbox import GREETER, LabCustomerNamed
 
@@ -54,7 +54,12 @@ def _evidence(run: LabRun) -> Evidence:
         *(Cell(one or "not yet", "done" if one else "pending") for one in greetings),
         "written for version 2 only",
     )
-    found.add("Its deliveries", *[stands(trace, GREETER)] * 2, "no failure, no dead letter")
+    stand = stands(trace, GREETER)
+    found.add(
+        "Its deliveries",
+        *[stand] * 2,
+        because(stand, "under way", done="no dead letter"),
+    )
     found.pictures.append(picture("Two customers", "of two versions", trace))
     if found.settled:
         found.conclusion = (

@@ -9,7 +9,17 @@ from uuid_utils.compat import uuid7
 
 from flowdeck.extend import DeliveryState, LogDelivery, counted, duration, retry_letters
 from lab.lesson import Cell, Evidence, Lesson, Question
-from lab.measured import decided, failures, picture, place, settled, stands, trace_of
+from lab.measured import (
+    because,
+    decided,
+    failures,
+    picture,
+    place,
+    settled,
+    stands,
+    trace_of,
+    tries,
+)
 from lab.models import LabRun
 from lab.runs import break_for, end_fault
 
@@ -46,10 +56,25 @@ def _evidence(run: LabRun) -> Evidence:
             Cell(f"failed {since} after the order", "retrying"),
             attempt.error,
         )
-    found.add("Payment now", stands(trace, "payment", "OrderCreated"), "dead: a person is needed")
-    found.add("The order with the poison message", decided(trace), "it waits; nothing was charged")
+    payment, order = stands(trace, "payment", "OrderCreated"), decided(trace)
+    found.add(
+        "Payment now",
+        payment,
+        because(
+            payment,
+            "it is tried again by itself",
+            dead="its attempts are used up: a person is needed",
+            done=f"done at attempt {tries(trace, 'payment')}",
+        ),
+    )
+    found.add(
+        "The order with the poison message",
+        order,
+        because(order, "it waits; nothing was charged", done="charged once", no="nothing is owed"),
+    )
     found.add("An order placed meanwhile", decided(other), "its key is not held back")
-    found.pictures.append(picture("Poison message", "tried again, later each time", trace))
+    waits = "each wait is drawn at random, from a range that doubles"
+    found.pictures.append(picture("Poison message", waits, trace))
     found.pictures.append(picture("The other order", "goes on", other))
     if found.settled and decided(trace).state == "done":
         found.conclusion = (
@@ -68,9 +93,9 @@ LESSON = Lesson(
     sub="one bad message, the rest go on",
     icon="dead-letters",
     text=(
-        "Most failures pass: a restart, a short outage. So a failed attempt is made again, "
-        "later each time (backoff), and at random within that time (jitter), or everybody would "
-        "come back at the same moment.",
+        "Most failures pass: a restart, a short outage. So a failed attempt is made again after a "
+        "wait that may be longer each time (backoff) and is drawn at random (jitter), or everybody "
+        "would come back at the same moment.",
         "Some never pass. When the attempts are used up, the delivery becomes a dead letter: "
         "it is kept with every error and waits for a person. What has the same key waits "
         "behind it; everything else goes on.",

@@ -23,7 +23,7 @@ def _evidence(run: LabRun) -> Evidence:
         found.add(
             node.row.type,
             node.row.producer,
-            listeners(node.row.type),
+            listeners(node),
             Cell(f"{done} of {len(node.deliveries)}", state),
         )
     found.pictures.append(picture("Your order", "who did what, when", trace))

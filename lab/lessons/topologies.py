@@ -8,7 +8,7 @@ from uuid_utils.compat import uuid7
 
 from events import orders
 from events.domain_events import BROKER_STREAMS, MEDIATOR_STREAMS
-from flowdeck.extend import Trace, registry
+from flowdeck.extend import Trace, duration, registry
 from lab.lesson import Cell, Choice, Evidence, Lesson, Question
 from lab.measured import decided, first, picture, place, settled, stands, trace_of
 from lab.models import LabRun
@@ -66,21 +66,30 @@ def _evidence(run: LabRun) -> Evidence:
     )
     found.add(
         "Who takes the first step",
-        _deciders("OrderCreated"),
-        _deciders("OrderSubmitted"),
-        "from the registry: everybody knows a part, or one knows all",
+        *(
+            _deciders(trace, first_type)
+            for trace, (first_type, _) in zip(both, _BEGINS, strict=True)
+        ),
+        "from the log: everybody knows a part, or one knows all",
     )
     found.add(
         "The one who decides",
         stands(broker, "confirmation"),
         stands(mediator, "mediator"),
-        "stopped, its orders wait; nothing is lost",
+        "confirmation joins both answers; the mediator asks for each",
     )
     found.add(
         "Notification",
         *(stands(trace, "notification") for trace in both),
-        "stopped, the order is confirmed all the same",
+        "it hears of the outcome, and nothing waits for it",
     )
+    stopped = _BREAKS[run.choice]
+    if any(stopped):
+        found.add(
+            f"Stopped for {_STOPPED:.0f} s",
+            *(_held_up(trace, names) for trace, names in zip(both, stopped, strict=True)),
+            "what depends on it waits; nothing is lost",
+        )
     titles = (("Broker", "nobody is in charge"), ("Mediator", "one holds the plan"))
     for (title, sub), of, places, trace in zip(titles, wired, _PLACES, both, strict=True):
         found.pictures.append(picture(title, sub, trace, diagram(of, places, trace)))
@@ -106,9 +115,22 @@ def _hops(trace: Trace | None) -> Cell:
     return Cell(str(end.depth) if end else "–")
 
 
-def _deciders(type_name: str) -> str:
-    found = [p.name for p in registry.subscribers(type_name) if not p.replayable]
-    return ", ".join(found)
+def _deciders(trace: Trace | None, type_name: str) -> str:
+    node = first(trace, type_name)
+    heard = {one.processor for one in node.deliveries} if node else set()
+    return ", ".join(sorted(name for name in heard if not registry.processor(name).replayable))
+
+
+def _held_up(trace: Trace | None, names: tuple[str, ...]) -> Cell:
+    """Who was stopped, and how long what it had to do took."""
+    mine = [one for one in (trace.deliveries if trace else []) if one.processor in names]
+    who = ", ".join(names)
+    if not mine:
+        return Cell(f"{who}: had nothing to do yet", "pending")
+    done = [one.ends_at - one.event.row.recorded_at for one in mine if one.ends_at]
+    if any(one.waits for one in mine) or not done:
+        return Cell(f"{who}: waits", "pending")
+    return Cell(f"{who}: done {duration(max(done))} after it was asked", "done")
 
 
 LESSON = Lesson(

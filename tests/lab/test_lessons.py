@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, User
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.urls import reverse
 
 from events.domain_events import InventoryReplenished
@@ -16,10 +17,11 @@ from flowdeck.checklist import QUESTIONS, answer
 from flowdeck.models import AuditEntry, Delivery, Event
 from flowdeck.testing import settle
 from flowdeck.verification import verify
+from flowdeck.words import duration
 from lab import glossary, injection, runs
 from lab.lesson import Evidence, Lesson
 from lab.lessons import BY_SLUG, LESSONS
-from lab.models import LabBalance, LabProgress, LabRun, LabSeen
+from lab.models import LabBalance, LabProgress, LabRun, LabSeen, SwitchedFault
 from lab.switched_faults import switch_on, switched_on
 from processors.models import Charge
 from tests.accounts import person, signed_in
@@ -139,6 +141,105 @@ def test_a_poison_message_is_mended_and_retried(learner: User) -> None:
     assert value(mended, "The order with the poison message")[0].startswith("confirmed")
     assert not mended.mendable
     assert not list(verify())
+
+
+_WAITING = re.compile(
+    r"\bit waits|delivery waits|not yet|takes over|a person is needed|\bstopped\b"
+)
+
+
+@pytest.mark.parametrize(
+    ("slug", "choice"),
+    [
+        ("ripple", ""),
+        ("coupling", ""),
+        ("topologies", "well"),
+        ("consistency", ""),
+        ("retries", ""),
+        ("durability", ""),
+        ("evolution", ""),
+    ],
+)
+def test_no_reason_contradicts_the_state_beside_it(learner: User, slug: str, choice: str) -> None:
+    found = [run(learner, slug, choice)]
+    if found[0].mendable:
+        found.append(mend(learner, slug))
+    for evidence in found:
+        assert evidence.settled
+        for row in evidence.rows:
+            if any(cell.state == "done" for cell in row.values):
+                assert not _WAITING.search(row.last.text), (row.what, row.values, row.last.text)
+        assert not any("later each time" in one.sub for one in evidence.pictures)
+
+
+def in_the_log(slug: str, learner: User, name: str = "trace") -> QuerySet[Delivery]:
+    """The deliveries of a run's trace, asked of the table itself."""
+    newest = runs.newest(learner, BY_SLUG[slug])
+    assert newest is not None
+    return Delivery.objects.filter(event__correlation_id=newest.facts[name])
+
+
+def test_who_listens_is_who_got_it(learner: User) -> None:
+    evidence = run(learner, "ripple")
+    rows = in_the_log("ripple", learner)
+    for row in evidence.rows:
+        heard = rows.filter(event__type=row.what)
+        names = sorted(heard.values_list("processor", flat=True))
+        done = heard.filter(state="done").count()
+        assert value(evidence, row.what)[1:] == [", ".join(names), f"{done} of {len(names)}"]
+    run(learner, "coupling")
+    rows = in_the_log("coupling", learner).filter(event__type="OrderConfirmed")
+    before = rows.count()
+    evidence = mend(learner, "coupling")
+    names = sorted(rows.values_list("processor", flat=True))
+    assert len(names) == before + 1
+    assert value(evidence, "Who listens to OrderConfirmed")[0] == ", ".join(names)
+
+
+def test_retries_say_what_the_log_says_of_the_poison_message(learner: User) -> None:
+    evidence = run(learner, "retries")
+    payment = in_the_log("retries", learner).get(
+        processor="payment", event__type="OrderCreated", event__causation_id=None
+    )
+    failed = list(payment.failures.order_by("number").values_list("number", "error"))
+    told = [row for row in evidence.rows if row.what.startswith("Attempt ")]
+    assert [(int(row.what.split()[1]), row.last.text) for row in told] == failed
+    assert value(evidence, "Payment now") == [
+        payment.state,
+        "its attempts are used up: a person is needed",
+    ]
+    mended = mend(learner, "retries")
+    payment.refresh_from_db()
+    assert value(mended, "Payment now") == [payment.state, f"done at attempt {payment.attempts}"]
+    assert value(mended, "The order with the poison message")[1] == "charged once"
+    charges = Charge.objects.filter(order_id=payment.event.data["order_id"])
+    assert charges.count() == 1
+
+
+def test_the_last_table_names_who_was_stopped_and_for_how_long(learner: User) -> None:
+    lesson = BY_SLUG["topologies"]
+    started = runs.start(learner, lesson, "decider")
+    with pytest.raises(AssertionError, match="snooze"):
+        settle(rounds=20)
+    assert value(lesson.evidence(started), "Stopped for 6 s")[:2] == [
+        "confirmation: waits",
+        "mediator: waits",
+    ]
+    switched_on(learner)
+    SwitchedFault.objects.update(ends_at=F("began_at"))
+    injection.look_again()
+    Delivery.objects.filter(state="pending").update(due_at=None)
+    settle()
+    evidence = lesson.evidence(started)
+    for topology, name, told in zip(
+        ("broker", "mediator"),
+        ("confirmation", "mediator"),
+        value(evidence, "Stopped for 6 s"),
+        strict=False,
+    ):
+        rows = in_the_log("topologies", learner, topology).filter(processor=name)
+        longest = max(row.finished_at - row.event.recorded_at for row in rows if row.finished_at)
+        assert told == f"{name}: done {duration(longest)} after it was asked"
 
 
 def test_durability_confirms_every_order(learner: User) -> None:
