@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from django.http import QueryDict
 from django.template.loader import render_to_string
 
 from flowdeck.dashboard.trace.page import TracePage, parse_choice, query_of
-from flowdeck.dashboard.trace.recent import recent_traces
+from flowdeck.dashboard.trace.recent import TraceRow, recent_traces
 from flowdeck.live import Changes, Fragment, LiveView, Refusal
 from flowdeck.models import Event
 from flowdeck.people.access import can, can_see_trace
@@ -82,9 +82,15 @@ class TraceView(LiveView):
 
 
 class TracesView(LiveView):
-    """``traces``: the list of the newest."""
+    """``traces``: the list of the newest. What no message names is not read again, since of a long
+    trace everything is counted.
+    """
 
     interval = 0.5
+
+    def __init__(self, user: Any, argument: str) -> None:
+        super().__init__(user, argument)
+        self._rows: dict[UUID, TraceRow] = {}
 
     @classmethod
     def allowed(cls, user: Any, argument: str) -> Refusal | None:
@@ -94,8 +100,25 @@ class TracesView(LiveView):
 
     def regions(self) -> Sequence[Fragment]:
         """All rows."""
-        html = render_to_string("flowdeck/traces/_live_rows.html", {"page": recent_traces()})
-        return [Fragment("trace-rows", html)]
+        return self._rendered({})
+
+    def patch(self, changes: Changes) -> Sequence[Fragment]:
+        """The rows, those of touched traces read afresh; all of them if it is not known which."""
+        touched = changes.correlations
+        if changes.unknown or touched.many or not touched:
+            return self.regions()
+        return self._rendered(
+            {name: row for name, row in self._rows.items() if name not in touched}
+        )
+
+    def _rendered(self, known: Mapping[UUID, TraceRow]) -> Sequence[Fragment]:
+        page = recent_traces(known=known)
+        self._rows = {row.trace.correlation_id: row for row in page.rows}
+        return [
+            Fragment(
+                "trace-rows", render_to_string("flowdeck/traces/_live_rows.html", {"page": page})
+            )
+        ]
 
 
 def _parsed(argument: str) -> tuple[UUID, str]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from uuid import UUID
 
 from flowdeck.dashboard.shell.records import Record, record_of
 from flowdeck.log.positions import newest_position
@@ -31,8 +34,12 @@ class RecentTraces:
     most: int = SIZE
 
 
-def recent_traces(before: int | None = None) -> RecentTraces:
-    """Traces whose first event has a position below ``before``; at most seven queries."""
+def recent_traces(
+    before: int | None = None, known: Mapping[UUID, TraceRow] = MappingProxyType({})
+) -> RecentTraces:
+    """Traces whose first event has a position below ``before``; at most seven queries, three more
+    if some are cut. Those ``known`` are as they were, and are not read again.
+    """
     top = before
     if top is None:
         top = newest_position() + 1
@@ -43,10 +50,13 @@ def recent_traces(before: int | None = None) -> RecentTraces:
         .values_list("position", "correlation_id")[: SIZE + 1]
     )
     wanted = dict.fromkeys(correlation_id for _, correlation_id in firsts[:SIZE])
-    found = load_traces(wanted)
+    found = load_traces([name for name in wanted if name not in known])
     older = firsts[SIZE - 1][0] if len(firsts) > SIZE else (edge if edge > 1 else None)
-    rows = [found[name] for name in wanted if name in found]
-    return RecentTraces([TraceRow(t, record_of(t.roots[0].row.stream)) for t in rows], older)
+    read = {
+        name: TraceRow(trace, record_of(trace.roots[0].row.stream)) for name, trace in found.items()
+    }
+    rows = {**read, **known}
+    return RecentTraces([rows[name] for name in wanted if name in rows], older)
 
 
 def alike(trace: Trace, most: int = 20) -> list[TraceRow]:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from uuid import UUID
 
 import pytest
 from django.test import Client
 
 from flowdeck import publish
+from flowdeck.dashboard.trace import recent
+from flowdeck.dashboard.trace.live import TracesView
+from flowdeck.live import Changes
+from flowdeck.log.publishing import Receipt
+from flowdeck.observe import loading
 from flowdeck.observe.loading import load_trace, load_traces
+from flowdeck.observe.totals import Totals, totals_of
 from flowdeck.observe.traces import Trace
 from flowdeck.testing import settle
 from tests.accounts import person, signed_in
@@ -98,3 +105,37 @@ def test_what_is_whole_asks_nothing_more(django_assert_max_num_queries: object) 
         trace = load_trace(name)
     assert trace is not None
     assert not trace.cut
+
+
+def test_the_list_counts_a_long_trace_again_only_if_it_was_touched(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[UUID] = []
+
+    def counted(names: Collection[UUID]) -> dict[UUID, Totals]:
+        asked.extend(names)
+        return totals_of(names)
+
+    def told(receipt: Receipt) -> Changes:
+        found = Changes(appended=True)
+        for position in receipt.positions:
+            found.touch(position, receipt.correlation_id)
+        return found
+
+    monkeypatch.setattr(loading, "totals_of", counted)
+    monkeypatch.setattr(recent, "SIZE", 2)
+    name = long_trace(Probed(n=99))
+    view = TracesView(None, "")
+    view.regions()
+    assert asked == [name]
+    other = publish(Probed(n=1), stream="other")
+    assert view.patch(told(other)) == TracesView(None, "").regions()
+    assert asked == [name, name], "by the new view alone"
+    settle()
+    assert view.patch(told(other)) == TracesView(None, "").regions()
+    assert asked == [name] * 3
+    more = publish(Probed(n=1), stream="last", correlation_id=name)
+    assert view.patch(told(more)) == TracesView(None, "").regions()
+    assert asked == [name] * 5
+    settle()
+    assert view.patch(Changes(unknown=True)) == TracesView(None, "").regions()
