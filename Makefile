@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
-.PHONY: help run test plants lab-thrice lint audit package format traffic bench bench-class bench-replay bench-live bench-pages drill screenshots picture bench-letters clean
+.PHONY: help run test test-long plants lab-thrice lint audit package format traffic bench bench-class bench-replay bench-live bench-pages drill screenshots picture bench-letters clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,6 +17,9 @@ run: $(INSTALLED) ## start Flowdeck at http://127.0.0.1:8000 (PORT, FLOWDECK_HOM
 
 test: $(INSTALLED_DEV) ## every test, on SQLite and PostgreSQL (ARGS for pytest)
 	@exec $(BIN)/python -m tests.run $(ARGS)
+
+test-long: $(INSTALLED_DEV) ## attacks on a whole site and a bulk action under fire (minutes, alone)
+	@DATABASE=postgresql $(BIN)/python -m tests.run --long $(ARGS)
 
 lab-thrice: $(INSTALLED_DEV) ## every lesson of the lab three times in Chromium, same outcome
 	@LAB_ROUNDS=3 DATABASE=postgresql $(BIN)/python -m tests.run tests/browser/test_lab.py -q

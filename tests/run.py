@@ -4,7 +4,7 @@ Starts both servers out of wheels; a DATABASE_URL that names a PostgreSQL is use
 ``DATABASE=sqlite`` or ``DATABASE=postgresql`` runs on one of them, ``DATABASE=pooler`` on
 PostgreSQL behind PgBouncer in transaction mode (with ``--reuse-db``). A REDIS_URL is used too if
 only one suite runs (several at once need one each). Arguments go to pytest; if they name tests,
-these run in one suite for each database.
+these run in one suite for each database; ``--long`` names those that want a machine for themselves.
 """
 
 from __future__ import annotations
@@ -66,11 +66,11 @@ _POOLED = (
     "tests/guarantees/test_replayable.py",
     "tests/guarantees/test_shadows.py",
 )
-# Attacks on a whole site take minutes and want the machine for themselves: name them to run them.
-_ATTACKS = "tests/infra/test_web_under_attack.py"
+# These take minutes and want the machine for themselves: ``make test-long`` runs them.
+_LONG = ("tests/infra/test_web_under_attack.py", "tests/infra/test_bulk_retry.py")
 _SUITES = (
     ("postgresql", [f"--ignore={one}" for one in (*_BROWSER, *_PROCESSES, *_PEOPLE)]),
-    ("sqlite", [f"--ignore={one}" for one in (*_BROWSER, *_HOSTILE, *_PAGES, _ATTACKS)]),
+    ("sqlite", [f"--ignore={one}" for one in (*_BROWSER, *_HOSTILE, *_PAGES, *_LONG)]),
     ("postgresql", [*_BROWSER]),
     ("pooler", [*_POOLED]),
 )
@@ -78,6 +78,7 @@ _SUITES = (
 
 def main(arguments: list[str]) -> int:
     """Run all suites at the same time; the first failure decides the exit code."""
+    arguments = [one for word in arguments for one in (_LONG if word == "--long" else [word])]
     suites = _chosen(arguments)
     _stop_tidily()
     with tempfile.TemporaryDirectory(prefix="fd-") as folder, ExitStack() as servers:
