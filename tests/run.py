@@ -67,7 +67,11 @@ _POOLED = (
     "tests/guarantees/test_shadows.py",
 )
 # These take minutes and want the machine for themselves: ``make test-long`` runs them.
-_LONG = ("tests/infra/test_web_under_attack.py", "tests/infra/test_bulk_retry.py")
+_LONG = (
+    "tests/infra/test_web_under_attack.py",
+    "tests/infra/test_rolling_restart.py",
+    "tests/infra/test_bulk_retry.py",
+)
 _SUITES = (
     ("postgresql", [f"--ignore={one}" for one in (*_BROWSER, *_PROCESSES, *_PEOPLE)]),
     ("sqlite", [f"--ignore={one}" for one in (*_BROWSER, *_HOSTILE, *_PAGES, *_LONG)]),
