@@ -58,7 +58,7 @@ from django.db.models import Count
 from flowdeck.models import Attempt, Delivery
 from events.models import Checkout, OrderSummary
 owner = dict(Checkout.objects.values_list("correlation_id", "user__username"))
-failed = Attempt.objects.values_list("delivery__processor", "delivery__event__correlation_id")
+failed = Attempt.objects.values_list("processor", "event__correlation_id")
 first = Delivery.objects.filter(processor="orders", event__type="OrderCreated", state="done")
 behind = sorted((done - at).total_seconds() for done, at in
                 first.values_list("finished_at", "event__recorded_at")[:2000])

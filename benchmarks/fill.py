@@ -20,16 +20,25 @@ SELECT uuidv7(), '{prefix}-' || n % {streams}, n / {streams} + 1, '{type}', 1,
   clock_timestamp(), clock_timestamp()
 FROM generate_series(0, {count} - 1) AS n
 """
+_PARTITIONS = """
+SELECT flowdeck_partition(
+  array(SELECT generate_series(0, max(position), 5000000) FROM flowdeck_event), 5000000)
+"""
 _DELIVERIES = """
-INSERT INTO flowdeck_delivery (position, processor, key, slot, state, attempts, started_at,
-  finished_at)
-SELECT e.position, p.name, e.key, crc32(convert_to(e.key, 'UTF8')) %% 1024,
-  CASE WHEN {dead_first} AND e.sequence = 1 THEN 'dead' ELSE p.state END,
-  CASE p.state WHEN 'pending' THEN 0 ELSE 1 END,
-  CASE p.state WHEN 'done' THEN e.recorded_at END, CASE p.state WHEN 'done' THEN e.recorded_at END
-FROM flowdeck_event e CROSS JOIN unnest(%s::text[], %s::text[]) AS p(name, state)
-WHERE e.stream LIKE '{prefix}-%%'
-ORDER BY e.position
+WITH made AS (
+  SELECT e.position, p.name, e.key, crc32(convert_to(e.key, 'UTF8')) %% 1024 AS slot,
+    CASE WHEN {dead_first} AND e.sequence = 1 THEN 'dead' ELSE p.state END AS state, e.recorded_at
+  FROM flowdeck_event e CROSS JOIN unnest(%s::text[], %s::text[]) AS p(name, state)
+  WHERE e.stream LIKE '{prefix}-%%'
+), due AS (
+  INSERT INTO flowdeck_due (position, processor, key, slot, state, letter)
+  SELECT position, name, key, slot, state,
+    CASE state WHEN 'dead' THEN nextval('flowdeck_letter') END
+  FROM made WHERE state <> 'done' ORDER BY position
+)
+INSERT INTO flowdeck_done (position, processor, attempts, started_at, finished_at)
+SELECT position, name, 1, recorded_at, recorded_at
+FROM made WHERE state = 'done' ORDER BY position
 """
 
 
@@ -60,6 +69,7 @@ class Fill:
         with psycopg.connect(database.url) as connection:
             connection.execute(_STREAMS.format(**values))
             connection.execute(_EVENTS.format(**values))
+            connection.execute(_PARTITIONS)
             connection.execute(_DELIVERIES.format(**values), [names, states])
 
 

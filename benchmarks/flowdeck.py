@@ -30,11 +30,11 @@ _STOP_SECONDS = 15
 _UNFINISHED = """
 SELECT 1 FROM (SELECT DISTINCT processor FROM flowdeck_lane) AS l
 WHERE EXISTS (
-  SELECT 1 FROM flowdeck_delivery d
+  SELECT 1 FROM flowdeck_due d
   WHERE d.processor = l.processor AND state IN ('pending', 'retrying'))
 LIMIT 1
 """
-_WORK = "SELECT count(*), min(started_at), max(finished_at) FROM flowdeck_delivery"
+_WORK = "SELECT count(*), min(started_at), max(finished_at) FROM flowdeck_done"
 
 
 @dataclass(frozen=True)

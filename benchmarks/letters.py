@@ -51,8 +51,8 @@ RESULTS = Path(__file__).with_name("letters.json")
 _ASKED = 40
 # An eighth of the letters came back after a retry; they died over the last two days.
 _DIE = """
-UPDATE flowdeck_delivery SET state = 'dead', attempts = 5, fingerprint = 'group-' || id %% {groups},
-  retried = (id %% 8 = 0)::int,
+UPDATE flowdeck_due SET state = 'dead', attempts = 5, letter = nextval('flowdeck_letter'),
+  fingerprint = 'group-' || position %% {groups}, retried = (position %% 8 = 0)::int,
   started_at = clock_timestamp() - interval '3 s' - random() * interval '2 days',
   finished_at = clock_timestamp() - random() * interval '2 days'
 WHERE processor = 'bench.noop'
@@ -61,12 +61,13 @@ _FIRST_ONES = """ AND position IN (SELECT position FROM flowdeck_event
   WHERE stream LIKE 'letter-%%' AND sequence = 1)
 """.replace("%%", "%")
 _ATTEMPTS = """
-INSERT INTO flowdeck_attempt (delivery_id, number, outcome, error, message, traceback, frame,
-  fingerprint, worker, started_at, finished_at)
-SELECT id, 5, 'failed', 'ProviderError' || fingerprint, 'The provider did not answer within 1.0 s',
-  repeat(md5(id::text), 50), 'processors/gateway.py:64 in charge', fingerprint, 'bench-1',
+INSERT INTO flowdeck_attempt (position, processor, number, outcome, error, message, traceback,
+  frame, fingerprint, worker, started_at, finished_at)
+SELECT position, processor, 5, 'failed', 'ProviderError' || fingerprint,
+  'The provider did not answer within 1.0 s',
+  repeat(md5(position::text), 50), 'processors/gateway.py:64 in charge', fingerprint, 'bench-1',
   started_at, finished_at
-FROM flowdeck_delivery WHERE state = 'dead'
+FROM flowdeck_due WHERE state = 'dead'
 """
 
 
@@ -106,9 +107,9 @@ def seed(database: Database, count: int) -> None:
     with psycopg.connect(database.url) as connection:
         connection.execute(_WAITING, [waiting])
         connection.execute(
-            "INSERT INTO flowdeck_delivery (position, processor, key, slot, state, attempts) "
-            "SELECT position, 'bench.noop', key, crc32(convert_to(key, 'UTF8')) % 1024, "
-            "'pending', 0 FROM flowdeck_event WHERE sequence = 2 AND stream LIKE 'letter-%'"
+            "INSERT INTO flowdeck_due (position, processor, key, slot) "
+            "SELECT position, 'bench.noop', key, crc32(convert_to(key, 'UTF8')) % 1024 "
+            "FROM flowdeck_event WHERE sequence = 2 AND stream LIKE 'letter-%'"
         )
         connection.execute(
             "UPDATE flowdeck_stream SET head = 2 WHERE name IN "
@@ -267,13 +268,13 @@ def _wait(row: Any, so: Any) -> None:
 
 
 def _drained() -> None:
-    from flowdeck.models import Delivery
+    from flowdeck.models import Due
 
-    unfinished = Delivery.objects.filter(state__in=("pending", "retrying")).extra(
+    unfinished = Due.objects.filter(state__in=("pending", "retrying")).extra(
         where=[
-            "NOT EXISTS (SELECT 1 FROM flowdeck_delivery d WHERE d.state = 'dead' AND "
-            "d.processor = flowdeck_delivery.processor AND d.key = flowdeck_delivery.key "
-            "AND d.position < flowdeck_delivery.position)"
+            "NOT EXISTS (SELECT 1 FROM flowdeck_due d WHERE d.state = 'dead' AND "
+            "d.processor = flowdeck_due.processor AND d.key = flowdeck_due.key "
+            "AND d.position < flowdeck_due.position)"
         ]
     )
     deadline = time.monotonic() + 300
@@ -284,9 +285,9 @@ def _drained() -> None:
 
 
 def _dead() -> int:
-    from flowdeck.models import Delivery
+    from flowdeck.models import Due
 
-    return int(Delivery.objects.filter(state="dead").count())
+    return int(Due.objects.filter(state="dead").count())
 
 
 if __name__ == "__main__":

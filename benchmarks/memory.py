@@ -13,7 +13,7 @@ from benchmarks.stand import Numbers, Stand
 
 _PATIENCE = 600  # seconds
 _LEFT = """
-SELECT count(*) FROM flowdeck_delivery
+SELECT count(*) FROM flowdeck_due
 WHERE processor = 'bench.noop' AND state IN ('pending', 'retrying')
 """
 

@@ -21,7 +21,7 @@ from benchmarks.flowdeck import Template
 
 _PARTS = 4
 _TIMES = 50
-_TABLES = ("flowdeck_event", "flowdeck_delivery")
+_TABLES = ("flowdeck_event", "flowdeck_due")
 # A statement of each kind; {e} and {d} are the tables, parameters what _TIMES runs vary.
 _SHAPES = {
     "append 100 events": (
@@ -31,7 +31,7 @@ _SHAPES = {
         "FROM generate_series(1, 100) g"
     ),
     "500 due deliveries with their events": (
-        "SELECT d.id, e.data FROM {d} d JOIN {e} e ON e.position = d.position "
+        "SELECT d.position, e.data FROM {d} d JOIN {e} e ON e.position = d.position "
         "WHERE d.processor = 'bench.noop' AND d.state = 'pending' AND d.slot BETWEEN %(n)s * 10 "
         "AND %(n)s * 10 + 63 ORDER BY d.position LIMIT 500"
     ),

@@ -10,18 +10,22 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import count as count_from
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import Max
 
 from benchmarks.bulk_rows import Row, Writer, reserve
+from flowdeck.declare.registry import slot_of
 from flowdeck.declare.states import DeliveryState
 from flowdeck.errors import FlowdeckError
-from flowdeck.log.append import slot_of
 from flowdeck.log.positions import newest_position
-from flowdeck.models import Attempt, Delivery, Event, Stream
+from flowdeck.models import Attempt, Delivery, Done, Due, Event, Stream
+from flowdeck.sql import dialect
 
 LARGEST_LOG = 100_000
 """A log with more events than this is somebody's own: nothing is seeded into it."""
@@ -183,41 +187,56 @@ def _write_events(copies: list[_Copy], first: int) -> None:
 
 
 def _write_deliveries(copies: list[_Copy], first: int, fan_out: int) -> int:
-    count = sum(max(fan_out, len(copy.original.deliveries)) for copy in copies)
-    number = start = reserve(Delivery, count)
     failed: list[tuple[int, Delivery, datetime]] = []
-    later = datetime.now(UTC) + _LATER
-    with Writer(Delivery) as writer:
+    count, later = 0, datetime.now(UTC) + _LATER
+    letters = _letters(copies)
+    with connection.cursor() as cursor:
+        dialect().make_partitions(cursor, [first, first + len(copies)])
+    with Writer(Due) as due, Writer(Done) as done:
         for position, copy in enumerate(copies, first):
             for delivery in copy.original.deliveries:
                 if delivery.attempts > 1 or delivery.state != DeliveryState.DONE:
-                    failed.append((number, delivery, copy.at))
-                writer.add(number, *_delivery(delivery, position, copy, later))
-                number += 1
+                    failed.append((position, delivery, copy.at))
+                letter = None if delivery.letter is None else next(letters)
+                if delivery.state == DeliveryState.DONE:
+                    done.add(*_done(delivery, position, copy, letter))
+                else:
+                    due.add(*_due(delivery, position, copy, later, letter))
             for spare in range(len(copy.original.deliveries), fan_out):
-                key = _renamed(copy.original.row.key, copy)
-                name = f"former-{spare + 1}"
-                writer.add(
-                    number,
-                    position,
-                    name,
-                    key,
-                    slot_of(key),
-                    DeliveryState.DONE,
-                    1,
-                    None,
-                    copy.at,
-                    copy.at,
-                    "",
-                    0,
-                )
-                number += 1
+                done.add(position, f"former-{spare + 1}", 1, 0, copy.at, copy.at, None, "")
+            count += max(fan_out, len(copy.original.deliveries))
     _write_attempts(failed)
-    return number - start
+    return count
 
 
-def _delivery(delivery: Delivery, position: int, copy: _Copy, later: datetime) -> Row:
-    key = _renamed(delivery.key, copy)
+def _letters(copies: list[_Copy]) -> Iterator[int]:
+    """Numbers of letters that nobody else gets, as many as the copies need."""
+    needed = sum(d.letter is not None for copy in copies for d in copy.original.deliveries)
+    first = 1 + (Delivery.objects.aggregate(last=Max("letter"))["last"] or 0)
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT setval('flowdeck_letter', %s, false)", [first + needed])
+    return count_from(first)
+
+
+def _done(delivery: Delivery, position: int, copy: _Copy, letter: int | None) -> Row:
+    came = copy.original.row.recorded_at
+    return (
+        position,
+        delivery.processor,
+        delivery.attempts,
+        delivery.retried,
+        _moved(delivery.started_at, came, copy.at),
+        _moved(delivery.finished_at, came, copy.at),
+        letter,
+        delivery.fingerprint,
+    )
+
+
+def _due(
+    delivery: Delivery, position: int, copy: _Copy, later: datetime, letter: int | None
+) -> Row:
+    key = _renamed(copy.original.row.key, copy)
     came = copy.original.row.recorded_at
     return (
         position,
@@ -231,14 +250,15 @@ def _delivery(delivery: Delivery, position: int, copy: _Copy, later: datetime) -
         _moved(delivery.finished_at, came, copy.at),
         delivery.fingerprint,
         delivery.retried,
+        letter,
     )
 
 
 def _write_attempts(failed: list[tuple[int, Delivery, datetime]]) -> None:
-    known: dict[int, list[Attempt]] = defaultdict(list)
-    wanted = {delivery.pk for _, delivery, _ in failed}
-    for attempt in Attempt.objects.filter(delivery_id__in=wanted).order_by("number"):
-        known[attempt.delivery_id].append(attempt)
+    known: dict[tuple[int, str], list[Attempt]] = defaultdict(list)
+    wanted = {delivery.event_id for _, delivery, _ in failed}
+    for attempt in Attempt.objects.filter(event_id__in=wanted).order_by("number"):
+        known[attempt.delivery_pk].append(attempt)
     number = reserve(Attempt, sum(len(known[delivery.pk]) for _, delivery, _ in failed))
     with Writer(Attempt) as writer:
         for of, delivery, at in failed:
@@ -247,6 +267,7 @@ def _write_attempts(failed: list[tuple[int, Delivery, datetime]]) -> None:
                 writer.add(
                     number,
                     of,
+                    one.processor,
                     one.number,
                     one.outcome,
                     one.error,

@@ -23,11 +23,12 @@ NARROW_TOO = ("shop", "timeline", "trace", "flow", "dead-letters", "catalog")
 SETTLES = 2_200  # ms until the first frames and figures are there
 _FIND = """
 from flowdeck.models import Delivery, Event
-paid = Delivery.objects.select_related("event").filter(attempts__gt=2, state="done").latest("id")
+tried = Delivery.objects.select_related("event").filter(attempts__gt=2, state="done")
+paid = tried.latest("event_id")
 good = Event.objects.filter(type="OrderConfirmed").exclude(
     correlation_id=paid.event.correlation_id).latest("position")
 reached = Event.objects.get(type="PaymentProcessed", causation_id=paid.event.id)
-print(paid.event.correlation_id, paid.pk, good.correlation_id, reached.position)
+print(paid.event.correlation_id, paid.name, good.correlation_id, reached.position)
 """
 
 

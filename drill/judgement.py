@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from django.db.models import Count
+from django.db.models import Count, Exists, OuterRef
 
 from drill.models import Testimony
 from events.models import Checkout, OrderSummary
@@ -155,14 +155,17 @@ def _overtaken() -> Iterator[str]:
 
 
 def _blamed_wrongly() -> Iterator[str]:
-    wrong = Attempt.objects.exclude(error__in=ASKED_FOR).select_related("delivery")
+    wrong = Attempt.objects.exclude(error__in=ASKED_FOR)
     for attempt in wrong[:50]:
         yield (
-            f"{attempt.delivery.processor} used up an attempt at event "
-            f"{attempt.delivery.event_id} for {attempt.error}: {attempt.message[:120]}"
+            f"{attempt.processor} used up an attempt at event "
+            f"{attempt.event_id} for {attempt.error}: {attempt.message[:120]}"
         )
 
 
 def _died_wrongly() -> Iterator[str]:
-    for delivery in Delivery.objects.filter(state="dead").exclude(failures__error=_POISON)[:50]:
+    poison = Attempt.objects.filter(
+        event=OuterRef("event"), processor=OuterRef("processor"), error=_POISON
+    )
+    for delivery in Delivery.objects.filter(~Exists(poison), state="dead")[:50]:
         yield f"{delivery.processor} has a dead letter that nobody asked for: {delivery.event_id}"

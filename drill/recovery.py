@@ -17,20 +17,20 @@ _LOOK_SECONDS = 0.1
 
 _NEWEST = "SELECT coalesce(max(position), 0) FROM flowdeck_event"
 _DONE_SINCE = """
-SELECT count(*) FROM flowdeck_delivery WHERE state = 'done' AND finished_at > '{since}'
+SELECT count(*) FROM flowdeck_done WHERE finished_at > '{since}'
 """
 # What nothing holds back: neither its own retry nor an earlier delivery of its key.
 _BEHIND = """
-SELECT count(*) FROM flowdeck_delivery d
+SELECT count(*) FROM flowdeck_due d
 WHERE d.state = 'pending' AND d.position <= {newest} AND NOT EXISTS (
-  SELECT 1 FROM flowdeck_delivery ahead
+  SELECT 1 FROM flowdeck_due ahead
   WHERE ahead.processor = d.processor AND ahead.key = d.key AND ahead.slot = d.slot
     AND ahead.state IN ('retrying', 'dead') AND ahead.position < d.position)
 """
 _UNSETTLED = """
-SELECT count(*) FROM flowdeck_delivery d
+SELECT count(*) FROM flowdeck_due d
 WHERE d.state = 'retrying' OR (d.state = 'pending' AND NOT EXISTS (
-  SELECT 1 FROM flowdeck_delivery ahead
+  SELECT 1 FROM flowdeck_due ahead
   WHERE ahead.processor = d.processor AND ahead.key = d.key AND ahead.slot = d.slot
     AND ahead.state = 'dead' AND ahead.position < d.position))
 """

@@ -17,6 +17,7 @@ from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
+from django.utils.html import format_html_join
 
 from flowdeck import parsing
 from flowdeck.declare.states import DeliveryState
@@ -26,7 +27,7 @@ from flowdeck.models import (
     ApiToken,
     Attempt,
     AuditEntry,
-    Delivery,
+    DeadLetter,
     Event,
     ProcessorState,
 )
@@ -36,6 +37,7 @@ from flowdeck.privacy.sealing import gone
 from flowdeck.words import counted
 
 _MOST_ROWS = 10_000
+_MOST_ATTEMPTS = 50
 
 
 class BoundedPaginator(Paginator):  # type: ignore[type-arg]
@@ -131,27 +133,6 @@ class ReasonForm(ActionForm):
     reason = forms.CharField(max_length=parsing.LONGEST_REASON, required=False, label="Reason")
 
 
-class AttemptsInline(admin.TabularInline):  # type: ignore[type-arg]
-    """The failed attempts at a delivery."""
-
-    model = Attempt
-    fields = readonly_fields = ("number", "outcome", "error", "message", "frame", "worker")
-    extra = 0
-    can_delete = False
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Whoever sees dead letters."""
-        return bool(access.can(request.user, "view_dead_letters"))
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Never."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Never."""
-        return False
-
-
 class StateFilter(admin.SimpleListFilter):
     """The states of which there are never millions, by their partial index."""
 
@@ -163,34 +144,46 @@ class StateFilter(admin.SimpleListFilter):
         return [(state, state) for state in (DeliveryState.DEAD, DeliveryState.RETRYING)]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Deliveries in the chosen state."""
+        """Letters in the chosen state."""
         known = [state for state, _ in self.lookup_choices]
         return queryset.filter(state=self.value()) if self.value() in known else queryset
 
 
-@admin.register(Delivery)
-class DeliveryAdmin(ReadOnly):
-    """Deliveries, newest first; dead ones can be retried and discarded."""
+@admin.register(DeadLetter)
+class DeadLetterAdmin(ReadOnly):
+    """Dead letters, newest first, also those dealt with; what is dead can be retried, discarded."""
 
     may_see = "view_dead_letters"
-    list_display = ("id", "processor", "position", "key", "state", "attempts", "finished_at")
+    list_display = ("letter", "processor", "position", "key", "state", "attempts", "finished_at")
     list_filter = (StateFilter,)
-    ordering = ("-id",)
+    ordering = ("-letter",)
     search_fields = ("=event_id",)
     search_help_text = "Position of the event."
-    inlines = (AttemptsInline,)
+    readonly_fields = ("failures",)
     action_form = ReasonForm
     actions = ("retry_dead", "discard_dead")
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Those deliveries that have a number as a dead letter."""
+        return super().get_queryset(request).filter(letter__isnull=False)
+
     @admin.display(ordering="event_id")
-    def position(self, delivery: Delivery) -> int:
+    def position(self, letter: DeadLetter) -> int:
         """Position of the event."""
-        return delivery.event_id
+        return letter.event_id
+
+    @admin.display
+    def failures(self, letter: DeadLetter) -> str:
+        """Its newest failed attempts."""
+        found = Attempt.objects.filter(event_id=letter.event_id, processor=letter.processor)
+        shown = found.order_by("-number", "-id").defer("traceback")[:_MOST_ATTEMPTS]
+        rows = ((one.number, one.error, one.message, one.frame, one.worker) for one in shown)
+        return format_html_join("", "<p>{}. {}: {} ({}, {})</p>", rows)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Model], search_term: str
     ) -> tuple[QuerySet[Model], bool]:
-        """The deliveries of one event."""
+        """The letters of one event."""
         term = search_term.strip()
         if not term:
             return queryset, False
@@ -203,7 +196,7 @@ class DeliveryAdmin(ReadOnly):
         return bool(access.can(request.user, "resolve_dead_letters"))
 
     @admin.action(description="Retry the selected dead letters", permissions=["resolve"])
-    def retry_dead(self, request: HttpRequest, chosen: QuerySet[Delivery]) -> None:
+    def retry_dead(self, request: HttpRequest, chosen: QuerySet[DeadLetter]) -> None:
         """Make them due again, by the engine."""
         count = dead_letters.retry(
             chosen.values_list("pk", flat=True),
@@ -213,7 +206,7 @@ class DeliveryAdmin(ReadOnly):
         self._tell(request, count, "made due again")
 
     @admin.action(description="Discard the selected dead letters", permissions=["resolve"])
-    def discard_dead(self, request: HttpRequest, chosen: QuerySet[Delivery]) -> None:
+    def discard_dead(self, request: HttpRequest, chosen: QuerySet[DeadLetter]) -> None:
         """Give them up, by the engine; needs a reason."""
         reason = parsing.reason(request.POST.get("reason", ""))
         if reason is None:

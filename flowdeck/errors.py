@@ -78,6 +78,17 @@ class LeaseLost(FlowdeckError):
     """The lane's lease ran out and another worker took the lane: nothing of this batch is kept."""
 
 
+class PartitionMissing(FlowdeckError):
+    """The database has no table yet for finished deliveries of these ``positions``."""
+
+    def __init__(self, positions: list[int]) -> None:
+        super().__init__(
+            f"Finished deliveries of events {min(positions)} to {max(positions)} have no partition "
+            "of flowdeck_done: it is made now, or by any worker's next sweep."
+        )
+        self.positions = positions
+
+
 class UnknownProcessor(FlowdeckError):
     """No installed app declares a processor of this name."""
 

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 
 from django.db import connection
 
-from flowdeck.declare.registry import Processor, registry
-from flowdeck.declare.states import STORED, UNFINISHED, DeliveryState, among
+from flowdeck.declare.registry import Processor, registry, slot_of
+from flowdeck.declare.states import IN_DUE, UNFINISHED, DeliveryState, among
 from flowdeck.errors import CheckImpossible
-from flowdeck.log.append import slot_of
 from flowdeck.log.positions import newest_position
 from flowdeck.models import AuditEntry, Lane
 from flowdeck.sql.parts import heard_by, rows
@@ -39,6 +38,17 @@ _A_MINUTE = {
     "postgresql": "recorded_at < newest - interval '60 seconds'",
     "sqlite": "julianday(recorded_at) < julianday(newest) - 60 / 86400.0",
 }
+
+
+_OVERTAKEN = f"""
+SELECT e.key, min(d.position) FROM (
+  SELECT key, min(position) AS position FROM flowdeck_due
+  WHERE processor = %s AND state {among(*UNFINISHED)} GROUP BY key
+) AS waiting
+  JOIN flowdeck_event e ON e.key = waiting.key AND e.position > waiting.position
+  JOIN flowdeck_done d ON d.position = e.position AND d.processor = %s
+WHERE e.position > %s AND e.position <= %s GROUP BY e.key
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,22 +143,22 @@ def _deliveries(scope: Scope) -> Iterator[str]:
 def missing_deliveries(scope: Scope, processor: Processor, type_name: str) -> Iterator[str]:
     """Events of the type that the processor should have got: all since the first that it did."""
     first = rows(
-        "SELECT min(d.position) FROM flowdeck_delivery d JOIN flowdeck_event e "
-        "ON e.position = d.position WHERE d.processor = %s AND e.type = %s",
-        [processor.name, type_name],
-    )[0][0]
-    if first is None:
+        "SELECT e.position FROM flowdeck_event e WHERE e.type = %s AND EXISTS (SELECT 1 FROM "
+        "flowdeck_delivery d WHERE d.position = e.position AND d.processor = %s) "
+        "ORDER BY e.position LIMIT 1",
+        [type_name, processor.name],
+    )
+    if not first:
         return
     heard, parameters = heard_by(processor, type_name)
     for after, upto in scope.chunks():
-        if upto < first:
+        if upto < first[0][0]:
             continue
         for (position,) in rows(
-            "SELECT e.position FROM flowdeck_event e LEFT JOIN flowdeck_delivery d "
-            "ON d.position = e.position AND d.processor = %s "
-            f"WHERE {heard} AND e.position > %s AND e.position <= %s AND e.position >= %s "
-            "AND d.id IS NULL",
-            [processor.name, *parameters, after, upto, first],
+            f"SELECT e.position FROM flowdeck_event e WHERE {heard} "
+            "AND e.position > %s AND e.position <= %s AND e.position >= %s AND NOT EXISTS ("
+            "SELECT 1 FROM flowdeck_delivery d WHERE d.position = e.position AND d.processor = %s)",
+            [*parameters, after, upto, first[0][0], processor.name],
         ):
             yield f"event {position} ({type_name}) has no delivery for {processor.name}"
 
@@ -157,7 +167,7 @@ def missing_deliveries(scope: Scope, processor: Processor, type_name: str) -> It
 def _runnable(scope: Scope) -> Iterator[str]:
     unfinished = rows(
         "SELECT processor, slot, state, key, due_at IS NULL, count(*), min(position) "
-        f"FROM flowdeck_delivery WHERE state {among(*UNFINISHED)} "
+        f"FROM flowdeck_due WHERE state {among(*UNFINISHED)} "
         "GROUP BY processor, slot, state, key, due_at IS NULL"
     )
     lanes: dict[str, list[tuple[int, int]]] = {}
@@ -174,8 +184,8 @@ def _runnable(scope: Scope) -> Iterator[str]:
         elif state == DeliveryState.RETRYING and never_due:
             yield f"{what}: retrying without a time to be due at"
     for processor, state, count in rows(
-        "SELECT processor, state, count(*) FROM flowdeck_delivery "
-        f"WHERE state NOT {among(*STORED)} GROUP BY processor, state"
+        "SELECT processor, state, count(*) FROM flowdeck_due "
+        f"WHERE state NOT {among(*IN_DUE)} GROUP BY processor, state"
     ):
         yield f"{count} deliveries of {processor} are in the unknown state {state!r}"
 
@@ -238,19 +248,19 @@ def _effects(scope: Scope) -> Iterator[str]:
                 f"event {position} ({type_name}) was emitted by {processor}, "
                 f"whose delivery is {state}"
             )
-    for processor, position, count in rows(
-        "SELECT processor, position, count(*) FROM flowdeck_delivery "
-        "GROUP BY processor, position HAVING count(*) > 1"
+    for processor, position in rows(
+        "SELECT w.processor, w.position FROM flowdeck_due w "
+        "JOIN flowdeck_done d ON d.position = w.position AND d.processor = w.processor"
     ):
-        yield f"{processor} has {count} deliveries of event {position}"
+        yield f"{processor} has two deliveries of event {position}: one is due, one is done"
 
 
 @check("failures are kept")
 def _failures(scope: Scope) -> Iterator[str]:
     for processor, position in rows(
-        "SELECT d.processor, d.position FROM flowdeck_delivery d "
-        f"WHERE d.state {among(DeliveryState.DEAD)} "
-        "AND NOT EXISTS (SELECT 1 FROM flowdeck_attempt a WHERE a.delivery_id = d.id)"
+        "SELECT d.processor, d.position FROM flowdeck_due d "
+        f"WHERE d.state {among(DeliveryState.DEAD)} AND NOT EXISTS (SELECT 1 "
+        "FROM flowdeck_attempt a WHERE a.position = d.position AND a.processor = d.processor)"
     ):
         yield f"the dead letter of {processor} for event {position} has no attempt with an error"
 
@@ -261,12 +271,6 @@ def _order(scope: Scope) -> Iterator[str]:
     for name, processor in sorted(registry.processors.items()):
         if processor.on_dead != "park":
             continue
-        for key, position in rows(
-            "SELECT d.key, min(d.position) FROM flowdeck_delivery d JOIN ("
-            "  SELECT key, min(position) AS position FROM flowdeck_delivery "
-            f"  WHERE processor = %s AND state {among(*UNFINISHED)} GROUP BY key"
-            ") AS waiting ON waiting.key = d.key AND waiting.position < d.position "
-            f"WHERE d.processor = %s AND d.state {among(DeliveryState.DONE)} GROUP BY d.key",
-            [name, name],
-        ):
-            yield f"{name} did event {position} of key {key} while an earlier one still waits"
+        for after, upto in scope.chunks():
+            for key, position in rows(_OVERTAKEN, [name, name, after, upto]):
+                yield f"{name} did event {position} of key {key} while an earlier one still waits"

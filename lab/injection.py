@@ -158,11 +158,11 @@ def _mark(fault: SwitchedFault) -> str:
 def _failures(fault: SwitchedFault, delivery: Delivery) -> int:
     """How many attempts the fault has failed before this one. The log keeps the count."""
     told = LogAttempt.objects.filter(
-        delivery__processor=fault.processor,
+        processor=fault.processor,
         started_at__gte=fault.began_at,
         message__startswith=_mark(fault),
     )
-    before = set(told.values_list("delivery_id", "number")) | _struck[fault.pk]
+    before = set(told.values_list("event_id", "number")) | _struck[fault.pk]
     return len(before - {(delivery.id, delivery.attempt)})
 
 

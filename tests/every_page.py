@@ -129,14 +129,14 @@ def _values(event: Event) -> dict[str, object]:
         "correlation_id": event.correlation_id,
         "name": event.type,
         "stream": event.stream,
-        "number": letter.pk if letter else 0,
+        "number": letter.letter if letter else 0,
         "lesson": "ordering",
     }
 
 
 def _filters(event: Event) -> dict[str, list[str]]:
     letter = _letter()
-    letters = [f"?selected={letter.pk}"] if letter else []
+    letters = [f"?selected={letter.letter}"] if letter else []
     return {
         "flowdeck:timeline": _timeline(event),
         "flowdeck:log": _log(event),
@@ -161,7 +161,7 @@ def _filters(event: Event) -> dict[str, list[str]]:
 
 
 def _letter() -> Delivery | None:
-    return Delivery.objects.filter(state=DeliveryState.DEAD).order_by("-id").first()
+    return Delivery.objects.filter(state=DeliveryState.DEAD).order_by("-letter").first()
 
 
 def _timeline(event: Event) -> list[str]:

@@ -12,7 +12,7 @@ from django.contrib.auth.models import Group, User
 from django.db import models
 from django.utils import timezone
 
-from flowdeck.models import Attempt, Delivery, Event, SavedView
+from flowdeck.models import Attempt, Due, Event, SavedView
 
 MARKUP = (
     "\u202e\"'><script>alert(1)</script><img src=x onerror=alert(2)></template></hx-partial>"
@@ -22,7 +22,7 @@ FORMULA = '=HYPERLINK("http://evil.example","x")'
 HUGE = MARKUP + "x" * 100_000
 DEEP = 200  # levels of JSON
 ORDER = 901  # beyond those of the demo's customers
-_SKIPPED = ("Lane", "PersonalKey", "Stream", "Checkout", "LabRun", "FraudWatch", "Event")
+_SKIPPED = ("Lane", "PersonalKey", "Stream", "Checkout", "LabRun", "FraudWatch", "Event", "Done")
 
 
 def fill(text: str) -> dict[str, Any]:
@@ -77,13 +77,13 @@ def values(made: dict[str, Any]) -> dict[str, Any]:
         "lesson": "ripple",
         "id": made["user"].pk,
         "stream": "probe-1",
-        "flowdeck:letter number": made["Delivery"].pk,
+        "flowdeck:letter number": made["Due"].letter,
         "app_label": "flowdeck",
         "url": "none",
         "content_type_id": 1,
         "object_id": 1,
         "admin:flowdeck_event_change object_id": event.position,
-        "admin:flowdeck_delivery_change object_id": made["Delivery"].pk,
+        "admin:flowdeck_deadletter_change object_id": made["Due"].letter,
         "admin:auth_user_change object_id": made["user"].pk,
     }
 
@@ -133,8 +133,9 @@ def _models() -> Iterator[Any]:
         m.__name__: m
         for a in ("flowdeck", "events", "processors", "lab")
         for m in apps.get_app_config(a).get_models()
+        if m._meta.managed
     }
-    first = [found.pop(name) for name in ("Delivery", "Attempt")]
+    first = [found.pop(name) for name in ("Due", "Attempt")]
     yield from first
     yield from (model for name, model in found.items() if name not in _SKIPPED)
 
@@ -145,9 +146,9 @@ def _payload(text: str) -> Any:
 
 def _row(model: Any, text: str, made: dict[str, Any], correlation: UUID) -> dict[str, Any]:
     known: dict[Any, dict[str, Any]] = {
-        Delivery: {"state": "dead", "fingerprint": "f", "event": made["event"]},
+        Due: {"state": "dead", "fingerprint": "f", "event": made["event"], "letter": 1},
         Attempt: {
-            "delivery": made.get("Delivery"),
+            "event": made["event"],
             "fingerprint": "f",
             "traceback": f'  File "{text[:50]}", line 1, in {text[:20]}\n    {text}',
         },

@@ -40,10 +40,8 @@ FROM (
 ) AS made
 """
 _DELIVERIES = """
-INSERT INTO flowdeck_delivery (position, processor, key, slot, state, attempts, started_at,
-  finished_at)
-SELECT position, processor, key, crc32(convert_to(key, 'UTF8')) % 1024, 'done', 1, recorded_at,
-  recorded_at
+INSERT INTO flowdeck_done (position, processor, attempts, started_at, finished_at)
+SELECT position, processor, 1, recorded_at, recorded_at
 FROM flowdeck_event JOIN (VALUES ('orders', ''), ('stock', 'InventoryReserved'),
   ('sales', 'OrderConfirmed')) AS p (processor, only_type) ON type = only_type OR only_type = ''
 WHERE stream LIKE 'order-1______'

@@ -12,7 +12,7 @@ from flowdeck import clock
 from flowdeck.declare.registry import registry
 from flowdeck.errors import TraceTooDeep
 from flowdeck.letters import dead_letters
-from flowdeck.models import AlertRule, Attempt, Event, ProcessorState
+from flowdeck.models import AlertRule, Event, ProcessorState
 from flowdeck.observe import overview
 
 _MOST = 10_000
@@ -32,7 +32,7 @@ def measure(rule: AlertRule) -> Measured:
 
 def _dead(rule: AlertRule) -> Measured:
     criteria = dead_letters.Criteria(processor=rule.processor)
-    counted = criteria.letters().order_by().values("id")[:_MOST].count()
+    counted = criteria.letters().order_by().values("letter")[:_MOST].count()
     return Measured(counted, rule.processor)
 
 
@@ -40,10 +40,10 @@ def _growth(rule: AlertRule) -> Measured:
     since = clock.now() - timedelta(minutes=1)
     letters = dead_letters.Criteria(processor=rule.processor).letters().order_by()
     groups = letters.filter(finished_at__gt=since).values("fingerprint")
-    most = groups.annotate(n=Count("id"), newest=Max("id")).order_by("-n").first()
+    most = groups.annotate(n=Count("*"), newest=Max("letter")).order_by("-n").first()
     if most is None:
         return Measured(0)
-    failure = Attempt.objects.filter(delivery_id=most["newest"]).order_by("-number", "-id").first()
+    failure = dead_letters.last_attempts([most["newest"]]).get(most["newest"])
     return Measured(most["n"], failure.error if failure else most["fingerprint"])
 
 
@@ -72,8 +72,8 @@ def _paused(rule: AlertRule) -> Measured:
 def _round(rule: AlertRule) -> Measured:
     letters = dead_letters.Criteria(processor=rule.processor).letters().order_by()
     found = letters.filter(fingerprint=TraceTooDeep.fingerprint)
-    newest = found.order_by("-id").values_list("processor", flat=True).first()
-    return Measured(found.values("id")[:_MOST].count(), newest or "")
+    newest = found.order_by("-letter").values_list("processor", flat=True).first()
+    return Measured(found.values("letter")[:_MOST].count(), newest or "")
 
 
 _MEASURES: dict[str, Callable[[AlertRule], Measured]] = {

@@ -26,7 +26,7 @@ from flowdeck.api.problems import require, require_action
 from flowdeck.declare.states import DeliveryState
 from flowdeck.letters import bulk, dead_letters
 from flowdeck.letters.groups import groups, set_status
-from flowdeck.models import BulkAction, Delivery
+from flowdeck.models import BulkAction, Due
 from flowdeck.people.access import can
 
 router = Router(tags=["dead letters"])
@@ -45,10 +45,10 @@ def list_letters(request: HttpRequest, wanted: Query[LetterFilter]) -> LetterPag
     require(can(request.user, "view_dead_letters"))
     letters = wanted.criteria().letters().select_related("event")
     if wanted.after is not None:
-        letters = letters.filter(pk__gt=wanted.after)
+        letters = letters.filter(letter__gt=wanted.after)
     found = list(letters[: wanted.limit + 1])
     page = found[: wanted.limit]
-    following = page[-1].pk if len(found) > wanted.limit else None
+    following = page[-1].letter if len(found) > wanted.limit else None
     return LetterPage(letters=[LetterOut.of(one) for one in page], next=following)
 
 
@@ -125,7 +125,7 @@ def cancel_bulk(request: HttpRequest, number: int) -> BulkOut:
 def set_letter_group_status(request: HttpRequest, fingerprint: str, wanted: StatusIn) -> Any:
     """Acknowledge a group of dead letters, put it on hold, or open it again."""
     require_action(request, "resolve_dead_letters")
-    if not Delivery.objects.filter(fingerprint=fingerprint[:32], state=DeliveryState.DEAD).exists():
+    if not Due.objects.filter(fingerprint=fingerprint[:32], state=DeliveryState.DEAD).exists():
         raise Http404(f"There is no group {fingerprint[:32]}.")
     set_status(
         fingerprint,

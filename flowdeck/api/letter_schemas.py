@@ -10,11 +10,10 @@ from pydantic import AfterValidator, ConfigDict
 
 from flowdeck import parsing
 from flowdeck.api.schemas import MOST, EventOut, FailureOut
-from flowdeck.declare.states import DeliveryState
 from flowdeck.letters import bulk
 from flowdeck.letters.dead_letters import NAMES, Criteria
 from flowdeck.letters.groups import Group
-from flowdeck.models import Attempt, BulkAction, Delivery
+from flowdeck.models import Attempt, BulkAction, Delivery, Due
 
 _ATTEMPTS = 50
 
@@ -170,15 +169,16 @@ class LetterOut(Schema):
     died_at: datetime | None
 
     @classmethod
-    def of(cls, delivery: Delivery) -> LetterOut:
+    def of(cls, delivery: Delivery | Due) -> LetterOut:
         """From its row with its event."""
+        assert delivery.letter is not None
         return cls(
-            id=delivery.pk,
+            id=delivery.letter,
             state=delivery.state,
             processor=delivery.processor,
             type=delivery.event.type,
             stream=delivery.event.stream,
-            key=delivery.key,
+            key=delivery.event.key,
             position=delivery.event_id,
             fingerprint=delivery.fingerprint,
             attempts=delivery.attempts,
@@ -204,7 +204,8 @@ class LetterDetail(Schema):
     @classmethod
     def of(cls, delivery: Delivery) -> LetterDetail:
         """From its row with its event; the newest attempts."""
-        newest = Attempt.objects.filter(delivery=delivery).order_by("-number", "-id")[:_ATTEMPTS]
+        failures = Attempt.objects.filter(event=delivery.event_id, processor=delivery.processor)
+        newest = failures.order_by("-number", "-id")[:_ATTEMPTS]
         return cls(
             letter=LetterOut.of(delivery),
             event=EventOut.of(delivery.event),
@@ -213,13 +214,9 @@ class LetterDetail(Schema):
 
     @classmethod
     def find(cls, number: int) -> LetterDetail | None:
-        """The letter of this number; None for a delivery that never was one."""
-        delivery = Delivery.objects.select_related("event").filter(pk=number).first()
-        if delivery is None or not (
-            delivery.fingerprint or delivery.state in (DeliveryState.DEAD, DeliveryState.DISCARDED)
-        ):
-            return None
-        return cls.of(delivery)
+        """The letter of this number, if there is one."""
+        delivery = Delivery.objects.select_related("event").filter(letter=number).first()
+        return None if delivery is None else cls.of(delivery)
 
 
 class BulkOut(Schema):

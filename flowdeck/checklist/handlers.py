@@ -12,10 +12,9 @@ from flowdeck.checklist import purpose
 from flowdeck.checklist.finding import Finding, listed
 from flowdeck.checklist.sandbox import deliver, fingerprints, rolled_back, samples, written_tables
 from flowdeck.declare.registry import Processor, registry
-from flowdeck.declare.states import DeliveryState
 from flowdeck.engine.attempt import attempt_together
 from flowdeck.log.append import read_log
-from flowdeck.models import Delivery, Event
+from flowdeck.models import Done, Event
 from flowdeck.sql import DueDelivery
 from flowdeck.words import counted
 
@@ -104,7 +103,7 @@ def replayable(redeliver: bool) -> Finding:
     projections = [p for p in registry.processors.values() if p.replayable]
     found, skipped, same = dict[str, str](), list[str](), list[str]()
     for processor in projections:
-        done = Delivery.objects.filter(processor=processor.name, state=DeliveryState.DONE)
+        done = Done.objects.filter(processor=processor.name)
         if done.count() > MOST_REPLAYED or not processor.models:
             skipped.append(processor.name)
         elif _differs(processor):
@@ -148,15 +147,13 @@ def _differs(processor: Processor) -> bool:
 
 def _history(processor: Processor) -> Iterator[list[DueDelivery]]:
     """All it has done, in batches, in order."""
-    done = Delivery.objects.filter(processor=processor.name, state=DeliveryState.DONE).order_by(
-        "event_id"
-    )
-    rows = list(done.values_list("event_id", "id"))
+    done = Done.objects.filter(processor=processor.name).order_by("event_id")
+    rows = list(done.values_list("event_id", flat=True))
     for start in range(0, len(rows), 500):
-        chunk = dict(rows[start : start + 500])
+        chunk = set(rows[start : start + 500])
         first, last = min(chunk), max(chunk)
         events = [e for e in read_log(first - 1, last - first + 1) if e.position in chunk]
-        yield [DueDelivery(chunk[event.position], 0, event) for event in events]
+        yield [DueDelivery(0, event) for event in events]
 
 
 def tried(redeliver: bool) -> Finding:
@@ -169,9 +166,7 @@ def tried(redeliver: bool) -> Finding:
             if type_name not in met:
                 known = type_name in in_the_log and not processor.streams
                 (overlooked if known else never).append(f"{name} on {type_name}")
-        if not Delivery.objects.filter(
-            processor=name, state=DeliveryState.DONE, attempts__gt=1
-        ).exists():
+        if not Done.objects.filter(processor=name, attempts__gt=1).exists():
             never_failed.append(name)
     pairs = sum(len(p.subscriptions) for p in registry.processors.values())
     handled = pairs - len(never) - len(overlooked)

@@ -13,7 +13,7 @@ from flowdeck.checklist.log import RECENT
 from flowdeck.declare.registry import registry
 from flowdeck.declare.states import DeliveryState
 from flowdeck.log.positions import newest_position
-from flowdeck.models import Delivery, Worker
+from flowdeck.models import Delivery, Done, Due, Worker
 from flowdeck.words import counted, duration
 
 _MANY_ATTEMPTS = 20
@@ -29,7 +29,7 @@ def dead_letters(redeliver: bool) -> Finding:
         for name, processor in sorted(registry.processors.items())
         if processor.retry.delay(min(processor.retry.max_attempts, _MANY_ATTEMPTS)) is not None
     ]
-    dead = Delivery.objects.filter(state__among=[DeliveryState.DEAD])
+    dead = Due.objects.filter(state__among=[DeliveryState.DEAD])
     count, oldest = dead.count(), dead.order_by("finished_at").first()
     evidence = (
         f"{counted(len(registry.processors), 'retry policy', 'retry policies')} with an end, which "
@@ -96,15 +96,14 @@ def ordered(redeliver: bool) -> Finding:
 def _overtaken(processor: str) -> tuple[int, list[str]]:
     """How many recent deliveries of a processor are done, and which ended before an earlier one."""
     recent = (
-        Delivery.objects.filter(
+        Done.objects.filter(
             processor=processor,
             event_id__gt=newest_position() - RECENT,
-            state=DeliveryState.DONE,
             attempts__gt=0,
             finished_at__isnull=False,
         )
-        .order_by("key", "event_id")
-        .values_list("key", "finished_at", "event_id")
+        .order_by("event__key", "event_id")
+        .values_list("event__key", "finished_at", "event_id")
     )
     last, ended, late = "", None, []
     for key, finished_at, position in recent:
@@ -120,7 +119,7 @@ def _mixed_keys() -> dict[str, str]:
         Delivery.objects.filter(event_id__gt=newest_position() - RECENT)
         .order_by("processor", "event__stream")
         .values_list("processor", "event__stream")
-        .annotate(keys=Count("key", distinct=True))
+        .annotate(keys=Count("event__key", distinct=True))
         .filter(keys__gt=1)
     )
     streams = {processor: stream for processor, stream, _ in found[:1000]}
@@ -136,9 +135,8 @@ def staleness(redeliver: bool) -> Finding:
     for name, processor in sorted(registry.processors.items()):
         if not processor.replayable:
             continue
-        newest = Delivery.objects.filter(
-            processor=name, state=DeliveryState.DONE, finished_at__isnull=False, **attended
-        ).order_by("-event_id")[:_MEASURED]
+        newest = Done.objects.filter(processor=name, finished_at__isnull=False, **attended)
+        newest = newest.order_by("-event_id")[:_MEASURED]
         lags = sorted(
             (finished - recorded).total_seconds()
             for finished, recorded in newest.values_list("finished_at", "event__recorded_at")
@@ -166,7 +164,7 @@ def staleness(redeliver: bool) -> Finding:
 def _waiting(name: str) -> float:
     """Seconds that the oldest delivery which nobody has begun has waited."""
     oldest = (
-        Delivery.objects.filter(processor=name, state=DeliveryState.PENDING, attempts=0)
+        Due.objects.filter(processor=name, state=DeliveryState.PENDING, attempts=0)
         .order_by("event_id")
         .values_list("event__recorded_at", flat=True)
         .first()

@@ -13,10 +13,9 @@ from django.db import connection, transaction
 from django.db.models import AutoField
 
 from flowdeck.declare.registry import Processor
-from flowdeck.declare.states import DeliveryState
 from flowdeck.engine.attempt import Outcome, attempt
 from flowdeck.log.append import read_log
-from flowdeck.models import Delivery
+from flowdeck.models import Done
 from flowdeck.sql import DueDelivery
 from flowdeck.words import counted
 
@@ -41,15 +40,13 @@ def samples(processor: Processor) -> list[DueDelivery]:
     found = []
     for type_name in processor.subscriptions:
         newest = (
-            Delivery.objects.filter(
-                processor=processor.name, state=DeliveryState.DONE, event__type=type_name
-            )
+            Done.objects.filter(processor=processor.name, event__type=type_name)
             .order_by("-event_id")
             .first()
         )
         if newest is not None:
             event = read_log(newest.event_id - 1, 1)[0]
-            found.append(DueDelivery(newest.pk, newest.attempts, event))
+            found.append(DueDelivery(newest.attempts, event))
     return found
 
 

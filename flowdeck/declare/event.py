@@ -192,7 +192,6 @@ class Delivery:
     outside world. ``replaying`` is true while a projection is run over past events again.
     """
 
-    id: int
     processor: str
     attempt: int
     envelope: StoredEvent
@@ -205,6 +204,11 @@ class Delivery:
         """``in_transaction``: the handler is called within one, which is none of its own."""
         self.emitted = Collected(in_transaction)
         self.expectations = Collected(in_transaction)
+
+    @property
+    def id(self) -> int:
+        """Names it among the deliveries of its processor: the position of its event."""
+        return self.envelope.position
 
     @property
     def idempotency_key(self) -> str:

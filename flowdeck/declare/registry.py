@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import types
 import typing
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, TypeVar
@@ -17,6 +18,11 @@ SLOTS = 1024
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 OnDead = Literal["park", "skip"]
 _NONE, _NAME = type(None), "__event_type__"
+
+
+def slot_of(key: str) -> int:
+    """The slot (0..1023) that a key always falls into."""
+    return zlib.crc32(key.encode()) % SLOTS
 
 
 @dataclass(frozen=True)

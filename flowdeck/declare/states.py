@@ -26,6 +26,12 @@ class AttemptOutcome(StrEnum):
 
 
 STORED = tuple(DeliveryState)[:5]
+IN_DUE = (
+    DeliveryState.PENDING,
+    DeliveryState.RETRYING,
+    DeliveryState.DEAD,
+    DeliveryState.DISCARDED,
+)
 UNFINISHED = (DeliveryState.PENDING, DeliveryState.RETRYING)
 HOLDING = (DeliveryState.RETRYING, DeliveryState.DEAD)
 KEPT = (DeliveryState.RETRYING, DeliveryState.DEAD, DeliveryState.DISCARDED)

@@ -101,7 +101,7 @@ def failed(processor: Processor, due: DueDelivery, started: datetime, error: Exc
     finished = clock.now()
     if isinstance(cause, Snooze):
         mark = Mark(
-            id=due.id,
+            position=due.position,
             state=DeliveryState.RETRYING,
             attempts=due.attempts,
             due_in=cause.seconds,
@@ -113,7 +113,7 @@ def failed(processor: Processor, due: DueDelivery, started: datetime, error: Exc
     delay = None if isinstance(cause, Reject) else processor.retry.delay(number)
     failure = without_personal_data(describe(cause, processor.where), due)
     mark = Mark(
-        id=due.id,
+        position=due.position,
         state=DeliveryState.DEAD if delay is None else DeliveryState.RETRYING,
         attempts=number,
         due_in=delay,
@@ -132,7 +132,7 @@ def died(processor: Processor, due: DueDelivery, last_exception: str = "") -> Ou
     now = clock.now()
     failure = without_personal_data(of_death(processor.where, last_exception), due)
     mark = Mark(
-        id=due.id,
+        position=due.position,
         state=DeliveryState.DEAD,
         attempts=_next(due),
         due_in=None,
@@ -148,7 +148,7 @@ def _next(due: DueDelivery) -> int:
     return min(due.attempts + 1, MOST_ATTEMPTS)
 
 
-def keep_failures(outcomes: list[Outcome]) -> None:
+def keep_failures(processor: Processor, outcomes: list[Outcome]) -> None:
     """Write why these attempts failed."""
     from flowdeck.models import Attempt
 
@@ -156,7 +156,8 @@ def keep_failures(outcomes: list[Outcome]) -> None:
         return
     Attempt.objects.bulk_create(
         Attempt(
-            delivery_id=o.due.id,
+            event_id=o.due.position,
+            processor=processor.name,
             number=o.mark.attempts,
             worker=worker_name(),
             started_at=o.mark.started_at,
@@ -224,9 +225,7 @@ def _is_several(result: Any) -> bool:
 
 
 def _delivery(processor: Processor, due: DueDelivery) -> Delivery:
-    return Delivery(
-        due.id, processor.name, due.attempts + 1, due.event, in_transaction=processor.atomic
-    )
+    return Delivery(processor.name, due.attempts + 1, due.event, in_transaction=processor.atomic)
 
 
 def _refuse_to_go_round(due: DueDelivery, emitted: list[Draft]) -> None:
@@ -256,7 +255,7 @@ def _done(
     emitted = list(delivery.emitted)
     _refuse_to_go_round(due, emitted)
     mark = Mark(
-        id=due.id,
+        position=due.position,
         state=DeliveryState.DONE,
         attempts=_next(due),
         due_in=None,

@@ -16,9 +16,9 @@ from typing import Any
 from django.db import connection, transaction
 
 from flowdeck.bells import bell
-from flowdeck.declare.registry import Processor, registry
+from flowdeck.declare.registry import Processor, registry, slot_of
 from flowdeck.declare.states import DeliveryState
-from flowdeck.log.append import slot_of
+from flowdeck.letters.dead_letters import lock_lanes
 from flowdeck.log.horizon import settled_position, writers_ended
 from flowdeck.log.positions import newest_position
 from flowdeck.models import Delivery, Event, ProcessorState
@@ -58,10 +58,14 @@ def deliver_past(name: str, positions: Iterable[int]) -> int:
     Raises UnknownProcessor.
     """
     processor = registry.processor(name)
-    got = Delivery.objects.filter(processor=processor.name, event_id__in=list(positions))
+    wanted = list(positions)
     with transaction.atomic(), connection.cursor() as cursor:
-        chosen = Event.objects.filter(position__in=list(positions)).order_by("position")
-        events = chosen.exclude(position__in=got.values("event_id")).values_list("position", "key")
+        chosen = Event.objects.filter(position__in=wanted).order_by("position")
+        keys = chosen.values_list("key", flat=True).order_by().distinct()
+        lock_lanes((processor.name, slot_of(key)) for key in keys)
+        got = Delivery.objects.filter(processor=processor.name, event_id__in=wanted)
+        had = set(got.values_list("event_id", flat=True))
+        events = chosen.exclude(position__in=had).values_list("position", "key")
         due = [(position, key, slot_of(key)) for position, key in events]
         dialect().insert_deliveries(cursor, processor.name, due, DeliveryState.PENDING)
         transaction.on_commit(lambda: bell.ring([processor.name]))

@@ -56,6 +56,7 @@ def run(processor: Processor, claim: Claim, limit: int) -> Batch:
             if repetition == _AGAIN or not infrastructure.worth_retrying_now(error):
                 raise
             telemetry.emit(telemetry.InfrastructureFault(processor.name, error))
+            infrastructure.mend(error)
         else:
             break
         finally:
@@ -71,7 +72,7 @@ def _run_atomic(processor: Processor, claim: Claim, limit: int) -> Batch:
             with transaction.atomic():
                 due = take(processor, claim, limit)
                 outcomes = list(_attempts_together(processor, due))
-                return Batch(len(due), outcomes, finish(outcomes))
+                return Batch(len(due), outcomes, finish(processor, outcomes))
         except SequenceConflict:
             continue  # a stream grew since a handler read it: what it decided is decided again
         except Exception as error:
@@ -90,10 +91,10 @@ def _one_by_one(processor: Processor, due: list[DueDelivery]) -> Batch:
         try:
             with transaction.atomic():
                 outcome = attempt(processor, one)
-                batch.appended += finish([outcome])
+                batch.appended += finish(processor, [outcome])
         except Exception as error:
             outcome = failed(processor, one, started, error)
-            finish([outcome])
+            finish(processor, [outcome])
         batch.outcomes.append(outcome)
     return batch
 
@@ -123,6 +124,7 @@ def _kept_results(processor: Processor, claim: Claim, tried: Batch) -> Batch:
                 raise
             telemetry.emit(telemetry.InfrastructureFault(processor.name, error))
             connection.close_if_unusable_or_obsolete()
+            infrastructure.mend(error)
         time.sleep(next(pauses))
 
 
@@ -130,7 +132,7 @@ def _finish_leased(processor: Processor, claim: Claim, tried: Batch) -> Batch:
     try:
         with transaction.atomic():
             _lock(processor, claim)
-            return Batch(tried.due, tried.outcomes, finish(tried.outcomes))
+            return Batch(tried.due, tried.outcomes, finish(processor, tried.outcomes))
     except Exception as error:
         if infrastructure.is_fault(error) or isinstance(error, LeaseLost):
             raise
@@ -141,15 +143,15 @@ def _finish_leased(processor: Processor, claim: Claim, tried: Batch) -> Batch:
 
 def _finish_one_by_one(processor: Processor, tried: Batch) -> Batch:
     batch = Batch(tried.due)
-    by_id = {outcome.due.id: outcome for outcome in tried.outcomes}
+    by_position = {outcome.due.position: outcome for outcome in tried.outcomes}
     for one in _unheld(processor, [o.due for o in tried.outcomes], batch.outcomes):
-        outcome = by_id[one.id]
+        outcome = by_position[one.position]
         try:
             with transaction.atomic():
-                batch.appended += finish([outcome])
+                batch.appended += finish(processor, [outcome])
         except Exception as error:
             outcome = failed(processor, one, outcome.mark.started_at, error)
-            finish([outcome])
+            finish(processor, [outcome])
         batch.outcomes.append(outcome)
     return batch
 
@@ -230,7 +232,7 @@ def _opened(due: list[DueDelivery]) -> list[DueDelivery]:
     return due
 
 
-def finish(outcomes: list[Outcome]) -> tuple[AppendedEvent, ...]:
+def finish(processor: Processor, outcomes: list[Outcome]) -> tuple[AppendedEvent, ...]:
     """Append what was emitted, then mark the deliveries. The heads are locked only for a moment."""
     if not outcomes:
         return ()
@@ -238,8 +240,8 @@ def finish(outcomes: list[Outcome]) -> tuple[AppendedEvent, ...]:
     expectations = [e for outcome in outcomes for e in outcome.expectations]
     appended = append(drafts, expectations) if drafts else ()
     with connection.cursor() as cursor:
-        dialect().mark(cursor, [outcome.mark for outcome in outcomes])
-    keep_failures([outcome for outcome in outcomes if outcome.failure])
+        dialect().mark(cursor, processor.name, [outcome.mark for outcome in outcomes])
+    keep_failures(processor, [outcome for outcome in outcomes if outcome.failure])
     return appended
 
 

@@ -49,9 +49,9 @@ def run_one(processor: Processor, claim: Claim) -> Batch:
             lane.update(claims=0, suspect=None, token=None, lease_expires_at=None)
             return Batch()
         now = clock.now()
-        if held.suspect != due[0].id:
+        if held.suspect != due[0].position:
             count = conf().CRASHES + 1
-            lane.update(suspect=due[0].id, suspected_at=now, claims=count, last_exception="")
+            lane.update(suspect=due[0].position, suspected_at=now, claims=count, last_exception="")
         elif held.suspected_at and now - held.suspected_at < _SURELY_DEAD:
             lane.update(claims=held.claims - 1, token=None, lease_expires_at=None)
             return Batch()
@@ -93,7 +93,7 @@ def note(processor: Processor, claim: Claim, error: Exception) -> None:
 
 def _bury(processor: Processor, lane: Lane, due: DueDelivery) -> Batch:
     outcome = died(processor, due, lane.last_exception)
-    batch.finish([outcome])
+    batch.finish(processor, [outcome])
     lane.suspect, lane.claims, lane.token, lane.lease_expires_at = None, 0, None, None
     lane.last_exception = ""
     lane.save()

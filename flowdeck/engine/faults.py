@@ -14,6 +14,9 @@ from celery.exceptions import WorkerShutdown, WorkerTerminate
 from django.db import InterfaceError, OperationalError, connection
 from django.db.utils import DatabaseErrorWrapper
 
+from flowdeck.errors import PartitionMissing
+from flowdeck.sql import dialect
+
 # Classes of SQLSTATE: connection exception, transaction rollback, insufficient resources,
 # operator intervention (restart, shutdown, a statement that took too long).
 _CLASSES = ("08", "40", "53", "57")
@@ -32,7 +35,7 @@ def is_fault(error: BaseException) -> bool:
 
     For what a statement outside of handlers raised; see :func:`excuses` for handlers.
     """
-    if isinstance(error, InterfaceError):
+    if isinstance(error, (InterfaceError, PartitionMissing)):
         return True
     if not isinstance(error, OperationalError):
         return False
@@ -74,8 +77,16 @@ def ends_this_worker(error: BaseException) -> bool:
 
 
 def worth_retrying_now(error: BaseException) -> bool:
-    """Whether the same batch is likely to succeed at once (deadlock, serialization failure)."""
-    return _sqlstate(error) in _AT_ONCE
+    """Whether the same batch is likely to succeed at once: a deadlock, or what :func:`mend` has
+    mended."""
+    return _sqlstate(error) in _AT_ONCE or isinstance(error, PartitionMissing)
+
+
+def mend(error: BaseException) -> None:
+    """Make the partition whose lack is the ``error``; nothing is done about any other."""
+    if isinstance(error, PartitionMissing):
+        with connection.cursor() as cursor:
+            dialect().make_partitions(cursor, error.positions)
 
 
 def _is_of_own_connection(error: BaseException) -> bool:

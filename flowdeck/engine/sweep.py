@@ -28,11 +28,14 @@ from flowdeck.engine import faults as infrastructure
 from flowdeck.engine.drain import due_processors
 from flowdeck.engine.vital_signs import VitalSigns, memory
 from flowdeck.letters import bulk
+from flowdeck.log.positions import newest_position
 from flowdeck.replay import shadow
+from flowdeck.sql import dialect
 
 logger = logging.getLogger("flowdeck")
 _HEARTBEAT = timedelta(seconds=5)
 _GONE = timedelta(minutes=10)
+_ROOM_EVERY = timedelta(minutes=1)
 _BREATH = 0.1  # seconds between ticks while a bulk action has more to do: others write too
 _PATIENCE = 3.0  # seconds: a bell may be de-bounced for two
 
@@ -53,6 +56,14 @@ def _forgotten_runs() -> list[int]:
     waiting = ReplayRun.objects.filter(state=ReplayRun.State.WAITING).order_by("id")
     since = clock.now() - timedelta(seconds=_PATIENCE)
     return list(waiting.filter(requested_at__lt=since).values_list("pk", flat=True)[:1])
+
+
+def make_room() -> None:
+    """Make the tables that deliveries go to once they are done, long before they are needed."""
+    ahead = dialect().partitions_ahead(newest_position())
+    if ahead:
+        with connection.cursor() as cursor:
+            dialect().make_partitions(cursor, ahead)
 
 
 class _Unheard:
@@ -87,7 +98,7 @@ class Sweeper(threading.Thread):
     def __init__(self) -> None:
         super().__init__(name="sweeper", daemon=True)
         self._stopping = threading.Event()
-        self._beat_at = datetime.min.replace(tzinfo=UTC)
+        self._beat_at = self._made_room_at = datetime.min.replace(tzinfo=UTC)
         self._began = time.monotonic()
         self._signs = VitalSigns()
         self._cut_off_since: datetime | None = None
@@ -122,6 +133,7 @@ class Sweeper(threading.Thread):
             more = bulk.advance_all()
             watch.look()
             self._say_alive()
+            self._make_room()
         except BaseException as error:
             # This thread is the process's only way back after a fault: it must outlive all of them.
             if infrastructure.is_fault(error):
@@ -131,6 +143,12 @@ class Sweeper(threading.Thread):
             connection.close()
             more = False
         return more
+
+    def _make_room(self) -> None:
+        now = clock.now()
+        if now - self._made_room_at >= _ROOM_EVERY:
+            self._made_room_at = now
+            make_room()
 
     def _say_alive(self) -> None:
         from flowdeck.models import Worker

@@ -21,7 +21,7 @@ from flowdeck.errors import OtherLetters
 from flowdeck.letters import dead_letters
 from flowdeck.letters.dead_letters import Criteria
 from flowdeck.letters.question import Question
-from flowdeck.models import Attempt, AuditedDelivery, BulkAction, Delivery
+from flowdeck.models import Attempt, AuditedDelivery, BulkAction, Delivery, Due
 from flowdeck.people import audit
 
 GRADUATED = (1, 10, 100)
@@ -55,7 +55,7 @@ def ask(
         letters = criteria.letters()
         # Before the letters: whatever dies after this was not seen.
         last_attempt = Attempt.objects.aggregate(last=Max("id"))["last"]
-        question = Question.about(letters)
+        question = Question.about(letters, "letter")
         if seen is not None and seen != question.digest:
             raise OtherLetters(question.count)
         if action == "retry":
@@ -138,20 +138,22 @@ def came_back(row: BulkAction) -> int:
     if row.action != "retry":
         return 0
     criteria = Criteria.parse(row.criteria)
-    again = {"id__lte": row.cursor, "retried__gt": 0, "finished_at__gte": row.begins_at}
+    again = {"letter__lte": row.cursor, "retried__gt": 0, "finished_at__gte": row.begins_at}
     fitting = criteria.letters().order_by().filter(**again).count()
     if not criteria.fingerprint:
         return fitting
     # Of this failure's group, but dead of another failure now.
     others = replace(criteria, fingerprint="").letters().order_by().filter(**again)
-    asked = AuditedDelivery.objects.filter(delivery=OuterRef("pk"), entry=row.entry_id)
+    asked = AuditedDelivery.objects.filter(
+        position=OuterRef("event_id"), processor=OuterRef("processor"), entry=row.entry_id
+    )
     return fitting + others.exclude(fingerprint=criteria.fingerprint).filter(Exists(asked)).count()
 
 
 def _under_way(row: BulkAction) -> int:
     unfinished = Q(state__among=UNFINISHED, retried__gt=0)
-    chosen = Criteria.parse(row.criteria).among(Delivery.objects.filter(unfinished))
-    return chosen.filter(id__lte=row.cursor).count()
+    chosen = Criteria.parse(row.criteria).among(Due.objects.filter(unfinished))
+    return chosen.filter(letter__lte=row.cursor).count()
 
 
 def _advance(number: int) -> bool:
@@ -173,7 +175,7 @@ def _advance(number: int) -> bool:
 
 
 def _step_is_over(row: BulkAction) -> bool:
-    states = set(Delivery.objects.filter(pk__in=row.waiting).values_list("state", flat=True))
+    states = set(Delivery.objects.filter(letter__in=row.waiting).values_list("state", flat=True))
     if DeliveryState.DEAD in states:
         _end(row, BulkAction.State.STOPPED, "A letter came back, so the rest was left alone.")
         return True
@@ -185,7 +187,7 @@ def _step_is_over(row: BulkAction) -> bool:
 
 def _next_chunk(row: BulkAction) -> None:
     size = row.steps.pop(0) if row.steps else _CHUNK
-    chosen = list(_left(row)[: min(size, _allowed(row))])
+    chosen = [one for one in _left(row)[: min(size, _allowed(row))] if one is not None]
     if not chosen:
         if not row.per_second or not _left(row).exists():
             _end(row, BulkAction.State.FINISHED)
@@ -203,13 +205,14 @@ def _next_chunk(row: BulkAction) -> None:
         _end(row, BulkAction.State.FINISHED)
 
 
-def _left(row: BulkAction) -> QuerySet[Delivery, int]:
+def _left(row: BulkAction) -> QuerySet[Due, int | None]:
     letters = Criteria.parse(row.criteria).letters()
-    letters = letters.filter(id__gt=row.cursor, id__lte=row.newest)
+    letters = letters.filter(letter__gt=row.cursor, letter__lte=row.newest)
     if row.last_attempt is not None:
-        later = Attempt.objects.filter(delivery=OuterRef("pk"), id__gt=row.last_attempt)
+        of_letter = {name: OuterRef(name) for name in ("event_id", "processor")}
+        later = Attempt.objects.filter(**of_letter, id__gt=row.last_attempt)
         letters = letters.exclude(Exists(later))
-    return letters.values_list("id", flat=True)
+    return letters.values_list("letter", flat=True)
 
 
 def _allowed(row: BulkAction) -> int:

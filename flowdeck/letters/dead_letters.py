@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -11,17 +12,17 @@ from django.db.models import F, Max, Q, QuerySet
 
 from flowdeck import clock, telemetry
 from flowdeck.bells import bell
-from flowdeck.declare.states import DeliveryState
-from flowdeck.models import Attempt, DeadLetterGroup, Delivery, Lane
+from flowdeck.declare.states import UNFINISHED, DeliveryState
+from flowdeck.models import Attempt, DeadLetterGroup, Delivery, Due, Lane
 from flowdeck.people import audit
 from flowdeck.words import noun
 
 _MOST_GROUPS = 100
 
 
-def dead() -> QuerySet[Delivery]:
+def dead() -> QuerySet[Due]:
     """All dead letters, oldest first."""
-    return Delivery.objects.filter(state__among=[DeliveryState.DEAD]).order_by("id")
+    return Due.objects.filter(state__among=[DeliveryState.DEAD]).order_by("letter")
 
 
 NAMES = ("fingerprint", "processor", "type", "stream", "key")
@@ -30,7 +31,7 @@ NAMES = ("fingerprint", "processor", "type", "stream", "key")
 
 @dataclass(frozen=True, slots=True)
 class Criteria:
-    """Which dead letters: those that fit all that is given. ``ids`` chooses them one by one."""
+    """Which dead letters: those that fit all that is given. ``ids`` are numbers of letters."""
 
     fingerprint: str = ""
     processor: str = ""
@@ -65,14 +66,14 @@ class Criteria:
         words = [f"{name} {value}" for name, value in given.items() if value] + [back] * bool(back)
         return ", ".join(words) or "all dead letters"
 
-    def letters(self) -> QuerySet[Delivery]:
+    def letters(self) -> QuerySet[Due]:
         """The dead letters, oldest first."""
         return self.among(dead())
 
-    def among(self, chosen: QuerySet[Delivery]) -> QuerySet[Delivery]:
+    def among(self, chosen: QuerySet[Due]) -> QuerySet[Due]:
         """Those of the deliveries that fit."""
         if self.ids:
-            chosen = chosen.filter(pk__in=self.ids)
+            chosen = chosen.filter(letter__in=self.ids)
         if self.fingerprint:
             chosen = chosen.filter(fingerprint=self.fingerprint)
         if self.processor:
@@ -87,7 +88,7 @@ class Criteria:
 
 
 def retry(ids: Iterable[int], *, by: str, reason: str = "") -> int:
-    """Make dead letters due again, in order of their keys; return how many still were dead.
+    """Make the letters of these numbers due again, in order of their keys; how many were dead.
 
     The attempts so far are kept, so each gets one more. What waited behind them goes on after.
     """
@@ -109,28 +110,29 @@ def resolve(
     return len(changed)
 
 
-def _resolve(ids: Iterable[int], action: str, by: str, reason: str) -> list[int]:
-    """Do it; return which letters still were dead."""
+def _resolve(ids: Iterable[int], action: str, by: str, reason: str) -> list[tuple[int, str]]:
+    """Do it; return which deliveries still were dead, by position and processor."""
     retrying = action == "retry"
     with transaction.atomic():
-        chosen = Delivery.objects.filter(pk__in=list(ids), state=DeliveryState.DEAD)
-        lock_lanes(chosen)
+        chosen = Due.objects.filter(letter__in=list(ids), state=DeliveryState.DEAD)
+        lock_lanes(chosen.values_list("processor", "slot"))
         # Whoever came first has it: only what is still dead under the lock is touched.
-        rows = list(chosen.values_list("id", "processor", "event_id"))
-        Delivery.objects.filter(pk__in=[row[0] for row in rows]).update(
+        rows = list(chosen.values_list("letter", "event_id", "processor"))
+        Due.objects.filter(letter__in=[row[0] for row in rows]).update(
             state=DeliveryState.PENDING if retrying else DeliveryState.DISCARDED,
             due_at=None,
             retried=F("retried") + int(retrying),
         )
+        changed = [(position, processor) for _, position, processor in rows]
         if rows:
-            transaction.on_commit(lambda: _resolved(action, rows, by, reason))
-    return [row[0] for row in rows]
+            transaction.on_commit(lambda: _resolved(action, changed, by, reason))
+    return changed
 
 
 def _by_hand(ids: list[int], action: str, by: str, reason: str) -> int:
     with transaction.atomic():
         if action == "retry":
-            note_retry(dead().filter(pk__in=ids), by)
+            note_retry(dead().filter(letter__in=ids), by)
         changed = _resolve(ids, action, by, reason)
         letters = ", ".join(map(str, ids[:20])) + (", …" if len(ids) > 20 else "")
         target = f"{noun(len(ids), 'dead letter')} {letters}"
@@ -139,13 +141,14 @@ def _by_hand(ids: list[int], action: str, by: str, reason: str) -> int:
     return len(changed)
 
 
-def note_retry(letters: QuerySet[Delivery], by: str) -> None:
+def note_retry(letters: QuerySet[Due], by: str) -> None:
     """Write into the groups of these letters that somebody retried them, and what they were."""
-    newest = letters.order_by().values("fingerprint").annotate(newest=Max("id"))
+    newest = letters.order_by().values("fingerprint").annotate(newest=Max("letter"))
     chosen = dict(newest.values_list("newest", "fingerprint")[:_MOST_GROUPS])
-    failures = Attempt.objects.filter(delivery_id__in=chosen).order_by("number", "id")
-    said = failures.values_list("delivery_id", "error", "delivery__processor")
-    titles = {chosen[letter]: f"{error} in {processor}" for letter, error, processor in said}
+    titles = {
+        chosen[letter]: f"{attempt.error} in {attempt.processor}"
+        for letter, attempt in last_attempts(chosen).items()
+    }
     now = clock.now()
     rows = [
         DeadLetterGroup(fingerprint=one, title=titles.get(one, ""), retried_at=now, retried_by=by)
@@ -159,30 +162,43 @@ def note_retry(letters: QuerySet[Delivery], by: str) -> None:
     )
 
 
+def last_attempts(letters: Iterable[int]) -> dict[int, Attempt]:
+    """The last failed attempt of each of the letters of these numbers, without its traceback."""
+    failures = Attempt.objects.filter(delivery__letter__in=list(letters))
+    found = failures.annotate(letter=F("delivery__letter")).order_by("number", "id")
+    return {attempt.letter: attempt for attempt in found.defer("traceback")}
+
+
 def make_due(deliveries: QuerySet[Delivery]) -> int:
     """End the waiting of retrying deliveries now; return how many there were."""
+    count, chosen = 0, defaultdict[str, list[int]](list)
     with transaction.atomic():
-        chosen = deliveries.filter(state=DeliveryState.RETRYING)
-        lock_lanes(chosen)
-        count = chosen.update(state=DeliveryState.PENDING, due_at=None)
+        retrying = deliveries.filter(state__among=UNFINISHED, state=DeliveryState.RETRYING)
+        for processor, position in retrying.values_list("processor", "event_id"):
+            chosen[processor].append(position)
+        for processor, positions in sorted(chosen.items()):
+            rows = Due.objects.filter(processor=processor, event_id__in=positions)
+            lock_lanes(rows.values_list("processor", "slot"))
+            still = rows.filter(state=DeliveryState.RETRYING)
+            count += still.update(state=DeliveryState.PENDING, due_at=None)
     return count
 
 
-def _resolved(action: str, rows: list[tuple[int, str, int]], by: str, reason: str) -> None:
-    bell.ring(processor for _, processor, _ in rows)
-    deliveries = tuple((position, processor) for _, processor, position in rows)
-    telemetry.emit(telemetry.Resolved(action, by, reason, deliveries))
+def _resolved(action: str, changed: list[tuple[int, str]], by: str, reason: str) -> None:
+    bell.ring(processor for _, processor in changed)
+    telemetry.emit(telemetry.Resolved(action, by, reason, tuple(changed)))
 
 
-def lock_lanes(deliveries: QuerySet[Delivery]) -> None:
-    """What becomes due again does so under its lane's lock, or a drain could overtake it."""
-    slots = set(deliveries.values_list("processor", "slot"))
-    if not slots:
-        return
+def lock_lanes(slots: Iterable[tuple[str, int]]) -> None:
+    """Lock the lanes of these processors' slots until the transaction ends.
+
+    What becomes due again does so under its lane's lock, or a drain could overtake it.
+    """
     wanted = Q()
-    for processor, slot in slots:
+    for processor, slot in set(slots):
         wanted |= Q(processor=processor, first_slot__lte=slot, last_slot__gte=slot)
-    list(Lane.objects.select_for_update().filter(wanted).order_by("id"))
+    if wanted:
+        list(Lane.objects.select_for_update().filter(wanted).order_by("id"))
 
 
 def _named(value: Any) -> str:

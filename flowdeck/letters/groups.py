@@ -16,8 +16,8 @@ from django.db.models.functions import TruncHour
 
 from flowdeck import clock
 from flowdeck.declare.states import UNFINISHED, DeliveryState
-from flowdeck.letters.dead_letters import Criteria
-from flowdeck.models import Attempt, DeadLetterGroup, Delivery
+from flowdeck.letters.dead_letters import Criteria, last_attempts
+from flowdeck.models import Attempt, DeadLetterGroup, Due
 from flowdeck.people import audit
 
 BY = {
@@ -72,7 +72,7 @@ class Group:
     @property
     def processor(self) -> str:
         """The processor of the newest letter."""
-        return self.sample.delivery.processor if self.sample else ""
+        return self.sample.processor if self.sample else ""
 
     @property
     def standing(self) -> str:
@@ -105,18 +105,18 @@ def groups(by: str = "error", criteria: Criteria | None = None) -> list[Group]:
     letters = (criteria or Criteria()).letters().order_by()
     back = Q(retried__gt=0)
     figures = {
-        "count": Count("id"),
+        "count": Count("*"),
         "first_at": Min("finished_at"),
         "last_at": Max("finished_at"),
-        "newest": Max("id"),
-        "came_back": Count("id", filter=back),
+        "newest": Max("letter"),
+        "came_back": Count("processor", filter=back),
         "came_back_at": Max("finished_at", filter=back),
     }
     if by in ("error", "processor"):  # their indexes hold the keys in order
         figures["keys"] = Count("key", distinct=True)
     grouped = letters.values(column).annotate(**figures)
     rows = list(grouped.order_by("-count", column)[:MOST_GROUPS])
-    samples = _samples([row["newest"] for row in rows])
+    samples = last_attempts([row["newest"] for row in rows])
     named = [row[column] for row in rows] if by == "error" else []
     statuses = DeadLetterGroup.objects.in_bulk(named)
     hours = _per_hour(letters, column, [row[column] for row in rows])
@@ -151,11 +151,6 @@ def _group(
     )
 
 
-def _samples(deliveries: list[int]) -> dict[int, Attempt]:
-    found = Attempt.objects.filter(delivery_id__in=deliveries).select_related("delivery")
-    return {row.delivery_id: row for row in found.order_by("number", "id").defer("traceback")}
-
-
 def _per_hour(letters: Any, column: str, values: list[str]) -> dict[str, list[int]]:
     """How many died in each of the last 24 hours, by the clock."""
     this_hour = clock.now().replace(minute=0, second=0, microsecond=0)
@@ -164,7 +159,7 @@ def _per_hour(letters: Any, column: str, values: list[str]) -> dict[str, list[in
         letters.filter(finished_at__gte=since, **{f"{column}__in": values})
         .annotate(hour=TruncHour("finished_at", tzinfo=UTC))
         .values_list(column, "hour")
-        .annotate(n=Count("id"))
+        .annotate(n=Count("*"))
     )
     found: dict[str, list[int]] = defaultdict(lambda: [0] * HOURS)
     for value, at, number in counted:
@@ -184,7 +179,7 @@ class Totals:
 def totals(criteria: Criteria | None = None) -> Totals:
     """Figures above the groups; one query."""
     letters = (criteria or Criteria()).letters().order_by()
-    figures = letters.aggregate(n=Count("id"), oldest=Min("finished_at"))
+    figures = letters.aggregate(n=Count("*"), oldest=Min("finished_at"))
     return Totals(figures["n"], figures["oldest"])
 
 
@@ -193,10 +188,8 @@ def resolved_lately() -> list[DeadLetterGroup]:
     recent = DeadLetterGroup.objects.filter(retried_at__gt=clock.now() - _RESOLVED_FOR)
     rows = list(recent.order_by("-retried_at")[: 4 * _RESOLVED])
     named = [row.fingerprint for row in rows]
-    dead = Delivery.objects.filter(state=DeliveryState.DEAD, fingerprint__in=named)
-    again = Delivery.objects.filter(
-        Q(state__among=UNFINISHED), retried__gt=0, fingerprint__in=named
-    )
+    dead = Due.objects.filter(state=DeliveryState.DEAD, fingerprint__in=named)
+    again = Due.objects.filter(Q(state__among=UNFINISHED), retried__gt=0, fingerprint__in=named)
     left = {*_fingerprints(dead), *_fingerprints(again)}
     return [row for row in rows if row.fingerprint not in left][:_RESOLVED]
 

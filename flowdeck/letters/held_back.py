@@ -6,6 +6,7 @@ Queries look at a bounded number of waiting deliveries; beyond it the figures sa
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ from django.db import connection
 from django.db.models import Q
 
 from flowdeck.declare.states import UNFINISHED, DeliveryState, among
-from flowdeck.models import Delivery
+from flowdeck.models import Delivery, Due
 
 _LOOKED_AT = 10_000
 _VALUES = {
@@ -25,20 +26,20 @@ _VALUES = {
 # The first dead letter of a key holds it back.
 _BEHIND = f"""
 WITH waiting AS MATERIALIZED (
-  SELECT processor, key, position FROM flowdeck_delivery
+  SELECT processor, key, position FROM flowdeck_due
   WHERE state {among(*UNFINISHED)} AND state = '{DeliveryState.PENDING}'
     AND processor IN (SELECT DISTINCT processor FROM flowdeck_lane)
   LIMIT %s
 ), held AS MATERIALIZED (
-  SELECT w.key, (
-    SELECT o.id FROM flowdeck_delivery o
+  SELECT w.processor, w.key, (
+    SELECT o.position FROM flowdeck_due o
     WHERE o.state {among(DeliveryState.DEAD)} AND o.processor = w.processor AND o.key = w.key
       AND o.position < w.position
     ORDER BY o.position LIMIT 1) AS holder
   FROM waiting w
 )
 SELECT {{value}}, count(*), count(DISTINCT held.key), (SELECT count(*) FROM waiting)
-FROM held JOIN flowdeck_delivery d ON d.id = held.holder {{join}}
+FROM held JOIN flowdeck_due d ON d.position = held.holder AND d.processor = held.processor {{join}}
 GROUP BY 1
 """
 
@@ -75,8 +76,8 @@ def held_back(by: str = "error") -> HeldBack:
     return HeldBack({row[0]: Behind(int(row[1]), row[2]) for row in rows}, bounded)
 
 
-def behind(letters: list[Delivery]) -> dict[int, int]:
-    """How many deliveries wait behind each of a page of letters; one query."""
+def behind(letters: Sequence[Delivery | Due]) -> dict[tuple[int, str], int]:
+    """How many deliveries wait behind each of a page of letters, by their keys; one query."""
     wanted = Q()
     for letter in letters:
         wanted |= Q(
@@ -88,7 +89,7 @@ def behind(letters: list[Delivery]) -> dict[int, int]:
     if not letters:
         return {}
     unfinished = Q(state__among=UNFINISHED)  # names the partial index
-    rows = Delivery.objects.filter(wanted, unfinished, state=DeliveryState.PENDING).values_list(
+    rows = Due.objects.filter(wanted, unfinished, state=DeliveryState.PENDING).values_list(
         "processor", "key"
     )
     waiting: dict[tuple[str, str], int] = defaultdict(int)

@@ -7,7 +7,7 @@ from hashlib import sha256
 
 from django.db.models import Count, F, Max, QuerySet, Sum
 
-from flowdeck.models import Delivery
+from flowdeck.models import Delivery, Due
 
 _PRIME = 1_000_003
 
@@ -24,13 +24,14 @@ class Question:
     digest: str
 
     @classmethod
-    def about(cls, deliveries: QuerySet[Delivery]) -> Question:
-        """Look at them as they are now, in one query."""
-        rest = F("pk") % _PRIME
+    def about(cls, deliveries: QuerySet[Delivery] | QuerySet[Due], number: str) -> Question:
+        """Look at them as they are now, in one query; ``number`` is the field that tells them
+        apart."""
+        rest = F(number) % _PRIME
         found = deliveries.order_by().aggregate(
-            count=Count("pk"),
-            newest=Max("pk"),
-            sum_of_ids=Sum("pk"),
+            count=Count("*"),
+            newest=Max(number),
+            sum_of_ids=Sum(number),
             sum_of_squares=Sum(rest * rest),
             sum_of_tries=Sum(rest * F("attempts")),
             sum_of_retries=Sum(rest * F("retried")),

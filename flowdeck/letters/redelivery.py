@@ -16,12 +16,12 @@ from django.db.models import Count, QuerySet
 
 from flowdeck import clock
 from flowdeck.bells import bell
-from flowdeck.declare.registry import Processor, registry
+from flowdeck.declare.registry import Processor, registry, slot_of
 from flowdeck.declare.states import DeliveryState
 from flowdeck.errors import ReplayRefused
 from flowdeck.letters.dead_letters import lock_lanes
 from flowdeck.letters.question import Question
-from flowdeck.models import Delivery, ReplayRun
+from flowdeck.models import Delivery, Done, Due, ReplayRun
 from flowdeck.people import audit
 
 MOST = 10_000
@@ -62,12 +62,12 @@ def dry_run(name: str, choice: Choice) -> dict[str, int]:
     Raises UnknownProcessor, or ReplayRefused for projections, which would count twice.
     """
     chosen = choice.of(_redeliverable(name)).order_by()
-    return dict(chosen.values_list("event__type").annotate(n=Count("pk")))
+    return dict(chosen.values_list("event__type").annotate(n=Count("*")))
 
 
 def question(name: str, choice: Choice) -> Question:
     """What would be made due again, for :func:`redeliver` to compare. Raises as :func:`dry_run`."""
-    return Question.about(choice.of(_redeliverable(name)))
+    return Question.about(choice.of(_redeliverable(name)), "event_id")
 
 
 def redeliver(
@@ -81,13 +81,15 @@ def redeliver(
     if not reason:
         raise ReplayRefused("Say why: whoever sees these events handled again will ask.")
     with transaction.atomic():
-        lock_lanes(choice.of(processor))
-        if seen is not None and seen != Question.about(choice.of(processor)).digest:
-            raise ReplayRefused("Meanwhile it is other deliveries. Look again.")
-        ids = list(choice.of(processor).values_list("pk", flat=True)[: MOST + 1])
-        if len(ids) > MOST:
+        chosen = choice.of(processor).order_by()
+        keys = list(chosen.values_list("event__key", flat=True)[: MOST + 1])
+        if len(keys) > MOST:
             raise ReplayRefused(f"More than {MOST:,} deliveries at once: choose fewer.")
-        count = Delivery.objects.filter(pk__in=ids).update(state=DeliveryState.PENDING, due_at=None)
+        lock_lanes((name, slot_of(key)) for key in keys)
+        if seen is not None and seen != Question.about(choice.of(processor), "event_id").digest:
+            raise ReplayRefused("Meanwhile it is other deliveries. Look again.")
+        positions = _given_again(name, chosen.filter(event__key__in=set(keys)))
+        count = len(positions)
         now = clock.now()
         run = ReplayRun.objects.create(
             kind=ReplayRun.Kind.REDELIVER,
@@ -101,9 +103,36 @@ def redeliver(
             finished_at=now,
         )
         entry = audit.record("redeliver", by=by, target=name, count=count, reason=reason)
-        audit.touched(entry.pk, ids)
+        audit.touched(entry.pk, [(position, name) for position in positions])
         transaction.on_commit(lambda: bell.ring([name]))
     return run
+
+
+def _given_again(name: str, chosen: QuerySet[Delivery]) -> list[int]:
+    """Make these due, whose lanes are locked; their positions."""
+    events = dict(chosen.values_list("event_id", "event__key"))
+    discarded = Due.objects.filter(
+        processor=name, event_id__in=events, state=DeliveryState.DISCARDED
+    )
+    discarded.update(state=DeliveryState.PENDING, due_at=None)
+    done = Done.objects.filter(processor=name, event_id__in=events)
+    Due.objects.bulk_create(
+        Due(
+            event_id=one.event_id,
+            processor=name,
+            key=events[one.event_id],
+            slot=slot_of(events[one.event_id]),
+            attempts=one.attempts,
+            retried=one.retried,
+            started_at=one.started_at,
+            finished_at=one.finished_at,
+            letter=one.letter,
+            fingerprint=one.fingerprint,
+        )
+        for one in done
+    )
+    done.delete()
+    return sorted(events)
 
 
 def _redeliverable(name: str) -> Processor:

@@ -22,9 +22,9 @@ SELECT
   (SELECT max(position) FROM flowdeck_event),
   (SELECT max(id) FROM flowdeck_attempt),
   (SELECT count(*) FROM (
-    SELECT 1 FROM flowdeck_delivery WHERE state {among(*UNFINISHED)} LIMIT {_LIMIT}) AS u),
+    SELECT 1 FROM flowdeck_due WHERE state {among(*UNFINISHED)} LIMIT {_LIMIT}) AS u),
   (SELECT count(*) FROM (
-    SELECT 1 FROM flowdeck_delivery WHERE state {among(DeliveryState.DEAD)} LIMIT {_LIMIT}) AS d),
+    SELECT 1 FROM flowdeck_due WHERE state {among(DeliveryState.DEAD)} LIMIT {_LIMIT}) AS d),
   (SELECT count(paused_at) FROM flowdeck_processorstate),
   (SELECT max(paused_at) FROM flowdeck_processorstate),
   (SELECT max(claimed_at) FROM flowdeck_lane WHERE token IS NOT NULL),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -13,7 +12,7 @@ from uuid_utils.compat import uuid7
 
 from flowdeck.conf import conf
 from flowdeck.declare.event import Draft, Expectation, StoredEvent
-from flowdeck.declare.registry import SLOTS, registry
+from flowdeck.declare.registry import registry, slot_of
 from flowdeck.errors import SequenceConflict
 from flowdeck.log.payloads import dump, load
 from flowdeck.log.storable import checked_line, checked_stream, checked_time
@@ -21,11 +20,6 @@ from flowdeck.privacy.sealing import opened, sealed
 from flowdeck.sql import EventRow, Place, dialect
 from flowdeck.sql.parts import placeholders
 from flowdeck.telemetry import AppendedEvent
-
-
-def slot_of(key: str) -> int:
-    """The slot (0..1023) that a key always falls into."""
-    return zlib.crc32(key.encode()) % SLOTS
 
 
 def append(

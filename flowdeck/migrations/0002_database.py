@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
             "append",
             "claimable",
             "claim",
-            "due",
+            "pick",
             "take",
             "due_processors",
         )

@@ -3,7 +3,7 @@
 from flowdeck.models.access import ApiToken
 from flowdeck.models.alert import AlertRule
 from flowdeck.models.archive import Archive, ArchivedStream
-from flowdeck.models.delivery import Attempt, Delivery
+from flowdeck.models.delivery import Attempt, DeadLetter, Delivery, Done, Due
 from flowdeck.models.event import Event, Stream
 from flowdeck.models.lane import Lane, ProcessorState, Worker
 from flowdeck.models.personal_key import PersonalKey
@@ -21,8 +21,11 @@ __all__ = [
     "AuditEntry",
     "AuditedDelivery",
     "BulkAction",
+    "DeadLetter",
     "DeadLetterGroup",
     "Delivery",
+    "Done",
+    "Due",
     "Event",
     "Lane",
     "PersonalKey",

@@ -6,14 +6,15 @@ from typing import Any
 
 from django.db import models
 
-from flowdeck.declare.states import STORED, UNFINISHED, AttemptOutcome, DeliveryState, among
+from flowdeck.declare.states import STORED, AttemptOutcome, DeliveryState, among
 from flowdeck.models.event import Event
 
 
 class Among(models.Lookup):
     """``state__among=UNFINISHED``: the states stand in the query itself, not as parameters.
 
-    SQLite uses a partial index only for a query that has its condition word for word.
+    SQLite uses a partial index only for a query that has its condition word for word, and both
+    databases leave out the finished deliveries only if they see that it is not about them.
     """
 
     lookup_name = "among"
@@ -25,78 +26,164 @@ class Among(models.Lookup):
         return f"{column} {among(*self.rhs)}", tuple(parameters)
 
 
-class Delivery(models.Model):
-    """One event for one processor.
-
-    ``due_at`` is set only while retrying; a pending delivery is due at once. ``started_at`` and
-    ``finished_at`` are those of the last attempt. ``fingerprint`` is that of the failure that made
-    it a dead letter last, ``retried`` how often people retried it since. The index of what is due
-    (partial, per database) is in the second migration.
-    """
-
-    event = models.ForeignKey(
+def _event(related_name: str) -> Any:
+    return models.ForeignKey(
         Event,
         on_delete=models.DO_NOTHING,
         db_column="position",
         db_constraint=False,  # events are never deleted; the check would cost every append
         db_index=False,
-        related_name="deliveries",
+        related_name=related_name,
     )
-    processor = models.CharField(max_length=64)
-    key = models.CharField(max_length=200)
-    slot = models.PositiveSmallIntegerField()
-    state = models.CharField(
+
+
+def _state() -> Any:
+    return models.CharField(
         max_length=10,
         choices=[(state, state.capitalize()) for state in STORED],
-        default=DeliveryState.PENDING,
+        db_default=DeliveryState.PENDING,
     )
-    attempts = models.PositiveSmallIntegerField(default=0)
+
+
+def newest_from(most: int) -> int:
+    """The position from which on the newest ``most`` deliveries are, in one query.
+
+    0 if there are not so many. A few more may be found from there on, of the same event.
+    """
+    last = Delivery.objects.order_by("-event_id").values_list("event_id", flat=True)
+    return next(iter(last[most - 1 : most]), 0)
+
+
+class Delivery(models.Model):
+    """One event for one processor, to read: a view of :class:`Due` and :class:`Done`.
+
+    ``due_at`` is set only while retrying; a pending delivery is due at once. ``started_at`` and
+    ``finished_at`` are those of the last attempt. ``fingerprint`` is that of the failure that made
+    it a dead letter last, ``retried`` how often people retried it since. ``letter`` is its number
+    as a dead letter, which it keeps whatever becomes of it; None if it never was one. ``key`` is
+    empty and ``slot`` None once it is done: its event has the key.
+    """
+
+    pk = models.CompositePrimaryKey("event", "processor")
+    event = _event("deliveries")
+    processor = models.CharField(max_length=64)
+    key = models.CharField(max_length=200)
+    slot = models.PositiveSmallIntegerField(null=True)
+    state = _state()
+    attempts = models.PositiveSmallIntegerField(db_default=0)
     due_at = models.DateTimeField(null=True)
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
     fingerprint = models.CharField(max_length=32, db_default="")
     retried = models.PositiveSmallIntegerField(db_default=0)
+    letter = models.BigIntegerField(null=True)
 
     class Meta:
+        managed = False
+        db_table = "flowdeck_delivery"
         verbose_name_plural = "deliveries"
-        constraints = [
-            models.UniqueConstraint(fields=["event", "processor"], name="flowdeck_delivery_once")
-        ]
-        indexes = [
-            models.Index(
-                fields=["fingerprint", "key", "processor", "id", "finished_at", "retried"],
-                condition=models.Q(state=DeliveryState.DEAD),
-                name="flowdeck_delivery_dead_group",
-            ),
-            models.Index(
-                fields=["processor", "key", "event", "fingerprint", "finished_at", "retried"],
-                condition=models.Q(state=DeliveryState.DEAD),
-                name="flowdeck_delivery_dead_key",
-            ),
-            models.Index(
-                fields=["finished_at", "fingerprint", "processor"],
-                condition=models.Q(state=DeliveryState.DEAD),
-                name="flowdeck_delivery_dead_at",
-            ),
-            models.Index(
-                fields=["fingerprint", "processor", "id"],
-                condition=models.Q(state__in=list(UNFINISHED), retried__gt=0),
-                name="flowdeck_delivery_retried",
-            ),
-        ]
+
+    def __str__(self) -> str:
+        """Processor, position and state."""
+        return f"{self.processor} on {self.event_id}: {self.state}"
+
+    @property
+    def name(self) -> str:
+        """Names it in an address: ``42-customs``."""
+        return f"{self.event_id}-{self.processor}"
+
+
+class Due(models.Model):
+    """A delivery that is not done: pending, retrying, dead or discarded. Fields as in Delivery.
+
+    Its table and indexes are in ``flowdeck/sql/<database>/deliveries.sql``.
+    """
+
+    pk = models.CompositePrimaryKey("event", "processor")
+    event = _event("+")
+    processor = models.CharField(max_length=64)
+    key = models.CharField(max_length=200)
+    slot = models.PositiveSmallIntegerField()
+    state = _state()
+    attempts = models.PositiveSmallIntegerField(db_default=0)
+    due_at = models.DateTimeField(null=True)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    fingerprint = models.CharField(max_length=32, db_default="")
+    retried = models.PositiveSmallIntegerField(db_default=0)
+    letter = models.BigIntegerField(null=True)
+
+    class Meta:
+        verbose_name_plural = "due"
 
     def __str__(self) -> str:
         """Processor, position and state."""
         return f"{self.processor} on {self.event_id}: {self.state}"
 
 
-Delivery._meta.get_field("state").register_lookup(Among)
+class Done(models.Model):
+    """A delivery that is done. It stays as it is, unless it is given again."""
+
+    pk = models.CompositePrimaryKey("event", "processor")
+    event = _event("+")
+    processor = models.CharField(max_length=64)
+    attempts = models.PositiveSmallIntegerField(db_default=0)
+    retried = models.PositiveSmallIntegerField(db_default=0)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    letter = models.BigIntegerField(null=True)
+    fingerprint = models.CharField(max_length=32, db_default="")
+
+    class Meta:
+        verbose_name_plural = "done"
+
+    def __str__(self) -> str:
+        """Processor and position."""
+        return f"{self.processor} on {self.event_id}: done"
+
+
+class DeadLetter(models.Model):
+    """A delivery by its number as a dead letter, to read; also after it was dealt with.
+
+    Without a condition on the number it finds the others as well: they have none.
+    """
+
+    letter = models.BigIntegerField(primary_key=True)
+    event = _event("+")
+    processor = models.CharField(max_length=64)
+    key = models.CharField(max_length=200)
+    state = _state()
+    attempts = models.PositiveSmallIntegerField(db_default=0)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    fingerprint = models.CharField(max_length=32, db_default="")
+    retried = models.PositiveSmallIntegerField(db_default=0)
+
+    class Meta:
+        managed = False
+        db_table = "flowdeck_delivery"
+
+    def __str__(self) -> str:
+        """Number, processor, position and state."""
+        return f"{self.letter}: {self.processor} on {self.event_id}: {self.state}"
+
+
+for _model in (Delivery, Due, DeadLetter):
+    _model._meta.get_field("state").register_lookup(Among)
 
 
 class Attempt(models.Model):
     """One failed try at a delivery, kept with its error and traceback."""
 
-    delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="failures")
+    event = _event("+")
+    processor = models.CharField(max_length=64)
+    delivery = models.ForeignObject(
+        Delivery,
+        on_delete=models.DO_NOTHING,
+        from_fields=["event", "processor"],
+        to_fields=["event", "processor"],
+        related_name="failures",
+    )
     number = models.PositiveSmallIntegerField()
     outcome = models.CharField(
         max_length=8, choices=[(one, one.capitalize()) for one in AttemptOutcome]
@@ -111,8 +198,19 @@ class Attempt(models.Model):
     finished_at = models.DateTimeField()
 
     class Meta:
-        ordering = ["delivery_id", "number"]
+        ordering = ["event_id", "processor", "number"]
+        indexes = [models.Index(fields=["event", "processor"], name="flowdeck_attempt_delivery")]
 
     def __str__(self) -> str:
         """Number and error."""
         return f"attempt {self.number}: {self.error}"
+
+    @property
+    def delivery_pk(self) -> tuple[int, str]:
+        """The primary key of its delivery: the position of the event, and the processor."""
+        return self.event_id, self.processor
+
+    @property
+    def delivery_name(self) -> str:
+        """As :attr:`Delivery.name`."""
+        return f"{self.event_id}-{self.processor}"

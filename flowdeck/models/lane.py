@@ -12,7 +12,7 @@ class Lane(models.Model):
 
     Atomic handlers hold its row lock; handlers outside of transactions hold its lease (``token``
     until ``lease_expires_at``). ``claims`` counts claims that have not ended well yet, so that a
-    handler that kills its process is found; ``suspect`` is the delivery it was at then, and
+    handler that kills its process is found; ``suspect`` is the position it was at then, and
     ``last_exception`` the traceback of what a claim ended with (``flowdeck/engine/careful.py``).
     """
 

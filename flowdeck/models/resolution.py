@@ -5,7 +5,6 @@ from __future__ import annotations
 from django.db import models
 from django.utils import timezone
 
-from flowdeck.models.delivery import Delivery
 from flowdeck.models.user_name import LONGEST_USER_NAME
 
 
@@ -42,21 +41,16 @@ class AuditedDelivery(models.Model):
         db_index=False,
         related_name="+",
     )
-    delivery = models.ForeignKey(
-        Delivery,
-        on_delete=models.CASCADE,
-        db_constraint=False,
-        db_index=False,
-        related_name="audited",
-    )
+    position = models.BigIntegerField()
+    processor = models.CharField(max_length=64)
 
     class Meta:
         verbose_name_plural = "audited deliveries"
-        indexes = [models.Index(fields=["delivery", "entry"], name="flowdeck_audited_delivery")]
+        indexes = [models.Index(fields=["position", "entry"], name="flowdeck_audited_delivery")]
 
     def __str__(self) -> str:
         """Which entry, which delivery."""
-        return f"entry {self.entry_id} on delivery {self.delivery_id}"
+        return f"entry {self.entry_id} on {self.processor} on {self.position}"
 
 
 class DeadLetterGroup(models.Model):
@@ -90,7 +84,7 @@ class DeadLetterGroup(models.Model):
 class BulkAction(models.Model):
     """Retrying or discarding many dead letters, in chunks (:mod:`flowdeck.letters.bulk`).
 
-    ``criteria`` chooses the letters, of which those with an id up to ``newest`` and no attempt
+    ``criteria`` chooses the letters, of which those with a number up to ``newest`` and no attempt
     after ``last_attempt`` were counted when it was asked for; ``cursor`` is the last one dealt
     with. ``steps`` are the sizes of the first chunks of a graduated retry, ``waiting`` the letters
     of the last step that must succeed before the next one. ``paced`` are the chunks of the last

@@ -62,9 +62,9 @@ def _deliveries(rows: Mapping[int, Event]) -> list[Delivery]:
     return found
 
 
-def _failures(deliveries: list[Delivery]) -> dict[int, list[Attempt]]:
-    found: dict[int, list[Attempt]] = defaultdict(list)
-    tried = [delivery.pk for delivery in deliveries if delivery.attempts]
-    for failure in Attempt.objects.filter(delivery_id__in=tried).order_by("number", "id"):
-        found[failure.delivery_id].append(failure)
+def _failures(deliveries: list[Delivery]) -> dict[tuple[int, str], list[Attempt]]:
+    found: dict[tuple[int, str], list[Attempt]] = defaultdict(list)
+    tried = {delivery.event_id for delivery in deliveries if delivery.attempts}
+    for failure in Attempt.objects.filter(event_id__in=tried).order_by("number", "id"):
+        found[failure.delivery_pk].append(failure)
     return found

@@ -18,6 +18,7 @@ from flowdeck.bells import reach
 from flowdeck.declare.registry import Processor, registry
 from flowdeck.declare.states import HOLDING, UNFINISHED, DeliveryState, among
 from flowdeck.models import Delivery, Event, Lane, ProcessorState, Worker
+from flowdeck.models.delivery import newest_from
 from flowdeck.observe.lane_state import LaneState
 from flowdeck.sql.parts import placeholders
 
@@ -38,10 +39,10 @@ _DEAD = f"{_HELD} AND d.state {among(DeliveryState.DEAD)}"
 # of sixteen; SQLite's is by position.
 _OLDEST = {
     "postgresql": f"""(SELECT min(first) FROM generate_series(0, 15) AS band, LATERAL (
-      SELECT d.position AS first FROM flowdeck_delivery d
+      SELECT d.position AS first FROM flowdeck_due d
       WHERE d.processor = p.name AND {_UNFINISHED} AND d.slot >> 6 = band
       ORDER BY d.position LIMIT 1) AS of_band)""",
-    "sqlite": f"""(SELECT min(d.position) FROM flowdeck_delivery d
+    "sqlite": f"""(SELECT min(d.position) FROM flowdeck_due d
       WHERE d.processor = p.name AND {_UNFINISHED})""",
 }
 
@@ -171,7 +172,7 @@ def processors() -> list[ProcessorRow]:
 
 
 def overview() -> Overview:
-    """All of it in six queries, whatever the size of the log."""
+    """All of it in seven queries, whatever the size of the log."""
     now = clock.now()
     names = sorted(registry.processors)
     counts = _counts(names)
@@ -258,7 +259,7 @@ def _counts(names: list[str]) -> dict[str, tuple[int, int, int, int | None]]:
 
 def _count(condition: str) -> str:
     return (
-        "(SELECT count(*) FROM (SELECT 1 FROM flowdeck_delivery d "
+        "(SELECT count(*) FROM (SELECT 1 FROM flowdeck_due d "
         f"WHERE d.processor = p.name AND {condition} LIMIT {COUNTED}) AS counted)"
     )
 
@@ -274,15 +275,14 @@ class _Sample:
 
     @classmethod
     def take(cls, now: datetime) -> _Sample:
-        newest = Delivery.objects.order_by("-id").values("id")[:_SAMPLE]
         lately = Q(state=DeliveryState.DONE, finished_at__gt=now - _MINUTE)
         rows = list(
-            Delivery.objects.filter(id__in=newest)
+            Delivery.objects.filter(event_id__gte=newest_from(_SAMPLE))
             .values_list("processor")
             .annotate(
-                n=Count("id"),
+                n=Count("*"),
                 first=Min("event_id"),
-                done=Count("id", filter=lately),
+                done=Count("processor", filter=lately),
                 since=Min("finished_at", filter=lately),
                 until=Max("finished_at", filter=lately),
             )

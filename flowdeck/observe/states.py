@@ -17,7 +17,7 @@ from django.db.models import F, Min, Q
 from flowdeck import clock
 from flowdeck.declare.registry import registry
 from flowdeck.declare.states import HOLDING, UNFINISHED, DeliveryState
-from flowdeck.models import Delivery, Lane
+from flowdeck.models import Delivery, Due, Lane
 
 UNDER_WAY = frozenset((*UNFINISHED, DeliveryState.RUNNING, DeliveryState.PARKED))
 """States that will still change by themselves or when what is ahead is resolved."""
@@ -32,8 +32,8 @@ class Derived:
     worker: str = ""
 
 
-def derive(deliveries: Iterable[Delivery]) -> dict[int, Derived]:
-    """The state of each delivery by its id, in two queries (none if all are settled).
+def derive(deliveries: Iterable[Delivery]) -> dict[tuple[int, str], Derived]:
+    """The state of each delivery by its key, in two queries (none if all are settled).
 
     Deliveries need their ``event`` loaded only if it is loaded anyway: positions stand for age.
     """
@@ -62,7 +62,7 @@ def _held_back(waiting: list[Delivery]) -> dict[tuple[str, str], int]:
         state=DeliveryState.DEAD, processor__in=_parking({d.processor for d in waiting})
     )
     rows = (
-        Delivery.objects.filter(
+        Due.objects.filter(
             wanted,
             state__among=HOLDING,  # names the partial index
             processor__in={d.processor for d in waiting},
@@ -96,7 +96,7 @@ def _leases(names: set[str]) -> dict[str, list[Lane]]:
 
 def _lane_of(delivery: Delivery, lanes: list[Lane]) -> Lane | None:
     for lane in lanes:
-        if lane.first_slot <= delivery.slot <= lane.last_slot:
+        if delivery.slot is not None and lane.first_slot <= delivery.slot <= lane.last_slot:
             return lane if _was_there(delivery, lane) else None
     return None
 

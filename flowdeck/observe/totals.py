@@ -16,7 +16,7 @@ from django.db.models.functions import Greatest
 
 from flowdeck.declare.registry import registry
 from flowdeck.declare.states import DeliveryState
-from flowdeck.models import Delivery, Event
+from flowdeck.models import Done, Due, Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Totals:
 
 
 def totals_of(correlation_ids: Collection[UUID]) -> dict[UUID, Totals]:
-    """The figures of each trace, in three queries together; none for no trace."""
+    """The figures of each trace, in four queries together; none for no trace."""
     if not correlation_ids:
         return {}
     events = Event.objects.filter(correlation_id__in=correlation_ids).order_by()
@@ -52,19 +52,28 @@ def totals_of(correlation_ids: Collection[UUID]) -> dict[UUID, Totals]:
     }
     refused = _refused(correlation_ids)
     deliveries: dict[UUID, list[tuple[str, int, int, int, datetime | None]]] = defaultdict(list)
-    rows = (
-        Delivery.objects.filter(event__correlation_id__in=correlation_ids)
+    figures = {
+        "n": Count("*"),
+        "tries": Sum("attempts"),
+        "retries": Sum(Greatest(F("attempts") - 1, 0)),
+        "last": Max("finished_at"),
+    }
+    # One by one: SQLite would read all of the view to count some of it.
+    of_traces = {"event__correlation_id__in": correlation_ids}
+    for name, state, *rest in (
+        Due.objects.filter(**of_traces)
         .order_by()
         .values_list("event__correlation_id", "state")
-        .annotate(
-            n=Count("id"),
-            tries=Sum("attempts"),
-            retries=Sum(Greatest(F("attempts") - 1, 0)),
-            last=Max("finished_at"),
-        )
-    )
-    for name, *figures in rows:
-        deliveries[name].append(tuple(figures))
+        .annotate(**figures)
+    ):
+        deliveries[name].append((state, *rest))
+    for name, *rest in (
+        Done.objects.filter(**of_traces)
+        .order_by()
+        .values_list("event__correlation_id")
+        .annotate(**figures)
+    ):
+        deliveries[name].append((DeliveryState.DONE, *rest))
     return {
         name: Totals(
             events=n,

@@ -194,8 +194,8 @@ class Trace:
 def build_trace(
     events: list[Event],
     deliveries: Iterable[Delivery],
-    failures: Mapping[int, list[Attempt]],
-    derived: Mapping[int, Derived],
+    failures: Mapping[tuple[int, str], list[Attempt]],
+    derived: Mapping[tuple[int, str], Derived],
     *,
     as_of: datetime | None = None,
     totals: Totals | None = None,

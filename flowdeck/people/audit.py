@@ -6,7 +6,7 @@ An entry commits together with what it tells of. It is append-only, as the log i
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from django.db.models import Q
@@ -23,7 +23,7 @@ class Told:
     """An entry, and which of the deliveries asked about it changed."""
 
     entry: AuditEntry
-    deliveries: tuple[int, ...]
+    deliveries: tuple[tuple[int, str], ...]
 
 
 def record(
@@ -51,21 +51,27 @@ def refused(action: str, *, by: str, reason: str, target: str = "") -> None:
     record(action, by=by, target=target, reason=reason, allowed=False)
 
 
-def touched(entry: int | None, deliveries: Iterable[int]) -> None:
-    """Keep which deliveries an entry changed, in the transaction that changes them."""
+def touched(entry: int | None, deliveries: Iterable[tuple[int, str]]) -> None:
+    """Keep which deliveries an entry changed, by position and processor, in the transaction that
+    changes them."""
     if entry is not None:
         AuditedDelivery.objects.bulk_create(
-            AuditedDelivery(entry_id=entry, delivery_id=delivery) for delivery in deliveries
+            AuditedDelivery(entry_id=entry, position=position, processor=processor)
+            for position, processor in deliveries
         )
 
 
-def entries_about(deliveries: Sequence[int], targets: Iterable[str]) -> list[Told]:
+def entries_about(deliveries: Collection[tuple[int, str]], targets: Iterable[str]) -> list[Told]:
     """The newest entries that changed one of the deliveries or name one of the targets, the newest
     first; two queries by index."""
-    links = AuditedDelivery.objects.filter(delivery_id__in=deliveries).order_by("-entry_id")
-    changed: dict[int, list[int]] = defaultdict(list)
-    for entry, delivery in links.values_list("entry_id", "delivery_id")[: _MOST * 10]:
-        changed[entry].append(delivery)
+    links = AuditedDelivery.objects.filter(
+        position__in={position for position, _ in deliveries},
+        processor__in={processor for _, processor in deliveries},
+    ).order_by("-entry_id")
+    changed: dict[int, list[tuple[int, str]]] = defaultdict(list)
+    for link in links[: _MOST * 10]:
+        if (link.position, link.processor) in deliveries:
+            changed[link.entry_id].append((link.position, link.processor))
     named = Q(target__in=list(targets)) | Q(pk__in=list(changed))
     return [
         Told(entry, tuple(sorted(changed[entry.pk])))

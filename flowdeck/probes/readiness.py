@@ -21,7 +21,7 @@ from flowdeck.conf import conf
 from flowdeck.declare.states import UNFINISHED
 from flowdeck.engine import lanes
 from flowdeck.engine.drain import due_processors
-from flowdeck.models import Delivery, Worker
+from flowdeck.models import Due, Worker
 from flowdeck.observe.overview import cut_off_workers
 
 KEPT_SECONDS = 2.0
@@ -87,7 +87,7 @@ def _due() -> bool:
     due = due_processors()
     left = set(due) - set(lanes.claimed_within(due, _STUCK.total_seconds())) if due else set()
     since = datetime.now(UTC) - _STUCK
-    waiting = Delivery.objects.filter(
+    waiting = Due.objects.filter(
         Q(due_at=None) | Q(due_at__lt=since),
         processor__in=left,
         state__in=UNFINISHED,

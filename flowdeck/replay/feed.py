@@ -17,10 +17,9 @@ from django.db import connection
 
 from flowdeck.declare import context
 from flowdeck.declare.event import Delivery, Event, StoredEvent
-from flowdeck.declare.registry import Processor
-from flowdeck.declare.states import DeliveryState, among
+from flowdeck.declare.registry import Processor, slot_of
+from flowdeck.declare.states import DeliveryState
 from flowdeck.errors import HandlerContractError, ReplayRefused
-from flowdeck.log.append import slot_of
 from flowdeck.log.payloads import load
 from flowdeck.privacy.sealing import opened
 from flowdeck.replay.shadow import Shadows, only_shadows
@@ -147,7 +146,7 @@ class Feed:
         if not due:
             return
         events = [self._load(event) for event in due]
-        deliveries = [Delivery(0, projection.name, 1, event, replaying=True) for event in due]
+        deliveries = [Delivery(projection.name, 1, event, replaying=True) for event in due]
         with only_shadows(self._made.all):
             if projection.batch:
                 _call(projection, due[0], events, deliveries)
@@ -202,10 +201,10 @@ def _deliver_as_done(projection: Processor, upto: int) -> None:
     heard, parameters = heard_by(projection)
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT e.position, e.key FROM flowdeck_event e "
-            "LEFT JOIN flowdeck_delivery d ON d.position = e.position AND d.processor = %s "
-            f"WHERE {heard} AND e.position <= %s AND d.id IS NULL",
-            [projection.name, *parameters, upto],
+            f"SELECT e.position, e.key FROM flowdeck_event e WHERE {heard} AND e.position <= %s "
+            "AND NOT EXISTS (SELECT 1 FROM flowdeck_delivery d "
+            "WHERE d.position = e.position AND d.processor = %s)",
+            [*parameters, upto, projection.name],
         )
         rows = [(position, key, slot_of(key)) for position, key in cursor.fetchall()]
         dialect().insert_deliveries(cursor, projection.name, rows, DeliveryState.DONE)
@@ -222,8 +221,8 @@ def _read_at(positions: Sequence[int]) -> list[StoredEvent]:
 def _done_at(name: str, positions: Sequence[int]) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT position FROM flowdeck_delivery WHERE processor = %s "
-            f"AND state {among(DeliveryState.DONE)} AND position IN ({placeholders(positions)})",
+            "SELECT position FROM flowdeck_done WHERE processor = %s "
+            f"AND position IN ({placeholders(positions)})",
             [name, *positions],
         )
         return [row[0] for row in cursor.fetchall()]

@@ -73,9 +73,13 @@ class LaneRow:
 class DueDelivery:
     """A delivery that is due, with its event."""
 
-    id: int
     attempts: int
     event: StoredEvent
+
+    @property
+    def position(self) -> int:
+        """That of its event, which names it among those of its processor."""
+        return self.event.position
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,7 @@ class Mark:
     ``fingerprint`` is given when it becomes a dead letter; else the one it has stays.
     """
 
-    id: int
+    position: int
     state: str
     attempts: int
     due_in: float | None
@@ -160,8 +164,11 @@ class Dialect(Protocol):
     ) -> list[DueDelivery]:
         """The same, of those lanes that could be locked: as by ``lock_lanes`` without a token."""
 
-    def mark(self, cursor: CursorWrapper, marks: Sequence[Mark]) -> None:
-        """Write the new states."""
+    def mark(self, cursor: CursorWrapper, processor: str, marks: Sequence[Mark]) -> None:
+        """Write the new states: what is done goes from ``due`` to ``done``.
+
+        Raises PartitionMissing if there is no room for it there yet.
+        """
 
     def renew_leases(
         self, cursor: CursorWrapper, tokens: Sequence[UUID], lease_seconds: float
@@ -185,7 +192,16 @@ class Dialect(Protocol):
     def insert_deliveries(
         self, cursor: CursorWrapper, processor: str, rows: Sequence[DeliveryRow], state: str
     ) -> None:
-        """A delivery in this state for each of the rows that has none yet."""
+        """A delivery in this state, pending or done, for each of the rows that has none yet.
+
+        Nobody else may be at work on these rows: their lanes are locked, or nobody knows them yet.
+        """
+
+    def make_partitions(self, cursor: CursorWrapper, positions: Iterable[int]) -> None:
+        """Make room in ``done`` for deliveries of these positions, waiting for nobody for long."""
+
+    def partitions_ahead(self, newest: int) -> list[int]:
+        """Positions up to which there is to be room when the ``newest`` is this one."""
 
     def appending(self, cursor: CursorWrapper) -> frozenset[str]:
         """Other transactions under way that may have given events a position; no two alike ever.

@@ -74,7 +74,7 @@ def longer(seconds: float) -> float:
 @register.simple_tag
 def graph_url(page: Any, node: Any) -> str:
     """The page of a trace with this delivery selected."""
-    return str(page.delivery_url(node.row.pk))
+    return str(page.delivery_url(node.row.name))
 
 
 @register.filter

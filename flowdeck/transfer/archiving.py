@@ -18,7 +18,6 @@ from typing import Any
 from django.db import connection, transaction
 
 from flowdeck.declare.event import StoredEvent
-from flowdeck.declare.states import DeliveryState
 from flowdeck.errors import ArchiveRefused
 from flowdeck.models import Archive, ArchivedStream, Stream
 from flowdeck.people import audit
@@ -30,14 +29,14 @@ from flowdeck.transfer.importing import same_content
 MOST_STREAMS = 10_000
 _CHUNK = 200  # streams read or removed by one statement
 
-_CLOSED = f"""
+_CLOSED = """
 SELECT s.stream FROM (
   SELECT stream, max(recorded_at) AS last, min(position) AS first FROM flowdeck_event
   WHERE substr(stream, 1, %s) = %s GROUP BY stream
 ) AS s
 WHERE s.last < %s AND NOT EXISTS (
-  SELECT 1 FROM flowdeck_event e JOIN flowdeck_delivery d ON d.position = e.position
-  WHERE e.stream = s.stream AND d.state <> '{DeliveryState.DONE}'
+  SELECT 1 FROM flowdeck_event e JOIN flowdeck_due d ON d.position = e.position
+  WHERE e.stream = s.stream
 ) AND NOT EXISTS (
   SELECT 1 FROM flowdeck_event e JOIN flowdeck_event o ON o.correlation_id = e.correlation_id
   WHERE e.stream = s.stream AND o.stream <> s.stream
@@ -45,12 +44,14 @@ WHERE s.last < %s AND NOT EXISTS (
 ORDER BY s.first LIMIT %s
 """
 
-_IN_USE = f"""
-SELECT e.stream FROM flowdeck_event e JOIN flowdeck_delivery d ON d.position = e.position
-WHERE d.state <> '{DeliveryState.DONE}' AND e.stream IN ({{names}})
+_OF_EVENTS = ("flowdeck_attempt", "flowdeck_auditeddelivery", "flowdeck_due", "flowdeck_done")
+
+_IN_USE = """
+SELECT e.stream FROM flowdeck_event e JOIN flowdeck_due d ON d.position = e.position
+WHERE e.stream IN ({names})
 UNION ALL
 SELECT e.stream FROM flowdeck_event e JOIN flowdeck_event o ON o.correlation_id = e.correlation_id
-WHERE o.stream <> e.stream AND e.stream IN ({{names}})
+WHERE o.stream <> e.stream AND e.stream IN ({names})
 LIMIT 1
 """
 
@@ -142,11 +143,9 @@ def _refuse_changed(written: _File) -> None:
 
 def _remove(names: list[str]) -> int:
     positions = f"(SELECT position FROM flowdeck_event WHERE stream IN ({placeholders(names)}))"
-    deliveries = f"(SELECT id FROM flowdeck_delivery WHERE position IN {positions})"
     with connection.cursor() as cursor:
-        for table in ("flowdeck_attempt", "flowdeck_auditeddelivery"):
-            cursor.execute(f"DELETE FROM {table} WHERE delivery_id IN {deliveries}", names)
-        cursor.execute(f"DELETE FROM flowdeck_delivery WHERE position IN {positions}", names)
+        for table in _OF_EVENTS:
+            cursor.execute(f"DELETE FROM {table} WHERE position IN {positions}", names)
         cursor.execute(f"DELETE FROM flowdeck_event WHERE stream IN ({placeholders(names)})", names)
         return int(cursor.rowcount)
 

@@ -19,10 +19,9 @@ from django.db import connection, transaction
 from flowdeck.bells import bell
 from flowdeck.conf import conf
 from flowdeck.declare.event import StoredEvent, joined_causes
-from flowdeck.declare.registry import registry
+from flowdeck.declare.registry import registry, slot_of
 from flowdeck.declare.states import DeliveryState
 from flowdeck.errors import ImportRefused
-from flowdeck.log.append import slot_of
 from flowdeck.models import Event, Stream
 from flowdeck.privacy.sealing import readable, seal_payloads
 from flowdeck.sql import dialect

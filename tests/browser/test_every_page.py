@@ -70,7 +70,7 @@ from flowdeck.models import Delivery
 one = Delivery.objects.select_related("event").filter(event__stream="order-{retried}")
 paid = one.get(processor="payment", event__type="OrderCreated")
 other = one.model.objects.filter(event__stream="order-{other}").first()
-print(paid.event.correlation_id, paid.event_id, paid.pk, other.event.correlation_id)
+print(paid.event.correlation_id, paid.event_id, paid.name, other.event.correlation_id)
 """
 
 

@@ -19,7 +19,7 @@ from flowdeck import SequenceConflict, publish, read_stream
 from flowdeck.declare.registry import registry
 from flowdeck.engine import batch, drain, lanes, pause
 from flowdeck.letters import dead_letters
-from flowdeck.models import Attempt, Delivery, Event, Lane
+from flowdeck.models import Attempt, Delivery, Done, Due, Event, Lane
 from flowdeck.sql import dialect
 from flowdeck.testing import settle
 from tests.guarantees import leases
@@ -133,7 +133,7 @@ class History(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def resolve_a_dead_letter(self, data: st.DataObject) -> None:
-        dead = list(dead_letters.dead().values_list("id", flat=True))
+        dead = list(dead_letters.dead().values_list("letter", flat=True))
         if dead:
             chosen = data.draw(st.sampled_from(dead))
             if data.draw(st.booleans()):
@@ -163,11 +163,22 @@ class History(RuleBasedStateMachine):
     @invariant()
     def nothing_is_tried_before_what_is_ahead_of_it_is_over(self) -> None:
         ahead: set[tuple[str, str]] = set()  # processors and keys of which something is not over
-        for one in Delivery.objects.filter(processor__in=KINDS).order_by("event_id"):
-            if (one.processor, one.key) in ahead:
-                assert (one.state, one.attempts) == ("pending", 0), (one.processor, one.key)
+        found = Delivery.objects.filter(processor__in=KINDS)
+        for one in found.select_related("event").order_by("event_id"):
+            if (one.processor, one.event.key) in ahead:
+                assert (one.state, one.attempts) == ("pending", 0), (one.processor, one.event.key)
             elif one.state not in ("done", "discarded"):
-                ahead.add((one.processor, one.key))
+                ahead.add((one.processor, one.event.key))
+
+    @invariant()
+    def due_or_done_never_both_never_neither(self) -> None:
+        published = Event.objects.filter(type="Probed", stream__in=self.log)
+        positions = list(published.values_list("position", flat=True))
+        for kind in KINDS:
+            due = set(Due.objects.filter(processor=kind).values_list("event_id", flat=True))
+            done = set(Done.objects.filter(processor=kind).values_list("event_id", flat=True))
+            assert not due & done, (kind, due & done)
+            assert (due | done) >= set(positions), (kind, set(positions) - due - done)
 
     @invariant()
     def emitted_once_and_only_by_what_is_done(self) -> None:
@@ -193,7 +204,7 @@ class History(RuleBasedStateMachine):
     def attempts_are_as_many_as_it_took(self) -> None:
         """Neither a crash nor a pause uses one up, and each that failed is kept."""
         over = Delivery.objects.filter(processor__in=KINDS, state__in=["done", "dead"])
-        kept = Counter(Attempt.objects.values_list("delivery_id", flat=True))
+        kept = Counter(Attempt.objects.values_list("event_id", "processor"))
         for one in over.select_related("event"):
             asked = one.event.data
             if one.state == "done":
@@ -221,7 +232,7 @@ class History(RuleBasedStateMachine):
 
 def forget_work() -> None:
     """Empty all tables that are no log, between two histories."""
-    for model in (Attempt, Delivery, Effect, Tally):
+    for model in (Attempt, Due, Done, Effect, Tally):
         model.objects.all().delete()
     Lane.objects.update(claims=0, suspect=None)
     leases.run_out()

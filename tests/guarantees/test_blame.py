@@ -28,6 +28,7 @@ from flowdeck.errors import LONGEST_WAIT
 from flowdeck.models import Attempt, Delivery, Event, Lane
 from flowdeck.sql import dialect
 from flowdeck.testing import settle
+from tests.deliveries import change
 from tests.guarantees import leases
 from tests.polling import eventually
 from tests.probe import processors
@@ -61,7 +62,7 @@ def let(monkeypatch: pytest.MonkeyPatch, kind: str, does: Does, *, times: int = 
 
 
 def delivery_of(kind: str) -> Delivery:
-    return Delivery.objects.filter(processor=kind).earliest("id")
+    return Delivery.objects.filter(processor=kind).earliest("event_id")
 
 
 def assert_nobody_is_blamed(kind: str) -> None:
@@ -429,7 +430,7 @@ def test_the_longest_snooze_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_letter_that_was_retried_more_often_than_a_row_can_count_goes_on() -> None:
     publish(Probed(n=1), stream="probe-1")
-    Delivery.objects.update(attempts=MOST_ATTEMPTS)
+    change(Delivery.objects.all(), attempts=MOST_ATTEMPTS)
     settle()
     delivery = delivery_of("probe.leased")
     assert (delivery.state, delivery.attempts) == ("done", MOST_ATTEMPTS)

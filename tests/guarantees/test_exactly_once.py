@@ -177,10 +177,10 @@ def test_infrastructure_faults_use_up_no_attempt(
     publish(Probed(n=1), stream="probe-1")
     real, faults = batch.finish, iter(range(number))
 
-    def unlucky(outcomes: Any) -> Any:
+    def unlucky(processor: Any, outcomes: Any) -> Any:
         if next(faults, None) is not None:
             raise deadlock()
-        return real(outcomes)
+        return real(processor, outcomes)
 
     monkeypatch.setattr(batch, "finish", unlucky)
     for _ in range(4):

@@ -56,7 +56,7 @@ def test_every_page_shows_what_is_kept_as_text(made: dict[str, Any]) -> None:
     for address in addresses():
         for query in (
             "",
-            f"?selected={place['position']}&delivery={made['Delivery'].pk}&by=stream",
+            f"?selected={place['position']}&delivery={place['position']}-probe.atomic&by=stream",
         ):
             if not address.name.endswith("logout"):
                 where = f"{address.name}{query}"
@@ -69,7 +69,7 @@ def test_live_fragments_show_it_as_text(made: dict[str, Any]) -> None:
     arguments = {"trace": str(made["event"].correlation_id), "experiment": "ripple"}
     position = str(made["event"].position)
     arguments |= {"flow-node": "type:Probed", "event": position, "event-people": position}
-    arguments["letter"] = str(made["Delivery"].pk)
+    arguments["letter"] = str(made["Due"].letter)
     for name, view in _views.items():
         shown = view(made["user"] if view.per_user else None, arguments.get(name, ""))
         fragments = [*shown.regions(), *shown.patch(Changes(unknown=True))]

@@ -162,7 +162,7 @@ def test_a_batch_that_can_not_be_finished_is_left_to_the_next_bell(
 ) -> None:
     settings.FLOWDECK = {**settings.FLOWDECK, "LEASE_SECONDS": 0.2}  # so long it is tried again
 
-    def gone(outcomes: object) -> None:
+    def gone(processor: object, outcomes: object) -> None:
         raise OperationalError("the connection is closed")
 
     with monkeypatch.context() as patch:

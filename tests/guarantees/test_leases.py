@@ -58,7 +58,7 @@ def calling(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     thread.join(20)
     assert not thread.is_alive()
     assert Event.objects.filter(type="Echoed", producer="probe.leased").count() == 1
-    delivery = Delivery.objects.filter(processor="probe.leased").order_by("id")[0]
+    delivery = Delivery.objects.filter(processor="probe.leased").order_by("event_id")[0]
     assert (delivery.state, delivery.attempts) == ("done", 1)
 
 

@@ -32,7 +32,7 @@ def letters() -> list[int]:
         publish(Probed(n=n, fails=3, by="probe.atomic"), stream=f"held-{n}")
         publish(*[Probed(n=n) for _ in range(_BEHIND)], stream=f"held-{n}")
     settle()
-    return list(dead_letters.dead().values_list("pk", flat=True))
+    return list(dead_letters.dead().values_list("letter", flat=True))
 
 
 def console(letters: list[int]) -> None:
@@ -49,7 +49,7 @@ def console(letters: list[int]) -> None:
 
 def admin(letters: list[int]) -> None:
     form = {"action": "retry_dead", "_selected_action": letters, "reason": "mended"}
-    answer = signed_in(person("operator")).post("/admin/flowdeck/delivery/", form, follow=True)
+    answer = signed_in(person("operator")).post("/admin/flowdeck/deadletter/", form, follow=True)
     assert f"{len(letters)} dead letters made due again" in answer.content.decode()
 
 

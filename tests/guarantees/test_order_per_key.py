@@ -51,7 +51,7 @@ def test_a_dead_letter_parks_what_is_behind_it_until_it_is_retried() -> None:
     settle()
     assert sequences("probe.atomic") == {"free": [1]}
     dead = dead_letters.dead().get(processor="probe.atomic")
-    assert dead_letters.discard([dead.pk], by="tester", reason="enough") == 1
+    assert dead_letters.discard([dead.letter], by="tester", reason="enough") == 1
     settle()
     assert sequences("probe.atomic") == {"free": [1], "held": [2, 3]}
 

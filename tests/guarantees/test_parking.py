@@ -14,12 +14,12 @@ import pytest
 from django.db import connection, transaction
 
 from flowdeck import Retry, publish
-from flowdeck.declare.registry import registry
+from flowdeck.declare.registry import registry, slot_of
 from flowdeck.engine import batch, drain, lanes, sweep
 from flowdeck.letters import dead_letters
-from flowdeck.log.append import slot_of
 from flowdeck.models import Attempt, Delivery, Lane
 from flowdeck.testing import settle
+from tests.deliveries import change
 from tests.probe import processors
 from tests.probe.events import Keyed, Probed
 from tests.probe.models import Effect
@@ -35,11 +35,10 @@ def handled(processor: str = "probe.atomic") -> list[tuple[str, int]]:
 
 def retry_later(stream: str) -> Delivery:
     """Let the first delivery of the stream wait for a retry in a minute."""
-    first = Delivery.objects.filter(processor="probe.atomic", key=stream).order_by("id")[0]
-    first.state, first.attempts = "retrying", 1
-    first.due_at = datetime.now(UTC) + timedelta(minutes=1)
-    first.save()
-    return first
+    first = Delivery.objects.filter(processor="probe.atomic", key=stream).order_by("event_id")[0]
+    due_at = datetime.now(UTC) + timedelta(minutes=1)
+    change(Delivery.objects.filter(pk=first.pk), state="retrying", attempts=1, due_at=due_at)
+    return Delivery.objects.get(pk=first.pk)
 
 
 def test_a_retry_is_not_run_before_its_time_and_holds_its_key_until_then() -> None:
@@ -48,8 +47,8 @@ def test_a_retry_is_not_run_before_its_time_and_holds_its_key_until_then() -> No
     waiting = retry_later("held")
     drain.drain_all()
     assert handled() == [("free", 1)]
-    waiting.due_at = datetime.now(UTC) - timedelta(seconds=1)
-    waiting.save()
+    due_at = datetime.now(UTC) - timedelta(seconds=1)
+    change(Delivery.objects.filter(pk=waiting.pk), due_at=due_at)
     drain.drain_all()
     assert handled() == [("free", 1), ("held", 1), ("held", 2)]
 
@@ -58,8 +57,8 @@ def test_the_sweep_sees_a_retry_when_it_is_due_and_not_before() -> None:
     publish(Probed(n=1), stream="alone")
     retry = retry_later("alone")
     assert "probe.atomic" not in sweep.due_processors()
-    retry.due_at = datetime.now(UTC) - timedelta(seconds=1)
-    retry.save()
+    due_at = datetime.now(UTC) - timedelta(seconds=1)
+    change(Delivery.objects.filter(pk=retry.pk), due_at=due_at)
     assert "probe.atomic" in sweep.due_processors()
 
 
@@ -153,13 +152,13 @@ def dead() -> Delivery:
     """A dead letter."""
     publish(Probed(n=1, rejects="probe.atomic"), stream="probe-1")
     settle()
-    return dead_letters.dead().get()
+    return Delivery.objects.get(state="dead")
 
 
 def test_of_two_operators_at_the_same_moment_one_decides(dead: Delivery) -> None:
     counts: list[int] = []
-    with waiting(lambda: counts.append(dead_letters.retry([dead.pk], by="second"))):
-        counts.append(dead_letters.discard([dead.pk], by="first", reason="mine"))
+    with waiting(lambda: counts.append(dead_letters.retry([dead.letter], by="second"))):
+        counts.append(dead_letters.discard([dead.letter], by="first", reason="mine"))
     assert counts == [1, 0]
     dead.refresh_from_db()
     assert dead.state == "discarded"
@@ -167,7 +166,7 @@ def test_of_two_operators_at_the_same_moment_one_decides(dead: Delivery) -> None
 
 @pytest.mark.postgres  # SQLite has one writer at a time anyway
 def test_nothing_becomes_due_in_a_lane_that_somebody_works_on(dead: Delivery) -> None:
-    with waiting(lambda: dead_letters.retry([dead.pk], by="operator")):
+    with waiting(lambda: dead_letters.retry([dead.letter], by="operator")):
         list(Lane.objects.select_for_update().filter(processor="probe.atomic"))
     dead.refresh_from_db()
     assert dead.state == "pending"

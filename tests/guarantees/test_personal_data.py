@@ -49,7 +49,7 @@ def test_no_page_gives_it_away(role: str, event: Event) -> None:
         "position": event.position,
         "correlation_id": event.correlation_id,
         "name": "Told",
-        "number": delivery.pk,
+        "number": delivery.letter,
         "lesson": "ripple",
         "order_id": 1,
         "fingerprint": "f",
@@ -59,10 +59,10 @@ def test_no_page_gives_it_away(role: str, event: Event) -> None:
         "app_label": "flowdeck",
         "url": "none",
         "stream": "told-7",
-        "admin:flowdeck_delivery_change object_id": delivery.pk,
+        "admin:flowdeck_deadletter_change object_id": delivery.letter,
     }
     seen = 0
-    queries = ("", f"?selected={event.position}&q=allergic&delivery={delivery.pk}&attempt=1")
+    queries = ("", f"?selected={event.position}&q=allergic&delivery={delivery.name}&attempt=1")
     for address in addresses():
         for query in queries:
             answer = client.get(address.path(values) + query)
@@ -80,6 +80,7 @@ def test_no_live_fragment_gives_it_away(event: Event) -> None:
         "log": "type=Told",
         "event": str(event.position),
         "event-people": str(event.position),
+        "letter": str(Delivery.objects.get(state="dead").letter),
     }
     user = person("operator")
     for name, view in _views.items():
@@ -100,7 +101,7 @@ def test_no_command_and_no_log_line_gives_it_away(caplog: pytest.LogCaptureFixtu
     caplog.set_level(logging.DEBUG)
     publish(TOLD, stream="told-8")
     settle()
-    number = Delivery.objects.get(state="dead").pk
+    number = Delivery.objects.get(state="dead").letter
     for arguments in (["list"], ["list", "--letters"], ["show", str(number)]):
         for form in ([], ["--json"]):
             said = io.StringIO()

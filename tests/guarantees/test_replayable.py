@@ -32,6 +32,7 @@ from flowdeck.replay import runs
 from flowdeck.testing import settle
 from flowdeck.verification import verify
 from processors import gateway
+from tests.deliveries import change, remove
 from tests.polling import eventually
 from tests.probe.events import Probed
 from tests.probe.models import Effect, Tally
@@ -135,8 +136,8 @@ def test_what_is_unfinished_or_discarded_is_not_replayed() -> None:
         publish(Probed(n=n), stream=f"probe-{n}")
     settle()
     publish(Probed(n=9), stream="probe-0")
-    Delivery.objects.filter(processor="probe.tally", event__stream="probe-1").update(
-        state="discarded"
+    change(
+        Delivery.objects.filter(processor="probe.tally", event__stream="probe-1"), state="discarded"
     )
     Tally.objects.filter(stream="probe-1").delete()
     assert differing(run("verify", "probe.tally")) == 0
@@ -287,7 +288,7 @@ def test_nothing_of_a_new_projection_is_claimed_before_its_past_is_there(
 def test_a_rebuild_takes_in_what_was_never_delivered() -> None:
     publish(Probed(n=1), Probed(n=2), stream="probe-1")
     settle()
-    Delivery.objects.filter(processor="probe.tally").delete()
+    remove(Delivery.objects.filter(processor="probe.tally"))
     Tally.objects.all().delete()
     assert differing(run("verify", "probe.tally")) == 1
     assert differing(run("rebuild", "probe.tally")) == 1

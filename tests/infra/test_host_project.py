@@ -144,9 +144,10 @@ from django.urls import get_resolver, reverse
 from flowdeck.models import Delivery, Event
 event, letter = Event.objects.first(), Delivery.objects.get(state="dead")
 values = {{"position": event.position, "correlation_id": event.correlation_id, "name": event.type,
-          "stream": event.stream, "number": letter.pk}}
+          "stream": event.stream, "number": letter.letter}}
 more = {{"search": "?q=concert", "compare_traces": f"?a={{event.correlation_id}}",
-        "timeline": f"?selected={{event.position}}", "dead_letters": f"?selected={{letter.pk}}"}}
+        "timeline": f"?selected={{event.position}}",
+        "dead_letters": f"?selected={{letter.letter}}"}}
 known = get_resolver("flowdeck.urls").reverse_dict
 client, walked = Client(headers={{"host": "localhost"}}), []
 client.force_login(User.objects.get(username="ada"))

@@ -7,9 +7,9 @@ from django.db.models import Count, Max
 
 from benchmarks.seeding import seed
 from flowdeck import publish
+from flowdeck.declare.registry import slot_of
 from flowdeck.errors import FlowdeckError
-from flowdeck.log.append import slot_of
-from flowdeck.models import Attempt, Delivery, Event, Stream
+from flowdeck.models import Attempt, Delivery, Due, Event, Stream
 from flowdeck.observe.loading import load_traces
 from flowdeck.testing import settle
 from tests.probe.events import Probed
@@ -35,13 +35,13 @@ def test_copies_are_whole_traces_in_order_of_time() -> None:
 
 
 def test_streams_and_slots_of_copies_are_right() -> None:
-    publish(Probed(n=1, echoes=2), stream="probe-1")
+    publish(Probed(n=1, echoes=2), Probed(n=2, rejects="probe.atomic"), stream="probe-1")
     settle()
     seed(30)
     lengths = Event.objects.values("stream").annotate(n=Count("position"), last=Max("sequence"))
     heads = dict(Stream.objects.values_list("name", "head"))
     assert all(row["n"] == row["last"] == heads[row["stream"]] for row in lengths)
-    slots = Delivery.objects.values_list("key", "slot")
+    slots = Due.objects.values_list("key", "slot")
     assert all(slot == slot_of(key) for key, slot in slots)
     publish(Probed(n=2), stream="probe-1")  # the counted keys go on behind the copies
     settle()

@@ -54,7 +54,7 @@ def test_each_feels_their_own_fault_and_nobody_elses() -> None:
             orders.place_order(user, [{"sku": "lamp", "quantity": 1}], str(uuid4()))
     settle()
     owner = dict(Checkout.objects.values_list("correlation_id", "user_id"))
-    failed = Attempt.objects.values_list("delivery__event__correlation_id", "delivery__processor")
+    failed = Attempt.objects.values_list("event__correlation_id", "processor")
     felt = {(owner[trace], processor) for trace, processor in failed}
     assert felt == {
         (user.pk, fault[0])

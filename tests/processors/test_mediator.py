@@ -119,7 +119,7 @@ def test_money_that_came_too_late_is_given_back(
         settle()
     assert OrderSummary.objects.get(order_id=order_id).status == "cancelled"
     dead = Delivery.objects.get(state="dead", event__type="PaymentRequested")
-    dead_letters.retry([dead.pk], by="operator", reason="it is back")
+    dead_letters.retry([dead.letter], by="operator", reason="it is back")
     settle()
     assert Charge.objects.get(order_id=order_id).refunded
     assert types_of(order_id).count("PaymentRefunded") == 1
@@ -164,7 +164,7 @@ def settle_all_but_deadlines() -> None:
 def retried_until_none_is_dead() -> int:
     """How often: the provider may leave calls unanswered after the other faults are over too."""
     for times in range(6):
-        dead = list(Delivery.objects.filter(state="dead").values_list("pk", flat=True))
+        dead = list(Delivery.objects.filter(state="dead").values_list("letter", flat=True))
         if not dead:
             return times
         dead_letters.retry(dead, by="operator", reason="the faults are over")

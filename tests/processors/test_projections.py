@@ -39,6 +39,6 @@ def test_a_replay_into_empty_tables_gives_the_live_ones(customer: User) -> None:
             model._default_manager.all().delete()
             for start in range(0, len(log), batch_size):
                 part = log[start : start + batch_size]
-                deliveries = [Delivery(0, name, 1, event, replaying=True) for event in part]
+                deliveries = [Delivery(name, 1, event, replaying=True) for event in part]
                 projection.handler([load(event) for event in part], deliveries)
             assert rows(model) == live, (name, batch_size)

@@ -152,9 +152,9 @@ def deliveries_of(event: Event) -> list[DeliveryLine]:
         row.event = event
     derived = derive(rows)
     failures = defaultdict(list)
-    newest = Attempt.objects.filter(delivery__in=rows).defer("traceback").order_by("-id")
+    newest = Attempt.objects.filter(event_id=event.position).defer("traceback").order_by("-id")
     for failure in reversed(newest[:_TRIES]):
-        failures[failure.delivery_id].append(failure)
+        failures[failure.delivery_pk].append(failure)
     return [
         DeliveryLine(
             row,
@@ -170,11 +170,11 @@ def deliveries_of(event: Event) -> list[DeliveryLine]:
 
 def people_of(event: Event, deliveries: Sequence[Delivery]) -> list[Done]:
     """What people did with the event and its deliveries, the newest first; two queries."""
-    processors = {row.pk: row.processor for row in deliveries}
-    names = [f"event {event.position}", *(f"dead letter {pk}" for pk in processors)]
+    letters = [row.letter for row in deliveries if row.letter is not None]
+    names = [f"event {event.position}", *(f"dead letter {number}" for number in letters)]
     return [
-        Done(told.entry, ", ".join(processors[pk] for pk in told.deliveries))
-        for told in entries_about(list(processors), names)
+        Done(told.entry, ", ".join(processor for _, processor in told.deliveries))
+        for told in entries_about([row.pk for row in deliveries], names)
     ]
 
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from flowdeck import clock
 from flowdeck.declare.states import DeliveryState
-from flowdeck.models import Delivery
+from flowdeck.models import Due
 from flowdeck.observe.overview import COUNTED, ProcessorRow
 
 SAMPLE = 2_000
@@ -47,7 +47,7 @@ def dead_letters(rows: Sequence[ProcessorRow], window: int) -> DeadLetters:
     """Of these processors; two queries, both from the ends of the index of the dead by time."""
     by = {row.name: row.dead for row in rows if row.dead}
     now = clock.now()
-    dead = Delivery.objects.filter(state__among=[DeliveryState.DEAD], finished_at__isnull=False)
+    dead = Due.objects.filter(state__among=[DeliveryState.DEAD], finished_at__isnull=False)
     oldest = dead.order_by("finished_at").values_list("finished_at", flat=True).first()
     newest = dead.filter(finished_at__gt=now - timedelta(seconds=window)).order_by("-finished_at")
     came = list(newest.values_list("processor", "finished_at")[:SAMPLE])

@@ -10,7 +10,7 @@ from flowdeck.dashboard.flow.histogram import Histogram, histogram
 from flowdeck.dashboard.flow.retries import RetryStep, steps_of
 from flowdeck.declare.retry import Retry
 from flowdeck.declare.states import KEPT, DeliveryState
-from flowdeck.models import Attempt, Delivery
+from flowdeck.models import Attempt, Due
 
 _FAILURES = 500  # newest failed attempts looked at
 _SHOWN = 4
@@ -53,7 +53,7 @@ def panel_of(key: str, facts: Facts) -> Panel | None:
 
 def _steps(processor: str, retry: Retry) -> list[RetryStep]:
     """With how many wait at each: of the oldest that are retrying, by the index of what is open."""
-    retrying = Delivery.objects.filter(state__among=KEPT, state=DeliveryState.RETRYING)
+    retrying = Due.objects.filter(state__among=KEPT, state=DeliveryState.RETRYING)
     oldest = retrying.order_by("event_id").values_list("processor", "attempts")[:_RETRYING]
     return steps_of(retry, Counter(n for name, n in oldest if name == processor))
 
@@ -62,7 +62,7 @@ def _failures(processor: str) -> list[tuple[Attempt, int]]:
     """The newest of each kind."""
     newest = Attempt.objects.order_by("-id").values("id")[:_FAILURES]
     kinds = (
-        Attempt.objects.filter(id__in=newest, delivery__processor=processor)
+        Attempt.objects.filter(id__in=newest, processor=processor)
         .order_by("-id")
         .values_list("fingerprint", "id")[: _FAILURES // 5]
     )
@@ -72,5 +72,5 @@ def _failures(processor: str) -> list[tuple[Attempt, int]]:
         latest.setdefault(kind, number)
         counts[kind] += 1
     shown = Attempt.objects.filter(id__in=list(latest.values())[:_SHOWN]).defer("traceback")
-    rows = shown.select_related("delivery__event").order_by("-id")
+    rows = shown.select_related("event").order_by("-id")
     return [(one, counts[one.fingerprint]) for one in rows]

@@ -209,16 +209,16 @@ def context_of(console: Console, after: str = "") -> dict[str, Any]:
     if console.criteria:
         first = parsing.number(after) or 0
         chosen = console.criteria.letters()
-        page = list(chosen.filter(id__gt=first).select_related("event")[: PAGE + 1])
+        page = list(chosen.filter(letter__gt=first).select_related("event")[: PAGE + 1])
         letters, waiting = page[:PAGE], behind(page[:PAGE])
         context |= {
             "letters": [(one, waiting.get(one.pk, 0)) for one in letters],
             "chosen": chosen.order_by().count(),
-            "next": letters[-1].pk if len(page) > PAGE else None,
+            "next": letters[-1].letter if len(page) > PAGE else None,
             "inside": any(group.value == console.opened != "" for group in shown),
             "title": next((g.title for g in shown if g.value == console.opened), "")
             or str(console.criteria),
-            "watched": ",".join(str(one.pk) for one in letters),
+            "watched": ",".join(str(one.letter) for one in letters),
         }
     return context
 

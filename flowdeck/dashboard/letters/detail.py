@@ -87,5 +87,5 @@ def _history(delivery: Delivery, done: list[Done]) -> list[Done]:
 
 
 def _dead_of_key(delivery: Delivery) -> int:
-    same = dead().filter(processor=delivery.processor, key=delivery.key)
+    same = dead().filter(processor=delivery.processor, key=delivery.event.key)
     return same.order_by().count()

@@ -6,13 +6,12 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from django.db.models import Exists, OuterRef
 from django.urls import reverse
 
 from flowdeck import parsing
 from flowdeck.dashboard.shell import finders
 from flowdeck.dashboard.shell.finders import Hit
-from flowdeck.models import Attempt, Delivery
+from flowdeck.models import Delivery
 from flowdeck.people.access import can
 
 
@@ -21,8 +20,7 @@ def letter_named(text: str) -> Delivery | None:
     number = parsing.number(re.sub(r"^#|,", "", text))
     if number is None:
         return None
-    failed = Exists(Attempt.objects.filter(delivery=OuterRef("pk")))
-    return Delivery.objects.filter(failed, pk=number).select_related("event").first()
+    return Delivery.objects.filter(letter=number).select_related("event").first()
 
 
 def find_letters(user: Any, query: str) -> Iterator[Hit]:
@@ -31,8 +29,8 @@ def find_letters(user: Any, query: str) -> Iterator[Hit]:
         return
     if (letter := letter_named(query)) is not None:
         note = f"{letter.event.type} for {letter.processor}: {letter.state}"
-        url = reverse("flowdeck:letter", args=[letter.pk])
-        yield Hit(f"Dead letter {letter.pk}", url, note, "dead-letters")
+        url = reverse("flowdeck:letter", args=[letter.letter])
+        yield Hit(f"Dead letter {letter.letter}", url, note, "dead-letters")
 
 
 def register() -> None:

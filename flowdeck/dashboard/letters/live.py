@@ -101,12 +101,10 @@ class LettersView(LiveView):
 
     def regions(self) -> Sequence[Fragment]:
         """The state cell of each."""
-        found = Delivery.objects.filter(pk__in=self._numbers).only(
-            "id", "state", "retried", "attempts"
-        )
+        found = Delivery.objects.filter(letter__in=self._numbers)
         return [
             Fragment(
-                f"letter-{letter.pk}",
+                f"letter-{letter.letter}",
                 render_to_string("flowdeck/dead_letters/_live_letter.html", {"letter": letter}),
             )
             for letter in found
@@ -132,14 +130,14 @@ class LetterView(LiveView):
 
     def regions(self) -> Sequence[Fragment]:
         """Its state with the buttons, and its attempts."""
-        letter = Delivery.objects.select_related("event").filter(pk=int(self.argument)).first()
+        letter = Delivery.objects.select_related("event").filter(letter=int(self.argument)).first()
         if letter is None:
             return []
         now = now_of(letter)
         context = {"letter": letter, "told": now.told, "counted": now.counted, "tries": now.tries}
         return [
             Fragment(
-                f"letter-{part}-{letter.pk}",
+                f"letter-{part}-{letter.letter}",
                 render_to_string(
                     f"flowdeck/dead_letters/_letter_{part}.html", {**context, "oob": True}
                 ),

@@ -43,7 +43,7 @@ def console(request: HttpRequest) -> HttpResponse:
 @requires("view_dead_letters")
 def letter(request: HttpRequest, number: int) -> HttpResponse:
     """One letter: as a drawer for htmx, else beside the console."""
-    found = get_object_or_404(Delivery.objects.select_related("event"), pk=number)
+    found = get_object_or_404(Delivery.objects.select_related("event"), letter=number)
     detail = letter_of(found, request.user)
     if wants_part(request):
         context = {"detail": detail, "address": Console.parse(request.GET).query, **_may(request)}
@@ -126,7 +126,7 @@ def _page(request: HttpRequest, code: int = 200, **more: Any) -> HttpResponse:
 def _named_by(text: str) -> str:
     """The address of what a search names whole: a letter by its number, a stream by its name."""
     if (letter := letter_named(text)) is not None:
-        return reverse("flowdeck:letter", args=[letter.pk])
+        return reverse("flowdeck:letter", args=[letter.letter])
     if (
         0 < len(text) <= 200
         and text.isprintable()
@@ -139,7 +139,7 @@ def _named_by(text: str) -> str:
 def _retried(request: HttpRequest, number: int, reason: str) -> HttpResponse:
     """Retry one, and go where its failure was read: there it is told what becomes of it."""
     done = dead_letters.retry([number], by=request.user.get_username(), reason=reason)
-    letter = Delivery.objects.select_related("event").filter(pk=number).first()
+    letter = Delivery.objects.select_related("event").filter(letter=number).first()
     if not done:
         now = letter.get_state_display() if letter else "gone"
         messages.warning(
@@ -149,7 +149,7 @@ def _retried(request: HttpRequest, number: int, reason: str) -> HttpResponse:
         return _back(request)
     if request.POST.get("from") == "trace":
         url = reverse("flowdeck:trace", args=[letter.event.correlation_id])
-        return redirect(f"{url}?delivery={number}")
+        return redirect(f"{url}?delivery={letter.name}")
     if request.POST.get("from") == "event":
         return redirect("flowdeck:event", letter.event_id)
     url, query = reverse("flowdeck:letter", args=[number]), _back_query(request)
@@ -159,7 +159,7 @@ def _retried(request: HttpRequest, number: int, reason: str) -> HttpResponse:
 def _asks(request: HttpRequest, action: str, criteria: Criteria, reason: str) -> HttpResponse:
     """The question before more than one letter is touched, with the exact count."""
     repeated = "confirmed" in request.POST
-    question = Question.about(criteria.letters())
+    question = Question.about(criteria.letters(), "letter")
     asked = {
         "action": action,
         "criteria": criteria,

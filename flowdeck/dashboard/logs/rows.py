@@ -24,7 +24,7 @@ from flowdeck.words import thousands
 _KEPT = 4_000  # rows whose fixed cells are kept, about 3 MB
 _cells: dict[UUID, SafeString] = {}
 
-_NEEDED = ("id", "event_id", "processor", "key", "slot", "state", "due_at")  # as the model has them
+_NEEDED = ("event_id", "processor", "key", "slot", "state", "due_at")  # as the model has them
 _FIXED = (
     '<td class="mono dim">{}</td><td>{}</td>'
     '<td><a class="etype" href="{url}" hx-get="{url}">{}{}<span class="v">v{}</span></a></td>'
@@ -118,12 +118,12 @@ def rows_of(events: Sequence[Event]) -> list[LogRow]:
     found = Delivery.objects.filter(event_id__in=list(by_position)).order_by("processor")
     rows = found.values_list(*_NEEDED)
     # Most are settled, and what they are is what they say: only the others are made into objects.
-    waiting = [Delivery.from_db(None, _NEEDED, row) for row in rows if row[5] in UNFINISHED]
+    waiting = [Delivery.from_db(None, _NEEDED, row) for row in rows if row[4] in UNFINISHED]
     for delivery in waiting:
         delivery.event = by_position[delivery.event_id]
     derived = derive(waiting)
     dots: dict[int, list[Dot]] = defaultdict(list)
-    for number, position, processor, _, _, state, _ in rows:
-        seen = derived.get(number)
+    for position, processor, _, _, state, _ in rows:
+        seen = derived.get((position, processor))
         dots[position].append(Dot(processor, seen.state if seen else state))
     return [LogRow(event, tuple(dots[event.position])) for event in events]

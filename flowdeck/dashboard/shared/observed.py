@@ -16,6 +16,7 @@ from django.db.models import Count, Min, Q, QuerySet
 from flowdeck import clock
 from flowdeck.declare.registry import registry
 from flowdeck.models import Delivery, Event
+from flowdeck.models.delivery import newest_from
 from flowdeck.sql.parts import placeholders
 
 SAMPLE = 5_000
@@ -81,9 +82,8 @@ def received(window: float = _MINUTE) -> tuple[list[Received], float]:
     """Who got what, with the rates of the last ``window`` seconds, in one query; and of how many
     seconds they tell, as in :func:`reaching`."""
     now = clock.now()
-    newest = Delivery.objects.order_by("-id").values("id")[:DELIVERIES]
     rows = _grouped(
-        Delivery.objects.filter(id__in=newest),
+        Delivery.objects.filter(event_id__gte=newest_from(DELIVERIES)),
         "event__recorded_at",
         now,
         window,
@@ -121,7 +121,7 @@ def _status(name: str, wrote: list[Produced], newest: Event | None) -> TypeStatu
 def _grouped(rows: QuerySet[Any], time: str, now: datetime, window: float, *keys: str) -> list[Row]:
     recent = Count("pk", filter=Q(**{f"{time}__gt": now - timedelta(seconds=window)}))
     chosen = rows.values_list(*keys).order_by(*keys)
-    return list(chosen.annotate(Count("pk"), recent=recent, first=Min(time)))
+    return list(chosen.annotate(n=Count("*"), recent=recent, first=Min(time)))
 
 
 def _reach(rows: list[Row], now: datetime, window: float, most: int) -> float:

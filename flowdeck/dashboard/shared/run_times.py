@@ -11,6 +11,7 @@ from time import time
 from flowdeck.dashboard.shared.clockwork import Seconds
 from flowdeck.declare.states import DeliveryState
 from flowdeck.models import Delivery
+from flowdeck.models.delivery import newest_from
 
 SAMPLE = 2_000
 """Newest deliveries looked at."""
@@ -45,13 +46,15 @@ UNKNOWN = RunTimes(None, None, 0, 0)
 
 
 def run_times(window: int | None = None) -> dict[str, RunTimes]:
-    """By name of the processor, in one query; those not in the sample are left out.
+    """By name of the processor, in two queries; those not in the sample are left out.
 
     With ``window`` only of what was tried last within so many seconds.
     """
     now = time()
     newest: list[Row] = list(
-        Delivery.objects.order_by("-id").values_list(
+        Delivery.objects.filter(event_id__gte=newest_from(SAMPLE))
+        .order_by("-event_id")
+        .values_list(
             "processor",
             "state",
             "attempts",

@@ -8,14 +8,14 @@ from flowdeck.dashboard.shell import alerts, navigation
 from flowdeck.dashboard.shell.navigation import Count
 from flowdeck.declare.registry import registry
 from flowdeck.declare.states import UNFINISHED, DeliveryState, among
-from flowdeck.models import Delivery
+from flowdeck.models import Due
 
 _COUNTED = 1_000
 
 
 def dead_letters(user: Any) -> Count | None:
     """How many need a person; above a thousand it is enough to know that."""
-    found = Delivery.objects.filter(state__among=[DeliveryState.DEAD]).order_by().values("id")
+    found = Due.objects.filter(state__among=[DeliveryState.DEAD]).order_by().values("letter")
     number = found[: _COUNTED + 1].count()
     if not number:
         return None
@@ -26,7 +26,7 @@ def under_way() -> Count | None:
     """How many traces still have something to do, among the first unfinished deliveries."""
     query = f"""
         SELECT count(DISTINCT e.correlation_id), count(*) FROM (
-          SELECT d.position FROM flowdeck_delivery d
+          SELECT d.position FROM flowdeck_due d
           WHERE d.state {among(*UNFINISHED)} LIMIT {_COUNTED}
         ) AS unfinished JOIN flowdeck_event e ON e.position = unfinished.position
     """

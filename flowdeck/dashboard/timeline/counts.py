@@ -79,7 +79,7 @@ class Stretch:
             )
             .annotate(bin=Bin("finished_at", self.step))
             .values_list("processor", "bin")
-            .annotate(n=Count("id"))
+            .annotate(n=Count("*"))
             .order_by()
         )
         return {(name, bin): n for name, bin, n in rows}

@@ -28,7 +28,7 @@ LANES = 8
 
 _HELD = f"""
 SELECT processor, state, count(*) FROM (
-  SELECT processor, state FROM flowdeck_delivery WHERE state {among(*HOLDING)} LIMIT 5000
+  SELECT processor, state FROM flowdeck_due WHERE state {among(*HOLDING)} LIMIT 5000
 ) AS held GROUP BY processor, state
 """
 
@@ -153,15 +153,17 @@ def _trace(events: list[Event]) -> Trace | None:
     return build_trace(events, deliveries, _failures(deliveries), derive(deliveries))
 
 
-def _failures(deliveries: list[Delivery]) -> dict[int, list[Attempt]]:
+def _failures(deliveries: list[Delivery]) -> dict[tuple[int, str], list[Attempt]]:
     """Failed attempts, without their long texts."""
-    found: dict[int, list[Attempt]] = defaultdict(list)
-    tried = [
-        d.pk for d in deliveries if d.attempts > 1 or (d.attempts and d.state != DeliveryState.DONE)
-    ]
-    rows = Attempt.objects.filter(delivery_id__in=tried).defer("traceback", "message")
+    found: dict[tuple[int, str], list[Attempt]] = defaultdict(list)
+    tried = {
+        d.event_id
+        for d in deliveries
+        if d.attempts > 1 or (d.attempts and d.state != DeliveryState.DONE)
+    }
+    rows = Attempt.objects.filter(event_id__in=tried).defer("traceback", "message")
     for failure in rows.order_by("number", "id"):
-        found[failure.delivery_id].append(failure)
+        found[failure.delivery_pk].append(failure)
     return found
 
 

@@ -168,7 +168,7 @@ class _Pen:
         if item.delivery is not None:
             bars = list(self._bars(item.delivery, y))
             of = item.delivery.event.row.correlation_id
-            lane.runs += [Run(item.delivery.row.pk, bars, of, item.kin)] if bars else []
+            lane.runs += [Run(item.delivery.row.name, bars, of, item.kin)] if bars else []
         for node in item.events:
             self._mark(lane, node, y, item.kin)
 

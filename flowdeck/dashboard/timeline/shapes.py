@@ -86,7 +86,7 @@ class Bar:
 class Run:
     """What is drawn of one delivery."""
 
-    id: int
+    id: str
     bars: list[Bar]
     correlation_id: UUID
     kin: bool

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -26,19 +27,24 @@ from flowdeck.observe.loading import load_trace
 from flowdeck.observe.traces import DeliveryNode, Trace, Try
 
 VIEWS = {"": "Waterfall", "graph": "Causal graph", "sequence": "Sequence"}
+_NAME = re.compile(r"[0-9]{1,19}(-[\w.-]{1,64})?")  # of a delivery, or of a letter
 _MOST_FOLDED = 20  # the choice has to fit into an address
 
 
 def parse_choice(query: Mapping[str, str]) -> Choice:
     """From untrusted parameters; what makes no sense is left out."""
-    folded = (parsing.number(part) for part in query.get("folded", "").split(",")[:_MOST_FOLDED])
+    folded = query.get("folded", "").split(",")[:_MOST_FOLDED]
     return Choice(
         idle=query.get("idle") == "1",
-        folded=frozenset(number for number in folded if number is not None),
-        delivery=parsing.number(query.get("delivery", "")),
+        folded=frozenset(name for name in folded if _NAME.fullmatch(name)),
+        delivery=_named(query.get("delivery", "")),
         attempt=parsing.number(query.get("attempt", "")),
         view=query.get("view", "") if query.get("view") in VIEWS else "",
     )
+
+
+def _named(text: str) -> str:
+    return text if _NAME.fullmatch(text) else ""
 
 
 def query_of(choice: Choice) -> str:
@@ -46,8 +52,8 @@ def query_of(choice: Choice) -> str:
     named: dict[str, object] = {
         "view": choice.view,
         "idle": "1" if choice.idle else "",
-        "folded": ",".join(str(number) for number in sorted(choice.folded)[:_MOST_FOLDED]),
-        "delivery": choice.delivery or "",
+        "folded": ",".join(sorted(choice.folded)[:_MOST_FOLDED]),
+        "delivery": choice.delivery,
         "attempt": choice.attempt or "",
     }
     return urlencode({name: value for name, value in named.items() if value})
@@ -89,7 +95,10 @@ class TracePage:
     def load(cls, correlation_id: UUID, choice: Choice) -> TracePage | None:
         """Read it; None if there is no such trace."""
         trace = load_trace(correlation_id)
-        return None if trace is None else cls(trace, choice)
+        if trace is None:
+            return None
+        named = (d.row.name for d in trace.deliveries if str(d.row.letter) == choice.delivery)
+        return cls(trace, replace(choice, delivery=next(named, choice.delivery)))
 
     @property
     def live_view(self) -> str:
@@ -130,9 +139,9 @@ class TracePage:
             for view, label in VIEWS.items()
         ]
 
-    def delivery_url(self, number: int) -> str:
+    def delivery_url(self, name: str) -> str:
         """The page with this delivery selected."""
-        return self.url_with(delivery=number, attempt=None)
+        return self.url_with(delivery=name, attempt=None)
 
     @cached_property
     def budget(self) -> list[dict[str, Any]]:
@@ -143,7 +152,7 @@ class TracePage:
     def selected(self) -> SelectedDelivery | None:
         """What the reader selected, if it is part of the trace."""
         wanted = self.choice.delivery
-        node = next((d for d in self.trace.deliveries if d.row.pk == wanted), None)
+        node = next((d for d in self.trace.deliveries if d.row.name == wanted), None)
         if node is None:
             return None
         attempt = next((t for t in node.tries if t.number == self.choice.attempt), None)
@@ -166,7 +175,7 @@ class TracePage:
     @property
     def close_url(self) -> str:
         """The page without the drawer."""
-        return self.url_with(delivery=None, attempt=None)
+        return self.url_with(delivery="", attempt=None)
 
     @property
     def idle_url(self) -> str:
@@ -182,12 +191,12 @@ class TracePage:
         if row.delivery is None:
             return ""
         number = row.attempt.number if row.attempt else None
-        return self.url_with(delivery=row.delivery.row.pk, attempt=number)
+        return self.url_with(delivery=row.delivery.row.name, attempt=number)
 
     def _fold_url(self, row: Row) -> str:
         if row.delivery is None or row.folded is None:
             return ""
-        return self.url_with(folded=self.choice.folded ^ {row.delivery.row.pk})
+        return self.url_with(folded=self.choice.folded ^ {row.delivery.row.name})
 
 
 def _bars(budget: Budget) -> Any:

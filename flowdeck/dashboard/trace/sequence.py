@@ -111,8 +111,8 @@ Moment = EventNode | tuple[DeliveryNode, Try, float | None]
 
 def steps_of(trace: Trace) -> list[Moment]:
     """Events and failed attempts by time, the latter with the wait that followed."""
-    found: list[tuple[datetime, int, Moment]] = [
-        (event.row.recorded_at, event.row.position, event) for event in trace.events
+    found: list[tuple[datetime, tuple[int, str], Moment]] = [
+        (event.row.recorded_at, (event.row.position, ""), event) for event in trace.events
     ]
     for delivery in trace.deliveries:
         waits = {start: (end - start).total_seconds() for start, end in delivery.gaps(trace.as_of)}
@@ -143,7 +143,7 @@ class _Pen:
         self._drawing = drawing
         self._start = start
         self._x = {one.name: one.x for one in drawing.participants}
-        self._open: dict[int, Span] = {}  # by delivery
+        self._open: dict[tuple[int, str], Span] = {}  # by delivery
         self._y = HEAD + 22
 
     def draw(self, step: Moment) -> None:

@@ -75,8 +75,8 @@ class Choice:
     ``view`` is "graph" or "sequence" instead of the waterfall."""
 
     idle: bool = False
-    folded: frozenset[int] = frozenset()
-    delivery: int | None = None
+    folded: frozenset[str] = frozenset()
+    delivery: str = ""
     attempt: int | None = None
     view: str = ""
 
@@ -103,7 +103,7 @@ def lay_out(trace: Trace, choice: Choice | None = None) -> Waterfall:
     )
 
 
-def _walk(trace: Trace, folded: Collection[int]) -> Iterator[Row]:
+def _walk(trace: Trace, folded: Collection[str]) -> Iterator[Row]:
     """Rows in reading order, without recursion: traces may be deep."""
     stack: list[tuple[EventNode | DeliveryNode, tuple[bool, ...]]] = [
         (root, ()) for root in reversed(trace.roots)
@@ -130,13 +130,13 @@ def _walk(trace: Trace, folded: Collection[int]) -> Iterator[Row]:
 
 
 def _delivery_rows(
-    node: DeliveryNode, lasts: tuple[bool, ...], folded: Collection[int]
+    node: DeliveryNode, lasts: tuple[bool, ...], folded: Collection[str]
 ) -> Iterator[Row]:
     several = len(node.tries) > 1
-    hidden = node.row.pk in folded
+    hidden = node.row.name in folded
     yield Row(
         kind="delivery",
-        id=f"d{node.row.pk}",
+        id=f"d{node.row.name}",
         level=len(lasts),
         guides=_guides(lasts),
         top=0,
@@ -151,7 +151,7 @@ def _delivery_rows(
     for one in node.tries:
         yield Row(
             kind="attempt",
-            id=f"d{node.row.pk}-{one.number}",
+            id=f"a{node.row.name}-{one.number}",
             level=len(lasts) + 1,
             guides=_clamped(through),
             top=0,
@@ -189,10 +189,10 @@ class _Pen:
         if delivery is None:
             self._draw_event(row)
         elif row.attempt is None:
-            row.selected = delivery.row.pk == self._choice.delivery and not self._choice.attempt
+            row.selected = delivery.row.name == self._choice.delivery and not self._choice.attempt
             self._draw_delivery(row, delivery)
         else:
-            row.selected = (delivery.row.pk, row.attempt.number) == (
+            row.selected = (delivery.row.name, row.attempt.number) == (
                 self._choice.delivery,
                 self._choice.attempt,
             )

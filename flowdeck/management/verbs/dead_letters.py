@@ -111,7 +111,7 @@ class Command(BaseCommand):
             raise CommandError("Say which: numbers, a filter, or --all.")
         reason = acting.reason_of(options, needed_to="discard" if verb == "discard" else "")
         if options["dry_run"]:
-            seen = Question.about(criteria.letters())
+            seen = Question.about(criteria.letters(), "letter")
             plain = {"would": verb, "count": seen.count, "seen": seen.digest}
             lines = [f"would {verb} {seen.count:,}", acting.told_seen(seen.digest)]
             self._say(options, plain, lines)

@@ -19,7 +19,14 @@ from flowdeck.declare.registry import Subscription
 from flowdeck.declare.states import DeliveryState
 from flowdeck.errors import ReplicaCantTell
 from flowdeck.sql import DeliveryRow, DueDelivery, EventRow, LaneRow, Mark, Place
+from flowdeck.sql.postgresql.partitions import (
+    make_partitions,
+    partitions_ahead,
+    raising_partition_missing,
+)
 from flowdeck.stored_json import read_object
+
+__all__ = ["make_partitions", "partitions_ahead"]
 
 APPENDS_BY_ONE_STATEMENT = True
 TRACE_END = '"right"(correlation_id::text, 7)'
@@ -54,27 +61,64 @@ _ENVELOPE = """e.position, e.id, e.stream, e.sequence, e.type, e.version,
   extract(epoch FROM e.occurred_at)::float8, extract(epoch FROM e.recorded_at)::float8"""
 
 _FETCH_LANES = f"""
-SELECT due.delivery, due.attempts, {_ENVELOPE}
-FROM flowdeck_due(%s, %s::int[], %s::int[], %s, %s) AS due
+SELECT due.attempts, {_ENVELOPE}
+FROM flowdeck_pick(%s, %s::int[], %s::int[], %s, %s) AS due
   JOIN flowdeck_event e ON e.position = due.due_position
 ORDER BY due.due_position
 """
 
-# The ids are given twice so that rows are found by index whatever the planner thinks of the join.
-_MARK = """
-UPDATE flowdeck_delivery d
-SET state = t.state, attempts = t.attempts, started_at = t.started_at, finished_at = t.finished_at,
-  due_at = clock_timestamp() + t.due_in * interval '1 second',
-  fingerprint = coalesce(t.fingerprint, d.fingerprint)
-FROM json_to_recordset(%s::json) AS t(id bigint, state text, attempts smallint, due_in float8,
-  started_at timestamptz, finished_at timestamptz, fingerprint text)
-WHERE d.id = t.id AND d.id = ANY(%s::bigint[])
+# Positions are given twice so that rows are found by index whatever the planner thinks of the join.
+_DONE = """
+WITH gone AS (
+  DELETE FROM flowdeck_due d
+  USING json_to_recordset(%s::json) AS t(position bigint, attempts smallint,
+    started_at timestamptz, finished_at timestamptz)
+  WHERE d.position = t.position AND d.processor = %s AND d.position = ANY(%s::bigint[])
+  RETURNING d.position, d.processor, t.attempts, d.retried, t.started_at, t.finished_at, d.letter,
+    d.fingerprint
+)
+INSERT INTO flowdeck_done (position, processor, attempts, retried, started_at, finished_at, letter,
+  fingerprint)
+SELECT * FROM gone ORDER BY position
 """
 
-_MARK_ALIKE = """
-UPDATE flowdeck_delivery
-SET state = %s, attempts = %s, started_at = %s, finished_at = %s, due_at = NULL
-WHERE id = ANY(%s::bigint[])
+_DONE_ALIKE = """
+WITH gone AS (
+  DELETE FROM flowdeck_due WHERE processor = %s AND position = ANY(%s::bigint[])
+  RETURNING position, processor, retried, letter, fingerprint
+)
+INSERT INTO flowdeck_done (position, processor, attempts, retried, started_at, finished_at, letter,
+  fingerprint)
+SELECT position, processor, %s, retried, %s, %s, letter, fingerprint FROM gone ORDER BY position
+"""
+
+_NOT_DONE = """
+UPDATE flowdeck_due d
+SET state = t.state, attempts = t.attempts, started_at = t.started_at, finished_at = t.finished_at,
+  due_at = clock_timestamp() + t.due_in * interval '1 second',
+  fingerprint = coalesce(t.fingerprint, d.fingerprint),
+  letter = CASE t.state WHEN 'dead' THEN coalesce(d.letter, nextval('flowdeck_letter'))
+    ELSE d.letter END
+FROM json_to_recordset(%s::json) AS t(position bigint, state text, attempts smallint, due_in float8,
+  started_at timestamptz, finished_at timestamptz, fingerprint text)
+WHERE d.position = t.position AND d.processor = %s AND d.position = ANY(%s::bigint[])
+"""
+
+_INSERT_PENDING = """
+INSERT INTO flowdeck_due (position, processor, key, slot)
+SELECT t.position, %s, t.key, t.slot
+FROM unnest(%s::bigint[], %s::text[], %s::int[]) AS t(position, key, slot)
+WHERE NOT EXISTS (
+  SELECT 1 FROM flowdeck_done d WHERE d.position = t.position AND d.processor = %s)
+ON CONFLICT (position, processor) DO NOTHING
+"""
+
+_INSERT_DONE = """
+INSERT INTO flowdeck_done (position, processor)
+SELECT t.position, %s FROM unnest(%s::bigint[]) AS t(position)
+WHERE NOT EXISTS (
+  SELECT 1 FROM flowdeck_due d WHERE d.position = t.position AND d.processor = %s)
+ON CONFLICT (position, processor) DO NOTHING
 """
 
 _RENEW = """
@@ -180,7 +224,7 @@ def _array(ids: Iterable[int]) -> str:
 
 
 def _due(row: Any) -> DueDelivery:
-    return DueDelivery(row[0], row[1], _stored(row[2:]))
+    return DueDelivery(row[0], _stored(row[1:]))
 
 
 def _stored(row: Any) -> StoredEvent:
@@ -195,17 +239,28 @@ def _moment(seconds: float) -> datetime:
     return datetime.fromtimestamp(min(seconds, _LAST), UTC)
 
 
-def mark(cursor: CursorWrapper, marks: Sequence[Mark]) -> None:
+def mark(cursor: CursorWrapper, processor: str, marks: Sequence[Mark]) -> None:
     """See Dialect."""
-    ids = _array(m.id for m in marks)
-    first = marks[0]
-    alike = (first.state, first.attempts, first.started_at, first.finished_at)
-    if first.state == DeliveryState.DONE and all(
-        m.finished_at is first.finished_at and (m.state, m.attempts) == alike[:2] for m in marks
-    ):
-        cursor.execute(_MARK_ALIKE, [*alike, ids])  # a batch handler: twice as fast
+    done = [m for m in marks if m.state == DeliveryState.DONE]
+    if done:
+        with raising_partition_missing(m.position for m in done):
+            _mark_done(cursor, processor, done)
+    if len(done) < len(marks):
+        others = [m for m in marks if m.state != DeliveryState.DONE]
+        cursor.execute(_NOT_DONE, [orjson.dumps(others).decode(), processor, _positions(others)])
+
+
+def _mark_done(cursor: CursorWrapper, processor: str, done: Sequence[Mark]) -> None:
+    first = done[0]
+    if all(m.finished_at is first.finished_at and m.attempts == first.attempts for m in done):
+        alike = (first.attempts, first.started_at, first.finished_at)
+        cursor.execute(_DONE_ALIKE, [processor, _positions(done), *alike])  # a batch handler
     else:
-        cursor.execute(_MARK, [orjson.dumps(marks).decode(), ids])
+        cursor.execute(_DONE, [orjson.dumps(done).decode(), processor, _positions(done)])
+
+
+def _positions(marks: Iterable[Mark]) -> str:
+    return _array(m.position for m in marks)
 
 
 def renew_leases(cursor: CursorWrapper, tokens: Sequence[UUID], lease_seconds: float) -> None:
@@ -237,19 +292,13 @@ def insert_deliveries(
     cursor: CursorWrapper, processor: str, rows: Sequence[DeliveryRow], state: str
 ) -> None:
     """See Dialect."""
-    cursor.execute(
-        "INSERT INTO flowdeck_delivery (position, processor, key, slot, state, attempts) "
-        "SELECT t.position, %s, t.key, t.slot, %s, 0 "
-        "FROM unnest(%s::bigint[], %s::text[], %s::int[]) AS t(position, key, slot) "
-        "ON CONFLICT (position, processor) DO NOTHING",
-        [
-            processor,
-            state,
-            [row[0] for row in rows],
-            [row[1] for row in rows],
-            [row[2] for row in rows],
-        ],
-    )
+    positions = [row[0] for row in rows]
+    if state == DeliveryState.DONE:
+        make_partitions(cursor, positions)
+        cursor.execute(_INSERT_DONE, [processor, positions, processor])
+        return
+    keys, slots = [row[1] for row in rows], [row[2] for row in rows]
+    cursor.execute(_INSERT_PENDING, [processor, positions, keys, slots, processor])
 
 
 def appending(cursor: CursorWrapper) -> frozenset[str]:

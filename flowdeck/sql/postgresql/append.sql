@@ -37,8 +37,8 @@ BEGIN
     FROM (SELECT row.*, clock_timestamp() AS now FROM row ORDER BY place) AS r
     RETURNING position, id, sequence, recorded_at
   ), delivered AS (
-    INSERT INTO flowdeck_delivery (position, processor, key, slot, state, attempts)
-    SELECT a.position, to_whom.processor, r.key, r.slot, 'pending', 0
+    INSERT INTO flowdeck_due (position, processor, key, slot)
+    SELECT a.position, to_whom.processor, r.key, r.slot
     FROM appended AS a JOIN row AS r ON r.id = a.id
     JOIN json_to_recordset(fan_out) AS to_whom(type text, processor text, prefix text)
       ON to_whom.type = r.type AND starts_with(r.stream, to_whom.prefix)

@@ -15,7 +15,7 @@ BEGIN
     AND (l.lease_expires_at IS NULL OR l.lease_expires_at < clock_timestamp())
     AND NOT (l.id = ANY(leave_out))
     AND (
-      SELECT true FROM flowdeck_delivery d
+      SELECT true FROM flowdeck_due d
       WHERE d.processor = name AND d.state IN ('pending', 'retrying')
         AND d.slot >> 6 BETWEEN l.first_slot >> 6 AND l.last_slot >> 6
         AND d.slot BETWEEN l.first_slot AND l.last_slot

@@ -8,7 +8,7 @@ BEGIN
   RETURN QUERY
   SELECT asked.name FROM unnest(names) AS asked(name)
   WHERE (
-      SELECT true FROM flowdeck_delivery d
+      SELECT true FROM flowdeck_due d
       WHERE d.processor = asked.name AND d.state IN ('pending', 'retrying')
         AND (d.due_at IS NULL OR d.due_at <= statement_timestamp())
       LIMIT 1)

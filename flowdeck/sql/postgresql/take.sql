@@ -1,8 +1,9 @@
 -- Lock lanes and read what is due on those that were had.
 --
 -- Two statements: were it one, what is due would come from a snapshot older than the locks.
+DROP FUNCTION IF EXISTS flowdeck_take(text, bigint[], bool, int);  -- what it returns can't be replaced
 CREATE OR REPLACE FUNCTION flowdeck_take(name text, lanes bigint[], parks bool, most int)
-RETURNS TABLE (delivery bigint, attempts smallint, "position" bigint, id uuid, stream varchar,
+RETURNS TABLE (attempts smallint, "position" bigint, id uuid, stream varchar,
   sequence bigint, type varchar, version smallint, data text, metadata text, key varchar,
   correlation_id uuid, causation_id uuid, producer varchar, occurred_at float8, recorded_at float8)
 LANGUAGE plpgsql
@@ -23,10 +24,10 @@ BEGIN
   SELECT array_agg(first_slot), array_agg(last_slot) INTO first, last FROM locked;
   IF first IS NULL THEN RETURN; END IF;
   RETURN QUERY
-  SELECT due.delivery, due.attempts, e.position, e.id, e.stream, e.sequence, e.type, e.version,
+  SELECT due.attempts, e.position, e.id, e.stream, e.sequence, e.type, e.version,
     e.data::text, e.metadata::text, e.key, e.correlation_id, e.causation_id, e.producer,
     extract(epoch FROM e.occurred_at)::float8, extract(epoch FROM e.recorded_at)::float8
-  FROM flowdeck_due(name, first, last, parks, most) AS due
+  FROM flowdeck_pick(name, first, last, parks, most) AS due
     JOIN flowdeck_event e ON e.position = due.due_position
   ORDER BY due.due_position + 0;  -- the sum keeps the planner from walking all events in order
 END $$;

@@ -37,9 +37,24 @@ INSERT INTO flowdeck_event (position, id, stream, sequence, type, version, data,
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
 
-_INSERT_DELIVERY = """
-INSERT INTO flowdeck_delivery (position, processor, key, slot, state, attempts)
-VALUES (%s, %s, %s, %s, %s, 0)
+_INSERT_DUE = """
+INSERT INTO flowdeck_due (position, processor, key, slot) VALUES (%s, %s, %s, %s)
+"""
+
+_INSERT_PENDING = """
+INSERT INTO flowdeck_due (position, processor, key, slot)
+SELECT value ->> 0, %s, value ->> 1, value ->> 2 FROM json_each(%s) AS t
+WHERE NOT EXISTS (
+  SELECT 1 FROM flowdeck_done d WHERE d.position = t.value ->> 0 AND d.processor = %s)
+ON CONFLICT (position, processor) DO NOTHING
+"""
+
+_INSERT_DONE = """
+INSERT INTO flowdeck_done (position, processor)
+SELECT value, %s FROM json_each(%s) AS t
+WHERE NOT EXISTS (
+  SELECT 1 FROM flowdeck_due d WHERE d.position = t.value AND d.processor = %s)
+ON CONFLICT (position, processor) DO NOTHING
 """
 
 _CLAIM = f"""
@@ -50,7 +65,7 @@ WHERE id IN (
   WHERE l.processor = %s AND (l.lease_expires_at IS NULL OR l.lease_expires_at < %s)
     AND l.id NOT IN (SELECT value FROM json_each(%s))
     AND EXISTS (
-      SELECT 1 FROM flowdeck_delivery d
+      SELECT 1 FROM flowdeck_due d
       WHERE d.processor = l.processor AND d.state {among(*UNFINISHED)}
         AND d.slot BETWEEN l.first_slot AND l.last_slot AND (d.due_at IS NULL OR d.due_at <= %s))
     AND NOT EXISTS (
@@ -80,13 +95,13 @@ _FETCH = f"""
 WITH lane AS (
   SELECT value ->> 0 AS first_slot, value ->> 1 AS last_slot FROM json_each(%s)
 ), held AS MATERIALIZED (
-  SELECT key, min(position) AS position FROM flowdeck_delivery
+  SELECT key, min(position) AS position FROM flowdeck_due
   WHERE processor = %s AND state {among(*HOLDING)}
     AND ((%s AND state {among(DeliveryState.DEAD)}) OR due_at > %s)
   GROUP BY key
 )
-SELECT d.id, d.attempts, {_ENVELOPE}
-FROM flowdeck_delivery d
+SELECT d.attempts, {_ENVELOPE}
+FROM flowdeck_due d
   LEFT JOIN held ON held.key = d.key AND held.position < d.position
   JOIN flowdeck_event e ON e.position = d.position
 WHERE d.processor = %s AND d.state {among(*UNFINISHED)}
@@ -96,10 +111,26 @@ WHERE d.processor = %s AND d.state {among(*UNFINISHED)}
 ORDER BY d.position LIMIT %s
 """
 
-_MARK = """
-UPDATE flowdeck_delivery
+_TO_DONE = """
+INSERT INTO flowdeck_done (position, processor, attempts, retried, started_at, finished_at, letter,
+  fingerprint)
+SELECT position, processor, %s, retried, %s, %s, letter, fingerprint
+FROM flowdeck_due WHERE position = %s AND processor = %s
+"""
+_FROM_DUE = "DELETE FROM flowdeck_due WHERE position = %s AND processor = %s"
+
+# A letter's number is one more than the last one's: there is one writer.
+_NOT_DONE = """
+UPDATE flowdeck_due
 SET state = %s, attempts = %s, due_at = %s, started_at = %s, finished_at = %s,
-  fingerprint = coalesce(%s, fingerprint) WHERE id = %s
+  fingerprint = coalesce(%s, fingerprint)
+WHERE position = %s AND processor = %s
+"""
+_NUMBER = """
+UPDATE flowdeck_due SET letter = 1 + max(
+  (SELECT coalesce(max(letter), 0) FROM flowdeck_due WHERE letter IS NOT NULL),
+  (SELECT coalesce(max(letter), 0) FROM flowdeck_done WHERE letter IS NOT NULL))
+WHERE position = %s AND processor = %s AND letter IS NULL
 """
 
 _RENEW = """
@@ -109,7 +140,7 @@ UPDATE flowdeck_lane SET lease_expires_at = %s WHERE token IN (SELECT value FROM
 _DUE_PROCESSORS = f"""
 SELECT name.value FROM json_each(%s) AS name
 WHERE EXISTS (
-    SELECT 1 FROM flowdeck_delivery d
+    SELECT 1 FROM flowdeck_due d
     WHERE d.processor = name.value AND d.state {among(*UNFINISHED)}
       AND (d.due_at IS NULL OR d.due_at <= %s))
   AND NOT EXISTS (
@@ -171,9 +202,9 @@ def append(
         ],
     )
     cursor.executemany(
-        _INSERT_DELIVERY,
+        _INSERT_DUE,
         [
-            (places[row.id].position, one.processor, row.key, row.slot, DeliveryState.PENDING)
+            (places[row.id].position, one.processor, row.key, row.slot)
             for row in rows
             for one in fan_out
             if one.type == row.type and one.hears(row.stream)
@@ -228,7 +259,7 @@ def take_due(
 
 
 def _due(row: tuple) -> DueDelivery:  # type: ignore[type-arg]
-    return DueDelivery(row[0], row[1], _stored(row[2:]))
+    return DueDelivery(row[0], _stored(row[1:]))
 
 
 def _stored(row: tuple) -> StoredEvent:  # type: ignore[type-arg]
@@ -252,23 +283,27 @@ def _stored(row: tuple) -> StoredEvent:  # type: ignore[type-arg]
     )
 
 
-def mark(cursor: CursorWrapper, marks: Sequence[Mark]) -> None:
+def mark(cursor: CursorWrapper, processor: str, marks: Sequence[Mark]) -> None:
     """See Dialect."""
-    cursor.executemany(
-        _MARK,
-        [
-            (
-                m.state,
-                m.attempts,
-                None if m.due_in is None else _now(m.due_in),
-                _text(m.started_at),
-                _text(m.finished_at),
-                m.fingerprint,
-                m.id,
-            )
-            for m in marks
-        ],
-    )
+    done = [m for m in marks if m.state == DeliveryState.DONE]
+    if done:
+        cursor.executemany(
+            _TO_DONE,
+            [
+                (m.attempts, _text(m.started_at), _text(m.finished_at), m.position, processor)
+                for m in done
+            ],
+        )
+        cursor.executemany(_FROM_DUE, [(m.position, processor) for m in done])
+    for m in marks:
+        if m.state == DeliveryState.DONE:
+            continue
+        due_at = None if m.due_in is None else _now(m.due_in)
+        times = (_text(m.started_at), _text(m.finished_at))
+        where = (m.position, processor)
+        cursor.execute(_NOT_DONE, [m.state, m.attempts, due_at, *times, m.fingerprint, *where])
+        if m.state == DeliveryState.DEAD:
+            cursor.execute(_NUMBER, where)
 
 
 def renew_leases(cursor: CursorWrapper, tokens: Sequence[UUID], lease_seconds: float) -> None:
@@ -299,10 +334,20 @@ def insert_deliveries(
     cursor: CursorWrapper, processor: str, rows: Sequence[DeliveryRow], state: str
 ) -> None:
     """See Dialect."""
-    cursor.executemany(
-        f"{_INSERT_DELIVERY} ON CONFLICT (position, processor) DO NOTHING",
-        [(position, processor, key, slot, state) for position, key, slot in rows],
-    )
+    if state == DeliveryState.DONE:
+        positions = json.dumps([row[0] for row in rows])
+        cursor.execute(_INSERT_DONE, [processor, positions, processor])
+    else:
+        cursor.execute(_INSERT_PENDING, [processor, json.dumps(list(rows)), processor])
+
+
+def make_partitions(cursor: CursorWrapper, positions: Iterable[int]) -> None:
+    """See Dialect. There are none here: all is one table."""
+
+
+def partitions_ahead(newest: int) -> list[int]:
+    """See Dialect."""
+    return []
 
 
 def appending(cursor: CursorWrapper) -> frozenset[str]:

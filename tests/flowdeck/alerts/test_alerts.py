@@ -60,7 +60,7 @@ def test_it_fires_once_and_is_resolved_once() -> None:
     assert told(number) == ["AlertFired"]
     assert AlertRule.objects.get(pk=number).state == "firing"
     dead_letters.discard(
-        dead_letters.dead().values_list("id", flat=True), by="operator", reason="a test"
+        dead_letters.dead().values_list("letter", flat=True), by="operator", reason="a test"
     )
     look()
     look()
@@ -231,7 +231,7 @@ def test_a_webhook_into_the_network_is_a_dead_letter_at_once(
     die()
     look()
     assert Receiver.got == []
-    [failure] = Attempt.objects.filter(delivery__processor="alert-webhook")
+    [failure] = Attempt.objects.filter(processor="alert-webhook")
     assert "inside of the network" in failure.message
     assert "WEBHOOK_NETWORKS" in failure.message
 

@@ -25,7 +25,7 @@ def dead() -> list[int]:
         publish(Probed(n=n, fails=3, by="probe.atomic"), stream=f"held-{n}")
     publish(Probed(n=9), stream="held-0")
     settle()
-    return list(dead_letters.dead().values_list("pk", flat=True))
+    return list(dead_letters.dead().values_list("letter", flat=True))
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_groups_letters_and_one_letter_whole(viewer: Caller, dead: list[int]) ->
 def test_a_delivery_that_never_died_is_no_letter(viewer: Caller, dead: list[int]) -> None:
     alive = Delivery.objects.filter(state="done").first()
     assert alive is not None
-    assert viewer.get(f"/dead-letters/{alive.pk}").status_code == 404
+    assert viewer.get(f"/dead-letters/{alive.event_id + 10**6}").status_code == 404
 
 
 def test_after_mending_a_retry_un_parks_and_leaves_one_entry(

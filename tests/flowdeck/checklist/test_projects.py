@@ -12,12 +12,12 @@ from uuid_utils.compat import uuid7
 from flowdeck import Draft, Event, clock, publish
 from flowdeck.checklist import QUESTIONS, answer
 from flowdeck.checklist.finding import Finding
-from flowdeck.declare.registry import Subscription, registry
-from flowdeck.log.append import slot_of
+from flowdeck.declare.registry import Subscription, registry, slot_of
 from flowdeck.models import Delivery
 from flowdeck.models import Event as Row
 from flowdeck.sql import EventRow, dialect
 from flowdeck.testing import settle
+from tests.deliveries import change
 from tests.flowdeck.checklist import project
 from tests.probe.models import Tally
 
@@ -154,7 +154,7 @@ def test_10_a_processor_that_never_met_its_events() -> None:
 
 def test_a_library_without_a_mistake_fails_nothing_and_is_told_what_was_not_checked() -> None:
     lend(project.well(), "emma", "persuasion")
-    Delivery.objects.update(finished_at=datetime.now(UTC))
+    change(Delivery.objects.all(), finished_at=datetime.now(UTC))
     found = {question.number: ask(question.number) for question in QUESTIONS}
     assert not [number for number, one in found.items() if one.verdict == "fail"]
     assert {number for number, one in found.items() if one.unchecked} >= {3, 5, 10}

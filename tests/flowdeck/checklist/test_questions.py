@@ -21,6 +21,7 @@ from flowdeck.declare.registry import declare, registry
 from flowdeck.models import Delivery, Stream, Worker
 from flowdeck.models import Event as Row
 from flowdeck.testing import settle
+from tests.deliveries import change, remove
 from tests.flowdeck.declare.test_payloads import store
 from tests.probe.events import Probed
 from tests.probe.models import Effect, Tally
@@ -99,7 +100,8 @@ class rule_lifted:  # noqa: N801 (reads as words)
 
 @pytest.mark.usefixtures("history")
 def test_2_an_event_without_its_delivery_fails() -> None:
-    Delivery.objects.filter(processor="probe.atomic").order_by("-id")[0].delete()
+    newest = Delivery.objects.filter(processor="probe.atomic").latest("event_id")
+    remove(Delivery.objects.filter(pk=newest.pk))
     found = ask(2)
     assert found.verdict == "fail"
     assert "1 stored event without one" in found.evidence
@@ -164,7 +166,7 @@ def test_6_dead_letters_left_lying_are_told() -> None:
     publish(Probed(n=9, rejects="probe.atomic"), stream="probe-9")
     settle()
     assert ask(6).verdict == "pass"
-    Delivery.objects.filter(state="dead").update(finished_at=datetime.now(UTC) - timedelta(days=3))
+    change(Delivery.objects.filter(state="dead"), finished_at=datetime.now(UTC) - timedelta(days=3))
     found = ask(6)
     assert found.verdict == "warn"
     assert found.traces
@@ -180,8 +182,10 @@ def test_6_a_retry_policy_without_end_is_told() -> None:
 
 @pytest.mark.usefixtures("history")
 def test_7_an_overtaken_delivery_fails() -> None:
-    first = Delivery.objects.filter(processor="probe.atomic", key="probe-1").order_by("id")[0]
-    Delivery.objects.filter(pk=first.pk).update(finished_at=datetime.now(UTC) + timedelta(hours=1))
+    first = Delivery.objects.filter(processor="probe.atomic", event__key="probe-1").order_by(
+        "event_id"
+    )[0]
+    change(Delivery.objects.filter(pk=first.pk), finished_at=datetime.now(UTC) + timedelta(hours=1))
     assert ask(7).verdict == "fail"
 
 
@@ -201,23 +205,25 @@ def test_8_a_cause_in_no_trace_fails() -> None:
 @pytest.mark.usefixtures("history")
 def test_9_a_read_model_close_behind_passes() -> None:
     for delivery in Delivery.objects.filter(processor="probe.tally").select_related("event"):
-        delivery.finished_at = delivery.event.recorded_at + timedelta(milliseconds=50)
-        delivery.save()
+        finished_at = delivery.event.recorded_at + timedelta(milliseconds=50)
+        change(Delivery.objects.filter(pk=delivery.pk), finished_at=finished_at)
     assert ask(9).verdict == "pass"
 
 
 @pytest.mark.usefixtures("history")
 def test_9_a_read_model_far_behind_fails() -> None:
-    Delivery.objects.filter(processor="probe.tally").update(
-        finished_at=datetime.now(UTC) + timedelta(minutes=5)
+    change(
+        Delivery.objects.filter(processor="probe.tally"),
+        finished_at=datetime.now(UTC) + timedelta(minutes=5),
     )
     assert ask(9).verdict == "fail"
 
 
 @pytest.mark.usefixtures("history")
 def test_9_what_waited_for_the_first_worker_is_no_lag() -> None:
-    Delivery.objects.filter(processor="probe.tally").update(
-        finished_at=datetime.now(UTC) + timedelta(minutes=5)
+    change(
+        Delivery.objects.filter(processor="probe.tally"),
+        finished_at=datetime.now(UTC) + timedelta(minutes=5),
     )
     Worker.objects.create(
         name="first", started_at=datetime.now(UTC) + timedelta(minutes=4), seen_at=datetime.now(UTC)

@@ -26,8 +26,8 @@ class Story:
         self.correlation_id = uuid4()
         self.events: list[Event] = []
         self.deliveries: list[Delivery] = []
-        self.failures: dict[int, list[Attempt]] = defaultdict(list)
-        self.derived: dict[int, Derived] = {}
+        self.failures: dict[tuple[int, str], list[Attempt]] = defaultdict(list)
+        self.derived: dict[tuple[int, str], Derived] = {}
 
     def event(
         self,
@@ -68,7 +68,6 @@ class Story:
     ) -> Delivery:
         """A delivery with its tries; all but the last failed, the last one too unless done."""
         row = Delivery(
-            id=len(self.deliveries) + 1,
             event=event,
             processor=processor,
             state=state,
@@ -80,7 +79,8 @@ class Story:
         for number, (start, end) in enumerate(failed, 1):
             self.failures[row.pk].append(
                 Attempt(
-                    delivery=row,
+                    event=event,
+                    processor=processor,
                     number=number,
                     outcome="failed",
                     error="Timeout",

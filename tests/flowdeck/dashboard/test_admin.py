@@ -29,8 +29,8 @@ def dead() -> Delivery:
 
 
 def act(client: Client, action: str, delivery: Delivery, reason: str = "") -> str:
-    form = {"action": action, "_selected_action": [delivery.pk], "reason": reason}
-    return client.post("/admin/flowdeck/delivery/", form, follow=True).content.decode()
+    form = {"action": action, "_selected_action": [delivery.letter], "reason": reason}
+    return client.post("/admin/flowdeck/deadletter/", form, follow=True).content.decode()
 
 
 @pytest.mark.parametrize("by", ["position", "id", "correlation_id", "stream"])
@@ -41,7 +41,7 @@ def test_an_event_is_found_by_what_names_it(operator: Client, dead: Delivery, by
     assert "<b>probe</b>" not in page
 
 
-@pytest.mark.parametrize("what", ["event", "delivery", "processorstate"])
+@pytest.mark.parametrize("what", ["event", "deadletter", "processorstate"])
 @pytest.mark.parametrize("term", ["nothing", "1' OR '1", "x" * 5000, "9" * 30, "a\x00b"])
 def test_a_search_for_nonsense_finds_nothing(operator: Client, what: str, term: str) -> None:
     assert operator.get(f"/admin/flowdeck/{what}/", {"q": term}).status_code == 200
@@ -54,7 +54,7 @@ def test_lists_cost_the_same_however_long(
     with django_assert_max_num_queries(13):
         operator.get("/admin/flowdeck/event/")
     with django_assert_max_num_queries(13):
-        operator.get("/admin/flowdeck/delivery/")
+        operator.get("/admin/flowdeck/deadletter/")
 
 
 def test_a_dead_letter_is_retried_by_the_engine(operator: Client, dead: Delivery) -> None:
@@ -74,7 +74,7 @@ def test_a_discard_needs_a_reason(operator: Client, dead: Delivery) -> None:
 
 
 def test_nothing_can_be_changed_or_deleted(operator: Client, dead: Delivery) -> None:
-    for what, key in (("delivery", dead.pk), ("event", dead.event_id)):
+    for what, key in (("deadletter", dead.letter), ("event", dead.event_id)):
         for verb in ("change", "delete"):
             answer = operator.post(f"/admin/flowdeck/{what}/{key}/{verb}/", {"post": "yes"})
             assert answer.status_code == 403, (what, verb)

@@ -18,8 +18,9 @@ from flowdeck.dashboard.trace.live import TraceView
 from flowdeck.declare.event import Draft
 from flowdeck.letters import bulk, dead_letters
 from flowdeck.letters.dead_letters import Criteria
-from flowdeck.models import BulkAction, Delivery
+from flowdeck.models import Attempt, BulkAction, Delivery
 from flowdeck.testing import settle
+from tests.deliveries import change
 from tests.flowdeck.dashboard.test_hostile_text import HOSTILE, assert_harmless
 from tests.probe.events import Probed
 
@@ -30,7 +31,7 @@ def die(count: int = 3, note: str = "") -> list[int]:
     event = Probed(n=1, fails=99, by="probe.atomic")
     publish(*[Draft(event, stream=f"held{note}-{n}") for n in range(count)])
     settle()
-    return list(dead_letters.dead().values_list("id", flat=True))
+    return list(dead_letters.dead().values_list("letter", flat=True))
 
 
 def page(client: Client, query: str = "") -> str:
@@ -45,7 +46,7 @@ def test_without_any_it_says_what_would_be_here(viewer: Client) -> None:
 
 def test_a_group_and_its_letters(operator: Client) -> None:
     letters = die()
-    fingerprint = Delivery.objects.get(pk=letters[0]).fingerprint
+    fingerprint = Delivery.objects.get(letter=letters[0]).fingerprint
     assert "ProbeError" in page(operator)
     shown = page(operator, f"?fingerprint={fingerprint}")
     assert re.findall(r'id="letter-(\d+)"', shown) == list(map(str, letters))
@@ -67,7 +68,7 @@ def test_one_letter_is_retried_at_once(operator: Client) -> None:
     [letter] = die(1)
     form = {"action": "retry", "letter": letter}
     assert operator.post("/dead-letters/resolve/", form).status_code == 302
-    assert Delivery.objects.get(pk=letter).state == "pending"
+    assert Delivery.objects.get(letter=letter).state == "pending"
     told = operator.post("/dead-letters/resolve/", form, follow=True).content.decode()
     assert "Somebody was faster" in told
 
@@ -115,9 +116,9 @@ def test_what_dies_after_the_answer_is_left_alone_although_it_is_older(operator:
 @contextmanager
 def unsettled(delivery: Delivery) -> Iterator[None]:
     """It waits, while others are worked on."""
-    Delivery.objects.filter(pk=delivery.pk).update(state="done")
+    change(Delivery.objects.filter(pk=delivery.pk), state="done")
     yield
-    Delivery.objects.filter(pk=delivery.pk).update(state="pending")
+    change(Delivery.objects.filter(pk=delivery.pk), state="pending")
 
 
 def test_more_than_one_are_asked_about_first(operator: Client) -> None:
@@ -147,7 +148,7 @@ def test_a_discard_needs_a_reason_and_can_be_undone(operator: Client) -> None:
     row = BulkAction.objects.get()
     operator.post(f"/dead-letters/bulk/{row.pk}/cancel/")
     bulk.advance_all()
-    assert Delivery.objects.get(pk=letter).state == "dead"
+    assert Delivery.objects.get(letter=letter).state == "dead"
     again = operator.post(f"/dead-letters/bulk/{row.pk}/cancel/", follow=True)
     assert "had ended already" in again.content.decode()
 
@@ -190,7 +191,7 @@ def test_nothing_chosen_does_nothing(operator: Client) -> None:
 
 def test_a_group_is_put_on_hold_with_a_note(operator: Client) -> None:
     [letter] = die(1)
-    url = f"/dead-letters/groups/{Delivery.objects.get(pk=letter).fingerprint}/"
+    url = f"/dead-letters/groups/{Delivery.objects.get(letter=letter).fingerprint}/"
     operator.post(url, {"status": "on hold", "hours": "8", "note": "waits for the bank"})
     assert "on hold until" in page(operator)
     operator.post(url, {"status": "acknowledged"})
@@ -202,7 +203,7 @@ def test_a_viewer_sees_why_it_may_only_look(viewer: Client) -> None:
     shown = page(viewer)
     assert "you need the role operator" in shown
     assert 'value="retry"' not in shown
-    form = {"action": "retry", "letter": dead_letters.dead().get().pk}
+    form = {"action": "retry", "letter": dead_letters.dead().get().letter}
     assert viewer.post("/dead-letters/resolve/", form).status_code == 403
 
 
@@ -211,10 +212,10 @@ PLACES = ("letter", "trace", "event")
 
 def place(letter: int, name: str) -> str:
     """Where its failure is read."""
-    event = Delivery.objects.select_related("event").get(pk=letter).event
+    event = Delivery.objects.select_related("event").get(letter=letter).event
     return {
         "letter": f"/dead-letters/{letter}/",
-        "trace": f"/traces/{event.correlation_id}/?delivery={letter}",
+        "trace": f"/traces/{event.correlation_id}/?delivery={event.position}-probe.atomic",
         "event": f"/events/{event.position}/",
     }[name]
 
@@ -241,7 +242,7 @@ def test_a_retry_where_the_failure_is_read_tells_its_outcome_there(
 
 def test_who_looks_on_sees_the_outcome_live(operator: Client) -> None:
     [letter] = die(1)
-    event = Delivery.objects.select_related("event").get(pk=letter).event
+    event = Delivery.objects.select_related("event").get(letter=letter).event
     views = [
         TraceView(None, f"{event.correlation_id}?delivery={letter}"),
         EventView(None, str(event.position)),
@@ -260,7 +261,7 @@ def test_who_looks_on_sees_the_outcome_live(operator: Client) -> None:
 def test_a_group_of_which_nothing_is_dead_any_more_loses_its_buttons(operator: Client) -> None:
     [letter] = die(1)
     view = DeadLettersView(None, "")
-    group = f"group-{Delivery.objects.get(pk=letter).fingerprint}"
+    group = f"group-{Delivery.objects.get(letter=letter).fingerprint}"
     first = {fragment.id: fragment.html for fragment in view.regions()}
     assert "data-none" not in first[group]
     dead_letters.retry([letter], by="olga")
@@ -272,12 +273,12 @@ def test_the_number_in_the_table_is_what_both_searches_find(operator: Client) ->
     publish(*[Probed(n=n) for n in range(3)], stream="others")
     die(2)
     for letter in dead_letters.dead():
-        row = page(operator, "?processor=probe.atomic").split(f'id="letter-{letter.pk}"')[1]
+        row = page(operator, "?processor=probe.atomic").split(f'id="letter-{letter.letter}"')[1]
         shown = re.findall(r'<td class="num mono">([\d,]+)</td>', row)[0]
         for address in ("/dead-letters/?search=", "/search/?q="):
             found = operator.get(f"{address}{shown}")
             text = found.headers.get("Location", "") + found.content.decode()
-            assert f"/dead-letters/{letter.pk}/" in text, address
+            assert f"/dead-letters/{letter.letter}/" in text, address
 
 
 def test_the_filter_of_a_processor_is_kept(operator: Client) -> None:
@@ -308,8 +309,10 @@ def test_it_is_shown_as_text(operator: Client, text: str) -> None:
     publish(Probed(n=1, fails=99, by="probe.atomic", echoes=0), stream="held", producer=text[:64])
     settle()
     letter = dead_letters.dead().get()
-    letter.failures.update(message=text, error=text[:200], frame=text[:300])
-    for url in ("", f"?processor={letter.processor}", f"{letter.pk}/", "?by=stream"):
+    Attempt.objects.filter(event=letter.event_id).update(
+        message=text, error=text[:200], frame=text[:300]
+    )
+    for url in ("", f"?processor={letter.processor}", f"{letter.letter}/", "?by=stream"):
         assert_harmless(page(operator, url))
 
 

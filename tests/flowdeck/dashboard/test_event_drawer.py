@@ -19,6 +19,7 @@ from flowdeck.live import Changes
 from flowdeck.models import Attempt, Delivery, Event
 from flowdeck.testing import settle
 from tests.accounts import person
+from tests.deliveries import change
 from tests.flowdeck.dashboard.rows import Story, at
 from tests.probe.events import Echoed, Probed
 
@@ -65,9 +66,9 @@ def test_attempts_show_in_the_drawer_with_what_comes_next(operator: Client) -> N
     assert "1 ProbeError: attempt 1 of 7" in said
     assert re.search(r"waited \d+ ms policy: up to 0 ms 2 ProbeError: attempt 2 of 7", said)
     row = Delivery.objects.get(event=position, processor="probe.batch")
-    failure = Attempt.objects.filter(delivery=row).latest("number")
+    failure = Attempt.objects.filter(event=row.event_id, processor=row.processor).latest("number")
     due = failure.finished_at + timedelta(seconds=40)
-    Delivery.objects.filter(pk=row.pk).update(state=DeliveryState.RETRYING, due_at=due)
+    change(Delivery.objects.filter(pk=row.pk), state=DeliveryState.RETRYING, due_at=due)
     assert "policy gave 40.0 s of up to 0 ms" in drawer(operator, position)
 
 
@@ -149,7 +150,7 @@ def test_what_people_did_with_it_is_told_to_whoever_sees_the_audit(
     assert "What people did" not in untouched
     with django_assert_num_queries(10):
         operator.get(f"/events/{one.event_id}/", headers={"hx-request": "true"})
-    dead_letters.retry([one.pk, other.pk], by="mara", reason="the printer is back")
+    dead_letters.retry([one.letter, other.letter], by="mara", reason="the printer is back")
     settle()
     assert "What people did mara: retry for probe.atomic, the printer is back" in drawer(
         operator, one.event_id
@@ -161,7 +162,7 @@ def test_what_people_did_with_it_is_told_to_whoever_sees_the_audit(
         reason="too late",
     )
     bulk.advance_all()
-    Delivery.objects.get(pk=one.pk, state=DeliveryState.DISCARDED)
+    Delivery.objects.get(letter=one.letter, state=DeliveryState.DISCARDED)
     said = drawer(operator, one.event_id)
     assert "jo: discard for probe.atomic, too late" in said
     assert said.index("jo: discard") < said.index("mara: retry"), "the newest first"
@@ -179,9 +180,9 @@ def test_a_letter_that_was_dealt_with_before_is_not_counted_for_whoever_came_lat
     operator: Client,
 ) -> None:
     one = dead("probe-1")
-    assert dead_letters.discard([one.pk], by="mara", reason="first") == 1
+    assert dead_letters.discard([one.letter], by="mara", reason="first") == 1
     other = dead("probe-2")
-    assert dead_letters.discard([one.pk, other.pk], by="jo", reason="second") == 1
+    assert dead_letters.discard([one.letter, other.letter], by="jo", reason="second") == 1
     assert "jo" not in drawer(operator, one.event_id)
     assert "jo: discard for probe.atomic, second" in drawer(operator, other.event_id)
 
@@ -191,7 +192,7 @@ def test_what_people_do_while_it_is_open_comes_by_itself(db: None) -> None:
     view = EventPeopleView(None, str(one.event_id))
     (before,) = view.regions()
     assert "hidden" in before.html
-    dead_letters.retry([one.pk], by="mara", reason="<b>why</b>")
+    dead_letters.retry([one.letter], by="mara", reason="<b>why</b>")
     (after,) = view.regions()
     assert after.id == before.id == f"people-{one.event_id}"
     assert "mara: retry for probe.atomic" in after.html

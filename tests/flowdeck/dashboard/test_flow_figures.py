@@ -13,12 +13,12 @@ from flowdeck.dashboard.flow.facts import Facts
 from flowdeck.dashboard.flow.histogram import histogram
 from flowdeck.dashboard.flow.retries import steps_of
 from flowdeck.dashboard.shared.run_times import percentile, run_times
-from flowdeck.declare.registry import registry
+from flowdeck.declare.registry import registry, slot_of
 from flowdeck.declare.retry import Retry
 from flowdeck.live.views import find
-from flowdeck.log.append import slot_of
-from flowdeck.models import Delivery, Event
+from flowdeck.models import Delivery, Due, Event
 from flowdeck.testing import settle
+from tests.deliveries import change
 from tests.probe.events import Probed
 
 pytestmark = pytest.mark.django_db
@@ -59,8 +59,8 @@ def test_under_load_both_sides_of_a_type_are_of_one_stretch(
             occurred_at=clock.now() - timedelta(seconds=40 - n),
             recorded_at=clock.now() - timedelta(seconds=40 - n),
         )
-        Delivery.objects.bulk_create(
-            Delivery(event=event, processor=one.name, key="probe-1", slot=slot_of("probe-1"))
+        Due.objects.bulk_create(
+            Due(event=event, processor=one.name, key="probe-1", slot=slot_of("probe-1"))
             for one in registry.subscribers("Probed")
         )
     facts = Facts.load()
@@ -75,8 +75,10 @@ def test_run_times_and_failures_of_a_sample() -> None:
     publish(Probed(n=1, fails=1, by="probe.atomic"), Probed(n=2), stream="probe-1")
     settle()
     now = datetime.now(UTC)
-    Delivery.objects.filter(processor="probe.leased").update(
-        started_at=now, finished_at=now + timedelta(seconds=0.25)
+    change(
+        Delivery.objects.filter(processor="probe.leased"),
+        started_at=now,
+        finished_at=now + timedelta(seconds=0.25),
     )
     times = run_times()
     assert times["probe.leased"].p99 == pytest.approx(0.25)
@@ -95,8 +97,12 @@ def test_rates_and_percentiles_are_of_the_window_chosen(viewer: Client) -> None:
     assert rates[60] == pytest.approx(0.1)
     assert rates[3_600] == pytest.approx(6 / 3_600)
     long_ago = datetime.now(UTC) - timedelta(seconds=30)
-    Delivery.objects.filter(processor="probe.atomic").update(
-        state="done", attempts=1, started_at=long_ago, finished_at=long_ago
+    change(
+        Delivery.objects.filter(processor="probe.atomic"),
+        state="done",
+        attempts=1,
+        started_at=long_ago,
+        finished_at=long_ago,
     )
     assert "probe.atomic" not in run_times(10)
     assert run_times(60)["probe.atomic"].per_second == pytest.approx(0.1)
@@ -145,8 +151,10 @@ def test_the_steps_of_a_retry_policy() -> None:
 def test_the_panel_draws_run_times_and_what_waits_at_each_attempt(viewer: Client) -> None:
     publish(Probed(n=1, fails=9, by="probe.atomic"), Probed(n=2), stream="probe-1")
     settle()
-    Delivery.objects.filter(processor="probe.atomic", event__sequence=1).update(
-        state="retrying", attempts=2
+    change(
+        Delivery.objects.filter(processor="probe.atomic", event__sequence=1),
+        state="retrying",
+        attempts=2,
     )
     page = viewer.get("/flow/?node=processor:probe.atomic").content.decode()
     assert "1 waits for attempt 3" in page

@@ -18,6 +18,7 @@ from flowdeck.live.changes import Changes
 from flowdeck.live.views import find
 from flowdeck.models import Attempt, Delivery, Event
 from flowdeck.testing import settle
+from tests.deliveries import change, remove
 from tests.flowdeck.dashboard.test_hostile_text import HOSTILE, assert_harmless, hostile_event
 from tests.probe.events import Probed
 
@@ -38,14 +39,14 @@ def test_what_is_declared_is_there_before_anything_happens() -> None:
 
 def test_a_type_seen_without_one_of_its_listeners_says_so() -> None:
     publish(Probed(n=1), stream="probe-1")
-    Delivery.objects.filter(processor="probe.atomic").delete()
+    remove(Delivery.objects.filter(processor="probe.atomic"))
     edge = Facts.load().edges[HEARD]
     assert (edge.mark, edge.words) == ("unseen", "not seen lately")
 
 
 def test_what_is_seen_and_not_declared_is_marked(monkeypatch: pytest.MonkeyPatch) -> None:
     publish(Probed(n=1), stream="probe-1", producer="payment")
-    Delivery.objects.filter(processor="probe.leased").update(processor="former")
+    change(Delivery.objects.filter(processor="probe.leased"), processor="former")
     facts = Facts.load()
     assert facts.edges["processor:payment", "type:Probed"].words == "not declared"
     assert facts.edges["type:Probed", "processor:former"].mark == "undeclared"

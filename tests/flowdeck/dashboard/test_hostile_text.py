@@ -13,6 +13,7 @@ from flowdeck import publish
 from flowdeck.live.changes import Changes
 from flowdeck.live.views import find
 from flowdeck.models import Attempt, Delivery, Event
+from tests.deliveries import store
 from tests.probe.events import Echoed, Probed
 
 SCRIPT = '<script>alert("x")</script>'
@@ -50,7 +51,7 @@ def hostile_event(text: str) -> Event:
         ]
     )
     event = Event.objects.get()
-    delivery = Delivery.objects.create(
+    delivery = store(
         event=event,
         processor=text[:64],
         key=text[:200],
@@ -87,7 +88,7 @@ def test_every_page_shows_it_as_text(operator: Client, text: str) -> None:
         f"/events/?selected={event.position}",
         "/traces/",
         trace,
-        f"{trace}?delivery={delivery.pk}&attempt=1",
+        f"{trace}?delivery={delivery.name}&attempt=1",
         "/processors/",
     ):
         response = operator.get(url)

@@ -25,7 +25,7 @@ def die(count: int) -> list[int]:
     event = Probed(n=1, fails=99, by="probe.atomic")
     publish(*[Draft(event, stream=f"held-{n}") for n in range(count)])
     settle()
-    return list(dead_letters.dead().values_list("id", flat=True))
+    return list(dead_letters.dead().values_list("letter", flat=True))
 
 
 def field(page: str, name: str) -> str:
@@ -79,7 +79,7 @@ def test_one_letter_is_retried_once_although_it_failed_again_at_once(operator: C
     operator.post(RESOLVE, form)
     settle()
     assert operator.post(RESOLVE, form).status_code == 302
-    assert Delivery.objects.get(pk=letter).state == "dead"
+    assert Delivery.objects.get(letter=letter).state == "dead"
     assert AuditEntry.objects.filter(action="retry").count() == 1
     operator.post(RESOLVE, {**form, "action": "discard", "reason": "x"})  # another action
     again = operator.get(f"/dead-letters/{letter}/").content.decode()

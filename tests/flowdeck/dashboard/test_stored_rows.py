@@ -19,6 +19,7 @@ from flowdeck.live.changes import Changes
 from flowdeck.live.views import _views
 from flowdeck.models import Attempt, Delivery, Event, Stream
 from tests import every_page
+from tests.deliveries import store
 from tests.hostile import nested
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -61,7 +62,7 @@ _ENVELOPES: dict[str, dict[str, Any]] = {
 }
 
 
-def store(name: str, **given: Any) -> None:
+def odd(name: str, **given: Any) -> None:
     """A row by SQL; what the database itself refuses is left out."""
     row: dict[str, Any] = {
         "id": uuid4(),
@@ -92,7 +93,7 @@ def store(name: str, **given: Any) -> None:
             return
     Stream.objects.create(name=row["stream"], head=1)
     event = Event.objects.defer("data", "metadata").latest("position")
-    delivery = Delivery.objects.create(
+    delivery = store(
         event=event,
         processor="probe.atomic",
         key=row["key"],
@@ -104,7 +105,8 @@ def store(name: str, **given: Any) -> None:
         fingerprint="f",
     )
     Attempt.objects.create(
-        delivery=delivery,
+        event_id=delivery.event_id,
+        processor=delivery.processor,
         number=1,
         outcome="failed",
         error="Odd",
@@ -122,7 +124,7 @@ def _adapted(value: Any) -> Any:
 def paths(number: int, event: Event) -> Iterator[str]:
     """What is about one event; of what costs most, each event has one in turn."""
     trace, letter = f"/traces/{event.correlation_id}/", Delivery.objects.get(event_id=event.pk)
-    yield from (f"/events/{event.position}/", trace, f"/api/v1/dead-letters/{letter.pk}")
+    yield from (f"/events/{event.position}/", trace, f"/api/v1/dead-letters/{letter.letter}")
     yield reverse("flowdeck:event_type", args=[event.type])
     yield reverse("flowdeck:stream", args=[event.stream])
     dear = [
@@ -134,7 +136,7 @@ def paths(number: int, event: Event) -> Iterator[str]:
         f"/events/?selected={event.position}",
         f"/admin/flowdeck/event/{event.position}/change/",
         f"/api/v1/traces/{event.correlation_id}",
-        f"/dead-letters/{letter.pk}/",
+        f"/dead-letters/{letter.letter}/",
         f"/search/?q={event.id}",
     ]
     yield dear[number % len(dear)]
@@ -142,9 +144,9 @@ def paths(number: int, event: Event) -> Iterator[str]:
 
 def test_every_page_and_live_view_survives_any_stored_row() -> None:
     for name, data in _PAYLOADS.items():
-        store(name, data=data)
+        odd(name, data=data)
     for name, envelope in _ENVELOPES.items():
-        store(name, **{"stream": f"odd-{name}", **envelope})
+        odd(name, **{"stream": f"odd-{name}", **envelope})
     events = list(Event.objects.defer("data", "metadata"))
     assert len(events) > 20
     client = every_page.administrator()
@@ -187,5 +189,5 @@ def _arguments(name: str, events: list[Event]) -> list[str]:
     if name in ("event", "event-people"):
         return [str(event.position) for event in events]
     if name == "letter":
-        return [str(number) for number in Delivery.objects.values_list("pk", flat=True)]
+        return [str(number) for number in Delivery.objects.values_list("letter", flat=True)]
     return ["type:Odd"] if name == "flow-node" else ["ripple"] if name == "experiment" else [""]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from flowdeck.dashboard.timeline import counts as timeline_counts
 from flowdeck.dashboard.timeline import past as timeline_past
 from flowdeck.dashboard.timeline.past import Past, past
-from flowdeck.models import Delivery, Event
+from flowdeck.models import Done, Event
 
 pytestmark = pytest.mark.django_db
 
@@ -41,13 +41,10 @@ def log() -> None:
         )
         for n, at in enumerate(moments)
     )
-    Delivery.objects.bulk_create(
-        Delivery(
+    Done.objects.bulk_create(
+        Done(
             event=event,
             processor="probe",
-            key=event.stream,
-            slot=1,
-            state="done",
             attempts=1,
             finished_at=event.recorded_at + timedelta(seconds=n % 40),
         )

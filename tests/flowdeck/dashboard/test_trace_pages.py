@@ -39,7 +39,7 @@ def test_a_trace_shows_its_events_deliveries_and_attempts(operator: Client) -> N
 def test_an_attempt_shows_its_traceback(operator: Client) -> None:
     url = trace_of(n=1, fails=2, by="probe.batch")
     delivery = Delivery.objects.get(processor="probe.batch")
-    page = text(operator, f"{url}?delivery={delivery.pk}&attempt=1")
+    page = text(operator, f"{url}?delivery={delivery.name}&attempt=1")
     assert "attempt 1 of 1" in page
     assert "tests/probe/processors.py" in page or "probe/processors.py" in page
     assert "idempotency key" in page

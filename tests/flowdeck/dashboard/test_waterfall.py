@@ -84,11 +84,11 @@ def test_rows_stand_in_reading_order_with_their_guides() -> None:
 
 def test_attempts_can_be_folded() -> None:
     trace = order().trace()
-    payment = trace.deliveries[1].row.pk
+    payment = trace.deliveries[1].row.name
     drawing = lay_out(trace, Choice(folded=frozenset([payment])))
     assert "attempt" not in [row.kind for row in drawing.rows]
     assert [
-        row.folded for row in drawing.rows if row.delivery and row.delivery.row.pk == payment
+        row.folded for row in drawing.rows if row.delivery and row.delivery.row.name == payment
     ] == [True]
 
 
@@ -138,6 +138,6 @@ def test_every_mark_is_inside_and_wide_enough_to_be_seen() -> None:
 
 def test_a_selected_attempt_is_marked() -> None:
     trace = order().trace()
-    payment = trace.deliveries[1].row.pk
+    payment = trace.deliveries[1].row.name
     drawing = lay_out(trace, Choice(delivery=payment, attempt=2))
     assert [row.id for row in drawing.rows if row.selected] == [f"d{payment}-2"]

@@ -12,10 +12,9 @@ from django.db import connection, transaction
 from uuid_utils.compat import uuid7
 
 from flowdeck import load, read_stream
-from flowdeck.declare.registry import Subscription, registry
+from flowdeck.declare.registry import Subscription, registry, slot_of
 from flowdeck.declare.upcasting import gaps
 from flowdeck.errors import InvalidPayload, UnknownEventType, UnknownVersion
-from flowdeck.log.append import slot_of
 from flowdeck.models import Delivery
 from flowdeck.sql import EventRow, dialect
 from flowdeck.testing import settle

@@ -26,7 +26,7 @@ def lane(request: pytest.FixtureRequest) -> Lane:
     publish(Probed(n=1), stream="probe-1")
     drain.drain(registry.processor(request.param))  # creates the lanes
     publish(Probed(n=2), stream="probe-1")
-    slot = Delivery.objects.filter(processor=request.param).latest("id").slot
+    slot = Delivery.objects.filter(processor=request.param).latest("event_id").slot
     lane = Lane.objects.get(processor=request.param, first_slot__lte=slot, last_slot__gte=slot)
     lane.claims = conf().CRASHES + 1
     lane.save()
@@ -35,12 +35,12 @@ def lane(request: pytest.FixtureRequest) -> Lane:
 
 def newest(lane: Lane) -> Delivery:
     """The lane's due delivery."""
-    return Delivery.objects.filter(processor=lane.processor).latest("id")
+    return Delivery.objects.filter(processor=lane.processor).latest("event_id")
 
 
 def suspect(lane: Lane, *, seconds_ago: float) -> None:
     """Note the due delivery on the lane as the one that was tried alone."""
-    lane.suspect = newest(lane).pk
+    lane.suspect = newest(lane).event_id
     lane.suspected_at = datetime.now(UTC) - timedelta(seconds=seconds_ago)
     lane.save()
 

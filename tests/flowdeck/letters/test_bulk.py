@@ -31,7 +31,7 @@ def letters() -> list[int]:
     publish(*[Draft(dying, stream=f"held-{n}") for n in range(LETTERS)])
     publish(*[Draft(Probed(n=2), stream=f"held-{n}") for n in range(LETTERS)])
     settle()
-    return list(dead_letters.dead().values_list("id", flat=True))
+    return list(dead_letters.dead().values_list("letter", flat=True))
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ def dead() -> list[int]:
     for n in range(4):
         publish(Probed(n=n, fails=3, by="probe.atomic"), stream=f"held-{n}")
     settle()
-    return list(dead_letters.dead().values_list("pk", flat=True))
+    return list(dead_letters.dead().values_list("letter", flat=True))
 
 
 def command(*arguments: object) -> str:
@@ -64,7 +64,7 @@ def test_a_dry_run_does_nothing(dead: list[int]) -> None:
     assert as_json("discard", dead[0], "--reason", "x", "--dry-run") == {
         "would": "discard",
         "count": 1,
-        "seen": Question.about(Delivery.objects.filter(pk=dead[0])).digest,
+        "seen": Question.about(Delivery.objects.filter(letter=dead[0]), "letter").digest,
     }
     assert number_dead() == 4
     assert not AuditEntry.objects.exists()

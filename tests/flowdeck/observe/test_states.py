@@ -11,6 +11,7 @@ from flowdeck import publish
 from flowdeck.models import Delivery, Lane
 from flowdeck.observe.states import derive
 from flowdeck.testing import settle
+from tests.deliveries import change
 from tests.probe.events import Probed
 
 pytestmark = pytest.mark.django_db
@@ -18,7 +19,9 @@ pytestmark = pytest.mark.django_db
 
 def states(processor: str) -> list[str]:
     """Derived states of a processor's deliveries, oldest first."""
-    rows = list(Delivery.objects.filter(processor=processor).order_by("id").select_related("event"))
+    rows = list(
+        Delivery.objects.filter(processor=processor).order_by("event_id").select_related("event")
+    )
     derived = derive(rows)
     return [derived[row.pk].state for row in rows]
 
@@ -40,10 +43,13 @@ def test_a_processor_that_skips_its_dead_parks_nothing() -> None:
 
 def test_what_waits_behind_a_retry_is_parked_and_the_retry_is_not() -> None:
     publish(Probed(n=1), Probed(n=2), stream="probe-1")
-    first = Delivery.objects.filter(processor="probe.atomic").order_by("id").first()
+    first = Delivery.objects.filter(processor="probe.atomic").order_by("event_id").first()
     assert first is not None
-    Delivery.objects.filter(pk=first.pk).update(
-        state="retrying", attempts=1, due_at=datetime.now(UTC) + timedelta(minutes=1)
+    change(
+        Delivery.objects.filter(pk=first.pk),
+        state="retrying",
+        attempts=1,
+        due_at=datetime.now(UTC) + timedelta(minutes=1),
     )
     assert states("probe.atomic") == ["retrying", "parked"]
 

@@ -13,11 +13,11 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from flowdeck import publish
-from flowdeck.declare.registry import registry
-from flowdeck.log.append import slot_of
-from flowdeck.models import Attempt, Delivery, Event, Lane, Stream
+from flowdeck.declare.registry import registry, slot_of
+from flowdeck.models import Attempt, Delivery, Done, Due, Event, Lane, Stream
 from flowdeck.testing import settle
 from flowdeck.verification import verify
+from tests.deliveries import change, remove, store
 from tests.probe.events import Probed
 from tests.probe.models import Tally
 
@@ -54,8 +54,8 @@ def skipped_number() -> None:
 
 def emitted_too_early() -> None:
     """A delivery that is undone although its events are there."""
-    Delivery.objects.filter(processor="probe.atomic", event__stream="probe-1").update(
-        state="pending"
+    change(
+        Delivery.objects.filter(processor="probe.atomic", event__stream="probe-1"), state="pending"
     )
 
 
@@ -71,27 +71,36 @@ PLANTED: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "a number left out": (skipped_number, "stream probe-1: head is "),
     "a delivery of nothing": (
-        lambda: Delivery.objects.create(
+        lambda: store(
             event_id=10**9, processor="probe.tally", key="x", slot=slot_of("x"), state="done"
         ),
         "event 1000000000, which does not exist",
     ),
     "a lost delivery": (
-        lambda: Delivery.objects.filter(processor="probe.tally").order_by("-id")[0].delete(),
+        lambda: remove(Delivery.objects.filter(processor="probe.tally", event__sequence=2)),
         "has no delivery for probe.tally",
     ),
+    "a delivery that is due and done": (
+        lambda: Due.objects.create(
+            event=Done.objects.filter(processor="probe.tally")[0].event,
+            processor="probe.tally",
+            key="probe-1",
+            slot=slot_of("probe-1"),
+        ),
+        "two deliveries of event",
+    ),
     "an unknown state": (
-        lambda: Delivery.objects.filter(processor="probe.tally").update(state="lost"),
+        lambda: change(Delivery.objects.filter(processor="probe.tally"), state="lost"),
         "unknown state 'lost'",
     ),
     "a retry never due": (
-        lambda: Delivery.objects.filter(processor="probe.tally").update(
-            state="retrying", due_at=None
+        lambda: change(
+            Delivery.objects.filter(processor="probe.tally"), state="retrying", due_at=None
         ),
         "without a time to be due",
     ),
     "a wrong slot": (
-        lambda: Delivery.objects.filter(processor="probe.tally").update(state="pending", slot=1),
+        lambda: change(Delivery.objects.filter(processor="probe.tally"), state="pending", slot=1),
         "the key belongs to",
     ),
     "a missing lane": (
@@ -115,8 +124,8 @@ PLANTED: dict[str, tuple[Callable[[], object], str]] = {
         "probe.Tally",
     ),
     "a processor that is gone": (
-        lambda: Delivery.objects.filter(processor="probe.tally").update(
-            state="pending", processor="gone"
+        lambda: change(
+            Delivery.objects.filter(processor="probe.tally"), state="pending", processor="gone"
         ),
         "no installed app declares",
     ),
@@ -128,8 +137,8 @@ PLANTED: dict[str, tuple[Callable[[], object], str]] = {
         "has no attempt with an error",
     ),
     "an event overtaken": (
-        lambda: Delivery.objects.filter(processor="probe.batch", event__sequence=1).update(
-            state="pending"
+        lambda: change(
+            Delivery.objects.filter(processor="probe.batch", event__sequence=1), state="pending"
         ),
         "while an earlier one still waits",
     ),
@@ -148,7 +157,7 @@ def test_a_healthy_database_has_no_violations() -> None:
 def test_a_project_without_projections_is_verified_too(monkeypatch: pytest.MonkeyPatch) -> None:
     others = {name: one for name, one in registry.processors.items() if not one.replayable}
     monkeypatch.setattr(registry, "processors", others)
-    Delivery.objects.exclude(processor__in=others).delete()
+    remove(Delivery.objects.exclude(processor__in=others))
     assert list(verify()) == []
 
 
@@ -168,7 +177,6 @@ def test_a_planted_violation_is_found(plant: Callable[[], object], finding: str)
 
 @pytest.mark.usefixtures("history")
 def test_a_second_delivery_is_refused_by_the_database_itself() -> None:
-    one = Delivery.objects.filter(processor="probe.tally")[0]
-    one.pk = None
+    one = Done.objects.filter(processor="probe.tally")[0]
     with pytest.raises(IntegrityError), transaction.atomic():
         one.save(force_insert=True)

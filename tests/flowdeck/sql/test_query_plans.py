@@ -31,11 +31,18 @@ FROM generate_series(0, {EVENTS} - 1) AS n
 """
 # Mostly finished; some keys dead with followers parked behind them, the newest tenth waiting.
 _DELIVERIES = """
-INSERT INTO flowdeck_delivery (position, processor, key, slot, state, attempts)
-SELECT position, p.name, key, abs(hashtext(key)) %% 1024,
-  CASE WHEN sequence = 4 AND position %% 2 = 0 THEN 'pending'
-       WHEN sequence = 3 AND position %% 100 = 0 THEN 'dead' ELSE 'done' END, 1
-FROM flowdeck_event, unnest(%s::text[]) AS p(name) WHERE stream LIKE 'plan-%%'
+WITH state AS (
+  SELECT position, p.name, key, CASE WHEN sequence = 4 AND position %% 2 = 0 THEN 'pending'
+    WHEN sequence = 3 AND position %% 100 = 0 THEN 'dead' ELSE 'done' END AS state
+  FROM flowdeck_event, unnest(%s::text[]) AS p(name) WHERE stream LIKE 'plan-%%'
+), due AS (
+  INSERT INTO flowdeck_due (position, processor, key, slot, state, attempts, letter)
+  SELECT position, name, key, abs(hashtext(key)) %% 1024, state, 1,
+    CASE state WHEN 'dead' THEN nextval('flowdeck_letter') END
+  FROM state WHERE state <> 'done'
+)
+INSERT INTO flowdeck_done (position, processor, attempts)
+SELECT position, name, 1 FROM state WHERE state = 'done'
 """
 _HEADS = f"INSERT INTO flowdeck_stream SELECT 'plan-' || n, 4 FROM generate_series(0, {KEYS - 1}) n"
 PROCESSORS = ["probe.atomic", "probe.batch", "probe.leased", "probe.skipping", "probe.tally"]
@@ -57,7 +64,7 @@ def sequential_scans() -> int:
         cursor.execute("SELECT pg_stat_clear_snapshot()")
         cursor.execute(
             "SELECT sum(seq_scan) FROM pg_stat_user_tables "
-            "WHERE relname IN ('flowdeck_event', 'flowdeck_delivery')"
+            "WHERE relname IN ('flowdeck_event', 'flowdeck_due') OR relname LIKE 'flowdeck_done%'"
         )
         return int(cursor.fetchone()[0])
 
@@ -69,7 +76,7 @@ def rows_by_index() -> int:
         cursor.execute("SELECT pg_stat_clear_snapshot()")
         cursor.execute(
             "SELECT sum(idx_tup_read) FROM pg_stat_user_indexes "
-            "WHERE relname IN ('flowdeck_event', 'flowdeck_delivery')"
+            "WHERE relname IN ('flowdeck_event', 'flowdeck_due') OR relname LIKE 'flowdeck_done%'"
         )
         return int(cursor.fetchone()[0])
 

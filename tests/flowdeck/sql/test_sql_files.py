@@ -77,8 +77,9 @@ def test_the_database_is_what_the_files_say() -> None:
 def test_a_file_that_no_migration_has_installed_is_seen() -> None:
     text = install.text(connection.vendor, "append_only").replace("are immutable", "stay")
     assert differences(append_only=text)
-    text = install.text(connection.vendor, "indexes").replace("state = 'dead'", "state = 'done'")
-    assert "flowdeck_delivery_dead" in differences(indexes=text)
+    text = install.text(connection.vendor, "deliveries")
+    text = text.replace("(letter) WHERE state = 'dead'", "(letter) WHERE state = 'done'")
+    assert "flowdeck_due_dead" in differences(deliveries=text)
 
 
 @pytest.mark.django_db
@@ -98,7 +99,7 @@ def test_everything_that_the_database_has_stands_in_a_file() -> None:
         there = {row[0] for row in cursor.fetchall()}
         indexes = {
             name
-            for table in ("flowdeck_delivery", "flowdeck_event")
+            for table in ("flowdeck_due", "flowdeck_done", "flowdeck_event")
             for name in connection.introspection.get_constraints(cursor, table)
         }
     assert there <= made
@@ -117,6 +118,8 @@ def test_everything_that_the_database_has_stands_in_a_file() -> None:
 )
 def test_what_is_due_or_held_is_found_by_index(condition: str) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN QUERY PLAN SELECT id FROM flowdeck_delivery WHERE {condition}")
+        cursor.execute(
+            f"EXPLAIN QUERY PLAN SELECT position FROM flowdeck_delivery WHERE {condition}"
+        )
         plan = " ".join(row[3] for row in cursor.fetchall())
-    assert "INDEX flowdeck_delivery_" in plan
+    assert "INDEX flowdeck_due_" in plan

@@ -101,7 +101,7 @@ def test_what_the_audit_says_of_deliveries_that_are_gone_stays_without_them(
     closed = Choice(positions=[read_stream("closed-2")[0].position])
     redeliver("probe.atomic", closed, by="mara", reason="mended")
     settle()
-    assert AuditedDelivery.objects.filter(delivery__processor="probe.atomic").count() == 1
+    assert AuditedDelivery.objects.filter(processor="probe.atomic").count() == 1
     archive(["closed-2"], tmp_path / "archive.jsonl", by="ada", reason="old")
     assert not AuditedDelivery.objects.exists()
     assert AuditEntry.objects.get(action="redeliver").reason == "mended"

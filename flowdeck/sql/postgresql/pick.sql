@@ -6,8 +6,8 @@
 -- up in it is three times as fast as in a hash table of the planner's. (Of two values the last one
 -- stays; sorting by the negative keeps the planner from walking all deliveries in order.)
 -- ROWS is small so that events are looked up one by one and not read from end to end.
-CREATE OR REPLACE FUNCTION flowdeck_due(name text, first int[], last int[], parks bool, most int)
-RETURNS TABLE (delivery bigint, attempts smallint, due_position bigint)
+CREATE OR REPLACE FUNCTION flowdeck_pick(name text, first int[], last int[], parks bool, most int)
+RETURNS TABLE (attempts smallint, due_position bigint)
 LANGUAGE plpgsql ROWS 50
 SET enable_bitmapscan = off SET enable_sort = off SET enable_seqscan = off
 SET plan_cache_mode = force_generic_plan SET jit = off
@@ -16,15 +16,15 @@ DECLARE first_slot int; last_slot int; held jsonb; found int;
 BEGIN
   FOR first_slot, last_slot IN SELECT * FROM unnest(first, last) ORDER BY random() LOOP
     SELECT jsonb_object_agg(o.key, o.position ORDER BY -o.position) INTO held
-    FROM flowdeck_delivery o
+    FROM flowdeck_due o
     WHERE o.slot BETWEEN first_slot AND last_slot
       AND o.processor = name AND o.state IN ('retrying', 'dead')
       AND ((parks AND o.state = 'dead') OR o.due_at > statement_timestamp());
     RETURN QUERY
-    SELECT d.id, d.attempts, d.position
+    SELECT d.attempts, d.position
     FROM generate_series(first_slot >> 6, last_slot >> 6) AS band
     CROSS JOIN LATERAL (
-      SELECT w.id, w.attempts, w.position FROM flowdeck_delivery w
+      SELECT w.attempts, w.position FROM flowdeck_due w
       WHERE w.processor = name AND w.state IN ('pending', 'retrying')
         AND w.slot >> 6 = band AND w.slot BETWEEN first_slot AND last_slot
         AND (w.due_at IS NULL OR w.due_at <= statement_timestamp())
