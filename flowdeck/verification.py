@@ -157,8 +157,9 @@ def missing_deliveries(scope: Scope, processor: Processor, type_name: str) -> It
         for (position,) in rows(
             f"SELECT e.position FROM flowdeck_event e WHERE {heard} "
             "AND e.position > %s AND e.position <= %s AND e.position >= %s AND NOT EXISTS ("
-            "SELECT 1 FROM flowdeck_delivery d WHERE d.position = e.position AND d.processor = %s)",
-            [*parameters, after, upto, first[0][0], processor.name],
+            "SELECT 1 FROM flowdeck_delivery d WHERE d.position = e.position AND d.processor = %s "
+            "AND d.position > %s AND d.position <= %s)",  # or all that is done would be joined
+            [*parameters, after, upto, first[0][0], processor.name, after, upto],
         ):
             yield f"event {position} ({type_name}) has no delivery for {processor.name}"
 

@@ -69,10 +69,13 @@ def test_readers_see_what_is_due_and_what_is_done() -> None:
 
 
 def test_a_letter_keeps_its_number_whatever_becomes_of_it() -> None:
-    publish(Probed(n=1, fails=3, by="probe.atomic"), stream="probe-1")
+    publish(Probed(n=1, fails=4, by="probe.atomic"), stream="probe-1")
     settle()
     number = dead_letters.dead().get().letter
     assert number is not None
+    dead_letters.retry([number], by="olga")
+    settle()
+    assert dead_letters.dead().get().letter == number  # it is dead again
     dead_letters.retry([number], by="olga")
     settle()
     assert DeadLetter.objects.get(pk=number).state == "done"
@@ -80,7 +83,7 @@ def test_a_letter_keeps_its_number_whatever_becomes_of_it() -> None:
         "probe.atomic", redelivery.Choice(type="Probed"), by="olga", reason="a test"
     )
     again = DeadLetter.objects.get(pk=number)
-    assert (again.state, again.retried, again.key) == ("pending", 1, "probe-1")
+    assert (again.state, again.retried, again.key) == ("pending", 2, "probe-1")
     publish(Probed(n=2, rejects="probe.atomic"), stream="probe-2")
     settle()
     assert dead_letters.dead().get().letter != number
