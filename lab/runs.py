@@ -166,5 +166,6 @@ def _discard_letters(user: Any, runs: QuerySet[LabRun]) -> None:
     """A lesson ends tidy: what its experiment left as dead letters is given up."""
     traces = {trace for run in runs for trace in traces_of(run)}
     letters = LogDelivery.objects.filter(state=DeliveryState.DEAD, event__correlation_id__in=traces)
-    if ids := list(letters.values_list("pk", flat=True)):
-        discard_letters(ids, by=user.get_username(), reason="lab: the experiment is over")
+    numbers = letters.values_list("letter", flat=True)
+    if chosen := [number for number in numbers if number is not None]:
+        discard_letters(chosen, by=user.get_username(), reason="lab: the experiment is over")

@@ -35,7 +35,7 @@ def _start(user: Any, run: LabRun) -> dict[str, Any]:
 def _mend(user: Any, run: LabRun) -> None:
     """Take the fault away, as a fixed handler would be deployed, and retry the dead letter."""
     end_fault(user, run.facts["fault"])
-    dead = _dead(run).values_list("pk", flat=True)
+    dead = _dead(run).values_list("letter", flat=True)
     retry_letters(list(dead), by=user.get_username(), reason="lab: the handler is mended")
 
 

@@ -14,7 +14,7 @@ from django.urls import reverse
 from events.domain_events import InventoryReplenished
 from flowdeck import publish
 from flowdeck.checklist import QUESTIONS, answer
-from flowdeck.models import AuditEntry, Delivery, Event
+from flowdeck.models import AuditEntry, Delivery, Due, Event
 from flowdeck.testing import settle
 from flowdeck.verification import verify
 from flowdeck.words import duration
@@ -228,7 +228,7 @@ def test_the_last_table_names_who_was_stopped_and_for_how_long(learner: User) ->
     switched_on(learner)
     SwitchedFault.objects.update(ends_at=F("began_at"))
     injection.look_again()
-    Delivery.objects.filter(state="pending").update(due_at=None)
+    Due.objects.filter(state="pending").update(due_at=None)
     settle()
     evidence = lesson.evidence(started)
     for topology, name, told in zip(
