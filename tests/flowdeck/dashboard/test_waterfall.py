@@ -140,4 +140,4 @@ def test_a_selected_attempt_is_marked() -> None:
     trace = order().trace()
     payment = trace.deliveries[1].row.name
     drawing = lay_out(trace, Choice(delivery=payment, attempt=2))
-    assert [row.id for row in drawing.rows if row.selected] == [f"d{payment}-2"]
+    assert [row.id for row in drawing.rows if row.selected] == [f"a{payment}-2"]
