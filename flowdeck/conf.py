@@ -37,7 +37,8 @@ class Conf:
     ``{"operator": "on-call"}``. ``LOGOUT_URL`` is the address, or its name, that pages post to for
     signing out (empty: they have no such button). ``BADGE`` is a word beside the name on every page
     ("demo", "staging"). With ``PROVE_OUTSIDE`` the design review delivers again what calls the
-    outside, too: only where that harms nobody.
+    outside, too: only where that harms nobody. Figures by ten seconds, minute and hour are kept for
+    ``TEN_SECONDS_KEPT_DAYS``, ``MINUTES_KEPT_DAYS`` and ``HOURS_KEPT_DAYS``; by day, for good.
     """
 
     REDIS_URL: str = ""
@@ -60,6 +61,9 @@ class Conf:
     LOGOUT_URL: str = "logout"
     BADGE: str = ""
     PROVE_OUTSIDE: bool = False
+    TEN_SECONDS_KEPT_DAYS: float = 2
+    MINUTES_KEPT_DAYS: float = 14
+    HOURS_KEPT_DAYS: float = 400
     GROUPS: Mapping[str, str] = field(default_factory=lambda: GROUPS)
 
     def __post_init__(self) -> None:

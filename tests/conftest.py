@@ -53,7 +53,6 @@ def _emptied_fast() -> None:
 def _nothing_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a process knows by itself (bells that failed, who is fast, faults, counts)."""
     from flowdeck.bells import bell
-    from flowdeck.dashboard.timeline import past as timeline_past
     from flowdeck.engine import drain, sweep
     from lab import injection
 
@@ -61,7 +60,6 @@ def _nothing_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sweep, "_unheard", sweep._Unheard())
     drain._Pace._fast.clear()
     injection.look_again()
-    timeline_past.forget()
 
 
 @pytest.fixture(scope="session")

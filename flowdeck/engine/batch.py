@@ -23,6 +23,7 @@ from flowdeck.engine import faults as infrastructure
 from flowdeck.engine.attempt import Outcome, attempt, attempt_together, failed, keep_failures
 from flowdeck.engine.lanes import Claim
 from flowdeck.errors import LeaseLost, SequenceConflict
+from flowdeck.history import tally
 from flowdeck.log.append import append
 from flowdeck.log.publishing import after_commit
 from flowdeck.privacy.sealing import may_be_sealed, opened
@@ -240,7 +241,8 @@ def finish(processor: Processor, outcomes: list[Outcome]) -> tuple[AppendedEvent
     expectations = [e for outcome in outcomes for e in outcome.expectations]
     appended = append(drafts, expectations) if drafts else ()
     with connection.cursor() as cursor:
-        dialect().mark(cursor, processor.name, [outcome.mark for outcome in outcomes])
+        told = tally.of_attempts(outcomes)
+        dialect().mark(cursor, processor.name, [outcome.mark for outcome in outcomes], told)
     keep_failures(processor, [outcome for outcome in outcomes if outcome.failure])
     return appended
 

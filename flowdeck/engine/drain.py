@@ -19,6 +19,7 @@ from flowdeck.engine import batch, careful, lanes
 from flowdeck.engine import faults as infrastructure
 from flowdeck.engine.lanes import Claim
 from flowdeck.errors import LeaseLost
+from flowdeck.history import fold
 from flowdeck.sql import dialect
 
 _SLOW = 0.05  # seconds per delivery above which a handler gets small claims
@@ -54,6 +55,7 @@ def drain_all(limit: int = 1_000_000) -> int:
             settled += drain(registry.processor(name))
         if settled == before:
             break
+    fold.catch_up()
     return settled
 
 

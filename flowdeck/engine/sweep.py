@@ -27,6 +27,7 @@ from flowdeck.engine import drain, lanes
 from flowdeck.engine import faults as infrastructure
 from flowdeck.engine.drain import due_processors
 from flowdeck.engine.vital_signs import VitalSigns, memory
+from flowdeck.history import fold
 from flowdeck.letters import bulk
 from flowdeck.log.positions import newest_position
 from flowdeck.replay import shadow
@@ -90,6 +91,7 @@ def run_without_bells(names: Iterable[str]) -> None:
     while not waiting.wait(conf().SWEEP_SECONDS):
         for name in chosen & set(due_processors()):
             drain.drain(registry.processor(name))
+        fold.tick()
 
 
 class Sweeper(threading.Thread):
@@ -134,6 +136,7 @@ class Sweeper(threading.Thread):
             watch.look()
             self._say_alive()
             self._make_room()
+            more |= fold.tick()
         except BaseException as error:
             # This thread is the process's only way back after a fault: it must outlive all of them.
             if infrastructure.is_fault(error):

@@ -13,6 +13,8 @@ from django.db.models import F, Max, Q, QuerySet
 from flowdeck import clock, telemetry
 from flowdeck.bells import bell
 from flowdeck.declare.states import UNFINISHED, DeliveryState
+from flowdeck.history import tally
+from flowdeck.history.tally import Change
 from flowdeck.models import Attempt, DeadLetterGroup, Delivery, Due, Lane
 from flowdeck.people import audit
 from flowdeck.words import noun
@@ -125,6 +127,8 @@ def _resolve(ids: Iterable[int], action: str, by: str, reason: str) -> list[tupl
         )
         changed = [(position, processor) for _, position, processor in rows]
         if rows:
+            settled = int(not retrying)
+            tally.tell(Change(position, dead=-1, settled=settled) for position, _ in changed)
             transaction.on_commit(lambda: _resolved(action, changed, by, reason))
     return changed
 

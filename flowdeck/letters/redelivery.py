@@ -19,6 +19,8 @@ from flowdeck.bells import bell
 from flowdeck.declare.registry import Processor, registry, slot_of
 from flowdeck.declare.states import DeliveryState
 from flowdeck.errors import ReplayRefused
+from flowdeck.history import tally
+from flowdeck.history.tally import Change
 from flowdeck.letters.dead_letters import lock_lanes
 from flowdeck.letters.question import Question
 from flowdeck.models import Delivery, Done, Due, ReplayRun
@@ -132,6 +134,7 @@ def _given_again(name: str, chosen: QuerySet[Delivery]) -> list[int]:
         for one in done
     )
     done.delete()
+    tally.tell(Change(position, settled=-1) for position in sorted(events))
     return sorted(events)
 
 

@@ -5,6 +5,7 @@ from flowdeck.models.alert import AlertRule
 from flowdeck.models.archive import Archive, ArchivedStream
 from flowdeck.models.delivery import Attempt, DeadLetter, Delivery, Done, Due
 from flowdeck.models.event import Event, Stream
+from flowdeck.models.history import Fold, Handled, Produced, Tally, Trace
 from flowdeck.models.lane import Lane, ProcessorState, Worker
 from flowdeck.models.personal_key import PersonalKey
 from flowdeck.models.replay import ReplayRun
@@ -27,12 +28,17 @@ __all__ = [
     "Done",
     "Due",
     "Event",
+    "Fold",
+    "Handled",
     "Lane",
     "PersonalKey",
     "ProcessorState",
+    "Produced",
     "ReplayRun",
     "SavedView",
     "Stream",
     "Submission",
+    "Tally",
+    "Trace",
     "Worker",
 ]

@@ -45,15 +45,6 @@ def _state() -> Any:
     )
 
 
-def newest_from(most: int) -> int:
-    """The position from which on the newest ``most`` deliveries are, in one query.
-
-    0 if there are not so many. A few more may be found from there on, of the same event.
-    """
-    last = Delivery.objects.order_by("-event_id").values_list("event_id", flat=True)
-    return next(iter(last[most - 1 : most]), 0)
-
-
 class Delivery(models.Model):
     """One event for one processor, to read: a view of :class:`Due` and :class:`Done`.
 
@@ -199,7 +190,10 @@ class Attempt(models.Model):
 
     class Meta:
         ordering = ["event_id", "processor", "number"]
-        indexes = [models.Index(fields=["event", "processor"], name="flowdeck_attempt_delivery")]
+        indexes = [
+            models.Index(fields=["event", "processor"], name="flowdeck_attempt_delivery"),
+            models.Index(fields=["finished_at"], name="flowdeck_attempt_ended"),
+        ]
 
     def __str__(self) -> str:
         """Number and error."""

@@ -5,28 +5,27 @@ What can't be known cheaply is None (pages show a dash), never 0.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import connection
-from django.db.models import Count, Max, Min, Q
 
 from flowdeck import clock
 from flowdeck.bells import reach
 from flowdeck.declare.registry import Processor, registry
 from flowdeck.declare.states import HOLDING, UNFINISHED, DeliveryState, among
-from flowdeck.models import Delivery, Event, Lane, ProcessorState, Worker
-from flowdeck.models.delivery import newest_from
+from flowdeck.models import Event, Lane, ProcessorState, Worker
+from flowdeck.observe import rates
 from flowdeck.observe.lane_state import LaneState
+from flowdeck.observe.rates import Done
 from flowdeck.sql.parts import placeholders
 
 COUNTED = 20_000
 """Rows of a kind counted at most; a count of this many means "at least"."""
 
-_SAMPLE = 2_000  # newest deliveries that tell the rate
-_MINUTE = timedelta(seconds=60)
+_MINUTE = 60.0  # seconds that rates are of
 _ALIVE = timedelta(seconds=15)  # workers say every 5 s that they are alive
 _SILENCE = timedelta(seconds=5)  # Redis may be restarted without a word
 _PATIENCE = timedelta(seconds=10)  # work may be due that long before anybody is missed
@@ -185,7 +184,8 @@ def overview() -> Overview:
     lanes: dict[str, list[Lane]] = defaultdict(list)
     for lane in Lane.objects.filter(processor__in=names):
         lanes[lane.processor].append(lane)
-    sample = _Sample.take(now)
+    window = rates.lately(_MINUTE, now)
+    done = rates.done(window)
     workers = list(Worker.objects.filter(seen_at__gt=now - _ALIVE).order_by("name"))
     rows = [
         _row(
@@ -194,7 +194,7 @@ def overview() -> Overview:
             recorded=recorded,
             state=states.get(name),
             lanes=lanes[name],
-            sample=sample,
+            per_second=window.per_second(done.by.get(name, 0)),
             now=now,
         )
         for name in names
@@ -203,7 +203,7 @@ def overview() -> Overview:
         rows=rows,
         workers=workers,
         as_of=now,
-        idle_since=None if workers else _idle_since(rows, sample, now),
+        idle_since=None if workers else _idle_since(rows, done, now),
         silent_since=_silent_since(now),
     )
 
@@ -264,53 +264,13 @@ def _count(condition: str) -> str:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Sample:
-    """The newest deliveries: who did how many of them, and since when that is known."""
-
-    done: Counter[str]
-    seconds: float
-    first_position: int
-    last_done_at: datetime | None
-
-    @classmethod
-    def take(cls, now: datetime) -> _Sample:
-        lately = Q(state=DeliveryState.DONE, finished_at__gt=now - _MINUTE)
-        rows = list(
-            Delivery.objects.filter(event_id__gte=newest_from(_SAMPLE))
-            .values_list("processor")
-            .annotate(
-                n=Count("*"),
-                first=Min("event_id"),
-                done=Count("processor", filter=lately),
-                since=Min("finished_at", filter=lately),
-                until=Max("finished_at", filter=lately),
-            )
-            .order_by()
-        )
-        whole = sum(row[1] for row in rows) < _SAMPLE
-        earliest = min((row[4] for row in rows if row[4]), default=now - _MINUTE)
-        seconds = _MINUTE.total_seconds() if whole else max((now - earliest).total_seconds(), 1.0)
-        return cls(
-            Counter({row[0]: row[3] for row in rows}),
-            seconds,
-            0 if whole else min(row[2] for row in rows),
-            max((row[5] for row in rows if row[5]), default=None),
-        )
-
-    def per_second(self, name: str, oldest_waiting: int | None) -> float | None:
-        if oldest_waiting is not None and oldest_waiting < self.first_position:
-            return None  # it works on what is older than the sample
-        return self.done[name] / self.seconds
-
-
 def _row(
     name: str,
     counts: tuple[int, int, int, int | None],
     recorded: Mapping[int, datetime],
     state: ProcessorState | None,
     lanes: list[Lane],
-    sample: _Sample,
+    per_second: float | None,
     now: datetime,
 ) -> ProcessorRow:
     waiting, retrying, dead, oldest = counts
@@ -325,7 +285,7 @@ def _row(
         retrying=retrying,
         dead=dead,
         oldest_at=recorded.get(oldest) if oldest else None,
-        per_second=sample.per_second(name, oldest),
+        per_second=per_second,
         lanes=len(lanes),
         leased=len(leased),
         workers=tuple(sorted({lane.worker for lane in leased})),
@@ -336,9 +296,9 @@ def _row(
     )
 
 
-def _idle_since(rows: Iterable[ProcessorRow], sample: _Sample, now: datetime) -> datetime | None:
+def _idle_since(rows: Iterable[ProcessorRow], done: Done, now: datetime) -> datetime | None:
     """Since when work is due that nobody takes; None if that is not so."""
-    if sample.last_done_at is not None and sample.last_done_at > now - _PATIENCE:
+    if done.last_at is not None and done.last_at > now - _PATIENCE:
         return None  # somebody works who does not say so: `manage.py drain`
     oldest = [row.oldest_at for row in rows if row.oldest_at and row.paused_at is None]
     since = min(oldest, default=now)

@@ -6,16 +6,13 @@ from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from functools import reduce
-from operator import or_
 from uuid import UUID
 
-from django.db.models import Count, F, Max, Q, Sum
-from django.db.models.fields.json import KeyTransform
+from django.db.models import Count, F, Max, Sum
 from django.db.models.functions import Greatest
 
-from flowdeck.declare.registry import registry
 from flowdeck.declare.states import DeliveryState
+from flowdeck.history.traces import refused as refused_of
 from flowdeck.models import Done, Due, Event
 
 
@@ -50,7 +47,7 @@ def totals_of(correlation_ids: Collection[UUID]) -> dict[UUID, Totals]:
             n=Count("position"), last=Max("recorded_at")
         )
     }
-    refused = _refused(correlation_ids)
+    refused = refused_of(events)
     deliveries: dict[UUID, list[tuple[str, int, int, int, datetime | None]]] = defaultdict(list)
     figures = {
         "n": Count("*"),
@@ -86,23 +83,3 @@ def totals_of(correlation_ids: Collection[UUID]) -> dict[UUID, Totals]:
         )
         for name, (n, last) in counted.items()
     }
-
-
-def _refused(correlation_ids: Collection[UUID]) -> set[UUID]:
-    conditions: list[Q] = []
-    fields: dict[str, KeyTransform] = {}
-    for declared in registry.event_types.values():
-        if not declared.refusal:
-            continue
-        one = Q(type=declared.name)
-        wanted = {} if isinstance(declared.refusal, bool) else declared.refusal
-        for name, value in wanted.items():
-            alias = f"refusal{len(fields)}"
-            fields[alias] = KeyTransform(name, "data")
-            one &= Q(**{alias: value})
-        conditions.append(one)
-    if not conditions:
-        return set()
-    events = Event.objects.filter(correlation_id__in=correlation_ids).order_by()
-    found = events.alias(**fields).filter(reduce(or_, conditions))
-    return set(found.values_list("correlation_id", flat=True).distinct())

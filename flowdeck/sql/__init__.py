@@ -164,10 +164,11 @@ class Dialect(Protocol):
     ) -> list[DueDelivery]:
         """The same, of those lanes that could be locked: as by ``lock_lanes`` without a token."""
 
-    def mark(self, cursor: CursorWrapper, processor: str, marks: Sequence[Mark]) -> None:
-        """Write the new states: what is done goes from ``due`` to ``done``.
+    def mark(self, cursor: CursorWrapper, processor: str, marks: Sequence[Mark], told: str) -> None:
+        """Write the new states, and what the ``processor`` has ``told`` of them.
 
-        Raises PartitionMissing if there is no room for it there yet.
+        What is done goes from ``due`` to ``done``. Raises PartitionMissing if there is no room for
+        it there yet.
         """
 
     def renew_leases(
@@ -243,9 +244,27 @@ class ShadowTables(Protocol):
         """Remove what a silent run has built; raises OperationalError if it is in use after all."""
 
 
+class Tallies(Protocol):
+    """What the fold of tallies needs besides statements that both databases take."""
+
+    def prepare(self, cursor: CursorWrapper) -> None:
+        """Let the rest of the transaction look thousands of keys up one by one."""
+
+    def snapshot(self, cursor: CursorWrapper) -> None:
+        """As the first of a transaction: let all its statements see the same."""
+
+    def raise_floor(self, cursor: CursorWrapper) -> None:
+        """Note up to which number no tally is left and none will come. Runs in autocommit."""
+
+
 def shadow_tables() -> ShadowTables:
     """As :func:`dialect`, for what only replays need."""
     return cast(ShadowTables, _module_of(f"{connection.vendor}.shadows"))
+
+
+def tallies() -> Tallies:
+    """As :func:`dialect`, for what only the fold needs."""
+    return cast(Tallies, _module_of(f"{connection.vendor}.tallies"))
 
 
 def dialect() -> Dialect:
@@ -269,6 +288,8 @@ __all__ = [
     "Mark",
     "Place",
     "ShadowTables",
+    "Tallies",
     "dialect",
     "shadow_tables",
+    "tallies",
 ]

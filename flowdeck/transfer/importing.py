@@ -22,6 +22,7 @@ from flowdeck.declare.event import StoredEvent, joined_causes
 from flowdeck.declare.registry import registry, slot_of
 from flowdeck.declare.states import DeliveryState
 from flowdeck.errors import ImportRefused
+from flowdeck.history import tally
 from flowdeck.models import Event, Stream
 from flowdeck.privacy.sealing import readable, seal_payloads
 from flowdeck.sql import dialect
@@ -197,6 +198,7 @@ class _Import:
     def _deliver(self, events: list[StoredEvent]) -> None:
         ids = [event.id for event in events]
         written = _select(f"WHERE id IN ({placeholders(ids)}) ORDER BY position", ids)
+        tally.tell_appended(event.position for event in written)
         for processor in registry.processors.values():
             rows = [
                 (event.position, event.key, slot_of(event.key))

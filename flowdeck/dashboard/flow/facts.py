@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from flowdeck.dashboard.flow.dead import DeadLetters, dead_letters
-from flowdeck.dashboard.shared.observed import Produced, Received, TypeStatus, reaching, received
+from flowdeck.dashboard.shared.observed import Produced, Received, TypeStatus, produced, received
 from flowdeck.dashboard.shared.observed import type_statuses as statuses_of
-from flowdeck.dashboard.shared.run_times import UNKNOWN, RunTimes, run_times
+from flowdeck.dashboard.shared.run_times import QUIET, UNKNOWN, RunTimes, run_times
 from flowdeck.dashboard.shared.type_marks import hue_of_type, role_of_type
 from flowdeck.declare.registry import registry
 from flowdeck.models import Delivery
+from flowdeck.observe import rates
 from flowdeck.observe.overview import Overview, ProcessorRow, overview
 
 PRODUCER, TYPE, PROCESSOR, DEAD = "producer", "type", "processor", "dead"
@@ -59,10 +60,7 @@ class Node:
 
     @property
     def per_second(self) -> float | None:
-        """How many deliveries a processor settled; None if there is none in the sample and it works
-        on what is older."""
-        if self.row is None or (self.row.per_second is None and not self.times.per_second):
-            return None
+        """How many deliveries a processor finished; None if that is not known."""
         return self.times.per_second
 
 
@@ -111,8 +109,8 @@ class Edge:
 class Facts:
     """Everything that the map can show, by key and by link.
 
-    Rates and percentiles are of the last ``window`` seconds; ``reach`` says of how many of them the
-    events and deliveries looked at tell.
+    Rates and percentiles are of the last ``window`` seconds; ``reach`` says of how many of them
+    figures are known.
     """
 
     nodes: dict[str, Node]
@@ -123,11 +121,12 @@ class Facts:
 
     @classmethod
     def load(cls, window: int = MINUTE) -> Facts:
-        """Read it in fourteen queries, each of which looks at a bounded number of rows."""
-        got, reach = received(window)
-        wrote, reach = reaching(reach)  # of one stretch: what goes into a node also comes out of it
+        """Read it in fifteen queries, each of which looks at a bounded number of rows."""
+        known = rates.lately(window)
+        got, wrote = received(known), produced(known)
         statuses = statuses_of(wrote)
-        now, times = overview(), run_times(window)
+        now, times = overview(), run_times(known)
+        quiet = QUIET if known.seconds else UNKNOWN
         letters = dead_letters(now.rows, window)
         nodes = [
             *(Node(TYPE, s.name, s.name in registry.event_types, s) for s in statuses),
@@ -138,13 +137,13 @@ class Facts:
                     declared=True,
                     status=None,
                     row=row,
-                    times=times.get(row.name, UNKNOWN),
+                    times=times.get(row.name, quiet),
                 )
                 for row in now.rows
             ),
             *([Node(DEAD, "letters", letters=letters)] if now.rows else []),
         ]
-        known = {node.key: node for node in nodes}
+        found = {node.key: node for node in nodes}
         edges = {
             edge.link: edge
             for edge in (
@@ -156,8 +155,8 @@ class Facts:
         for edge in edges.values():  # whoever is not declared: people, commands, former processors
             for key in edge.link:
                 kind, _, name = key.partition(":")
-                known.setdefault(key, Node(kind, name, kind == PRODUCER))
-        return cls(known, edges, now, window, reach)
+                found.setdefault(key, Node(kind, name, kind == PRODUCER))
+        return cls(found, edges, now, window, known.seconds)
 
 
 def _listens(statuses: list[TypeStatus], got: list[Received], now: Overview) -> Iterator[Edge]:

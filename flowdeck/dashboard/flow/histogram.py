@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil, floor, log10
+
+from flowdeck.history.sketch import middle
 
 HEIGHT = 34.0
 _SHORTEST = 0.001  # seconds; what is shorter counts as that
@@ -32,14 +34,17 @@ class Histogram:
     total: int
 
 
-def histogram(runs: Sequence[float]) -> Histogram | None:
-    """Of run times in seconds; None without any."""
+def histogram(runs: Mapping[int, int]) -> Histogram | None:
+    """Of sketched run times; None without any."""
     if not runs:
         return None
-    logs = [log10(max(seconds, _SHORTEST)) for seconds in runs]
-    low, high = floor(min(logs)), max(ceil(max(logs)), floor(min(logs)) + 1)
+    logs = {at: log10(max(middle(at), _SHORTEST)) for at in runs}
+    low = floor(min(logs.values()))
+    high = max(ceil(max(logs.values())), low + 1)
     bins = (high - low) * _PER_DECADE
-    counts = Counter(min(bins - 1, int((one - low) * _PER_DECADE)) for one in logs)
+    counts = Counter[int]()
+    for at, number in runs.items():
+        counts[min(bins - 1, int((logs[at] - low) * _PER_DECADE))] += number
     most, step = max(counts.values()), 100 / bins
     columns = [_column(number, counts[number], most, step) for number in sorted(counts)]
     ticks = [
@@ -50,7 +55,7 @@ def histogram(runs: Sequence[float]) -> Histogram | None:
         )
         for decade in range(low, high + 1)
     ]
-    return Histogram(columns, ticks, len(runs))
+    return Histogram(columns, ticks, sum(runs.values()))
 
 
 def _column(number: int, count: int, most: int, step: float) -> Column:

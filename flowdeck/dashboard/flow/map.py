@@ -200,7 +200,7 @@ class FlowMap:
 
     @property
     def cut(self) -> bool:
-        """Whether the window is longer than what was looked at."""
+        """Whether the window is longer than what is known."""
         return self.facts.reach < self.facts.window - 1
 
     @property

@@ -1,51 +1,37 @@
-"""Who produced and who got what, as the newest stretch of the log and the deliveries shows.
-
-Both queries look at a fixed number of the newest rows, whatever the size of the tables.
-"""
+"""Who produced and who got what lately, from the figures that the engine keeps."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
 
 from django.db import connection
-from django.db.models import Count, Min, Q, QuerySet
 
-from flowdeck import clock
 from flowdeck.declare.registry import registry
-from flowdeck.models import Delivery, Event
-from flowdeck.models.delivery import newest_from
-from flowdeck.sql.parts import placeholders
-
-SAMPLE = 5_000
-"""Newest events looked at."""
-
-DELIVERIES = 2_000
-"""Newest deliveries looked at; each needs its event too."""
+from flowdeck.models import Event
+from flowdeck.observe import rates
+from flowdeck.observe.rates import Window
+from flowdeck.sql.parts import placeholders, rows
 
 _MINUTE = 60  # seconds
-Row = tuple[str, str, int, int, datetime]
 
 
 @dataclass(frozen=True, slots=True)
 class Produced:
-    """How often ``producer`` wrote ``type`` in the sample, and per second in the window."""
+    """How often ``producer`` wrote ``type`` per second in a window."""
 
     type: str
     producer: str
-    count: int
     per_second: float
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """How many of the sampled deliveries of ``type`` were for ``processor``, and their rate."""
+    """How many deliveries of ``type`` the ``processor`` finished per second in a window."""
 
     type: str
     processor: str
-    count: int
     per_second: float
 
 
@@ -61,49 +47,33 @@ class TypeStatus:
     producers: tuple[str, ...]
 
 
-def produced(window: int = _MINUTE) -> list[Produced]:
-    """Who wrote what, with the rates of the last ``window`` seconds, in one query."""
-    return reaching(window)[0]
+def produced(window: Window | None = None) -> list[Produced]:
+    """Who wrote what in the window, or in the last minute; one query, and one for the window."""
+    window = window or rates.lately(_MINUTE)
+    return [
+        Produced(type_, producer, window.per_second(number) or 0.0)
+        for (type_, producer), number in sorted(rates.produced(window).items())
+    ]
 
 
-def reaching(window: float = _MINUTE) -> tuple[list[Produced], float]:
-    """Like :func:`produced`, and of how many seconds the rates tell: fewer than ``window`` if the
-    sample does not reach back so far."""
-    now = clock.now()
-    newest = Event.objects.order_by("-position").values("position")[:SAMPLE]
-    rows = _grouped(
-        Event.objects.filter(position__in=newest), "recorded_at", now, window, "type", "producer"
-    )
-    seconds = _reach(rows, now, window, SAMPLE)
-    return [Produced(a, b, count, recent / seconds) for a, b, count, recent, _ in rows], seconds
+def received(window: Window) -> list[Received]:
+    """Who finished what in the window; one query."""
+    return [
+        Received(type_, processor, window.per_second(number) or 0.0)
+        for (type_, processor), number in sorted(rates.received(window).items())
+    ]
 
 
-def received(window: float = _MINUTE) -> tuple[list[Received], float]:
-    """Who got what, with the rates of the last ``window`` seconds, in one query; and of how many
-    seconds they tell, as in :func:`reaching`."""
-    now = clock.now()
-    rows = _grouped(
-        Delivery.objects.filter(event_id__gte=newest_from(DELIVERIES)),
-        "event__recorded_at",
-        now,
-        window,
-        "event__type",
-        "processor",
-    )
-    seconds = _reach(rows, now, window, DELIVERIES)
-    return [Received(a, b, count, recent / seconds) for a, b, count, recent, _ in rows], seconds
-
-
-def type_statuses(sampled: list[Produced] | None = None) -> list[TypeStatus]:
-    """Every type declared or sampled, by name; two queries, and that of the sample if not given."""
-    wrote: dict[str, list[Produced]] = defaultdict(list)
-    for row in produced() if sampled is None else sampled:
-        wrote[row.type].append(row)
-    names = sorted({*registry.event_types, *wrote})
+def type_statuses(wrote: list[Produced] | None = None) -> list[TypeStatus]:
+    """Every type declared or stored, by name; three queries, and those of ``produced``."""
+    by_type: dict[str, list[Produced]] = defaultdict(list)
+    for row in produced() if wrote is None else wrote:
+        by_type[row.type].append(row)
+    names = sorted({*registry.event_types, *_stored_types()})
     last = _last_positions(names)
     events = Event.objects.filter(position__in=[p for p in last.values() if p])
     newest = {e.type: e for e in events.only("position", "type", "producer", "recorded_at")}
-    return [_status(name, wrote[name], newest.get(name)) for name in names]
+    return [_status(name, by_type[name], newest.get(name)) for name in names]
 
 
 def _status(name: str, wrote: list[Produced], newest: Event | None) -> TypeStatus:
@@ -118,18 +88,17 @@ def _status(name: str, wrote: list[Produced], newest: Event | None) -> TypeStatu
     )
 
 
-def _grouped(rows: QuerySet[Any], time: str, now: datetime, window: float, *keys: str) -> list[Row]:
-    recent = Count("pk", filter=Q(**{f"{time}__gt": now - timedelta(seconds=window)}))
-    chosen = rows.values_list(*keys).order_by(*keys)
-    return list(chosen.annotate(n=Count("*"), recent=recent, first=Min(time)))
-
-
-def _reach(rows: list[Row], now: datetime, window: float, most: int) -> float:
-    """Seconds that the sample tells of: the window, less if it does not reach back so far."""
-    if sum(row[2] for row in rows) < most:
-        return float(window)
-    reach = (now - min(row[4] for row in rows)).total_seconds()
-    return max(1.0, min(reach, float(window)))
+def _stored_types() -> set[str]:
+    """The names of all types in the log: one look into the index for each."""
+    query = """
+        WITH RECURSIVE t(name) AS (
+          SELECT min(type) FROM flowdeck_event
+          UNION ALL
+          SELECT (SELECT min(type) FROM flowdeck_event WHERE type > t.name) FROM t
+          WHERE t.name IS NOT NULL)
+        SELECT name FROM t WHERE name IS NOT NULL
+    """
+    return {name for (name,) in rows(query)}
 
 
 def _last_positions(names: list[str]) -> dict[str, int | None]:

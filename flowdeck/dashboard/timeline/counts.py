@@ -1,91 +1,105 @@
-"""Counts of what happened when, by the database, over a bounded stretch of positions."""
+"""Counts of what happened when: of a few rows one by one, of many from the figures that are kept.
+
+A delivery counts when it ended, however old its event is, so a processor that works off a backlog
+is seen to work. Figures are by ten seconds at best; what is counted says what its bins are.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
 
-from django.db.models import Count
+from django.db.models import F, Model, QuerySet, Sum
 
-from flowdeck.dashboard.shared.clockwork import Bin, Seconds
+from flowdeck.dashboard.shared.clockwork import Bin
+from flowdeck.history.figures import MINUTE
+from flowdeck.history.tally import FINEST
 from flowdeck.log.positions import SLACK, first_since
-from flowdeck.models import Attempt, Delivery, Event
+from flowdeck.models import Attempt, Done, Event, Handled, Produced
+from flowdeck.observe import rates
+from flowdeck.observe.rates import Window
 
-COUNTED = 20_000
-"""Newest rows looked at; a longer window says that its beginning is not counted."""
+FEW = 5_000
+"""Rows of a kind that are counted one by one at most."""
 
-_FAILURES = 2_000
-_LATE = 5_000  # older positions looked at for deliveries that took long
+_LATE = timedelta(seconds=5)
 
-Counts = dict[tuple[str, int], int]
+Counts = Counter[tuple[str, int]]
+"""By producer or processor, and number of the bin."""
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
-    """The times to count, the positions they lie in, and how many seconds make a bin.
+class Counted:
+    """Events of producers, deliveries that processors finished and attempts that failed, in bins of
+    ``step`` seconds. ``cut``: the beginning is not known. ``late`` is up to when all is counted, if
+    that is long ago."""
 
-    ``cut``: there is more in these times than is counted, the older part
-    """
-
-    since: datetime
-    until: datetime
     step: int
-    low: int
-    high: int
-    cut: bool
+    events: Counts
+    done: Counts
+    failed: Counts
+    cut: bool = False
+    late: datetime | None = None
 
-    @classmethod
-    def of(cls, since: datetime, until: datetime, step: int) -> Stretch:
-        """At most ``COUNTED`` positions, the newest of those times; two queries."""
-        low, high = first_since(since - SLACK), first_since(until + SLACK)
-        return cls(
-            since=since,
-            until=until,
-            step=step,
-            low=max(low, high - COUNTED),
-            high=high,
-            cut=high - low > COUNTED,
-        )
+    @property
+    def whole(self) -> bool:
+        """Whether that is all there was."""
+        return not self.cut and self.late is None
 
-    def late(self) -> Stretch:
-        """The same times for deliveries, which may be of older events."""
-        return replace(self, low=max(1, self.low - _LATE))
 
-    def events(self, by: str = "producer") -> Counts:
-        """Events per producer (or ``by`` type) and bin; one query."""
-        rows = (
-            Event.objects.filter(
-                position__gte=self.low,
-                position__lt=self.high,
-                recorded_at__gte=self.since,
-                recorded_at__lt=self.until,
-            )
-            .annotate(bin=Bin("recorded_at", self.step))
-            .values_list(by, "bin")
-            .annotate(n=Count("position"))
-            .order_by()
-        )
-        return {(name, bin): n for name, bin, n in rows}
+def counted(since: datetime, until: datetime, step: int) -> Counted:
+    """What happened between two moments, in bins of ``step`` seconds, or of ten if there is much.
 
-    def deliveries(self) -> Counts:
-        """Deliveries of those events that came to an end, per processor and bin; one query."""
-        rows = (
-            Delivery.objects.filter(
-                event_id__gte=self.low,
-                event_id__lt=self.high,
-                finished_at__gte=self.since,
-                finished_at__lt=self.until,
-            )
-            .annotate(bin=Bin("finished_at", self.step))
-            .values_list("processor", "bin")
-            .annotate(n=Count("*"))
-            .order_by()
-        )
-        return {(name, bin): n for name, bin, n in rows}
+    Five queries at most, or three.
+    """
+    if step < MINUTE and (few := _few(since, until, step)) is not None:
+        return few
+    return _kept(rates.between(since, until, MINUTE if step >= MINUTE else FINEST), since, until)
 
-    def failures(self) -> Counter[int]:
-        """Failed attempts per bin, of the newest; one query."""
-        moments = Attempt.objects.order_by("-id").values_list(Seconds("finished_at"), flat=True)
-        since, until = self.since.timestamp(), self.until.timestamp()
-        return Counter(int(at) // self.step for at in moments[:_FAILURES] if since <= at < until)
+
+def _few(since: datetime, until: datetime, step: int) -> Counted | None:
+    """From the rows; None if there are too many."""
+    low, high = first_since(since - SLACK), first_since(until + SLACK)
+    stretch = {"position__gte": low, "position__lt": high}
+    recorded = Event.objects.filter(**stretch, recorded_at__gte=since, recorded_at__lt=until)
+    ended = {"finished_at__gte": since, "finished_at__lt": until}
+    found = []
+    for rows, name, moment in (
+        (recorded, "producer", "recorded_at"),
+        (Done.objects.filter(**ended), "processor", "finished_at"),
+        (Attempt.objects.filter(**ended), "processor", "finished_at"),
+    ):
+        bins = _bins(rows, name, Bin(moment, step))
+        if bins is None:
+            return None
+        found.append(bins)
+    events, done, failed = found
+    return Counted(step, events, done, failed)
+
+
+def _bins(rows: QuerySet[Any], name: str, bin: Bin) -> Counts | None:
+    chosen = rows.order_by().annotate(bin=bin).values_list(name, "bin")
+    found = list(chosen[: FEW + 1])
+    return Counter(found) if len(found) <= FEW else None
+
+
+def _kept(window: Window, since: datetime, until: datetime) -> Counted:
+    return Counted(
+        step=window.grain,
+        events=_sums(Produced, window, "producer", F("n")),
+        done=_sums(Handled, window, "processor", F("done")),
+        failed=_sums(Handled, window, "processor", F("failed") + F("rejected")),
+        cut=window.since > since,
+        late=window.until if window.until < until - _LATE else None,
+    )
+
+
+def _sums(model: type[Model], window: Window, name: str, number: Any) -> Counts:
+    rows = model._default_manager.filter(window.rows).order_by().values_list(name, "at")
+    found: Counts = Counter()
+    for who, at, total in rows.annotate(total=Sum(number)):
+        if total:
+            found[who, at // window.grain] += total
+    return found

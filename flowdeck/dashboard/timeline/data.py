@@ -14,9 +14,10 @@ from flowdeck.dashboard.timeline.lanes import lay_out
 from flowdeck.dashboard.timeline.shapes import WINDOWS, Drawing, Lane, Window
 from flowdeck.declare.registry import registry
 from flowdeck.declare.states import HOLDING, DeliveryState, among
-from flowdeck.log.positions import SLACK, first_since
-from flowdeck.models import Attempt, Delivery, Event, ProcessorState
+from flowdeck.log.positions import SLACK, first_since, newest_position
+from flowdeck.models import Attempt, Delivery, Done, Event, ProcessorState
 from flowdeck.models import Lane as StoredLane
+from flowdeck.observe import rates
 from flowdeck.observe.states import derive
 from flowdeck.observe.traces import Trace, build_trace
 
@@ -57,7 +58,8 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """Everything. ``dense`` shows counts; ``cut``: the beginning of the window is not counted."""
+    """Everything. ``dense`` shows counts; ``cut``: the beginning of the window is not counted.
+    ``as_of`` is up to when there are counts, if that is long ago."""
 
     window: Window
     drawing: Drawing
@@ -67,6 +69,7 @@ class Timeline:
     folded: list[str]
     dense: bool
     cut: bool
+    as_of: datetime | None
     follows: bool
 
     @classmethod
@@ -76,13 +79,18 @@ class Timeline:
         seconds, position = wanted.seconds, wanted.selected
         selected = Event.objects.filter(position=position).first() if position else None
         window = Window(seconds, _end(wanted, selected, now))
-        trouble = _trouble()
-        quiet = _quiet(now) if window.until == now else frozenset()
+        follows = window.until == now
+        trouble = _trouble() if follows else {}
+        quiet = _quiet(now) if follows else _was_quiet(window.until)
         names, folded = _fold(list(registry.processors), trouble, quiet, wanted.unfolded)
         events = [] if seconds == max(WINDOWS) else _newest(selected, window, now)
-        dense, cut = seconds == max(WINDOWS) or _too_many(events, window), False
+        dense, found = seconds == max(WINDOWS) or _too_many(events, window), None
+        if not dense:
+            late = _ended_late(events, window)
+            dense = len(late) > MOST
+            events = [*Event.objects.filter(position__in=late).order_by("position"), *events]
         if dense:
-            drawing, cut = density(window, names, folded)
+            drawing, found = density(window, names, folded)
         else:
             at = selected.position if selected is not None else None
             drawing = lay_out(_trace(events), window, names, folded, at)
@@ -95,8 +103,9 @@ class Timeline:
             selected=selected,
             folded=folded,
             dense=dense,
-            cut=cut,
-            follows=window.until == now,
+            cut=found is not None and found.cut,
+            as_of=found.late if found else None,
+            follows=follows,
         )
 
 
@@ -112,6 +121,12 @@ def _quiet(now: datetime) -> frozenset[str]:
     """Processors that nobody has worked for in the last hour; none if that is so for all."""
     recent = StoredLane.objects.filter(claimed_at__gt=now - _LONG).order_by()
     busy = set(recent.values_list("processor", flat=True).distinct())
+    return frozenset(set(registry.processors) - busy) if busy else frozenset()
+
+
+def _was_quiet(until: datetime) -> frozenset[str]:
+    """The same of the hour before a past moment."""
+    busy = rates.done(rates.between(until - _LONG, until)).by.keys()
     return frozenset(set(registry.processors) - busy) if busy else frozenset()
 
 
@@ -137,6 +152,24 @@ def _newest(selected: Event | None, window: Window, now: datetime) -> list[Event
     return list(chosen[: MOST + 1])[::-1]
 
 
+def _ended_late(events: list[Event], window: Window) -> set[int]:
+    """Positions of events before these of which a delivery or an attempt ended in the window.
+
+    Of too many only one more than can be drawn.
+    """
+    before = events[0].position if events else newest_position() + 1
+    ended = {
+        "event_id__lt": before,
+        "finished_at__gte": window.since,
+        "finished_at__lte": window.until,
+    }
+    found: set[int] = set()
+    for model in (Done, Attempt):
+        rows = model._default_manager.filter(**ended).order_by()
+        found.update(rows.values_list("event_id", flat=True)[: MOST + 1])
+    return found
+
+
 def _too_many(events: list[Event], window: Window) -> bool:
     return len(events) > MOST and events[0].recorded_at >= window.since
 
@@ -145,9 +178,7 @@ def _trace(events: list[Event]) -> Trace | None:
     if not events:
         return None
     rows = {event.position: event for event in events}
-    first, last = events[0].position, events[-1].position
-    found = Delivery.objects.filter(event_id__gte=first, event_id__lte=last)
-    deliveries = [delivery for delivery in found if delivery.event_id in rows]
+    deliveries = list(Delivery.objects.filter(event_id__in=list(rows)))
     for delivery in deliveries:
         delivery.event = rows[delivery.event_id]
     return build_trace(events, deliveries, _failures(deliveries), derive(deliveries))

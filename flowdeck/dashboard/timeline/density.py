@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from flowdeck.dashboard.timeline.counts import Counts, Stretch
-from flowdeck.dashboard.timeline.past import past
+from flowdeck.dashboard.timeline.counts import Counted, Counts, counted
 from flowdeck.dashboard.timeline.shapes import (
     FOLDED,
     NOW,
     Bar,
     Drawing,
+    Lane,
     Window,
     lanes_for,
     stack,
@@ -23,7 +23,6 @@ from flowdeck.dashboard.timeline.shapes import (
 _BINS = 60
 _STRIP, _STRIP_STEP = 300, 5  # seconds of the strip, and of one of its bars
 _STRIP_HEIGHT = 26
-_SETTLED = 60  # seconds after which no more is recorded for a moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,71 +38,61 @@ class Strip:
 
 def density(
     window: Window, processors: Sequence[str], folded: Sequence[str]
-) -> tuple[Drawing, bool]:
-    """Counts: events of producers, and settled deliveries of processors; four queries.
+) -> tuple[Drawing, Counted]:
+    """Counts: events of producers, and of processors what they finished, with failures as a foot.
 
-    Also whether the beginning of the window is left out.
+    Five queries at most; also what was counted.
     """
-    step = max(1, window.seconds // _BINS)
-    events, settled, cut = _counted(window, step)
+    found = counted(window.since, window.until, max(1, window.seconds // _BINS))
     known = {*processors, *folded}
-    outside = {name for name, _ in events if name not in known}
+    outside = {name for name, _ in found.events if name not in known}
     lanes = lanes_for(processors, outside, folded)
     for lane in lanes:
-        own: dict[int, int] = defaultdict(int)
-        for (name, bin), n in (settled if lane.is_processor or lane.folded else events).items():
-            if _belongs(name, lane.name, outside, folded):
-                own[bin] += n
-        kind = "b-count" if lane.is_processor or lane.folded else "b-events"
-        lane.bars = _columns(
-            counts=own,
-            window=window,
-            step=step,
-            height=lane.height - 6,
-            floor=lane.height - 1,
-            kind=kind,
-        )
-        lane.per_second = None if cut else sum(own.values()) / window.seconds
-    total = sum(events.values())
-    drawing = Drawing(lanes, ticks(window), [], stack(lanes), total)
-    return drawing, cut
+        of_processor = lane.is_processor or lane.folded
+        kind = "b-count" if of_processor else "b-events"
+        own = _of_lane(found.done if of_processor else found.events, lane, outside, folded)
+        bad = _of_lane(found.failed, lane, outside, folded) if of_processor else {}
+        most = max([*own.values(), *bad.values()], default=1)
+        sizes = (window, found.step, lane.height - 6, lane.height - 1)
+        lane.bars = _columns(own, *sizes, kind, most) + _columns(bad, *sizes, "h-bad", most)
+        lane.per_second = sum(own.values()) / window.seconds if found.whole else None
+    shown = found.events.total() + found.done.total() + found.failed.total()
+    return Drawing(lanes, ticks(window), [], stack(lanes), shown), found
 
 
 def strip(now: datetime, shown: Window) -> Strip:
-    """The five minutes around the window; the last five while it is among them. Four queries."""
+    """The five minutes around the window; the last five while it is among them. Five queries."""
     until = now
     if shown.since < now - timedelta(seconds=_STRIP):
         until = min(now, shown.until + timedelta(seconds=_STRIP / 4))
     # To the end of a bar, so that the bars stay as they are until the next one begins.
     end = int(until.timestamp()) // _STRIP_STEP * _STRIP_STEP + _STRIP_STEP
     window = Window(_STRIP, datetime.fromtimestamp(end, UTC))
-    stretch = Stretch.of(window.since, until, _STRIP_STEP)
-    counts: dict[int, int] = defaultdict(int)
-    for (_, bin), n in stretch.events().items():
-        counts[bin] += n
-    failures = stretch.failures()
+    found = counted(window.since, until, _STRIP_STEP)
+    counts, failures = _in_all(found.events), _in_all(found.failed)
     most = max([*counts.values(), *failures.values()], default=1)
-    sizes = (window, _STRIP_STEP, _STRIP_HEIGHT - 2, _STRIP_HEIGHT)
+    sizes = (window, found.step, _STRIP_HEIGHT - 2, _STRIP_HEIGHT)
     bars = _columns(counts, *sizes, "h-ok", most) + _columns(failures, *sizes, "h-bad", most)
     left, right = window.x(max(window.since, shown.since)), window.x(shown.until)
     brush = Bar(left, round(right - left, 2), 0.5, _STRIP_HEIGHT, "brush") if right > left else None
-    return Strip(window, bars, brush, sum(counts.values()), stretch.cut)
+    return Strip(window, bars, brush, sum(counts.values()), found.cut)
 
 
-def _counted(window: Window, step: int) -> tuple[Counts, Counts, bool]:
-    """Events, settled deliveries, and whether older ones are left out."""
-    edge = _round(window.until - timedelta(seconds=_SETTLED), step)
-    if edge <= window.since:
-        recent = Stretch.of(window.since, window.until, step)
-        return recent.events(), recent.deliveries(), recent.cut
-    ended = past(_round(window.since, step), edge, step)
-    recent = Stretch.of(edge, window.until, step)
-    events, settled = ended.events | recent.events(), ended.settled | recent.late().deliveries()
-    return events, settled, ended.cut or recent.cut
+def _of_lane(
+    counts: Counts, lane: Lane, outside: set[str], folded: Sequence[str]
+) -> Mapping[int, int]:
+    own = Counter[int]()
+    for (name, bin), n in counts.items():
+        if _belongs(name, lane.name, outside, folded):
+            own[bin] += n
+    return own
 
 
-def _round(moment: datetime, step: int) -> datetime:
-    return datetime.fromtimestamp(int(moment.timestamp()) // step * step, UTC)
+def _in_all(counts: Counts) -> Mapping[int, int]:
+    found = Counter[int]()
+    for (_, bin), n in counts.items():
+        found[bin] += n
+    return found
 
 
 def _belongs(name: str, lane: str, outside: set[str], folded: Sequence[str]) -> bool:

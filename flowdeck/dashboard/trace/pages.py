@@ -7,16 +7,18 @@ from uuid import UUID
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 
-from flowdeck import parsing
 from flowdeck.dashboard.shell.download import download
 from flowdeck.dashboard.shell.page import requires, signed_in
 from flowdeck.dashboard.shell.records import record_of
 from flowdeck.dashboard.trace.compare import compare as lay_out_both
+from flowdeck.dashboard.trace.filter import TraceFilter
 from flowdeck.dashboard.trace.mermaid import sequence_diagram
 from flowdeck.dashboard.trace.page import TracePage, parse_choice
-from flowdeck.dashboard.trace.recent import alike, recent_traces
+from flowdeck.dashboard.trace.recent import alike, filtered_traces, recent_traces
+from flowdeck.declare.registry import registry
 from flowdeck.log.positions import newest_position
 from flowdeck.observe.loading import load_traces
+from flowdeck.observe.trace_rows import OUTCOMES, SORTS
 from flowdeck.observe.traces import Trace
 from flowdeck.people.access import can, can_see_trace
 from flowdeck.transfer.cloudevents import MEDIA_TYPE
@@ -25,9 +27,19 @@ from flowdeck.transfer.exporting import Chosen, as_masked, export
 
 @requires("view_log")
 def traces(request: HttpRequest) -> HttpResponse:
-    """The newest traces; ``?before=<position>`` for older ones."""
-    before = parsing.number(request.GET.get("before", ""))
-    context = {"page": recent_traces(before), "live_view": "traces" if before is None else ""}
+    """The newest traces, or those that a filter chooses; older ones by ``?before=<position>``."""
+    wanted = TraceFilter.parse(request.GET)
+    page = recent_traces(wanted.before) if wanted.plain else filtered_traces(wanted)
+    following = wanted.following(page.older, page.skip)
+    context = {
+        "page": page,
+        "filter": wanted,
+        "older": following.query if following != wanted.first else "",
+        "live_view": "traces" if wanted.plain and wanted.before is None else "",
+        "types": sorted(registry.event_types),
+        "outcomes": OUTCOMES.items(),
+        "sorts": SORTS,
+    }
     return render(request, "flowdeck/traces/list.html", context)
 
 

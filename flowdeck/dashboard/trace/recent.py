@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from uuid import UUID
 
+from flowdeck.dashboard.shared.parameters import moment
 from flowdeck.dashboard.shell.records import Record, record_of
+from flowdeck.dashboard.trace.filter import LARGEST_SKIP, TraceFilter
 from flowdeck.log.positions import newest_position
 from flowdeck.models import Event
 from flowdeck.observe.loading import load_traces
+from flowdeck.observe.trace_rows import chosen
 from flowdeck.observe.traces import Trace
 
 SIZE = 40
@@ -27,11 +30,35 @@ class TraceRow:
 
 @dataclass(frozen=True, slots=True)
 class RecentTraces:
-    """At most ``most`` traces, newest first; ``older`` is where the next page begins, if any."""
+    """At most ``most`` traces, newest first.
+
+    ``older`` is where the next page begins, or ``skip`` how many rows come before it, if any.
+    """
 
     rows: list[TraceRow]
     older: int | None
+    skip: int | None = None
     most: int = SIZE
+
+
+def filtered_traces(wanted: TraceFilter) -> RecentTraces:
+    """Traces that fit, in the order that is wanted; at most nine queries."""
+    since = moment(wanted.since) if wanted.since else None
+    until = moment(wanted.until) if wanted.until else None
+    skip = wanted.skip or 0
+    traces = chosen(wanted, since, until, SIZE + 1, skip)
+    names = [name for name, _ in traces[:SIZE]]
+    found = load_traces(names)
+    rows = [_row(found[name]) for name in names if name in found]
+    if len(traces) <= SIZE:
+        return RecentTraces(rows, None)
+    if wanted.by_position:
+        return RecentTraces(rows, traces[SIZE - 1][1])
+    return RecentTraces(rows, None, skip + SIZE if skip + SIZE <= LARGEST_SKIP else None)
+
+
+def _row(trace: Trace) -> TraceRow:
+    return TraceRow(trace, record_of(trace.roots[0].row.stream))
 
 
 def recent_traces(
@@ -52,10 +79,7 @@ def recent_traces(
     wanted = dict.fromkeys(correlation_id for _, correlation_id in firsts[:SIZE])
     found = load_traces([name for name in wanted if name not in known])
     older = firsts[SIZE - 1][0] if len(firsts) > SIZE else (edge if edge > 1 else None)
-    read = {
-        name: TraceRow(trace, record_of(trace.roots[0].row.stream)) for name, trace in found.items()
-    }
-    rows = {**read, **known}
+    rows = {**{name: _row(trace) for name, trace in found.items()}, **known}
     return RecentTraces([rows[name] for name in wanted if name in rows], older)
 
 
@@ -68,8 +92,4 @@ def alike(trace: Trace, most: int = 20) -> list[TraceRow]:
         if cause is None and name != trace.correlation_id
     ][:most]
     found = load_traces(names)
-    return [
-        TraceRow(found[name], record_of(found[name].roots[0].row.stream))
-        for name in dict.fromkeys(names)
-        if name in found
-    ]
+    return [_row(found[name]) for name in dict.fromkeys(names) if name in found]

@@ -14,6 +14,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from flowdeck.declare.registry import registry
 from flowdeck.engine import drain, sweep
 from flowdeck.engine.faults import Interrupted
+from flowdeck.history import fold
 from flowdeck.words import counted
 
 
@@ -57,6 +58,7 @@ class Command(BaseCommand):
             settled += count
             if not count:
                 break
+        fold.catch_up()
         self.stdout.write(f"{counted(settled, 'delivery', 'deliveries')} settled")
         if loop:
             sweep.run_without_bells([processor.name for processor in chosen])

@@ -67,9 +67,12 @@ FROM flowdeck_pick(%s, %s::int[], %s::int[], %s, %s) AS due
 ORDER BY due.due_position
 """
 
+# What is told goes with the first statement of a mark: no round trip of its own.
+_TOLD = "WITH told AS (INSERT INTO flowdeck_tally (processor, told) VALUES (%s, %s))"
+
 # Positions are given twice so that rows are found by index whatever the planner thinks of the join.
-_DONE = """
-WITH gone AS (
+_DONE = f"""
+{_TOLD}, gone AS (
   DELETE FROM flowdeck_due d
   USING json_to_recordset(%s::json) AS t(position bigint, attempts smallint,
     started_at timestamptz, finished_at timestamptz)
@@ -82,8 +85,8 @@ INSERT INTO flowdeck_done (position, processor, attempts, retried, started_at, f
 SELECT * FROM gone ORDER BY position
 """
 
-_DONE_ALIKE = """
-WITH gone AS (
+_DONE_ALIKE = f"""
+{_TOLD}, gone AS (
   DELETE FROM flowdeck_due WHERE processor = %s AND position = ANY(%s::bigint[])
   RETURNING position, processor, retried, letter, fingerprint
 )
@@ -105,20 +108,24 @@ WHERE d.position = t.position AND d.processor = %s AND d.position = ANY(%s::bigi
 """
 
 _INSERT_PENDING = """
-INSERT INTO flowdeck_due (position, processor, key, slot)
+WITH new AS (INSERT INTO flowdeck_due (position, processor, key, slot)
 SELECT t.position, %s, t.key, t.slot
 FROM unnest(%s::bigint[], %s::text[], %s::int[]) AS t(position, key, slot)
 WHERE NOT EXISTS (
   SELECT 1 FROM flowdeck_done d WHERE d.position = t.position AND d.processor = %s)
-ON CONFLICT (position, processor) DO NOTHING
+ON CONFLICT (position, processor) DO NOTHING RETURNING position)
+INSERT INTO flowdeck_tally (told)
+SELECT json_build_object('came', json_agg(position), 'settled', false) FROM new HAVING count(*) > 0
 """
 
 _INSERT_DONE = """
-INSERT INTO flowdeck_done (position, processor)
+WITH new AS (INSERT INTO flowdeck_done (position, processor)
 SELECT t.position, %s FROM unnest(%s::bigint[]) AS t(position)
 WHERE NOT EXISTS (
   SELECT 1 FROM flowdeck_due d WHERE d.position = t.position AND d.processor = %s)
-ON CONFLICT (position, processor) DO NOTHING
+ON CONFLICT (position, processor) DO NOTHING RETURNING position)
+INSERT INTO flowdeck_tally (told)
+SELECT json_build_object('came', json_agg(position), 'settled', true) FROM new HAVING count(*) > 0
 """
 
 _RENEW = """
@@ -239,24 +246,28 @@ def _moment(seconds: float) -> datetime:
     return datetime.fromtimestamp(min(seconds, _LAST), UTC)
 
 
-def mark(cursor: CursorWrapper, processor: str, marks: Sequence[Mark]) -> None:
+def mark(cursor: CursorWrapper, processor: str, marks: Sequence[Mark], told: str) -> None:
     """See Dialect."""
     done = [m for m in marks if m.state == DeliveryState.DONE]
     if done:
         with raising_partition_missing(m.position for m in done):
-            _mark_done(cursor, processor, done)
+            _mark_done(cursor, processor, done, told)
     if len(done) < len(marks):
         others = [m for m in marks if m.state != DeliveryState.DONE]
-        cursor.execute(_NOT_DONE, [orjson.dumps(others).decode(), processor, _positions(others)])
+        which = [orjson.dumps(others).decode(), processor, _positions(others)]
+        if done:
+            cursor.execute(_NOT_DONE, which)
+        else:
+            cursor.execute(f"{_TOLD} {_NOT_DONE}", [processor, told, *which])
 
 
-def _mark_done(cursor: CursorWrapper, processor: str, done: Sequence[Mark]) -> None:
-    first = done[0]
+def _mark_done(cursor: CursorWrapper, processor: str, done: Sequence[Mark], told: str) -> None:
+    first, which = done[0], (processor, _positions(done))
     if all(m.finished_at is first.finished_at and m.attempts == first.attempts for m in done):
         alike = (first.attempts, first.started_at, first.finished_at)
-        cursor.execute(_DONE_ALIKE, [processor, _positions(done), *alike])  # a batch handler
+        cursor.execute(_DONE_ALIKE, [processor, told, *which, *alike])  # a batch handler
     else:
-        cursor.execute(_DONE, [orjson.dumps(done).decode(), processor, _positions(done)])
+        cursor.execute(_DONE, [processor, told, orjson.dumps(done).decode(), *which])
 
 
 def _positions(marks: Iterable[Mark]) -> str:

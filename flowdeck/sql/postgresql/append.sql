@@ -42,6 +42,12 @@ BEGIN
     FROM appended AS a JOIN row AS r ON r.id = a.id
     JOIN json_to_recordset(fan_out) AS to_whom(type text, processor text, prefix text)
       ON to_whom.type = r.type AND starts_with(r.stream, to_whom.prefix)
+    RETURNING position
+  ), told AS (
+    INSERT INTO flowdeck_tally (told)
+    SELECT json_build_object('appended', json_agg(json_build_array(n.position, n.came)))
+    FROM (SELECT a.position, count(d.position) AS came
+      FROM appended AS a LEFT JOIN delivered AS d USING (position) GROUP BY 1) AS n
   )
   SELECT a.id, a.position, a.sequence, extract(epoch FROM a.recorded_at)::float8
   FROM appended AS a;

@@ -37,6 +37,8 @@ INSERT INTO flowdeck_event (position, id, stream, sequence, type, version, data,
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
 
+_TELL = "INSERT INTO flowdeck_tally (processor, told) VALUES (%s, %s)"
+
 _INSERT_DUE = """
 INSERT INTO flowdeck_due (position, processor, key, slot) VALUES (%s, %s, %s, %s)
 """
@@ -46,7 +48,7 @@ INSERT INTO flowdeck_due (position, processor, key, slot)
 SELECT value ->> 0, %s, value ->> 1, value ->> 2 FROM json_each(%s) AS t
 WHERE NOT EXISTS (
   SELECT 1 FROM flowdeck_done d WHERE d.position = t.value ->> 0 AND d.processor = %s)
-ON CONFLICT (position, processor) DO NOTHING
+ON CONFLICT (position, processor) DO NOTHING RETURNING position
 """
 
 _INSERT_DONE = """
@@ -54,7 +56,7 @@ INSERT INTO flowdeck_done (position, processor)
 SELECT value, %s FROM json_each(%s) AS t
 WHERE NOT EXISTS (
   SELECT 1 FROM flowdeck_due d WHERE d.position = t.value AND d.processor = %s)
-ON CONFLICT (position, processor) DO NOTHING
+ON CONFLICT (position, processor) DO NOTHING RETURNING position
 """
 
 _CLAIM = f"""
@@ -201,15 +203,16 @@ def append(
             for row in rows
         ],
     )
-    cursor.executemany(
-        _INSERT_DUE,
-        [
-            (places[row.id].position, one.processor, row.key, row.slot)
-            for row in rows
-            for one in fan_out
-            if one.type == row.type and one.hears(row.stream)
-        ],
-    )
+    due = [
+        (places[row.id].position, one.processor, row.key, row.slot)
+        for row in rows
+        for one in fan_out
+        if one.type == row.type and one.hears(row.stream)
+    ]
+    cursor.executemany(_INSERT_DUE, due)
+    came = Counter(position for position, *_ in due)
+    appended = [(place.position, came[place.position]) for place in places.values()]
+    cursor.execute(_TELL, ["", json.dumps({"appended": appended})])
     return places
 
 
@@ -283,8 +286,9 @@ def _stored(row: tuple) -> StoredEvent:  # type: ignore[type-arg]
     )
 
 
-def mark(cursor: CursorWrapper, processor: str, marks: Sequence[Mark]) -> None:
+def mark(cursor: CursorWrapper, processor: str, marks: Sequence[Mark], told: str) -> None:
     """See Dialect."""
+    cursor.execute(_TELL, [processor, told])
     done = [m for m in marks if m.state == DeliveryState.DONE]
     if done:
         cursor.executemany(
@@ -339,6 +343,9 @@ def insert_deliveries(
         cursor.execute(_INSERT_DONE, [processor, positions, processor])
     else:
         cursor.execute(_INSERT_PENDING, [processor, json.dumps(list(rows)), processor])
+    if came := [row[0] for row in cursor.fetchall()]:
+        told = {"came": came, "settled": state == DeliveryState.DONE}
+        cursor.execute(_TELL, ["", json.dumps(told)])
 
 
 def make_partitions(cursor: CursorWrapper, positions: Iterable[int]) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from uuid import uuid4
+import re
+from datetime import timedelta
 
 import pytest
 from django.test import Client
@@ -12,11 +12,11 @@ from flowdeck import clock, publish
 from flowdeck.dashboard.flow.facts import Facts
 from flowdeck.dashboard.flow.histogram import histogram
 from flowdeck.dashboard.flow.retries import steps_of
-from flowdeck.dashboard.shared.run_times import percentile, run_times
-from flowdeck.declare.registry import registry, slot_of
+from flowdeck.dashboard.shared.run_times import run_times
 from flowdeck.declare.retry import Retry
+from flowdeck.history import fold, sketch
 from flowdeck.live.views import find
-from flowdeck.models import Delivery, Due, Event
+from flowdeck.models import Delivery, Fold, Produced, Trace
 from flowdeck.testing import settle
 from tests.deliveries import change
 from tests.probe.events import Probed
@@ -32,107 +32,93 @@ def test_what_happens_gives_rates_and_clears_the_mark() -> None:
     publish(*[Probed(n=n, echoes=1) for n in range(6)], stream="probe-1", producer="tests")
     settle()
     facts = Facts.load()
-    assert facts.edges["producer:tests", "type:Probed"].per_second == pytest.approx(0.1)
-    assert facts.edges[HEARD].per_second == pytest.approx(0.1)
+    assert 6 / 71 < facts.edges["producer:tests", "type:Probed"].per_second <= 0.1
+    assert 6 / 71 < facts.edges[HEARD].per_second <= 0.1
     assert facts.edges[HEARD].mark == ""
     assert facts.edges[WROTE].mark == "", "whoever says nothing surprises nobody"
 
 
-def test_under_load_both_sides_of_a_type_are_of_one_stretch(
-    viewer: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Fewer events are reached through deliveries: what goes in comes out all the same."""
-
-    monkeypatch.setattr("flowdeck.dashboard.shared.observed.DELIVERIES", 60)
-    for n in range(40):
-        event = Event.objects.create(
-            id=uuid4(),
-            stream="probe-1",
-            sequence=n + 1,
-            type="Probed",
-            version=1,
-            data={"n": n},
-            metadata={},
-            key="probe-1",
-            correlation_id=uuid4(),
-            producer="tests",
-            occurred_at=clock.now() - timedelta(seconds=40 - n),
-            recorded_at=clock.now() - timedelta(seconds=40 - n),
-        )
-        Due.objects.bulk_create(
-            Due(event=event, processor=one.name, key="probe-1", slot=slot_of("probe-1"))
-            for one in registry.subscribers("Probed")
-        )
+def test_rates_are_of_what_was_done_however_old_its_event_is() -> None:
+    """What was published long ago and is worked off now goes in now."""
+    publish(*[Probed(n=n) for n in range(6)], stream="probe-1", producer="tests")
+    fold.fold_all()
+    hour = 3600
+    for model in (Produced, Trace):
+        model.objects.all().delete()
+    Produced.objects.create(
+        grain=10,
+        at=int(clock.now().timestamp()) // 10 * 10 - hour,
+        type="Probed",
+        producer="tests",
+        n=6,
+    )
+    settle()
     facts = Facts.load()
-    assert facts.reach < 30
-    written = facts.edges["producer:tests", "type:Probed"].per_second
-    assert written == pytest.approx(facts.edges[HEARD].per_second, rel=0.25)
-    assert "reach back no further" in viewer.get("/flow/").content.decode()
+    assert facts.edges["producer:tests", "type:Probed"].per_second == 0
+    assert 6 / 71 < facts.edges[HEARD].per_second <= 0.1
 
 
 @settling
-def test_run_times_and_failures_of_a_sample() -> None:
+def test_run_times_and_failures() -> None:
     publish(Probed(n=1, fails=1, by="probe.atomic"), Probed(n=2), stream="probe-1")
     settle()
-    now = datetime.now(UTC)
-    change(
-        Delivery.objects.filter(processor="probe.leased"),
-        started_at=now,
-        finished_at=now + timedelta(seconds=0.25),
-    )
+    ran = [
+        (one.finished_at - one.started_at).total_seconds()
+        for one in Delivery.objects.filter(processor="probe.leased", state="done")
+        if one.started_at and one.finished_at
+    ]
     times = run_times()
-    assert times["probe.leased"].p99 == pytest.approx(0.25)
+    assert times["probe.leased"].p99 == pytest.approx(max(ran), rel=0.05)
     assert times["probe.leased"].failed == 0
     assert (times["probe.atomic"].attempts, times["probe.atomic"].failures) == (3, 1)
     assert "probe.renamed" not in times
-    assert percentile([1.0, 2.0, 3.0, 4.0], 50) == 2.0
-    assert percentile([], 99) is None
 
 
+@settling
 def test_rates_and_percentiles_are_of_the_window_chosen(viewer: Client) -> None:
     publish(*[Probed(n=n) for n in range(6)], stream="probe-1", producer="tests")
+    settle()
     edge = ("producer:tests", "type:Probed")
-    rates = {window: Facts.load(window).edges[edge].per_second for window in (10, 60, 3_600)}
-    assert rates[10] == pytest.approx(0.6)
-    assert rates[60] == pytest.approx(0.1)
-    assert rates[3_600] == pytest.approx(6 / 3_600)
-    long_ago = datetime.now(UTC) - timedelta(seconds=30)
-    change(
-        Delivery.objects.filter(processor="probe.atomic"),
-        state="done",
-        attempts=1,
-        started_at=long_ago,
-        finished_at=long_ago,
-    )
-    assert "probe.atomic" not in run_times(10)
-    assert run_times(60)["probe.atomic"].per_second == pytest.approx(0.1)
+    for window, more in ((10, 10), (60, 10), (3_600, 60)):
+        facts = Facts.load(window)
+        assert 6 / (window + more + 1) < facts.edges[edge].per_second <= 6 / window
+        times = facts.nodes["processor:probe.atomic"].times
+        assert times.attempts == 6
+        assert times.per_second == facts.nodes["processor:probe.atomic"].per_second
     page = viewer.get("/flow/?window=10&node=type:Probed").content.decode()
     assert "of the last 10 s." in page
     assert 'data-live-view="flow:?window=10"' in page
     assert 'data-live-view="flow-node:10:type:Probed"' in page
     found = find("flow-node:10:type:Probed")
     assert found is not None
-    assert "0.6/s" in found.view(None, found.argument).regions()[0].html
+    assert re.search(r"0\.[3-6]/s", found.view(None, found.argument).regions()[0].html)
     assert "of the last 1 min." in viewer.get("/flow/?window=nonsense").content.decode()
 
 
-def test_a_window_longer_than_what_was_looked_at_says_so(
-    viewer: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("flowdeck.dashboard.shared.observed.SAMPLE", 3)
-    publish(*[Probed(n=n) for n in range(6)], stream="probe-1")
-    assert "reach back" in viewer.get("/flow/?window=3600").content.decode()
+@settling
+def test_a_window_longer_than_what_is_known_says_so(viewer: Client) -> None:
+    assert "reach back" not in viewer.get("/flow/?window=3600").content.decode()
+    assert "of the last 1 h." in viewer.get("/flow/?window=3600").content.decode()
+    settle()
+    Fold.objects.update(since=clock.now() - timedelta(minutes=2))
+    assert "reach back no further" in viewer.get("/flow/?window=3600").content.decode()
+    Fold.objects.update(since=clock.now() + timedelta(minutes=2))
+    page = viewer.get("/flow/").content.decode()
+    assert "No figures yet" in page
 
 
 def test_run_times_as_bars_of_equal_steps() -> None:
-    assert histogram([]) is None
-    found = histogram([0.0002, 0.002, 0.002, 0.3])
+    assert histogram({}) is None
+    runs: dict[int, int] = {}
+    for seconds in (0.0002, 0.002, 0.002, 0.3):
+        sketch.count(runs, seconds)
+    found = histogram(runs)
     assert found is not None
     assert [tick[1] for tick in found.ticks] == pytest.approx([0.001, 0.01, 0.1, 1.0])
     assert [column.count for column in found.columns] == [1, 2, 1]
     assert max(found.columns, key=lambda column: column.height).count == 2
     assert all(0 <= column.x <= 100 - column.width for column in found.columns)
-    one = histogram([1.0])
+    one = histogram({0: 1})
     assert one is not None
     assert one.total == 1
 

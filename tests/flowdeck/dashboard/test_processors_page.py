@@ -45,16 +45,15 @@ def test_lag_is_what_is_not_settled(operator: Client) -> None:
     settled = row()
     assert (settled.waiting, settled.dead, settled.state) == (0, 1, "idle")
     assert settled.oldest_at is None
-    assert settled.per_second == pytest.approx(1 / 60)
+    assert 1 / 71 < settled.per_second <= 1 / 60
 
 
 def test_a_rate_that_can_not_be_known_is_not_zero(
     operator: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(Probed(n=1), stream="probe-1")
-    monkeypatch.setattr(overview_module, "_SAMPLE", 3)
-    publish(Probed(n=2), stream="probe-2")
-    assert row().per_second is None
+    later(monkeypatch, 120)
+    assert row().per_second is None, "nobody has folded what was told since"
     assert "–" in operator.get("/processors/").content.decode()
 
 
@@ -158,6 +157,8 @@ def test_the_number_of_queries_is_constant(
     operator: Client, django_assert_num_queries: Any
 ) -> None:
     publish(Probed(n=1), stream="probe-1")
+    settle()
+    publish(Probed(n=2), stream="probe-1")
     with django_assert_num_queries(18):  # shell 9, overview 7, run times 2
         operator.get("/processors/")
     publish(*[Probed(n=n) for n in range(50)], stream="probe-1")
@@ -214,8 +215,9 @@ def test_totals_are_those_of_all_processors(
     settle()
     totals = overview().totals
     assert (totals.waiting, totals.dead, totals.oldest_at) == (0, 1, None)
-    assert totals.per_second == pytest.approx(sum(one.per_second or 0 for one in overview().rows))
+    assert totals.per_second == pytest.approx(
+        sum(one.per_second or 0 for one in overview().rows), rel=0.05
+    )
     publish(Probed(n=1), stream="probe-1")
-    monkeypatch.setattr(overview_module, "_SAMPLE", 3)
-    publish(Probed(n=2), stream="probe-2")
+    later(monkeypatch, 120)
     assert overview().totals.per_second is None

@@ -5,18 +5,20 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from django.db import connection, transaction
 from django.test import Client
 
 from flowdeck import publish
 from flowdeck.dashboard.timeline import counts as timeline_counts
 from flowdeck.dashboard.timeline import data as timeline_data
-from flowdeck.dashboard.timeline import past as timeline_past
-from flowdeck.dashboard.timeline.counts import Stretch
-from flowdeck.declare.registry import registry
+from flowdeck.dashboard.timeline.counts import counted
+from flowdeck.declare.registry import registry, slot_of
 from flowdeck.engine import pause
-from flowdeck.models import Delivery, Event
+from flowdeck.models import Attempt, Delivery, Event, Fold, Tally
+from flowdeck.sql import dialect
 from flowdeck.testing import settle
 from tests.flowdeck.dashboard.test_hostile_text import HOSTILE, assert_harmless, hostile_event
 from tests.probe.events import Probed
@@ -133,23 +135,110 @@ def test_processors_without_work_for_an_hour_are_folded_first(
     assert [name for name in registry.processors if name in lanes] == lanes[1:], "by name"
 
 
-def test_counts_are_those_of_the_database(viewer: Client) -> None:
-    publish(*[Probed(n=n) for n in range(40)], stream="probe-1")
+def long_ago(sequence: int, seconds: int) -> Event:
+    """An event of some time ago, without deliveries."""
+    at = datetime.now(UTC) - timedelta(seconds=seconds)
+    return Event.objects.create(
+        id=uuid4(),
+        stream="probe-old",
+        sequence=sequence,
+        type="Probed",
+        version=1,
+        data={"n": sequence},
+        key="probe-old",
+        correlation_id=uuid4(),
+        producer="tests",
+        occurred_at=at,
+        recorded_at=at,
+    )
+
+
+def deliver(event: Event, processor: str) -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        row = (event.position, event.key, slot_of(event.key))
+        dialect().insert_deliveries(cursor, processor, [row], "pending")
+
+
+def test_who_works_off_a_backlog_is_seen_to_work(
+    viewer: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The events are older than the window, and newer ones are as many as are drawn."""
+    monkeypatch.setattr(timeline_data, "MOST", 3)
+    old = [long_ago(n, 120 - n) for n in range(1, 9)]
+    assert "0.0/s" in head(shown(viewer, "?lanes=all"), "probe.atomic")
+    for event in old[:2]:
+        deliver(event, "probe.atomic")
+    settle()
+    page = shown(viewer, "?lanes=all")
+    assert "0.1/s" in head(page, "probe.atomic"), "two in fifteen seconds"
+    assert 'class="b-' in page
+    assert drawn(page) == [], "an event of before the window has no mark in it"
+    for event in old[2:6]:
+        deliver(event, "probe.batch")
+    settle()
+    assert "drawn as counts" in shown(viewer), "more than can be drawn one by one"
+
+
+def head(page: str, lane: str) -> str:
+    """What stands before a lane."""
+    found = re.search(f'title="{lane}".*?</li>', page, re.DOTALL)
+    assert found is not None
+    return found[0]
+
+
+def test_a_past_window_says_nothing_of_today(viewer: Client) -> None:
+    publish(Probed(n=1, fails=9, by="probe.atomic"), stream="probe-1")
+    settle()
+    pause.pause("probe.batch", by="operator", reason="test")
+    assert "1 dead" in shown(viewer)
+    page = shown(viewer, f"?until={at(datetime.now(UTC) - timedelta(minutes=1))}")
+    assert "1 dead" not in page
+    assert "paused" not in page.split("<main")[1].split("tl-log")[0]
+
+
+def test_failures_are_a_foot_in_their_lane(viewer: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timeline_data, "MOST", 20)
+    publish(*[Probed(n=n, fails=1, by="probe.atomic") for n in range(22)], stream="probe-1")
+    settle()
+    page = shown(viewer, "?lanes=all")
+    lanes = dict(re.findall(r'<svg id="lane-([^"]+)"(.*?)</svg>', page, re.DOTALL))
+    assert "h-bad" in lanes["probe.atomic"]
+    assert "h-bad" not in lanes["probe.leased"]
+    assert "b-count" in lanes["probe.leased"]
+
+
+@pytest.mark.parametrize("step", [1, 10, 60])
+def test_counts_are_those_of_the_database(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish(*[Probed(n=n, fails=n % 2, by="probe.atomic") for n in range(40)], stream="probe-1")
     settle()
     now = datetime.now(UTC)
-    stretch = Stretch.of(now - timedelta(hours=1), now, 60)
-    assert sum(stretch.events().values()) == Event.objects.count()
-    assert sum(stretch.deliveries().values()) == Delivery.objects.filter(state="done").count()
-    assert not stretch.cut
+    few = counted(now - timedelta(minutes=5), now, step)
+    monkeypatch.setattr(timeline_counts, "FEW", 0)
+    many = counted(now - timedelta(minutes=5), now, step)
+    for found in (few, many):
+        assert found.events.total() == Event.objects.count()
+        assert found.done.total() == Delivery.objects.filter(state="done").count()
+        assert found.failed.total() == Attempt.objects.count() > 0
+        assert found.whole
+    assert few.step == step
+    assert many.step == max(step, 10), "figures are by ten seconds at best"
 
 
-def test_a_stretch_too_long_says_that_it_was_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(timeline_counts, "COUNTED", 10)
-    publish(*[Probed(n=n) for n in range(40)], stream="probe-1")
-    now = datetime.now(UTC)
-    stretch = Stretch.of(now - timedelta(hours=1), now, 60)
-    assert stretch.cut
-    assert sum(stretch.events().values()) == 10
+def test_what_is_not_counted_yet_is_said(viewer: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timeline_data, "MOST", 20)
+    monkeypatch.setattr(timeline_counts, "FEW", 20)
+    publish(*[Probed(n=n) for n in range(30)], stream="probe-1")
+    settle()
+    page = shown(viewer)
+    assert "<b>30</b> in 5 min" in page
+    assert "as of" not in page
+    publish(Probed(n=1), stream="probe-2")
+    Tally.objects.update(at=datetime.now(UTC) - timedelta(seconds=12))
+    page = shown(viewer)
+    assert "counts as of" in page
+    assert "–/s" in page
+    Fold.objects.update(since=datetime.now(UTC) - timedelta(seconds=5))
+    assert "its beginning left out" in shown(viewer)
 
 
 def test_the_number_of_queries_is_constant(
@@ -160,8 +249,7 @@ def test_the_number_of_queries_is_constant(
         publish(*[Probed(n=n, echoes=1) for n in range(count)], stream="probe-1")
         settle()
         for query in ("", "?window=3600"):
-            timeline_past.forget()
-            with django_assert_max_num_queries(26) as asked:
+            with django_assert_max_num_queries(30) as asked:
                 shown(viewer, query)
             counts.add((query, len(asked)))
     assert len(counts) == 2, counts

@@ -1,0 +1,135 @@
+"""Traces by their rows: filtered and sorted by index, whatever the size of the log.
+
+Rows are a second behind (:mod:`flowdeck.history.fold`), so they only say which traces to show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from flowdeck.declare.states import KEPT, DeliveryState
+from flowdeck.log.positions import SLACK, first_since
+from flowdeck.models import Delivery, Event, Trace
+
+SORTS = ("newest", "slowest", "retries")
+_MOST = 1_000  # traces of one stream, or that wait to retry
+
+_STATES = {
+    DeliveryState.DONE: Trace.State.DONE,
+    "no": Trace.State.REFUSED,
+    DeliveryState.RUNNING: Trace.State.UNDER_WAY,
+    DeliveryState.DEAD: Trace.State.DEAD,
+}
+OUTCOMES = {
+    DeliveryState.DONE: "done",
+    "no": "refused",
+    DeliveryState.RUNNING: "under way",
+    DeliveryState.RETRYING: "waits to retry",
+    DeliveryState.DEAD: "dead",
+}
+"""What may come of a trace, and how people call it."""
+
+
+class Wanted(Protocol):
+    """The conditions; those that are empty do not count."""
+
+    @property
+    def outcome(self) -> str:
+        """One of ``OUTCOMES``."""
+
+    @property
+    def began(self) -> str:
+        """The type of its first event."""
+
+    @property
+    def stream(self) -> str:
+        """A stream that any of its events is in."""
+
+    @property
+    def over(self) -> int | None:
+        """Milliseconds that it took at least."""
+
+    @property
+    def retried(self) -> str:
+        """Not empty: some attempt of it was not the first."""
+
+    @property
+    def before(self) -> int | None:
+        """Above all first positions."""
+
+    @property
+    def sort(self) -> str:
+        """One of ``SORTS``; empty for the newest first."""
+
+
+def chosen(
+    wanted: Wanted, since: datetime | None, until: datetime | None, most: int, skip: int = 0
+) -> list[tuple[UUID, int]]:
+    """The ids and first positions of up to ``most`` traces in order; one query, two more for some
+    conditions."""
+    rows = Trace.objects.filter(*_conditions(wanted))
+    if since is not None:
+        rows = rows.filter(first_position__gte=first_since(since - SLACK), started_at__gte=since)
+    if until is not None:
+        rows = rows.filter(first_position__lt=first_since(until + SLACK), started_at__lt=until)
+    ordered = _ORDERS[wanted.sort or SORTS[0]](rows)
+    return list(ordered.values_list("correlation_id", "first_position")[skip : skip + most])
+
+
+def _conditions(wanted: Wanted) -> Iterator[Q]:
+    if wanted.outcome == DeliveryState.RETRYING:
+        yield Q(correlation_id__in=_retrying())
+    elif wanted.outcome:
+        yield Q(state=_STATES[wanted.outcome])
+    if wanted.began:
+        yield Q(began_with=wanted.began)
+    if wanted.stream:
+        yield Q(correlation_id__in=_of_stream(wanted.stream))
+    if wanted.over is not None:
+        yield Q(seconds__gte=wanted.over / 1000)
+    if wanted.retried:
+        yield Q(retries__gt=0)
+    if wanted.before is not None:
+        yield Q(first_position__lt=wanted.before)
+
+
+def _newest(rows: QuerySet[Trace]) -> QuerySet[Trace]:
+    return rows.order_by("-first_position")
+
+
+def _slowest(rows: QuerySet[Trace]) -> QuerySet[Trace]:
+    """Those under way have no duration yet, so they are left out."""
+    return rows.filter(seconds__isnull=False).order_by("-seconds", "-first_position")
+
+
+def _most_retried(rows: QuerySet[Trace]) -> QuerySet[Trace]:
+    return rows.filter(retries__gt=0).order_by("-retries", "-first_position")
+
+
+_ORDERS: dict[str, Callable[[QuerySet[Trace]], QuerySet[Trace]]] = {
+    "newest": _newest,
+    "slowest": _slowest,
+    "retries": _most_retried,
+}
+
+
+def _retrying() -> list[UUID]:
+    """Of the newest deliveries that wait to be tried again."""
+    rows = Delivery.objects.filter(state__among=KEPT, state=DeliveryState.RETRYING)
+    return _traces_of(rows.order_by("-event_id").values_list("event_id", flat=True)[:_MOST])
+
+
+def _of_stream(stream: str) -> list[UUID]:
+    """Of the newest events of the stream."""
+    events = Event.objects.filter(stream=stream).order_by("-sequence")
+    return list(dict.fromkeys(events.values_list("correlation_id", flat=True)[:_MOST]))
+
+
+def _traces_of(positions: Iterable[int]) -> list[UUID]:
+    events = Event.objects.filter(position__in=list(positions)).order_by()
+    return list(dict.fromkeys(events.values_list("correlation_id", flat=True)))
