@@ -17,9 +17,10 @@ _PER_SECOND = 10  # so that it takes longer than a killed worker needs to come b
 
 _DIE = f"""
 from django.db import transaction
+from django.db.models import F
 from flowdeck import publish
 from flowdeck.declare.event import Draft
-from flowdeck.models import Delivery
+from flowdeck.models import Due
 from events.domain_events import OrderConfirmed
 
 with transaction.atomic():  # nobody sees them before they are dead
@@ -27,8 +28,9 @@ with transaction.atomic():  # nobody sees them before they are dead
         Draft(OrderConfirmed(order_id=n, user_id=1, total="1.00", items=[]), stream=f"killed-{{n}}")
         for n in range({_FIRST}, {_FIRST + _LETTERS})
     ])
-    made = Delivery.objects.filter(event__stream__startswith="killed-")
-    made.filter(processor="notification").update(state="dead", attempts=5, fingerprint="killed")
+    made = Due.objects.filter(event__stream__startswith="killed-")
+    made.filter(processor="notification").update(
+        state="dead", attempts=5, fingerprint="killed", letter=F("event_id"))
     made.exclude(processor="notification").update(state="discarded")
 """
 _TELL = f"""
@@ -42,7 +44,8 @@ letters = Delivery.objects.filter(fingerprint="killed")
 row = BulkAction.objects.get()
 print(json.dumps({{
     "failures": list(
-        Attempt.objects.filter(delivery__in=letters).values_list("error", "message")[:3]
+        Attempt.objects.filter(event__in=letters.values("event_id"), processor="notification")
+        .values_list("error", "message")[:3]
     ),
     "states": Counter(letters.values_list("state", flat=True)),
     "retried": Counter(letters.values_list("retried", flat=True)),
