@@ -25,6 +25,7 @@ from tests.polling import eventually
 
 _ROOT = Path(__file__).resolve().parent.parent
 _START_SECONDS = 60
+_WORK_SECONDS = 180
 _STOP_SECONDS = 10
 
 
@@ -42,7 +43,10 @@ class Site:
     @classmethod
     @contextmanager
     def started(cls, home: Path, port: int, **variables: str) -> Iterator[Site]:
-        """Start it in ``home`` on ``port``, with a new database of the kind DATABASE_URL names."""
+        """Start it in ``home`` on ``port``, with a new database of the kind DATABASE_URL names.
+
+        Its workers work: on a busy machine they are there long after its pages are.
+        """
         home.mkdir(parents=True, exist_ok=True)
         environment = {**os.environ, "FLOWDECK_HOME": str(home), "PORT": str(port), **variables}
         environment.pop("DJANGO_SETTINGS_MODULE", None)
@@ -62,6 +66,7 @@ class Site:
         try:
             eventually(lambda: site.ready or process.poll() is not None, within=_START_SECONDS)
             assert site.ready, site.output
+            eventually(lambda: site.works, within=_WORK_SECONDS)
             yield site
         finally:
             site.stop()
@@ -75,6 +80,15 @@ class Site:
     def ready(self) -> bool:
         """Whether it has said so."""
         return "Flowdeck is ready at" in self.output
+
+    @property
+    def works(self) -> bool:
+        """Whether it says that nothing is amiss: its workers are there, too."""
+        try:
+            with urllib.request.urlopen(f"{self.url}/readyz", timeout=10) as answer:
+                return int(answer.status) == 200
+        except OSError:
+            return False
 
     def stop(self) -> int:
         """Ask it to stop; return its exit code."""

@@ -73,7 +73,7 @@ def test_who_is_forgotten_is_erased_everywhere_and_replays_agree() -> None:
     person("admin", "dpo")
     call_command("flowdeck", "forget", "7", "--reason", "asked for it", "--as", "dpo", stdout=told)
     assert "destroyed the key of subject 7" in told.getvalue()
-    assert "probe.contacts: by its eraser, 1 rows" in told.getvalue()
+    assert "probe.contacts: by its eraser, 1 row" in told.getvalue()
     assert list(Event.objects.values()) == before
     assert read(7) == Introduced(user_id=7, email="", born=date(1, 1, 1))
     assert read(8).email == "grace@example.org"
