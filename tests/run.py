@@ -52,6 +52,8 @@ _PEOPLE = (
 # what each page shows is asked where production keeps it (that every page opens, for whom and with
 # how many questions, is asked on SQLite, by the tests just named);
 _PAGES = ("tests/flowdeck/dashboard",)
+# shop and lab are asked on SQLite, and again in a browser on PostgreSQL;
+_SHOP = ("tests/events", "tests/lab")
 # whole sites in real processes are slow to start; and browsers wait more than they work, so they
 # have a suite of their own beside the others.
 _PROCESSES = ("tests/infra",)
@@ -73,7 +75,7 @@ _LONG = (
     "tests/infra/test_bulk_retry.py",
 )
 _SUITES = (
-    ("postgresql", [f"--ignore={one}" for one in (*_BROWSER, *_PROCESSES, *_PEOPLE)]),
+    ("postgresql", [f"--ignore={one}" for one in (*_BROWSER, *_PROCESSES, *_PEOPLE, *_SHOP)]),
     ("sqlite", [f"--ignore={one}" for one in (*_BROWSER, *_HOSTILE, *_PAGES, *_LONG)]),
     ("postgresql", [*_BROWSER]),
     ("pooler", [*_POOLED]),

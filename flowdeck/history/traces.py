@@ -36,7 +36,7 @@ class Logged(NamedTuple):
 
 @dataclass(slots=True)
 class Sum:
-    """All that is told of one position. ``events`` is 1 if its append is."""
+    """All that is told of one position; one event of it, if its append is told."""
 
     events: int = 0
     came: int = 0

@@ -43,7 +43,7 @@ document.addEventListener("securitypolicyviolation", (event) =>
 _HARM = """() => window.ran.concat(
   [...document.querySelectorAll("img[src='x'], a[href^='javascript:' i], [onerror]")]
     .map((element) => element.outerHTML))"""
-_ADMIN = ("event", "delivery", "savedview", "auditentry", "alertrule")
+_ADMIN = ("event", "deadletter", "savedview", "auditentry", "alertrule")
 
 
 @pytest.fixture(scope="module")

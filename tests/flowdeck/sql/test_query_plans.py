@@ -87,8 +87,8 @@ def test_a_drain_reads_about_what_is_due_from_the_indexes(filled: None, name: st
     processor = registry.processor(name)
     drain.drain(processor, seconds=0.0)
     before = rows_by_index()
-    settled = drain.drain(processor, seconds=0.3)
-    assert 0 < rows_by_index() - before < 15 * settled
+    settled = drain.drain(processor, seconds=60.0)  # until nothing is due
+    assert 0 < rows_by_index() - before < 30 * settled
 
 
 def test_publishing_draining_and_sweeping_scan_neither_events_nor_deliveries(filled: None) -> None:

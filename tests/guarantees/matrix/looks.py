@@ -26,8 +26,8 @@ _NOT_OPERATIONS = ("api:openapi-json", "api:api-root", "api:missing")
 _VERBS = {"view": "v", "add": "a", "change": "c", "delete": "d"}
 BODIES: dict[str, Any] = {  # what fits, so that the answer is about the person
     "place_order": {"items": []},
-    "retry_letters": {"letters": [1]},
-    "discard_letters": {"letters": [1], "reason": "test"},
+    "retry_letters": {"letters": [999999]},
+    "discard_letters": {"letters": [999999], "reason": "test"},
     "ask_bulk": {"action": "retry", "processor": "nobody"},
     "set_letter_group_status": {"status": "open"},
     "reveal_event": {"reason": "test"},
@@ -37,6 +37,7 @@ _ARGUMENTS = {
     "event-people": "1",
     "experiment": "ripple",
     "flow-node": "type:Probed",
+    "letter": "1",
 }
 
 
