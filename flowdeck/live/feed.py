@@ -88,7 +88,7 @@ class Feed:
     def unwatch(self, socket: Socket, names: Iterable[str] | None = None) -> None:
         """End watching ``names``, or all; the last socket to leave stops the feed."""
         mine = self._watched.get(socket, {})
-        for name in list(mine) if names is None else [n for n in names if n in mine]:
+        for name in list(mine) if names is None else [n for n in dict.fromkeys(names) if n in mine]:
             channel = mine.pop(name)
             channel.sockets.discard(socket)
             channel.joining.discard(socket)

@@ -22,6 +22,7 @@ from flowdeck.bells import bell
 from flowdeck.declare.registry import registry
 from flowdeck.engine import drain, lanes
 from flowdeck.models import Delivery, Event
+from tests.polling import eventually
 from tests.probe.events import Probed
 from tests.probe.models import Effect
 
@@ -137,9 +138,11 @@ def test_a_commit_that_still_found_the_bell_ringing_is_not_missed(
 ) -> None:
     """Redis is not waited for before the first look, so there is a second one."""
     real: Callable[..., Any] = lanes.claim
+    empty_redis.set("flowdeck:bell:probe.atomic", 1)
 
     def too_early(*args: Any) -> Any:
         monkeypatch.setattr(lanes, "claim", real)
+        eventually(lambda: not empty_redis.exists("flowdeck:bell:probe.atomic"))
         for processor in registry.processors:
             empty_redis.set(f"flowdeck:bell:{processor}", 1)
         publish(Probed(n=1), stream="probe-1")

@@ -155,7 +155,7 @@ async def test_unsubscribing_ends_the_view() -> None:
     async with tab(await operator()) as browser:
         await browser.watch("log", "processors")
         await browser.until(lambda: {v for f in browser.frames for v in f["views"]} >= {"log"})
-        await browser.send({"unsubscribe": ["log"]})
+        await browser.send({"unsubscribe": ["log", "log"]})
         await browser.send({"ping": 1})
         await browser.until(lambda: {"pong": 1} in browser.said)
         before = len(browser.frames)
