@@ -54,8 +54,8 @@ _PEOPLE = (
 _PAGES = ("tests/flowdeck/dashboard",)
 # shop and lab are asked on SQLite, and again in a browser on PostgreSQL;
 _SHOP = ("tests/events", "tests/lab")
-# whole sites in real processes are slow to start; and browsers wait more than they work, so they
-# have a suite of their own beside the others.
+# whole sites in real processes are slow to start; and browsers wait for workers, which step back
+# behind whatever else is busy, so they have a suite of their own after the others.
 _PROCESSES = ("tests/infra",)
 _BROWSER = ("tests/browser", "tests/guarantees/test_live_equals_reload.py")
 # What holds connections for longer than a statement is asked behind PgBouncer once more. The
@@ -77,26 +77,33 @@ _LONG = (
 _SUITES = (
     ("postgresql", [f"--ignore={one}" for one in (*_BROWSER, *_PROCESSES, *_PEOPLE, *_SHOP)]),
     ("sqlite", [f"--ignore={one}" for one in (*_BROWSER, *_HOSTILE, *_PAGES, *_LONG)]),
-    ("postgresql", [*_BROWSER]),
     ("pooler", [*_POOLED]),
+    ("postgresql", [*_BROWSER]),
 )
 
 
 def main(arguments: list[str]) -> int:
-    """Run all suites at the same time; the first failure decides the exit code."""
+    """Run all suites at the same time, browsers after them; the first failure is the exit code."""
     arguments = [one for word in arguments for one in (_LONG if word == "--long" else [word])]
     suites = _chosen(arguments)
     _stop_tidily()
+    browsers = [suite for suite in suites if suite[1][: len(_BROWSER)] == [*_BROWSER]]
+    codes = _run([suite for suite in suites if suite not in browsers]) + _run(browsers)
+    return next(filter(None, codes), 0)
+
+
+def _run(suites: list[tuple[str, list[str]]]) -> list[int]:
+    """Run these at the same time; their exit codes."""
+    codes = []
     with tempfile.TemporaryDirectory(prefix="fd-") as folder, ExitStack() as servers:
         runs = [
             _started(database, Path(folder) / str(number), words, servers, len(suites) == 1)
             for number, (database, words) in enumerate(suites)
         ]
-        codes = []
         for (database, words), (run, output) in zip(suites, runs, strict=True):
             print(f"== on {database}: {' '.join(words)}", flush=True)
             codes.append(_shown(run, output))
-    return next(filter(None, codes), 0)
+    return codes
 
 
 def _stop_tidily() -> None:

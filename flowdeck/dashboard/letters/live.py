@@ -130,7 +130,9 @@ class LetterView(LiveView):
 
     def regions(self) -> Sequence[Fragment]:
         """Its state with the buttons, and its attempts."""
-        letter = Delivery.objects.select_related("event").filter(letter=int(self.argument)).first()
+        number = parsing.number(self.argument)
+        found = Delivery.objects.select_related("event").filter(letter=number)
+        letter = None if number is None else found.first()
         if letter is None:
             return []
         now = now_of(letter)
