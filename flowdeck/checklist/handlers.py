@@ -16,6 +16,7 @@ from flowdeck.engine.attempt import attempt_together
 from flowdeck.log.append import read_log
 from flowdeck.models import Done, Event
 from flowdeck.sql import DueDelivery
+from flowdeck.sql.parts import chunked
 from flowdeck.words import counted
 
 logger = logging.getLogger("flowdeck")
@@ -149,8 +150,8 @@ def _history(processor: Processor) -> Iterator[list[DueDelivery]]:
     """All it has done, in batches, in order."""
     done = Done.objects.filter(processor=processor.name).order_by("event_id")
     rows = list(done.values_list("event_id", flat=True))
-    for start in range(0, len(rows), 500):
-        chunk = set(rows[start : start + 500])
+    for some in chunked(rows, 500):
+        chunk = set(some)
         first, last = min(chunk), max(chunk)
         events = [e for e in read_log(first - 1, last - first + 1) if e.position in chunk]
         yield [DueDelivery(0, event) for event in events]

@@ -5,24 +5,23 @@ Nobody but the fold writes them, one at a time, so what was read is what is writ
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, models
 
-from flowdeck.sql.parts import placeholders, rows
+from flowdeck.sql.parts import chunked, placeholders, rows
 
-_CHUNK = 500  # rows by one statement: SQLite takes 32,766 parameters
-Item = TypeVar("Item")
+CHUNK = 500  # rows by one statement: SQLite takes 32,766 parameters
 
 
 def read(model: type[models.Model], keys: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
     """All columns of the rows that have these values in the columns of the key."""
     columns, key = _columns(model)
     found = []
-    for some in chunked(keys):
+    for some in chunked(keys, CHUNK):
         each = f"({placeholders(key)})"
         statement = (
             f"SELECT {', '.join(columns)} FROM {model._meta.db_table} "
@@ -36,7 +35,7 @@ def write(model: type[models.Model], given: Sequence[Sequence[Any]]) -> None:
     """Insert rows, or write over those that are there; all columns in order of the fields."""
     columns, key = _columns(model)
     over = ", ".join(f"{name} = excluded.{name}" for name in columns if name not in key)
-    for some in chunked(given):
+    for some in chunked(given, CHUNK):
         with connection.cursor() as cursor:
             cursor.execute(
                 f"INSERT INTO {model._meta.db_table} ({', '.join(columns)}) "
@@ -44,12 +43,6 @@ def write(model: type[models.Model], given: Sequence[Sequence[Any]]) -> None:
                 f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {over}",
                 [_adapted(value) for one in some for value in one],
             )
-
-
-def chunked(items: Sequence[Item], size: int = _CHUNK) -> Iterator[Sequence[Item]]:
-    """The items, so many at a time."""
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
 
 
 def _columns(model: type[models.Model]) -> tuple[list[str], list[str]]:

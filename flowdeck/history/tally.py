@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from operator import sub
 from typing import NamedTuple, Protocol
 
@@ -118,6 +118,11 @@ def microseconds(moment: datetime) -> int:
     """Since 1970."""
     passed = moment - _BEGINNING
     return (passed.days * 86_400 + passed.seconds) * 1_000_000 + passed.microseconds
+
+
+def moment(microseconds: int) -> datetime:
+    """So many microseconds after the beginning of 1970."""
+    return _BEGINNING + timedelta(microseconds=microseconds)
 
 
 class _Told:

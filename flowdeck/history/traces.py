@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import reduce
 from operator import attrgetter, or_
 from typing import Any, NamedTuple
@@ -18,9 +18,11 @@ from django.db.models.fields.json import KeyTransform
 
 from flowdeck.declare.registry import registry
 from flowdeck.history import rows
+from flowdeck.history.tally import moment
 from flowdeck.models import Event, Trace
+from flowdeck.sql.parts import chunked
 
-_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+_EVENTS = 5_000  # read by one statement
 
 
 class Logged(NamedTuple):
@@ -107,7 +109,7 @@ class _Row:
 def logged(positions: Collection[int]) -> dict[int, Logged]:
     """These events, by position; without those that were archived meanwhile."""
     found: dict[int, Logged] = {}
-    for some in rows.chunked(sorted(positions), 5_000):
+    for some in chunked(sorted(positions), _EVENTS):
         events = Event.objects.filter(position__in=some).order_by()
         for row in events.values_list(*Logged._fields):
             found[row[0]] = Logged(*row)
@@ -124,7 +126,7 @@ def add(sums: Mapping[int, Sum], events: Mapping[int, Logged]) -> None:
     for name in _refusing(appended):
         grown[name].refused = True
     columns = [one.attname for one in Trace._meta.concrete_fields]
-    for some in rows.chunked(sorted(grown)):
+    for some in chunked(sorted(grown), rows.CHUNK):
         for values in Trace.objects.filter(correlation_id__in=some).values_list(*columns):
             grown[values[0]].join(_Row(*values))
         for name in some:
@@ -134,7 +136,7 @@ def add(sums: Mapping[int, Sum], events: Mapping[int, Logged]) -> None:
 
 def _refusing(positions: list[int]) -> set[UUID]:
     found = set[UUID]()
-    for some in rows.chunked(positions, 5_000):
+    for some in chunked(positions, _EVENTS):
         found |= refused(Event.objects.filter(position__in=some))
     return found
 
@@ -165,7 +167,6 @@ def _refusals() -> tuple[list[Q], dict[str, KeyTransform]]:
 
 
 def _grow(grown: dict[UUID, _Row], event: Logged, told: Sum) -> None:
-    ended = _BEGINNING + timedelta(microseconds=told.ended)
     one = _Row(
         correlation_id=event.correlation_id,
         first_position=event.position,
@@ -173,7 +174,7 @@ def _grow(grown: dict[UUID, _Row], event: Logged, told: Sum) -> None:
         stream=event.stream,
         producer=event.producer,
         started_at=event.recorded_at,
-        ended_at=max(event.recorded_at, ended),
+        ended_at=max(event.recorded_at, moment(told.ended)),
         last_position=event.position,
         events=told.events,
         came=told.came,

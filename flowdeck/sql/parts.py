@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Sized
-from typing import Any
+from collections.abc import Iterator, Sequence, Sized
+from typing import Any, TypeVar
 
 from django.db import connection
 
 from flowdeck.declare.registry import Processor
+
+Item = TypeVar("Item")
 
 
 def rows(statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
@@ -21,6 +23,12 @@ def rows(statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]
 def placeholders(values: Sized, each: str = "%s") -> str:
     """``%s, %s, ...``: as many as there are ``values``."""
     return ", ".join([each] * len(values))
+
+
+def chunked(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
+    """The items, so many at a time: a statement takes so many parameters."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
 
 
 def heard_by(processor: Processor, *types: str) -> tuple[str, list[Any]]:

@@ -9,11 +9,10 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from django.db import connection, transaction
 
@@ -22,7 +21,7 @@ from flowdeck.errors import ArchiveRefused
 from flowdeck.models import Archive, ArchivedStream, Stream
 from flowdeck.people import audit
 from flowdeck.sql import dialect
-from flowdeck.sql.parts import placeholders
+from flowdeck.sql.parts import chunked, placeholders
 from flowdeck.transfer.cloudevents import dumped, loaded
 from flowdeck.transfer.importing import same_content
 
@@ -96,7 +95,7 @@ def archive(streams: list[str], path: Path, *, by: str, reason: str = "") -> Arc
             ArchivedStream(stream=name, upto=last, archive=row)
             for name, last in written.last.items()
         )
-        removed = sum(_remove(names) for names in _chunked(streams))
+        removed = sum(_remove(names) for names in chunked(streams, _CHUNK))
         if removed != row.events:
             raise ArchiveRefused(f"{removed:,} events would go, but {row.events:,} are in {path}.")
         audit.record("archive", by=by, target=path.name, count=removed, reason=reason)
@@ -134,14 +133,14 @@ def _refuse_changed(written: _File) -> None:
     grown = [row.name for row in heads if row.head != written.last[row.name]]
     if grown:
         raise ArchiveRefused(f"{grown[0]} has grown meanwhile: archive again.")
-    for names in _chunked(sorted(written.last)):
+    for names in chunked(sorted(written.last), _CHUNK):
         with connection.cursor() as cursor:
             cursor.execute(_IN_USE.format(names=placeholders(names)), [*names, *names])
             if row := cursor.fetchone():
                 raise ArchiveRefused(f"{row[0]} is in use again: archive again.")
 
 
-def _remove(names: list[str]) -> int:
+def _remove(names: Sequence[str]) -> int:
     positions = f"(SELECT position FROM flowdeck_event WHERE stream IN ({placeholders(names)}))"
     with connection.cursor() as cursor:
         for table in _OF_EVENTS:
@@ -151,12 +150,7 @@ def _remove(names: list[str]) -> int:
 
 
 def _read(streams: list[str]) -> Iterator[list[StoredEvent]]:
-    for names in _chunked(streams):
+    for names in chunked(streams, _CHUNK):
         with connection.cursor() as cursor:
             where = f"WHERE stream IN ({placeholders(names)}) ORDER BY position"
             yield dialect().select_events(cursor, where, names)
-
-
-def _chunked(names: list[str]) -> Iterator[list[Any]]:
-    for start in range(0, len(names), _CHUNK):
-        yield names[start : start + _CHUNK]

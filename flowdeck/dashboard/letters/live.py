@@ -130,9 +130,8 @@ class LetterView(LiveView):
 
     def regions(self) -> Sequence[Fragment]:
         """Its state with the buttons, and its attempts."""
-        number = parsing.number(self.argument)
-        found = Delivery.objects.select_related("event").filter(letter=number)
-        letter = None if number is None else found.first()
+        found = Delivery.objects.select_related("event")
+        letter = found.filter(letter__in=_numbers(self.argument)).first()
         if letter is None:
             return []
         now = now_of(letter)
