@@ -18,7 +18,7 @@ run: $(INSTALLED) ## start Flowdeck at http://127.0.0.1:8000 (PORT, FLOWDECK_HOM
 test: $(INSTALLED_DEV) ## every test, on SQLite and PostgreSQL (ARGS for pytest)
 	@exec $(BIN)/python -m tests.run $(ARGS)
 
-test-long: $(INSTALLED_DEV) ## what wants the machine for itself: attacks, a rolling restart
+test-long: $(INSTALLED_DEV) ## what takes minutes: attacks, hosts, brokers, a rolling restart
 	@DATABASE=postgresql $(BIN)/python -m tests.run --long $(ARGS)
 
 lab-thrice: $(INSTALLED_DEV) ## every lesson of the lab three times in Chromium, same outcome

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -19,10 +20,16 @@ from tests.site import Site, free_port
 # ``make plants`` wants to know whether it fails, and not the shortest way to it.
 settings.register_profile("unshrunk", phases=[Phase.generate])
 
-CHROMIUM = next(
-    filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome", "chrome"])),
-    None,
-)
+# The shell is Chromium without the windows, menus and start page that nobody sees here.
+_CHROMIUMS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "chrome")
+CHROMIUM = next(filter(None, map(shutil.which, _CHROMIUMS)), None)
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage less often: all that was imported would be walked through each time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

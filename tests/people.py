@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, StorageState, expect, sync_playwright
 
 from tests.site import Site
 
@@ -23,6 +23,7 @@ _FLAGS = [
 ]
 
 SignIn = Callable[..., Page]
+_SIGN_IN = "/accounts/login/"
 
 expect.set_options(timeout=20_000)
 
@@ -37,8 +38,16 @@ def browser(chromium: str) -> Iterator[Browser]:
         running.close()
 
 
+@pytest.fixture(scope="session")
+def signed_in_before() -> dict[tuple[str, str], StorageState]:
+    """Who has signed in, with their cookies: hashing passwords would take most of a test."""
+    return {}
+
+
 @pytest.fixture
-def sign_in(browser: Browser, site: Site) -> Iterator[SignIn]:
+def sign_in(
+    browser: Browser, site: Site, signed_in_before: dict[tuple[str, str], StorageState]
+) -> Iterator[SignIn]:
     """Opens a page as a demo user: ``sign_in("customer", "/shop/")``.
 
     What the page logs as an error, and what its CSP refuses, fails the test.
@@ -47,7 +56,12 @@ def sign_in(browser: Browser, site: Site) -> Iterator[SignIn]:
     faults: list[str] = []
 
     def open_page(user: str, path: str = "/", **options: object) -> Page:
-        context = browser.new_context(viewport={"width": 1440, "height": 900}, **options)
+        who = (site.url, user)
+        context = browser.new_context(
+            viewport={"width": 1440, "height": 900},
+            storage_state=signed_in_before.get(who),
+            **options,
+        )
         page = context.new_page()
         page.set_default_timeout(20_000)
         page.on("pageerror", lambda error: faults.append(str(error)))
@@ -55,9 +69,12 @@ def sign_in(browser: Browser, site: Site) -> Iterator[SignIn]:
             "console",
             lambda said: faults.append(said.text) if "Content Security" in said.text else None,
         )
-        page.goto(f"{site.url}/accounts/login/?next={path}")
-        page.get_by_role("button", name=user).click()
-        page.wait_for_url(f"{site.url}{path}**")
+        page.goto(f"{site.url}{path if who in signed_in_before else f'{_SIGN_IN}?next={path}'}")
+        if _SIGN_IN in page.url:  # or signed out meanwhile
+            page.get_by_role("button", name=user).click()
+            page.wait_for_url(f"{site.url}{path}**")
+            cookies = context.storage_state()["cookies"]
+            signed_in_before[who] = StorageState(cookies=cookies, origins=[])
         pages.append(page)
         return page
 

@@ -4,7 +4,8 @@ Starts both servers out of wheels; a DATABASE_URL that names a PostgreSQL is use
 ``DATABASE=sqlite`` or ``DATABASE=postgresql`` runs on one of them, ``DATABASE=pooler`` on
 PostgreSQL behind PgBouncer in transaction mode (with ``--reuse-db``). A REDIS_URL is used too if
 only one suite runs (several at once need one each). Arguments go to pytest; if they name tests,
-these run in one suite for each database; ``--long`` names those that want a machine for themselves.
+these run in one suite for each database; ``--long`` runs those that are marked so (on one database,
+if DATABASE says which), and nothing else.
 """
 
 from __future__ import annotations
@@ -49,9 +50,17 @@ _PEOPLE = (
     "tests/guarantees/test_personal_data.py",
     "tests/flowdeck/test_every_page.py",
 )
-# what each page shows is asked where production keeps it (that every page opens, for whom and with
-# how many questions, is asked on SQLite, by the tests just named);
-_PAGES = ("tests/flowdeck/dashboard",)
+# what pages, API, sockets and alerts say is asked where production keeps it (that every page opens,
+# for whom and with how many questions, is asked on SQLite, by the tests just named);
+_SHOWN = (
+    "tests/flowdeck/dashboard",
+    "tests/flowdeck/api",
+    "tests/flowdeck/live",
+    "tests/flowdeck/alerts",
+    "tests/flowdeck/checklist",
+    "tests/flowdeck/people",
+    "tests/flowdeck/probes",
+)
 # shop and lab are asked on SQLite, and again in a browser on PostgreSQL;
 _SHOP = ("tests/events", "tests/lab")
 # whole sites in real processes are slow to start; and browsers wait for workers, which step back
@@ -68,26 +77,26 @@ _POOLED = (
     "tests/guarantees/test_replayable.py",
     "tests/guarantees/test_shadows.py",
 )
-# These take minutes and want the machine for themselves: ``make test-long`` runs them.
-_LONG = (
-    "tests/infra/test_web_under_attack.py",
-    "tests/infra/test_rolling_restart.py",
-    "tests/infra/test_bulk_retry.py",
-)
+# What takes minutes, or wants the machine for itself, is marked: ``make test-long`` runs it.
+_SHORT, _LONG = ("-m", "not long"), ("-m", "long")
 _SUITES = (
-    ("postgresql", [f"--ignore={one}" for one in (*_BROWSER, *_PROCESSES, *_PEOPLE, *_SHOP)]),
-    ("sqlite", [f"--ignore={one}" for one in (*_BROWSER, *_HOSTILE, *_PAGES, *_LONG)]),
-    ("pooler", [*_POOLED]),
-    ("postgresql", [*_BROWSER]),
+    (
+        "postgresql",
+        [*_SHORT, *(f"--ignore={one}" for one in (*_BROWSER, *_PROCESSES, *_PEOPLE, *_SHOP))],
+    ),
+    ("sqlite", [*_SHORT, *(f"--ignore={one}" for one in (*_BROWSER, *_HOSTILE, *_SHOWN))]),
+    ("pooler", [*_SHORT, *_POOLED]),
+    ("postgresql", [*_SHORT, *_BROWSER]),
 )
 
 
 def main(arguments: list[str]) -> int:
     """Run all suites at the same time, browsers after them; the first failure is the exit code."""
-    arguments = [one for word in arguments for one in (_LONG if word == "--long" else [word])]
+    if "--long" in arguments:
+        arguments = [*_LONG, "tests", *(one for one in arguments if one != "--long")]
     suites = _chosen(arguments)
     _stop_tidily()
-    browsers = [suite for suite in suites if suite[1][: len(_BROWSER)] == [*_BROWSER]]
+    browsers = [suite for suite in suites if _BROWSER[0] in suite[1]]
     codes = _run([suite for suite in suites if suite not in browsers]) + _run(browsers)
     return next(filter(None, codes), 0)
 
@@ -222,10 +231,11 @@ def a_postgresql() -> Iterator[str]:
 def _spare_the_disk(url: str) -> None:
     """Emptying tables after each test is most of the work, and here nobody pulls the plug.
 
+    Plans for tables of a few rows are not worth compiling either.
     What a power cut leaves is PostgreSQL's own promise; the drill and the benchmarks keep fsync on.
     """
     with psycopg.connect(url, autocommit=True) as connection:
-        for setting in ("fsync", "synchronous_commit", "full_page_writes", "autovacuum"):
+        for setting in ("fsync", "synchronous_commit", "full_page_writes", "autovacuum", "jit"):
             connection.execute(f"ALTER SYSTEM SET {setting} = off")
         connection.execute("SELECT pg_reload_conf()")
 

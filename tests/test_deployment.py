@@ -70,6 +70,7 @@ def elsewhere() -> Iterator[str]:
             server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+@pytest.mark.long
 @pytest.mark.skipif("connection.vendor != 'postgresql'", reason="PostgreSQL's programs")
 def test_a_backup_is_restored_whole(elsewhere: str, tmp_path: Path) -> None:
     publish(Probed(n=1, echoes=2), Probed(n=2, rejects="probe.atomic"), stream="probe-1")

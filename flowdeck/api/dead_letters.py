@@ -12,6 +12,7 @@ from flowdeck.api.letter_schemas import (
     BulkIn,
     BulkOut,
     Discarded,
+    Fitting,
     GroupFilter,
     GroupOut,
     LetterDetail,
@@ -24,8 +25,10 @@ from flowdeck.api.letter_schemas import (
 )
 from flowdeck.api.problems import require, require_action
 from flowdeck.declare.states import DeliveryState
+from flowdeck.errors import OtherLetters
 from flowdeck.letters import bulk, dead_letters
 from flowdeck.letters.groups import groups, set_status
+from flowdeck.letters.question import Question
 from flowdeck.models import BulkAction, Due
 from flowdeck.people.access import can
 
@@ -80,24 +83,39 @@ def discard_letters(request: HttpRequest, wanted: Discarded) -> Resolution:
     return Resolution(asked=len(wanted.letters), resolved=done)
 
 
-@router.post("/dead-letters/bulk", response={202: BulkOut}, summary="Retry or discard all that fit")
+@router.post(
+    "/dead-letters/bulk",
+    response={200: Fitting, 202: BulkOut},
+    summary="Retry or discard all that fit",
+)
 def ask_bulk(request: HttpRequest, wanted: BulkIn) -> Any:
-    """Begin a bulk action over every dead letter that fits now; watch it with its ``id``."""
+    """Begin a bulk action over every dead letter that fits now; watch it with its ``id``.
+
+    With ``dry_run`` nothing is done: the answer says how many fit, and gives a ``seen`` to send
+    along, so that the action is refused with 409 if they are not the same letters any more.
+    """
     require_action(request, "resolve_dead_letters")
     if wanted.action == "discard" and not wanted.reason:
         raise HttpError(422, "reason: say why: a discard needs a reason")
     criteria = wanted.criteria()
     if not (criteria or wanted.all):
         raise HttpError(422, "all: give a filter, or say that you mean all of them")
-    row = bulk.ask(
-        wanted.action,
-        criteria,
-        by=request.user.get_username(),
-        reason=wanted.reason,
-        graduated=wanted.graduated,
-        per_second=wanted.per_second,
-        delay=wanted.delay,
-    )
+    if wanted.dry_run:
+        question = Question.about(criteria.letters(), "letter")
+        return Status(200, Fitting(total=question.count, seen=question.digest))
+    try:
+        row = bulk.ask(
+            wanted.action,
+            criteria,
+            by=request.user.get_username(),
+            reason=wanted.reason,
+            graduated=wanted.graduated,
+            per_second=wanted.per_second,
+            delay=wanted.delay,
+            seen=wanted.seen,
+        )
+    except OtherLetters as error:
+        raise HttpError(409, f"seen: {error}") from None
     return Status(202, BulkOut.of(row))
 
 

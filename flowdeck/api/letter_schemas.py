@@ -83,6 +83,17 @@ class BulkIn(_Chosen):
     graduated: bool = Field(False, description="1, then 10, then 100; stops if one fails again")
     per_second: int | None = Field(None, ge=1, le=100_000)
     delay: float = Field(0.0, ge=0, le=3600, description="seconds until it begins")
+    dry_run: bool = Field(False, description="do nothing; say how many fit, and ``seen`` of them")
+    seen: str | None = Field(
+        None, max_length=64, description="of the dry run; 409 if other letters fit by now"
+    )
+
+
+class Fitting(Schema):
+    """What a bulk action would be about; its ``seen`` holds a later one to just these letters."""
+
+    total: int
+    seen: str
 
 
 class Retried(Schema):

@@ -126,6 +126,7 @@ def _status(site: Site, order: int) -> str:
     return str(site.api(f"/orders/{order}", user="operator")["status"])
 
 
+@pytest.mark.long
 def test_the_pages_are_accessible_in_both_themes(sign_in: SignIn, site: Site) -> None:
     poisoned(site)
     page = sign_in("operator", "/dead-letters/")

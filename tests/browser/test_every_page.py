@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from typing import Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import ConsoleMessage, Page, expect
+from playwright.sync_api import ConsoleMessage, Page, ViewportSize, expect
 
 from tests.people import SignIn
 from tests.polling import eventually
@@ -50,7 +51,11 @@ AXE = Axe().axe_script
 RUN = "async ([part, rules]) => (await axe.run(part, rules)).violations"
 RULES = {"resultTypes": ["violations"]}
 # Each width in one theme: colours do not depend on widths.
-LOOKS = (({"width": 1440, "height": 900}, "light"), ({"width": 390, "height": 844}, "dark"))
+Look = tuple[ViewportSize, Literal["light", "dark"]]
+LOOKS: tuple[Look, ...] = (
+    ({"width": 1440, "height": 900}, "light"),
+    ({"width": 390, "height": 844}, "dark"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -93,9 +98,10 @@ def opened(page: Page, url: str) -> list[str]:
     return [text for text in said if not text.startswith("Failed to load resource")]
 
 
+@pytest.mark.parametrize("looks", [LOOKS[:1], pytest.param(LOOKS[1:], marks=pytest.mark.long)])
 @pytest.mark.parametrize("user", PAGES)
 def test_axe_finds_nothing_on_any_page_wide_or_narrow_light_or_dark(
-    user: str, sign_in: SignIn, site: Site, stored: dict[str, str]
+    user: str, looks: tuple[Look, ...], sign_in: SignIn, site: Site, stored: dict[str, str]
 ) -> None:
     page = sign_in(user, "/account/", reduced_motion="reduce")
     found: dict[str, object] = {}
@@ -104,13 +110,14 @@ def test_axe_finds_nothing_on_any_page_wide_or_narrow_light_or_dark(
         if complaints:
             found[f"{path} console"] = complaints
         page.evaluate(AXE)
-        for size, theme in LOOKS:
+        for size, theme in looks:
             page.set_viewport_size(size)
             page.emulate_media(color_scheme=theme, reduced_motion="reduce")
             report = page.evaluate(RUN, [PART, RULES])
             if report:
                 targets = [(v["id"], [n["target"] for n in v["nodes"]][:3]) for v in report]
                 found[f"{path} {theme} {size['width']}"] = targets
+        page.set_viewport_size(LOOKS[-1][0])
         width = page.evaluate("document.documentElement.scrollWidth")
         if width > LOOKS[-1][0]["width"]:
             found[f"{path} sideways"] = width
@@ -134,6 +141,7 @@ UNMARKED = """() => [...document.querySelectorAll('[aria-selected="true"], [aria
   .filter(e => getComputedStyle(e).outlineStyle === "none").map(e => e.outerHTML.slice(0, 80))"""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("user", PAGES)
 def test_pages_can_be_printed_and_read_in_the_few_colours_of_high_contrast(
     user: str, sign_in: SignIn, site: Site, stored: dict[str, str]

@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from tests.people import SignIn
 from tests.site import Site, free_port
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.long]
 
 _FILL = """
 import json

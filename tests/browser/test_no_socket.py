@@ -76,6 +76,7 @@ def shows_once(page: Page, order: int) -> None:
     assert len(ids) == len(set(ids))
 
 
+@pytest.mark.long
 def test_a_proxy_swallows_or_refuses_the_upgrade(sign_in: SignIn, site: Site, proxy: Proxy) -> None:
     page = sign_in("operator", "/events/")
     page.goto(f"{proxy.url}/events/")

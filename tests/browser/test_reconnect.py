@@ -114,6 +114,7 @@ def comes_to_show(page: Page, rows: str, wanted: list[str]) -> None:
     eventually(lambda: facts(page, rows) == wanted, within=2)
 
 
+@pytest.mark.long
 def test_the_network_is_gone_for_long_on_pages_of_all_kinds(sign_in: SignIn, site: Site) -> None:
     open_pages = {where: sign_in(*where) for where in LISTS}
     for page in open_pages.values():

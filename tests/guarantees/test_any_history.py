@@ -238,11 +238,12 @@ def forget_work() -> None:
     leases.run_out()
 
 
-def test_any_history_keeps_the_invariants() -> None:
+@pytest.mark.parametrize("histories", [6, pytest.param(40, marks=pytest.mark.long)])
+def test_any_history_keeps_the_invariants(histories: int) -> None:
     run_state_machine_as_test(
         History,
         settings=settings(
-            max_examples=15,
+            max_examples=histories,
             stateful_step_count=20,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -103,7 +103,7 @@ def names() -> list[str]:
     return sorted({name for file in files for name in _ASKED_FOR.findall(file.read_text())})
 
 
-@pytest.mark.parametrize("turn", range(2))
+@pytest.mark.parametrize("turn", [0, pytest.param(1, marks=pytest.mark.long)])
 def test_whatever_is_sent_is_kept_as_text_or_refused(turn: int, scene: Scene) -> None:
     asked = names()
     assert {"reason", "q", "stream", "note", "query"} <= set(asked)

@@ -14,6 +14,8 @@ import pytest
 from tests.polling import eventually
 from tests.site import Site, free_port
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def rabbitmq(tmp_path: Path) -> Iterator[str]:

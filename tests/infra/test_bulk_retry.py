@@ -8,8 +8,12 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.polling import eventually
 from tests.site import Site, free_port
+
+pytestmark = pytest.mark.long
 
 _LETTERS = 600
 _FIRST = 1_000_000  # beyond the orders that the demo begins with

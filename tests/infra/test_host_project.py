@@ -56,7 +56,7 @@ def make(wheel: Path, redis_url: str, tmp_path_factory: pytest.TempPathFactory) 
     return made
 
 
-@pytest.fixture(params=["wheel", "editable"])
+@pytest.fixture(params=["wheel", pytest.param("editable", marks=pytest.mark.long)])
 def host(request: pytest.FixtureRequest, make: Maker) -> Host:
     """The project, in both ways to install Flowdeck."""
     return make(request.param)
@@ -212,6 +212,7 @@ print(json.dumps(seen))
 """
 
 
+@pytest.mark.long
 def test_mypy_sees_the_librarys_types(make: Maker) -> None:
     host = make("wheel")
     (host.folder / "typed.py").write_text(_TYPED)
@@ -237,6 +238,7 @@ publish(BookLent(book_id=1), stream=7)
 """
 
 
+@pytest.mark.long
 @pytest.mark.browser
 def test_in_chromium_pages_are_whole_live_and_quiet(
     make: Maker, browser: Browser, shots: Path

@@ -18,6 +18,8 @@ from eda_site.environment import broker_url
 from tests.infra.guide import blocks
 from tests.polling import eventually
 
+pytestmark = pytest.mark.long
+
 _ROOT = Path(__file__).resolve().parents[2]
 _GUIDES = [_ROOT / "docs" / name for name in ("writing_processors.md", "extending.md")]
 _LEND = """

@@ -53,7 +53,14 @@ def worker(pool: str, log: Path) -> Iterator[None]:
             process.wait()
 
 
-@pytest.mark.parametrize("pool", ["prefork", "solo", "threads", "gevent"])
+@pytest.mark.parametrize(
+    "pool",
+    [
+        "prefork",
+        "threads",
+        *(pytest.param(one, marks=pytest.mark.long) for one in ("solo", "gevent")),
+    ],
+)
 def test_retries_run_and_lost_bells_are_found(
     pool: str, tmp_path: Path, empty_redis: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,6 +16,8 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from tests.infra.production import GONE_SECONDS, PASSWORD, Production, production
 from tests.polling import eventually
 
+pytestmark = pytest.mark.long
+
 
 class Load:
     """Orders at a steady rate through the proxy, until told to stop; every one has to be taken."""

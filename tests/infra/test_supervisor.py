@@ -10,9 +10,12 @@ import sys
 from pathlib import Path
 
 import psutil
+import pytest
 
 from tests.polling import eventually
 from tests.site import Site, free_port
+
+pytestmark = pytest.mark.long
 
 
 def workers_of(site: Site) -> list[psutil.Process]:

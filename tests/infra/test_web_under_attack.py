@@ -31,6 +31,8 @@ from websockets.exceptions import ConnectionClosed
 from drill.stack import Postgres
 from tests.polling import eventually
 
+pytestmark = pytest.mark.long
+
 _ROOT = Path(__file__).resolve().parents[2]
 _PAGES = (
     "/events/",

@@ -183,7 +183,10 @@ def outcomes(order_ids: list[int]) -> list[tuple[str, Decimal, bool]]:
 
 
 @pytest.mark.parametrize("name", ["mediator", "deadlines"])
-@pytest.mark.parametrize("step", ["take", "append", "finish", "tell"])
+@pytest.mark.parametrize(
+    "step",
+    ["append", "finish", *(pytest.param(one, marks=pytest.mark.long) for one in ("take", "tell"))],
+)
 def test_killed_anywhere_it_loses_nothing(customer: User, name: str, step: str) -> None:
     order_ids = [place(customer, scenario) for scenario in ("", "card_declined")]
 

@@ -101,6 +101,23 @@ def test_a_bulk_action_retries_all_that_fit(operator: Caller, dead: list[int]) -
     assert (watched["state"], watched["asked"], watched["came_back"]) == ("finished", 3, 0)
 
 
+def test_a_bulk_action_is_held_to_the_letters_that_were_seen(
+    operator: Caller, dead: list[int]
+) -> None:
+    body = {"action": "discard", "all": True, "reason": "test orders"}
+    asked = operator.post("/dead-letters/bulk", {**body, "dry_run": True})
+    assert (asked.status_code, asked.json()["total"]) == (200, 3)
+    assert not BulkAction.objects.exists()
+    assert dead_letters.retry(dead[:1], by="somebody else") == 1
+    body["seen"] = asked.json()["seen"]
+    refused = operator.post("/dead-letters/bulk", body)
+    assert refused.status_code == 409
+    assert "2 now" in refused.json()["detail"]
+    assert not BulkAction.objects.exists()
+    body["seen"] = operator.post("/dead-letters/bulk", {**body, "dry_run": True}).json()["seen"]
+    assert operator.post("/dead-letters/bulk", body).status_code == 202
+
+
 @pytest.mark.parametrize(
     "body",
     [
