@@ -20,12 +20,20 @@ class _Shared:
 
     def __init__(self) -> None:
         self._said: tuple[datetime, float] | None = None
+        self._has_none = False
 
     def now(self) -> datetime:
+        if self._has_none:
+            return datetime.now(UTC)
         said, counted = self._said, time.monotonic()
         if said is None or (counted - said[1] > _SECONDS and not connection.needs_rollback):
-            said = self._said = _asked()
-        return said[0] + timedelta(seconds=time.monotonic() - said[1])
+            # Looked up but now and then: every attempt asks for the time twice.
+            if connection.vendor != "postgresql":
+                self._has_none = True
+                return datetime.now(UTC)
+            said, counted = _asked(), time.monotonic()
+            self._said = said
+        return said[0] + timedelta(seconds=counted - said[1])
 
 
 def _asked() -> tuple[datetime, float]:
@@ -43,4 +51,4 @@ _shared = _Shared()
 
 def now() -> datetime:
     """The database's time, to some milliseconds. Raises OperationalError if it can't be had."""
-    return _shared.now() if connection.vendor == "postgresql" else datetime.now(UTC)
+    return _shared.now()

@@ -14,7 +14,7 @@ from django.db import connection
 from hypothesis import Phase, settings
 
 from tests.emptying import spare_the_work
-from tests.people import browser, shots, sign_in  # noqa: F401 (fixtures)
+from tests.people import browser, shots, sign_in, signed_in_before  # noqa: F401 (fixtures)
 from tests.site import Site, free_port
 
 # ``make plants`` wants to know whether it fails, and not the shortest way to it.

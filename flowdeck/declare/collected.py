@@ -37,6 +37,8 @@ class Collected(Generic[T]):
 
     def __iter__(self) -> Iterator[T]:
         """What was not rolled back."""
+        if not self._all:
+            return iter(())
         return (thing for thing, tie in self._all if tie is None or tie.holds)
 
     def __bool__(self) -> bool:

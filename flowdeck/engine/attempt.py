@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
-from django.db import OperationalError, connection
+from django.db import OperationalError
 
 from flowdeck import clock
 from flowdeck.conf import conf
@@ -21,7 +21,7 @@ from flowdeck.declare.registry import Processor
 from flowdeck.declare.retry import MOST_ATTEMPTS
 from flowdeck.declare.states import DeliveryState
 from flowdeck.engine import faults as infrastructure
-from flowdeck.engine.containment import contain_hooks, contained
+from flowdeck.engine.containment import Containment
 from flowdeck.engine.failure import Failure, describe, of_death, without_personal_data
 from flowdeck.engine.lanes import worker_name
 from flowdeck.errors import HandlerContractError, Reject, Snooze, TraceTooDeep
@@ -55,27 +55,31 @@ class Outcome:
         return self.mark.state == DeliveryState.DONE
 
 
-def attempt(processor: Processor, due: DueDelivery) -> Outcome:
-    """Run the handler for one delivery.
+def attempt(
+    processor: Processor, due: DueDelivery, containment: Containment | None = None
+) -> Outcome:
+    """Run the handler for one delivery, in a batch with the ``containment`` of all.
 
     Raises HandlerFailed, or what the engine raises around it; see :func:`failed`.
     """
     if processor.batch:
         return attempt_together(processor, [due])[0]
-    hooks = len(connection.run_on_commit)
-    outcome = _attempt_one(processor, due)
-    contain_hooks(processor, due, hooks)
+    containment = containment or Containment(processor)
+    hooks = containment.hooks
+    outcome = _attempt_one(processor, due, containment)
+    containment.contain_hooks(due, hooks)
     return outcome
 
 
 def attempt_together(processor: Processor, dues: list[DueDelivery]) -> list[Outcome]:
     """Run a batch handler for all of ``dues`` at once. Raises as :func:`attempt` does."""
-    started, hooks = clock.now(), len(connection.run_on_commit)
+    containment = Containment(processor)
+    started, hooks = clock.now(), containment.hooks
     deliveries = [_delivery(processor, due) for due in dues]
     events = [load(due.event) for due in dues]
     first = dues[0].event
     with context.entered(context.Context(first.correlation_id, first.id, in_batch=True)):
-        result = _blamed(processor, lambda: _call(processor, events, deliveries, deliveries))
+        result = _blamed(containment, lambda: _call(processor, events, deliveries, deliveries))
     if result is not None:
         raise HandlerContractError(
             f"Batch handler {processor.where} returned {type(result).__name__}; it must return "
@@ -86,7 +90,7 @@ def attempt_together(processor: Processor, dues: list[DueDelivery]) -> list[Outc
         _done(processor, due, delivery, started, finished)
         for due, delivery in zip(dues, deliveries, strict=True)
     ]
-    contain_hooks(processor, dues[0], hooks)
+    containment.contain_hooks(dues[0], hooks)
     return outcomes
 
 
@@ -169,13 +173,13 @@ def keep_failures(processor: Processor, outcomes: list[Outcome]) -> None:
     )
 
 
-def _attempt_one(processor: Processor, due: DueDelivery) -> Outcome:
+def _attempt_one(processor: Processor, due: DueDelivery, containment: Containment) -> Outcome:
     started = clock.now()
     delivery = _delivery(processor, due)
     event = load(due.event)
     around = context.Context(due.event.correlation_id, due.event.id, delivery)
     with context.entered(around):
-        _blamed(processor, lambda: _run(processor, event, delivery))
+        _blamed(containment, lambda: _run(processor, event, delivery))
     return _done(processor, due, delivery, started, clock.now())
 
 
@@ -184,14 +188,14 @@ def _run(processor: Processor, event: Event, delivery: Delivery) -> None:
         delivery.emit(emitted)
 
 
-def _blamed(processor: Processor, handle: Callable[[], Returned]) -> Returned:
+def _blamed(containment: Containment, handle: Callable[[], Returned]) -> Returned:
     """What ``handle`` returns. Raises HandlerFailed for what it raised by its own fault.
 
     That may be anything: SystemExit, KeyboardInterrupt or a CancelledError in a handler end its
     attempt, and not the process or thread that it happens to run in.
     """
     try:
-        return contained(processor, handle)
+        return containment.call(handle)
     except BaseException as error:
         if infrastructure.ends_this_worker(error):
             raise
@@ -253,7 +257,8 @@ def _done(
             "Declare it with @processor instead."
         )
     emitted = list(delivery.emitted)
-    _refuse_to_go_round(due, emitted)
+    if emitted:
+        _refuse_to_go_round(due, emitted)
     mark = Mark(
         position=due.position,
         state=DeliveryState.DONE,

@@ -164,8 +164,9 @@ def _attempts_together(processor: Processor, due: list[DueDelivery]) -> Iterator
             yield from attempt_together(processor, due)
         return
     end = time.monotonic() + conf().BATCH_SECONDS
+    shared = containment.Containment(processor)
     for one in due:
-        yield attempt(processor, one)
+        yield attempt(processor, one, shared)
         if time.monotonic() > end:
             return
 

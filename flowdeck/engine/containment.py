@@ -58,30 +58,63 @@ class _Watch:
         return execute(sql, params, many, context)
 
 
-def contained(processor: Processor, handle: Callable[[], Returned]) -> Returned:
-    """What ``handle`` returns. Settings are put back before anything else uses the connection.
+class Containment:
+    """Calls handlers of one processor, one after the other, in the thread that made it.
 
-    Settings that would outlast the transaction are noted for :func:`renew`. An atomic handler that
-    closes the connection gets a HandlerContractError there.
+    A batch needs but one: to look the connection up takes longer than to call a handler that has
+    little to do.
     """
-    watch, shared = _Watch(), connections[DEFAULT_DB_ALIAS]
-    shared.execute_wrappers.append(watch)
-    if processor.atomic:
-        vars(shared)["close"] = lambda: _refuse_to_close(processor)
-    try:
-        result = handle()
-    finally:
-        shared.execute_wrappers.remove(watch)
-        vars(shared).pop("close", None)
-        if watch.lasting:
-            _left.processor, _left.statement = processor.name, watch.lasting
-        if not processor.atomic:
-            _end_own_transaction(processor)
-            renew()
-    if processor.atomic and watch.changed:
-        with connection.cursor() as cursor:
-            dialect().restore_settings(cursor)
-    return result
+
+    __slots__ = ("_processor", "_shared", "_watch")
+
+    def __init__(self, processor: Processor) -> None:
+        self._processor, self._watch = processor, _Watch()
+        self._shared = connections[DEFAULT_DB_ALIAS]
+
+    def call(self, handle: Callable[[], Returned]) -> Returned:
+        """What ``handle`` returns. Settings are put back before anything else uses the connection.
+
+        Settings that would outlast the transaction are noted for :func:`renew`. An atomic handler
+        that closes the connection gets a HandlerContractError there.
+        """
+        processor, shared, watch = self._processor, self._shared, self._watch
+        watch.changed, watch.lasting = False, ""
+        shared.execute_wrappers.append(watch)
+        if processor.atomic:
+            vars(shared)["close"] = self._refuse_to_close
+        try:
+            result = handle()
+        finally:
+            shared.execute_wrappers.remove(watch)
+            vars(shared).pop("close", None)
+            if watch.lasting:
+                _left.processor, _left.statement = processor.name, watch.lasting
+            if not processor.atomic:
+                _end_own_transaction(processor)
+                renew()
+        if processor.atomic and watch.changed:
+            with connection.cursor() as cursor:
+                dialect().restore_settings(cursor)
+        return result
+
+    @property
+    def hooks(self) -> int:
+        """How many ``on_commit`` are waiting."""
+        return len(self._shared.run_on_commit)
+
+    def contain_hooks(self, due: DueDelivery, before: int) -> None:
+        """Let each ``on_commit`` that is waiting since there were ``before`` fail for itself."""
+        waiting: list[Any] = self._shared.run_on_commit
+        for n in range(before, len(waiting)):
+            savepoints, run, *_ = waiting[n]
+            waiting[n] = (savepoints, _hook(self._processor, due, run), False)
+
+    def _refuse_to_close(self) -> NoReturn:
+        raise HandlerContractError(
+            f"{self._processor.where} closes the database's connection, but it runs in a "
+            "transaction of the engine's. Leave it open, or declare the processor with "
+            "atomic=False."
+        )
 
 
 def renew() -> None:
@@ -94,14 +127,6 @@ def renew() -> None:
         _left.processor = _left.statement = ""
         connection.close()
         telemetry.emit(told)
-
-
-def contain_hooks(processor: Processor, due: DueDelivery, before: int) -> None:
-    """Let each ``on_commit`` that is waiting since there were ``before`` fail for itself only."""
-    waiting: list[Any] = connection.run_on_commit
-    for n in range(before, len(waiting)):
-        savepoints, run, *_ = waiting[n]
-        waiting[n] = (savepoints, _hook(processor, due, run), False)
 
 
 def _hook(processor: Processor, due: DueDelivery, run: Callable[[], Any]) -> Callable[[], None]:
@@ -130,10 +155,3 @@ def _end_own_transaction(processor: Processor) -> None:
         return
     if not connection.autocommit and connection.connection is not None:
         _left.processor, _left.statement = processor.name, "set_autocommit(False)"
-
-
-def _refuse_to_close(processor: Processor) -> NoReturn:
-    raise HandlerContractError(
-        f"{processor.where} closes the database's connection, but it runs in a transaction of the "
-        "engine's. Leave it open, or declare the processor with atomic=False."
-    )

@@ -82,7 +82,7 @@ class DueDelivery:
         return self.event.position
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Mark:
     """The new state of a delivery. ``due_in`` is seconds from now; ``attempts`` the new count.
 
