@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, NoReturn, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, connection, connections
@@ -41,6 +42,12 @@ class _Left(threading.local):
 _left = _Left()
 
 
+@lru_cache(maxsize=1_000)
+def _changes_settings(statement: str) -> bool:
+    """A handler's statements are the same ones again and again, with other parameters."""
+    return _SETTING.search(statement) is not None
+
+
 class _Watch:
     """Looks at the statements of a handler; a wrapper of Django's cursors."""
 
@@ -51,7 +58,7 @@ class _Watch:
         self, execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: Any
     ) -> Any:
         text = sql if isinstance(sql, str) else str(sql)
-        if _SETTING.search(text):
+        if _changes_settings(text):
             self.changed = True
             if not _LOCAL.search(text):
                 self.lasting = text[:_SHOWN]
