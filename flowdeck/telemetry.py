@@ -111,6 +111,14 @@ class LeaseExpired:
 
 
 @dataclass(frozen=True, slots=True)
+class FloorWrong:
+    """A delivery was below its lane's floor, where nobody looks; the floor was lowered."""
+
+    processor: str
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
 class Paused:
     """Somebody paused a processor."""
 
@@ -159,6 +167,7 @@ Signal = (
     | InfrastructureFault
     | BellFailed
     | LeaseExpired
+    | FloorWrong
     | Paused
     | Resumed
     | Resolved

@@ -15,6 +15,7 @@ from django.db import connection
 from flowdeck.declare.registry import Processor, registry, slot_of
 from flowdeck.declare.states import IN_DUE, UNFINISHED, DeliveryState, among
 from flowdeck.errors import CheckImpossible
+from flowdeck.letters import floors
 from flowdeck.log.positions import newest_position
 from flowdeck.models import AuditEntry, Lane
 from flowdeck.sql.parts import heard_by, rows
@@ -199,6 +200,12 @@ def _lanes(scope: Scope) -> Iterator[str]:
     for processor, slots in covered.items():
         if slots != list(range(1024)):
             yield f"the lanes of {processor} overlap or leave slots out"
+
+
+@check("no work below a lane's floor")
+def _floors(scope: Scope) -> Iterator[str]:
+    for lane, processor, position in floors.wrong():
+        yield f"lane {lane} of {processor}: event {position} is below its floor"
 
 
 @check("times run as the log does")

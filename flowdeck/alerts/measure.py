@@ -12,7 +12,7 @@ from flowdeck import clock
 from flowdeck.declare.registry import registry
 from flowdeck.errors import TraceTooDeep
 from flowdeck.letters import dead_letters
-from flowdeck.models import AlertRule, Event, ProcessorState
+from flowdeck.models import AlertRule, Event, Lane, ProcessorState
 from flowdeck.observe import overview
 
 _MOST = 10_000
@@ -76,10 +76,19 @@ def _round(rule: AlertRule) -> Measured:
     return Measured(found.values("letter")[:_MOST].count(), newest or "")
 
 
+def _floor(rule: AlertRule) -> Measured:
+    since = clock.now() - timedelta(hours=1)
+    lanes = Lane.objects.filter(floor_wrong_at__gt=since).order_by("-floor_wrong_at")
+    if rule.processor:
+        lanes = lanes.filter(processor=rule.processor)
+    return Measured(lanes.count(), lanes.values_list("processor", flat=True).first() or "")
+
+
 _MEASURES: dict[str, Callable[[AlertRule], Measured]] = {
     AlertRule.Kind.DEAD: _dead,
     AlertRule.Kind.GROWTH: _growth,
     AlertRule.Kind.WAITING: _waiting,
     AlertRule.Kind.PAUSED: _paused,
     AlertRule.Kind.ROUND: _round,
+    AlertRule.Kind.FLOOR: _floor,
 }

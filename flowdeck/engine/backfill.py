@@ -18,7 +18,7 @@ from django.db import connection, transaction
 from flowdeck.bells import bell
 from flowdeck.declare.registry import Processor, registry, slot_of
 from flowdeck.declare.states import DeliveryState
-from flowdeck.letters.dead_letters import lock_lanes
+from flowdeck.letters import floors
 from flowdeck.log.horizon import settled_position, writers_ended
 from flowdeck.log.positions import newest_position
 from flowdeck.models import Delivery, Event, ProcessorState
@@ -62,7 +62,7 @@ def deliver_past(name: str, positions: Iterable[int]) -> int:
     with transaction.atomic(), connection.cursor() as cursor:
         chosen = Event.objects.filter(position__in=wanted).order_by("position")
         keys = chosen.values_list("key", flat=True).order_by().distinct()
-        lock_lanes((processor.name, slot_of(key)) for key in keys)
+        floors.lower((processor.name, slot_of(key)) for key in keys)
         got = Delivery.objects.filter(processor=processor.name, event_id__in=wanted)
         had = set(got.values_list("event_id", flat=True))
         events = chosen.exclude(position__in=had).values_list("position", "key")
@@ -79,6 +79,7 @@ def _next_chunk(projection: Processor, upto: int) -> bool:
         with connection.cursor() as cursor:
             due = [(position, key, slot_of(key)) for position, key in events]
             dialect().insert_deliveries(cursor, projection.name, due, DeliveryState.PENDING)
+        floors.lower_all(projection.name)  # another process may have made its lanes meanwhile
         last = len(events) < _CHUNK
         state.backfilled_to = max(state.backfilled_to, upto) if last else events[-1][0]
         state.save(update_fields=["backfilled_to"])

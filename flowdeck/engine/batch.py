@@ -27,7 +27,7 @@ from flowdeck.history import tally
 from flowdeck.log.append import append
 from flowdeck.log.publishing import after_commit
 from flowdeck.privacy.sealing import may_be_sealed, opened
-from flowdeck.sql import DueDelivery, LaneRow, dialect
+from flowdeck.sql import DueDelivery, dialect
 from flowdeck.telemetry import AppendedEvent, SettledDelivery
 
 _PAUSES = (0.0, 0.1, 0.3)  # seconds between tries to commit results; then a second each
@@ -102,7 +102,7 @@ def _one_by_one(processor: Processor, due: list[DueDelivery]) -> Batch:
 
 def _run_leased(processor: Processor, claim: Claim, limit: int) -> Batch:
     """Handlers run outside of transactions; what they return is committed under the lease."""
-    due = fetch(processor, claim.lanes, limit)
+    due = fetch(processor, claim, limit)
     with lanes.kept(claim):
         tried = Batch(len(due), _attempts_apart(processor, due))
         return _kept_results(processor, claim, tried)
@@ -212,18 +212,20 @@ def _unheld(
 
 def take(processor: Processor, claim: Claim, limit: int) -> list[DueDelivery]:
     """Lock the lanes that can be had for this transaction; return what is due, by position."""
+    parks = processor.on_dead == "park"
     with connection.cursor() as cursor:
-        due = dialect().take_due(
-            cursor, processor.name, claim.lanes, limit, processor.on_dead == "park"
-        )
-    return _opened(due)
+        taken = dialect().take_due(cursor, processor.name, claim.lanes, claim.floors, limit, parks)
+    claim.saw(taken)
+    return _opened(taken.due)
 
 
-def fetch(processor: Processor, held: list[LaneRow], limit: int) -> list[DueDelivery]:
+def fetch(processor: Processor, claim: Claim, limit: int) -> list[DueDelivery]:
     """Up to ``limit`` due deliveries of lanes that this worker holds, by position."""
+    parks = processor.on_dead == "park"
     with connection.cursor() as cursor:
-        due = dialect().fetch_due(cursor, processor.name, held, limit, processor.on_dead == "park")
-    return _opened(due)
+        taken = dialect().fetch_due(cursor, processor.name, claim.lanes, limit, parks)
+    claim.saw(taken)
+    return _opened(taken.due)
 
 
 def _opened(due: list[DueDelivery]) -> list[DueDelivery]:
@@ -274,8 +276,9 @@ def tell(processor: Processor, batch: Batch) -> None:
 
 def _lock(processor: Processor, claim: Claim) -> None:
     """Lock leased lanes until the transaction ends. Raises LeaseLost if any was lost."""
+    assert claim.token is not None
     with connection.cursor() as cursor:
-        locked = dialect().lock_lanes(cursor, claim.ids, claim.token)
+        locked = dialect().lock_leased(cursor, claim.token, claim.left())
     if len(locked) != len(claim.lanes):
         telemetry.emit(telemetry.LeaseExpired(processor.name))
         raise LeaseLost(

@@ -44,7 +44,7 @@ def run_one(processor: Processor, claim: Claim) -> Batch:
         held = lane.first()
         if held is None:
             return Batch()
-        due = batch.fetch(processor, claim.lanes, 1)
+        due = batch.fetch(processor, claim, 1)
         if not due:
             lane.update(claims=0, suspect=None, token=None, lease_expires_at=None)
             return Batch()
@@ -62,7 +62,7 @@ def run_one(processor: Processor, claim: Claim) -> Batch:
     done = batch.run(processor, claim, 1)
     # As long as anything is due the culprit may be further back. A lane without due work is not
     # claimed any more, so this is where it is trusted again.
-    calm = not batch.fetch(processor, claim.lanes, 1)
+    calm = not batch.fetch(processor, claim, 1)
     claims = 0 if calm else conf().CRASHES + 1
     lanes = Lane.objects.filter(pk=claim.lanes[0].id)
     lanes.update(suspect=None, claims=claims, last_exception="")

@@ -17,6 +17,7 @@ from flowdeck.conf import conf
 from flowdeck.declare.registry import Processor, registry
 from flowdeck.engine import batch, careful, lanes
 from flowdeck.engine import faults as infrastructure
+from flowdeck.engine.batch import Batch
 from flowdeck.engine.lanes import Claim
 from flowdeck.errors import LeaseLost
 from flowdeck.history import fold
@@ -70,45 +71,100 @@ def drain(
     ``bell_is_clear`` says no, there is another look before the end.
     """
     end = time.monotonic() + (conf().DRAIN_SECONDS if seconds is None else seconds)
-    settled, fruitless, pace = 0, set[int](), _Pace(processor)
+    work = _Work(processor, end)
     try:
         while time.monotonic() < end:
-            claim = lanes.claim(processor, pace.lanes, fruitless)
+            claimed = work.claim()
             last_look = bell_is_clear()
-            if claim is not None:
-                count = _work(processor, claim, pace)
-                settled += count
-                if count == 0:
-                    fruitless.update(claim.ids)
+            if claimed:
+                work.on_what_is_claimed()
             elif last_look:
-                return settled
+                return work.settled
+        work.leave()
     except Exception as error:
         if not (infrastructure.is_fault(error) or isinstance(error, LeaseLost)):
             raise
         telemetry.emit(telemetry.InfrastructureFault(processor.name, error))
         connection.close_if_unusable_or_obsolete()
-        return settled
+        return work.settled
     bell.ring([processor.name])
-    return settled
+    return work.settled
 
 
-def _work(processor: Processor, claim: Claim, pace: _Pace) -> int:
-    began = time.monotonic()
-    try:
+class _Work:
+    """What one drain does. Lanes are claimed, kept for some batches, and left with the next claim.
+
+    A claim writes its lanes, and so does leaving them; a batch between does not. As long as an old
+    snapshot is held somewhere, each version of a row stays, and all that look at it pass them.
+    """
+
+    def __init__(self, processor: Processor, end: float) -> None:
+        self._processor, self._end = processor, end
+        self._pace = _Pace(processor)
+        self._fruitless = set[int]()
+        self._claim: Claim | None = None  # left by the next one
+        self.settled = 0
+
+    def claim(self) -> bool:
+        """Claim lanes, and leave those that were kept before; whether there were any to claim."""
+        before, self._claim = self._claim, None
+        limit = self._pace.lanes
+        self._claim = lanes.claim(self._processor, limit, self._fruitless, before)
+        return self._claim is not None
+
+    def leave(self) -> None:
+        """Leave the lanes that are kept."""
+        if self._claim is not None:
+            lanes.leave(self._claim)
+
+    def on_what_is_claimed(self) -> None:
+        """Work on the claimed lanes for a moment, or until nothing is due on them."""
+        claim, self._claim = self._claim, None
+        assert claim is not None
+        way = self._kept if claim.token is None else self._leased
         if (suspicious := claim.suspicious()) is not None:
-            claim = claim.only(suspicious)
-            done = careful.run_one(processor, claim)
-        else:
-            done = batch.run(processor, claim, pace.batch_size)
-    except Exception as error:
-        if not isinstance(error, LeaseLost):
-            careful.note(processor, claim, error)
-        raise
-    count = len(done.outcomes)
-    if count and done.due >= pace.batch_size and len(claim.lanes) >= pace.lanes:
-        bell.ring([processor.name])  # there is more than one worker's fill, on other lanes too
-    pace.note(count, time.monotonic() - began)
-    return count
+            self._claim = claim.without(suspicious) if claim.token is None else None
+            claim, way = claim.only(suspicious), self._careful
+        try:
+            count = way(claim)
+        except Exception as error:
+            if not isinstance(error, LeaseLost):
+                careful.note(self._processor, claim, error)
+            raise
+        self.settled += count
+        if count == 0:
+            self._fruitless.update(claim.ids)
+
+    def _kept(self, claim: Claim) -> int:
+        count, until = 0, min(self._end, time.monotonic() + lanes.KEPT_SECONDS)
+        with lanes.keeping(claim):
+            while True:
+                size = self._pace.batch_size
+                done = self._batch(claim, size, first=count == 0)
+                count += len(done.outcomes)
+                all_is_done = len(done.outcomes) == done.due < size
+                if all_is_done or not done.outcomes or time.monotonic() > until:
+                    break
+        self._claim = claim
+        return count
+
+    def _leased(self, claim: Claim) -> int:
+        return len(self._batch(claim, self._pace.batch_size).outcomes)
+
+    def _careful(self, claim: Claim) -> int:
+        began = time.monotonic()
+        count = len(careful.run_one(self._processor, claim).outcomes)
+        self._pace.note(count, time.monotonic() - began)
+        return count
+
+    def _batch(self, claim: Claim, size: int, first: bool = True) -> Batch:
+        began = time.monotonic()
+        done = batch.run(self._processor, claim, size)
+        count = len(done.outcomes)
+        if first and count and done.due >= size and len(claim.lanes) >= self._pace.lanes:
+            bell.ring([self._processor.name])  # there is more than a worker's fill, elsewhere too
+        self._pace.note(count, time.monotonic() - began)
+        return done
 
 
 class _Pace:

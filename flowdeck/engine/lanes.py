@@ -12,7 +12,7 @@ import socket
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
 from uuid import UUID, uuid4
@@ -22,17 +22,25 @@ from django.db.models.functions import Now
 
 from flowdeck.conf import conf
 from flowdeck.declare.registry import SLOTS, Processor
-from flowdeck.sql import LaneRow, dialect
+from flowdeck.sql import LaneRow, Left, Taken, dialect
 
 logger = logging.getLogger("flowdeck")
+
+KEPT_SECONDS = 0.25
+"""How long claimed lanes are worked on, and left alone by other workers, before they are left."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Lanes that this worker may try to work on; with a ``token`` they are leased to it."""
+    """Lanes that this worker may try to work on; with a ``token`` they are leased to it.
+
+    ``floors``: from where on lanes have work, as far as was seen since
+    (:mod:`flowdeck.letters.floors`).
+    """
 
     lanes: list[LaneRow]
     token: UUID | None
+    floors: dict[int, int] = field(default_factory=dict)
 
     @property
     def ids(self) -> list[int]:
@@ -42,6 +50,20 @@ class Claim:
     def only(self, lane: LaneRow) -> Claim:
         """The same claim on one of its lanes."""
         return Claim([lane], self.token)
+
+    def without(self, lane: LaneRow) -> Claim:
+        """The same claim on its other lanes."""
+        return Claim([one for one in self.lanes if one is not lane], self.token)
+
+    def saw(self, taken: Taken) -> None:
+        """Note from where on lanes have work once what was taken of them is done."""
+        settled = {lane.id: lane.settled for lane in self.lanes}
+        for lane, floor in taken.floors.items():
+            self.floors[lane] = min(floor, settled[lane] + 1)
+
+    def left(self) -> list[Left]:
+        """What is written when the lanes are left."""
+        return [Left(one.id, self.floors.get(one.id, 0), one.lowered) for one in self.lanes]
 
     def suspicious(self) -> LaneRow | None:
         """A lane whose last claims ended with the death of the worker, if there is one."""
@@ -116,8 +138,16 @@ def ranges(lanes: int) -> Iterator[tuple[int, int]]:
         yield number * SLOTS // lanes, (number + 1) * SLOTS // lanes - 1
 
 
-def claim(processor: Processor, limit: int, leave_out: Iterable[int] = ()) -> Claim | None:
-    """Claim up to ``limit`` free lanes with due work, or None. Counts the claim on the lanes."""
+def claim(
+    processor: Processor,
+    limit: int,
+    leave_out: Iterable[int] = (),
+    leaving: Claim | None = None,
+) -> Claim | None:
+    """Claim up to ``limit`` free lanes with due work, or None. Counts the claim on the lanes.
+
+    The lanes of another claim are left by it, in the same call.
+    """
     if processor.name not in _created:
         create_missing([processor])
     token = None if processor.atomic else uuid4()
@@ -126,12 +156,33 @@ def claim(processor: Processor, limit: int, leave_out: Iterable[int] = ()) -> Cl
             cursor=cursor,
             processor=processor.name,
             limit=limit,
-            leave_out=leave_out,
+            leave_out={*leave_out, *_kept_here},
             worker=worker_name(),
+            kept_seconds=KEPT_SECONDS,
             token=token,
             lease_seconds=conf().LEASE_SECONDS,
+            left=leaving.left() if leaving else [],
         )
     return Claim(lanes, token) if lanes else None
+
+
+def leave(claim: Claim) -> None:
+    """Say that a claim ended well. One that is not left was cut short: it stays counted."""
+    with connection.cursor() as cursor:
+        dialect().leave_lanes(cursor, worker_name(), claim.left())
+
+
+@contextmanager
+def keeping(claim: Claim) -> Iterator[None]:
+    """Let no other thread of this process claim the lanes for the length of the block."""
+    _kept_here.update(claim.ids)
+    try:
+        yield
+    finally:
+        _kept_here.difference_update(claim.ids)
+
+
+_kept_here: set[int] = set()  # by the drains of this process's threads
 
 
 def claimed_within(names: Iterable[str], seconds: float) -> set[str]:

@@ -70,6 +70,15 @@ def _lease_expired(told: telemetry.LeaseExpired) -> None:
     logger.warning("%s: a lease ran out; the batch is done again.", told.processor)
 
 
+def _floor_wrong(told: telemetry.FloorWrong) -> None:
+    logger.error(
+        "%s: its delivery of event %s was below the floor of its lane, which is lowered. If "
+        "on_dead was not changed from 'park' to 'skip', that is a fault of flowdeck's.",
+        told.processor,
+        told.position,
+    )
+
+
 def _settled(told: telemetry.Settled) -> None:
     logger.debug("%s settled %s deliveries", told.processor, len(told.deliveries))
 
@@ -99,6 +108,7 @@ def listen() -> None:
     telemetry.subscribe(telemetry.InfrastructureFault, _infrastructure)
     telemetry.subscribe(telemetry.BellFailed, _bell_failed)
     telemetry.subscribe(telemetry.LeaseExpired, _lease_expired)
+    telemetry.subscribe(telemetry.FloorWrong, _floor_wrong)
     telemetry.subscribe(telemetry.Settled, _settled)
     telemetry.subscribe(telemetry.Paused, _paused)
     telemetry.subscribe(telemetry.Resumed, _resumed)

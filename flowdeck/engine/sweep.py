@@ -28,7 +28,7 @@ from flowdeck.engine import faults as infrastructure
 from flowdeck.engine.drain import due_processors
 from flowdeck.engine.vital_signs import VitalSigns, memory
 from flowdeck.history import fold
-from flowdeck.letters import bulk
+from flowdeck.letters import bulk, floors
 from flowdeck.log.positions import newest_position
 from flowdeck.replay import shadow
 from flowdeck.sql import dialect
@@ -36,7 +36,7 @@ from flowdeck.sql import dialect
 logger = logging.getLogger("flowdeck")
 _HEARTBEAT = timedelta(seconds=5)
 _GONE = timedelta(minutes=10)
-_ROOM_EVERY = timedelta(minutes=1)
+_MINUTE = timedelta(minutes=1)
 _BREATH = 0.1  # seconds between ticks while a bulk action has more to do: others write too
 _PATIENCE = 3.0  # seconds: a bell may be de-bounced for two
 
@@ -91,6 +91,7 @@ def run_without_bells(names: Iterable[str]) -> None:
     while not waiting.wait(conf().SWEEP_SECONDS):
         for name in chosen & set(due_processors()):
             drain.drain(registry.processor(name))
+        floors.note_settled()
         fold.tick()
 
 
@@ -100,7 +101,7 @@ class Sweeper(threading.Thread):
     def __init__(self) -> None:
         super().__init__(name="sweeper", daemon=True)
         self._stopping = threading.Event()
-        self._beat_at = self._made_room_at = datetime.min.replace(tzinfo=UTC)
+        self._beat_at = self._minute_at = datetime.min.replace(tzinfo=UTC)
         self._began = time.monotonic()
         self._signs = VitalSigns()
         self._cut_off_since: datetime | None = None
@@ -132,10 +133,11 @@ class Sweeper(threading.Thread):
         more = False
         try:
             sweep()
+            floors.note_settled()
             more = bulk.advance_all()
             watch.look()
             self._say_alive()
-            self._make_room()
+            self._each_minute()
             more |= fold.tick()
         except BaseException as error:
             # This thread is the process's only way back after a fault: it must outlive all of them.
@@ -147,11 +149,12 @@ class Sweeper(threading.Thread):
             more = False
         return more
 
-    def _make_room(self) -> None:
+    def _each_minute(self) -> None:
         now = clock.now()
-        if now - self._made_room_at >= _ROOM_EVERY:
-            self._made_room_at = now
+        if now - self._minute_at >= _MINUTE:
+            self._minute_at = now
             make_room()
+            floors.mend()
 
     def _say_alive(self) -> None:
         from flowdeck.models import Worker

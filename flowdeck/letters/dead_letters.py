@@ -8,14 +8,15 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Max, Q, QuerySet
+from django.db.models import F, Max, QuerySet
 
 from flowdeck import clock, telemetry
 from flowdeck.bells import bell
 from flowdeck.declare.states import UNFINISHED, DeliveryState
 from flowdeck.history import tally
 from flowdeck.history.tally import Change
-from flowdeck.models import Attempt, DeadLetterGroup, Delivery, Due, Lane
+from flowdeck.letters import floors
+from flowdeck.models import Attempt, DeadLetterGroup, Delivery, Due
 from flowdeck.people import audit
 from flowdeck.words import noun
 
@@ -117,7 +118,7 @@ def _resolve(ids: Iterable[int], action: str, by: str, reason: str) -> list[tupl
     retrying = action == "retry"
     with transaction.atomic():
         chosen = Due.objects.filter(letter__in=list(ids), state=DeliveryState.DEAD)
-        lock_lanes(chosen.values_list("processor", "slot"))
+        floors.lower(chosen.values_list("processor", "slot"))
         # Whoever came first has it: only what is still dead under the lock is touched.
         rows = list(chosen.values_list("letter", "event_id", "processor"))
         Due.objects.filter(letter__in=[row[0] for row in rows]).update(
@@ -182,7 +183,7 @@ def make_due(deliveries: QuerySet[Delivery]) -> int:
             chosen[processor].append(position)
         for processor, positions in sorted(chosen.items()):
             rows = Due.objects.filter(processor=processor, event_id__in=positions)
-            lock_lanes(rows.values_list("processor", "slot"))
+            floors.lower(rows.values_list("processor", "slot"))
             still = rows.filter(state=DeliveryState.RETRYING)
             count += still.update(state=DeliveryState.PENDING, due_at=None)
     return count
@@ -191,18 +192,6 @@ def make_due(deliveries: QuerySet[Delivery]) -> int:
 def _resolved(action: str, changed: list[tuple[int, str]], by: str, reason: str) -> None:
     bell.ring(processor for _, processor in changed)
     telemetry.emit(telemetry.Resolved(action, by, reason, tuple(changed)))
-
-
-def lock_lanes(slots: Iterable[tuple[str, int]]) -> None:
-    """Lock the lanes of these processors' slots until the transaction ends.
-
-    What becomes due again does so under its lane's lock, or a drain could overtake it.
-    """
-    wanted = Q()
-    for processor, slot in set(slots):
-        wanted |= Q(processor=processor, first_slot__lte=slot, last_slot__gte=slot)
-    if wanted:
-        list(Lane.objects.select_for_update().filter(wanted).order_by("id"))
 
 
 def _named(value: Any) -> str:

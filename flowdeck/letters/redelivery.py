@@ -21,7 +21,7 @@ from flowdeck.declare.states import DeliveryState
 from flowdeck.errors import ReplayRefused
 from flowdeck.history import tally
 from flowdeck.history.tally import Change
-from flowdeck.letters.dead_letters import lock_lanes
+from flowdeck.letters import floors
 from flowdeck.letters.question import Question
 from flowdeck.models import Delivery, Done, Due, ReplayRun
 from flowdeck.people import audit
@@ -87,7 +87,7 @@ def redeliver(
         keys = list(chosen.values_list("event__key", flat=True)[: MOST + 1])
         if len(keys) > MOST:
             raise ReplayRefused(f"More than {MOST:,} deliveries at once: choose fewer.")
-        lock_lanes((name, slot_of(key)) for key in keys)
+        floors.lower((name, slot_of(key)) for key in keys)
         if seen is not None and seen != Question.about(choice.of(processor), "event_id").digest:
             raise ReplayRefused("Meanwhile it is other deliveries. Look again.")
         positions = _given_again(name, chosen.filter(event__key__in=set(keys)))

@@ -6,7 +6,7 @@ from flowdeck.models.archive import Archive, ArchivedStream
 from flowdeck.models.delivery import Attempt, DeadLetter, Delivery, Done, Due
 from flowdeck.models.event import Event, Stream
 from flowdeck.models.history import Fold, Handled, Produced, Tally, Trace
-from flowdeck.models.lane import Lane, ProcessorState, Worker
+from flowdeck.models.lane import Lane, ProcessorState, Settled, Worker
 from flowdeck.models.personal_key import PersonalKey
 from flowdeck.models.replay import ReplayRun
 from flowdeck.models.resolution import AuditedDelivery, AuditEntry, BulkAction, DeadLetterGroup
@@ -36,6 +36,7 @@ __all__ = [
     "Produced",
     "ReplayRun",
     "SavedView",
+    "Settled",
     "Stream",
     "Submission",
     "Tally",

@@ -24,6 +24,7 @@ class AlertRule(models.Model):
         WAITING = "waiting", "seconds that the oldest delivery waits"
         PAUSED = "paused", "minutes that a processor is paused"
         ROUND = "round", "dead letters of traces that go round"
+        FLOOR = "floor", "lanes whose floor was wrong in the last hour"
 
     name = models.CharField(max_length=80, unique=True)
     kind = models.CharField(max_length=8, choices=Kind.choices)

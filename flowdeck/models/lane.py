@@ -14,6 +14,9 @@ class Lane(models.Model):
     until ``lease_expires_at``). ``claims`` counts claims that have not ended well yet, so that a
     handler that kills its process is found; ``suspect`` is the position it was at then, and
     ``last_exception`` the traceback of what a claim ended with (``flowdeck/engine/careful.py``).
+
+    Below ``floor`` it has no work; ``lowered`` counts how often people have lowered it, and
+    ``floor_wrong_at`` is when it was last found to be wrong (``flowdeck/letters/floors.py``).
     """
 
     processor = models.CharField(max_length=64)
@@ -27,6 +30,9 @@ class Lane(models.Model):
     suspect = models.BigIntegerField(null=True)
     suspected_at = models.DateTimeField(null=True)
     last_exception = models.TextField(db_default="")
+    floor = models.BigIntegerField(db_default=0)
+    lowered = models.IntegerField(db_default=0)
+    floor_wrong_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [
@@ -38,6 +44,26 @@ class Lane(models.Model):
     def __str__(self) -> str:
         """Processor and slots."""
         return f"{self.processor} {self.first_slot}-{self.last_slot}"
+
+
+class Settled(models.Model):
+    """One row (PostgreSQL): nothing can appear in the log any more up to ``position``.
+
+    That rises to ``newest`` as soon as all transactions before ``bound`` have ended. ``looked_at``
+    is when floors were last looked for that are wrong.
+    """
+
+    position = models.BigIntegerField(default=0)
+    newest = models.BigIntegerField(default=0)
+    bound = models.BigIntegerField()
+    looked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name_plural = "settled"
+
+    def __str__(self) -> str:
+        """How far it is."""
+        return f"settled up to {self.position}"
 
 
 class ProcessorState(models.Model):

@@ -6,13 +6,11 @@ and cost a constant number of round trips, whatever the number of rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 from uuid import UUID
 
 from django.core.exceptions import ImproperlyConfigured
@@ -20,82 +18,19 @@ from django.db import connection
 
 from flowdeck.declare.event import StoredEvent
 from flowdeck.declare.registry import Subscription
+from flowdeck.sql.rows import (
+    DeliveryRow,
+    DueDelivery,
+    EventRow,
+    LaneRow,
+    Left,
+    Mark,
+    Place,
+    Taken,
+)
 
 if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper
-
-
-@dataclass(frozen=True, slots=True)
-class EventRow:
-    """An event ready for INSERT. ``ordinal`` counts those of its stream in one append, from 1.
-
-    ``occurred_at`` is None for what happens as it is recorded.
-    """
-
-    id: UUID
-    stream: str
-    ordinal: int
-    type: str
-    version: int
-    data: str
-    metadata: str
-    key: str
-    slot: int
-    correlation_id: UUID
-    causation_id: UUID | None
-    producer: str
-    occurred_at: datetime | None
-
-
-DeliveryRow = tuple[int, str, int]  # position, key, slot
-
-
-class Place(NamedTuple):
-    """Where an event stands in the log and in its stream, and the database's time of that."""
-
-    position: int
-    sequence: int
-    recorded_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class LaneRow:
-    """A claimed lane."""
-
-    id: int
-    first_slot: int
-    last_slot: int
-    claims: int
-    suspect: int | None
-
-
-@dataclass(slots=True)
-class DueDelivery:
-    """A delivery that is due, with its event."""
-
-    attempts: int
-    event: StoredEvent
-
-    @property
-    def position(self) -> int:
-        """That of its event, which names it among those of its processor."""
-        return self.event.position
-
-
-@dataclass(slots=True)
-class Mark:
-    """The new state of a delivery. ``due_in`` is seconds from now; ``attempts`` the new count.
-
-    ``fingerprint`` is given when it becomes a dead letter; else the one it has stays.
-    """
-
-    position: int
-    state: str
-    attempts: int
-    due_in: float | None
-    started_at: datetime
-    finished_at: datetime
-    fingerprint: str | None = None
 
 
 class Dialect(Protocol):
@@ -124,21 +59,28 @@ class Dialect(Protocol):
         limit: int,
         leave_out: Iterable[int],
         worker: str,
+        kept_seconds: float,
         token: UUID | None,
         lease_seconds: float,
+        left: Sequence[Left],
     ) -> list[LaneRow]:
         """Choose up to ``limit`` free lanes with due work, and count the claim on them.
 
-        With a ``token`` they are leased for ``lease_seconds``. Runs in autocommit.
+        Other workers leave them alone for ``kept_seconds``, or until they are ``left``; with a
+        ``token`` they are leased for ``lease_seconds``. Lanes that were kept before are left
+        first. Runs in autocommit.
         """
 
-    def lock_lanes(
-        self, cursor: CursorWrapper, lane_ids: Sequence[int], token: UUID | None
-    ) -> list[int]:
-        """Lock lanes for this transaction and return those that were had.
+    def leave_lanes(self, cursor: CursorWrapper, worker: str, left: Sequence[Left]) -> None:
+        """Say that the claims of kept lanes have ended well, and where they have work from.
 
-        With a ``token``, those still under this lease, which ends at commit; without, those
-        neither locked nor leased by somebody else. Their claim counts as ended well at commit.
+        Runs in autocommit.
+        """
+
+    def lock_leased(self, cursor: CursorWrapper, token: UUID, left: Sequence[Left]) -> list[int]:
+        """Lock lanes for this transaction and return those that are still under this lease.
+
+        At commit it ends, and their claims count as ended well.
         """
 
     def fetch_due(
@@ -148,7 +90,7 @@ class Dialect(Protocol):
         lanes: Sequence[LaneRow],
         limit: int,
         parks: bool,
-    ) -> list[DueDelivery]:
+    ) -> Taken:
         """Up to ``limit`` due deliveries of the lanes by position, without held-back keys.
 
         ``parks``: dead letters hold their key back.
@@ -159,10 +101,15 @@ class Dialect(Protocol):
         cursor: CursorWrapper,
         processor: str,
         lanes: Sequence[LaneRow],
+        floors: Mapping[int, int],
         limit: int,
         parks: bool,
-    ) -> list[DueDelivery]:
-        """The same, of those lanes that could be locked: as by ``lock_lanes`` without a token."""
+    ) -> Taken:
+        """The same, of those lanes that are neither locked nor leased by somebody else.
+
+        They are locked until the transaction ends. ``floors``: where lanes have work from, as far
+        as is known since they were claimed.
+        """
 
     def mark(self, cursor: CursorWrapper, processor: str, marks: Sequence[Mark], told: str) -> None:
         """Write the new states, and what the ``processor`` has ``told`` of them.
@@ -184,6 +131,9 @@ class Dialect(Protocol):
 
     def due_processors(self, cursor: CursorWrapper, names: Sequence[str]) -> list[str]:
         """Which of the processors have due work and are not paused."""
+
+    def note_settled(self, cursor: CursorWrapper) -> None:
+        """Note up to where the log is complete, as far as can be told. Runs in autocommit."""
 
     def select_events(
         self, cursor: CursorWrapper, where: str, parameters: Sequence[Any]
@@ -253,6 +203,16 @@ class Tallies(Protocol):
     def snapshot(self, cursor: CursorWrapper) -> None:
         """As the first of a transaction: let all its statements see the same."""
 
+    def insert(
+        self,
+        cursor: CursorWrapper,
+        table: str,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[Any]],
+        conflict: str,
+    ) -> None:
+        """Insert rows into a table; ``conflict`` is what follows the statement."""
+
     def raise_floor(self, cursor: CursorWrapper) -> None:
         """Note up to which number no tally is left and none will come. Runs in autocommit."""
 
@@ -285,9 +245,11 @@ __all__ = [
     "DueDelivery",
     "EventRow",
     "LaneRow",
+    "Left",
     "Mark",
     "Place",
     "ShadowTables",
+    "Taken",
     "Tallies",
     "dialect",
     "shadow_tables",

@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from flowdeck import SequenceConflict, publish, read_stream
 from flowdeck.declare.registry import registry
 from flowdeck.engine import batch, drain, lanes, pause
-from flowdeck.letters import dead_letters
+from flowdeck.letters import dead_letters, floors
 from flowdeck.models import Attempt, Delivery, Done, Due, Event, Lane
 from flowdeck.sql import dialect
 from flowdeck.testing import settle
@@ -27,6 +27,7 @@ from tests.guarantees.test_exactly_once import Crash, crash_at
 from tests.probe.events import Probed
 from tests.probe.models import Effect, Tally
 from tests.probe.processors import AT_ONCE
+from tests.under_way import open_transaction
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -61,6 +62,7 @@ class History(RuleBasedStateMachine):
         History.history += 1
         self.log: dict[str, list[int]] = {f"{name}-{self.history}": [] for name in "abc"}
         self.published = 0
+        self.late: Any = None
 
     @rule(name=names, fails=st.integers(0, 4), by=kinds, rejected_by=st.sampled_from([*KINDS, ""]))
     def publish_one(self, name: str, fails: int, by: str, rejected_by: str) -> None:
@@ -96,6 +98,25 @@ class History(RuleBasedStateMachine):
         claim = lanes.claim(registry.processor(kind), 4)
         if claim is not None:
             batch.run(registry.processor(kind), claim, limit)
+            lanes.leave(claim)
+
+    @rule()
+    def note_what_is_settled(self) -> None:
+        floors.note_settled()
+
+    @rule(name=names)
+    def begin_to_publish(self, name: str) -> None:
+        """Somebody else's, who has a position and takes long to commit."""
+        if connection.vendor == "postgresql" and self.late is None:
+            late = open_transaction(lambda: publish(Probed(n=0), stream=f"late-{name}"))
+            self.late = late
+            late.__enter__()
+
+    @rule()
+    def commit_what_was_begun(self) -> None:
+        if self.late is not None:
+            self.late.__exit__(None, None, None)
+            self.late = None
 
     @rule(name=names, where=st.sampled_from(CRASHES), after=st.booleans())
     def crash(self, name: str, where: tuple[str, str], after: bool) -> None:
@@ -181,6 +202,10 @@ class History(RuleBasedStateMachine):
             assert (due | done) >= set(positions), (kind, set(positions) - due - done)
 
     @invariant()
+    def nothing_is_below_its_floor(self) -> None:
+        assert floors.wrong() == []
+
+    @invariant()
     def emitted_once_and_only_by_what_is_done(self) -> None:
         done = Counter(
             Delivery.objects.filter(
@@ -217,6 +242,7 @@ class History(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """In the end everything is done, dead, discarded, or waits behind a dead letter."""
+        self.commit_what_was_begun()
         for kind in KINDS:
             pause.resume(kind, by="tester")
         settle()

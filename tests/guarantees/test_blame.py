@@ -251,14 +251,18 @@ def test_a_call_that_succeeded_is_not_made_again_because_its_results_could_not_b
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     publish(Probed(n=1, echoes=1), stream="probe-1")
-    calls, real, busy = let(monkeypatch, "probe.leased", lambda: None), dialect().lock_lanes, [1, 2]
+    calls, real, busy = (
+        let(monkeypatch, "probe.leased", lambda: None),
+        dialect().lock_leased,
+        [1, 2],
+    )
 
     def lock(*arguments: Any) -> Any:
         if busy and busy.pop():
             raise OperationalError("database is locked")
         return real(*arguments)
 
-    monkeypatch.setattr(dialect(), "lock_lanes", lock)
+    monkeypatch.setattr(dialect(), "lock_leased", lock)
     assert drain.drain(registry.processor("probe.leased")) == 1
     assert len(calls) == 1
     assert_nobody_is_blamed("probe.leased")

@@ -157,10 +157,11 @@ def test_what_is_due_is_read_after_the_lane_is_locked(raw: Any) -> None:
     claim = lanes.claim(processor, 16)
     assert claim is not None
     raw(
-        "CREATE FUNCTION wait_first() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        "CREATE FUNCTION wait_first() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN "
         "IF current_setting('probe.late', true) = 'yes' THEN "
-        "PERFORM pg_advisory_xact_lock(77); END IF; RETURN NULL; END $$",
-        "CREATE TRIGGER wait_first BEFORE UPDATE ON flowdeck_lane EXECUTE FUNCTION wait_first()",
+        "PERFORM pg_advisory_xact_lock(77); END IF; RETURN true; END $$",
+        "ALTER TABLE flowdeck_lane RENAME TO lane_behind",
+        "CREATE VIEW flowdeck_lane AS SELECT * FROM lane_behind WHERE wait_first()",
         "SELECT pg_advisory_lock(77)",
     )
     late: list[int] = []
@@ -186,7 +187,7 @@ def test_what_is_due_is_read_after_the_lane_is_locked(raw: Any) -> None:
 
 @pytest.fixture
 def raw() -> Iterator[Callable[..., Any]]:
-    """Run statements; return the last one's first value, if any. The trigger goes at the end."""
+    """Run statements; return the last one's first value, if any. The view goes at the end."""
 
     def run(*statements: str) -> Any:
         with connection.cursor() as cursor:
@@ -195,7 +196,11 @@ def raw() -> Iterator[Callable[..., Any]]:
             return cursor.fetchone()[0] if cursor.description else None
 
     yield run
-    run("SELECT pg_advisory_unlock_all()", "DROP FUNCTION IF EXISTS wait_first CASCADE")
+    run(
+        "SELECT pg_advisory_unlock_all()",
+        "DROP FUNCTION IF EXISTS wait_first CASCADE",
+        "ALTER TABLE IF EXISTS lane_behind RENAME TO flowdeck_lane",
+    )
 
 
 @pytest.mark.parametrize("expected", [True, False], ids=["expected_sequence", "unconditional"])

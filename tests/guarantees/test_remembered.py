@@ -29,7 +29,7 @@ from flowdeck.history.told import Told
 from flowdeck.letters import dead_letters
 from flowdeck.letters.redelivery import Choice, redeliver
 from flowdeck.log.positions import newest_position
-from flowdeck.models import Delivery, Event, Fold, Handled, Lane, Produced, Tally, Trace
+from flowdeck.models import Delivery, Event, Fold, Handled, Produced, Tally, Trace
 from flowdeck.observe import rates
 from flowdeck.observe.overview import overview
 from flowdeck.testing import settle
@@ -100,6 +100,7 @@ def _work(number: int, kind: str) -> None:
     claim = lanes.claim(registry.processor(kind), 4)
     if claim is not None:
         batch.run(registry.processor(kind), claim, number)
+        lanes.leave(claim)
 
 
 def _letter(number: int, action: str) -> None:
@@ -343,7 +344,7 @@ def work_a_little(name: str) -> None:
     claim = lanes.claim(registry.processor(name), 2)
     assert claim is not None
     batch.run(registry.processor(name), claim, 7)
-    Lane.objects.update(claims=0)
+    lanes.leave(claim)
 
 
 def by_minute(counts: Any) -> dict[tuple[str, int], int]:

@@ -18,54 +18,46 @@ from flowdeck.declare.event import StoredEvent
 from flowdeck.declare.registry import Subscription
 from flowdeck.declare.states import DeliveryState
 from flowdeck.errors import ReplicaCantTell
-from flowdeck.sql import DeliveryRow, DueDelivery, EventRow, LaneRow, Mark, Place
+from flowdeck.sql.postgresql.lanes import (
+    array,
+    claim_lanes,
+    due_processors,
+    fetch_due,
+    leave_lanes,
+    lock_leased,
+    note_settled,
+    renew_leases,
+    take_due,
+)
 from flowdeck.sql.postgresql.partitions import (
     make_partitions,
     partitions_ahead,
     raising_partition_missing,
 )
-from flowdeck.stored_json import read_object
+from flowdeck.sql.postgresql.stored import ENVELOPE, stored
+from flowdeck.sql.rows import DeliveryRow, EventRow, Mark, Place
 
-__all__ = ["make_partitions", "partitions_ahead"]
+__all__ = [
+    "claim_lanes",
+    "due_processors",
+    "fetch_due",
+    "leave_lanes",
+    "lock_leased",
+    "make_partitions",
+    "note_settled",
+    "partitions_ahead",
+    "renew_leases",
+    "take_due",
+]
 
 APPENDS_BY_ONE_STATEMENT = True
 TRACE_END = '"right"(correlation_id::text, 7)'
-
-_LAST = 253_402_300_799.0  # the last second of 9999
 
 _JSON = ("data", "metadata")
 _PLAIN = [name for name in EventRow.__slots__ if name not in (*_JSON, "ordinal")]
 
 # Functions (the .sql files beside this module) do most of the work: one round trip, planned once.
 _APPEND = "SELECT * FROM flowdeck_append(%s, %s, %s)"
-_CLAIM = "SELECT * FROM flowdeck_claim(%s, %s, %s, %s, %s, %s)"
-_TAKE = "SELECT * FROM flowdeck_take(%s, %s, %s, %s)"
-
-_LOCK = """
-UPDATE flowdeck_lane SET claims = 0 WHERE id IN (
-  SELECT id FROM flowdeck_lane
-  WHERE id = ANY(%s::bigint[])
-    AND (lease_expires_at IS NULL OR lease_expires_at < clock_timestamp())
-  ORDER BY id FOR UPDATE SKIP LOCKED)
-RETURNING id
-"""
-
-_LOCK_LEASED = """
-UPDATE flowdeck_lane SET claims = 0, token = NULL, lease_expires_at = NULL WHERE id IN (
-  SELECT id FROM flowdeck_lane WHERE id = ANY(%s::bigint[]) AND token = %s ORDER BY id FOR UPDATE)
-RETURNING id
-"""
-
-_ENVELOPE = """e.position, e.id, e.stream, e.sequence, e.type, e.version,
-  e.data::text, e.metadata::text, e.key, e.correlation_id, e.causation_id, e.producer,
-  extract(epoch FROM e.occurred_at)::float8, extract(epoch FROM e.recorded_at)::float8"""
-
-_FETCH_LANES = f"""
-SELECT due.attempts, {_ENVELOPE}
-FROM flowdeck_pick(%s, %s::int[], %s::int[], %s, %s) AS due
-  JOIN flowdeck_event e ON e.position = due.due_position
-ORDER BY due.due_position
-"""
 
 # What is told goes with the first statement of a mark: no round trip of its own.
 _TOLD = "WITH told AS (INSERT INTO flowdeck_tally (processor, told) VALUES (%s, %s))"
@@ -128,11 +120,6 @@ INSERT INTO flowdeck_tally (told)
 SELECT json_build_object('came', json_agg(position), 'settled', true) FROM new HAVING count(*) > 0
 """
 
-_RENEW = """
-UPDATE flowdeck_lane SET lease_expires_at = clock_timestamp() + %s * interval '1 second'
-WHERE id IN (SELECT id FROM flowdeck_lane WHERE token = ANY(%s::uuid[]) FOR UPDATE SKIP LOCKED)
-"""
-
 _UNDER_WAY = """
 SELECT pg_is_in_recovery(), array(
   SELECT virtualtransaction FROM pg_locks
@@ -150,8 +137,6 @@ SELECT set_config(name, reset_val, true) FROM pg_settings
 WHERE source = 'session' AND context IN ('user', 'superuser') AND setting <> reset_val
   AND name NOT LIKE 'transaction\\_%%'
 """
-
-_DUE_PROCESSORS = "SELECT flowdeck_due_processors(%s::text[])"
 
 
 def _as_json(rows: Sequence[EventRow], counts: Mapping[str, int]) -> str:
@@ -185,67 +170,6 @@ def append(
     }
 
 
-def claim_lanes(
-    cursor: CursorWrapper,
-    processor: str,
-    limit: int,
-    leave_out: Iterable[int],
-    worker: str,
-    token: UUID | None,
-    lease_seconds: float,
-) -> list[LaneRow]:
-    """See Dialect."""
-    lease = lease_seconds if token else None
-    cursor.execute(_CLAIM, [processor, _array(leave_out), limit, worker, token, lease])
-    return [LaneRow(*row) for row in cursor.fetchall()]
-
-
-def lock_lanes(cursor: CursorWrapper, lane_ids: Sequence[int], token: UUID | None) -> list[int]:
-    """See Dialect."""
-    if token is None:
-        cursor.execute(_LOCK, [list(lane_ids)])
-    else:
-        cursor.execute(_LOCK_LEASED, [list(lane_ids), token])
-    return [row[0] for row in cursor.fetchall()]
-
-
-def fetch_due(
-    cursor: CursorWrapper, processor: str, lanes: Sequence[LaneRow], limit: int, parks: bool
-) -> list[DueDelivery]:
-    """See Dialect."""
-    first, last = [lane.first_slot for lane in lanes], [lane.last_slot for lane in lanes]
-    cursor.execute(_FETCH_LANES, [processor, first, last, parks, limit])
-    return [_due(row) for row in cursor.fetchall()]
-
-
-def take_due(
-    cursor: CursorWrapper, processor: str, lanes: Sequence[LaneRow], limit: int, parks: bool
-) -> list[DueDelivery]:
-    """See Dialect."""
-    cursor.execute(_TAKE, [processor, _array(lane.id for lane in lanes), parks, limit])
-    return [_due(row) for row in cursor.fetchall()]
-
-
-def _array(ids: Iterable[int]) -> str:
-    return f"{{{','.join(map(str, ids))}}}"
-
-
-def _due(row: Any) -> DueDelivery:
-    return DueDelivery(row[0], _stored(row[1:]))
-
-
-def _stored(row: Any) -> StoredEvent:
-    metadata = {} if row[7] == "{}" else read_object(row[7])
-    times = _moment(row[12]), _moment(row[13])
-    envelope: tuple[Any, ...] = (*row[:7], metadata, *row[8:12], *times)
-    return StoredEvent(*envelope)
-
-
-def _moment(seconds: float) -> datetime:
-    # A double rounds the last microseconds of 9999 up, into a year that Python does not have.
-    return datetime.fromtimestamp(min(seconds, _LAST), UTC)
-
-
 def mark(cursor: CursorWrapper, processor: str, marks: Sequence[Mark], told: str) -> None:
     """See Dialect."""
     done = [m for m in marks if m.state == DeliveryState.DONE]
@@ -271,12 +195,7 @@ def _mark_done(cursor: CursorWrapper, processor: str, done: Sequence[Mark], told
 
 
 def _positions(marks: Iterable[Mark]) -> str:
-    return _array(m.position for m in marks)
-
-
-def renew_leases(cursor: CursorWrapper, tokens: Sequence[UUID], lease_seconds: float) -> None:
-    """See Dialect."""
-    cursor.execute(_RENEW, [lease_seconds, list(tokens)])
+    return array(m.position for m in marks)
 
 
 def restore_settings(cursor: CursorWrapper) -> None:
@@ -285,18 +204,12 @@ def restore_settings(cursor: CursorWrapper) -> None:
     cursor.execute(_RESTORE, [])
 
 
-def due_processors(cursor: CursorWrapper, names: Sequence[str]) -> list[str]:
-    """See Dialect."""
-    cursor.execute(_DUE_PROCESSORS, [list(names)])
-    return [row[0] for row in cursor.fetchall()]
-
-
 def select_events(
     cursor: CursorWrapper, where: str, parameters: Sequence[Any]
 ) -> list[StoredEvent]:
     """See Dialect."""
-    cursor.execute(f"SELECT {_ENVELOPE} FROM flowdeck_event e {where}", list(parameters))
-    return [_stored(row) for row in cursor.fetchall()]
+    cursor.execute(f"SELECT {ENVELOPE} FROM flowdeck_event e {where}", list(parameters))
+    return [stored(row) for row in cursor.fetchall()]
 
 
 def insert_deliveries(

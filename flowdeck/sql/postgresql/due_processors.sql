@@ -1,4 +1,7 @@
 -- Which of the processors have due work and are not paused.
+--
+-- It is looked for from the lowest floor of their lanes on (the index has the position, so what is
+-- below costs no look at its row). A wrong floor is found by flowdeck/letters/floors.py.
 CREATE OR REPLACE FUNCTION flowdeck_due_processors(names text[])
 RETURNS SETOF text LANGUAGE plpgsql
 SET enable_bitmapscan = off SET enable_sort = off SET enable_seqscan = off
@@ -10,6 +13,8 @@ BEGIN
   WHERE (
       SELECT true FROM flowdeck_due d
       WHERE d.processor = asked.name AND d.state IN ('pending', 'retrying')
+        AND d.position >= coalesce(
+          (SELECT min(l.floor) FROM flowdeck_lane l WHERE l.processor = asked.name), 0)
         AND (d.due_at IS NULL OR d.due_at <= statement_timestamp())
       LIMIT 1)
     AND NOT EXISTS (

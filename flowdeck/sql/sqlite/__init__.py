@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -18,7 +18,16 @@ from django.db.backends.utils import CursorWrapper
 from flowdeck.declare.event import StoredEvent
 from flowdeck.declare.registry import Subscription
 from flowdeck.declare.states import HOLDING, UNFINISHED, DeliveryState, among
-from flowdeck.sql import DeliveryRow, DueDelivery, EventRow, LaneRow, Mark, Place
+from flowdeck.sql.rows import (
+    DeliveryRow,
+    DueDelivery,
+    EventRow,
+    LaneRow,
+    Left,
+    Mark,
+    Place,
+    Taken,
+)
 from flowdeck.stored_json import read_object
 
 APPENDS_BY_ONE_STATEMENT = False
@@ -65,6 +74,7 @@ UPDATE flowdeck_lane SET claims = claims + 1, worker = %s, claimed_at = %s, toke
 WHERE id IN (
   SELECT l.id FROM flowdeck_lane l
   WHERE l.processor = %s AND (l.lease_expires_at IS NULL OR l.lease_expires_at < %s)
+    AND NOT (l.claims > 0 AND l.token IS NULL AND l.worker <> %s AND l.claimed_at > %s)
     AND l.id NOT IN (SELECT value FROM json_each(%s))
     AND EXISTS (
       SELECT 1 FROM flowdeck_due d
@@ -77,11 +87,17 @@ WHERE id IN (
 RETURNING id, first_slot, last_slot, claims, suspect
 """
 
+# Nothing changes, but it makes this the one writer, however transactions of the host's begin.
 _LOCK = """
-UPDATE flowdeck_lane SET claims = 0
+UPDATE flowdeck_lane SET claims = claims
 WHERE id IN (SELECT value FROM json_each(%s))
   AND (lease_expires_at IS NULL OR lease_expires_at < %s)
 RETURNING id
+"""
+
+_LEAVE = """
+UPDATE flowdeck_lane SET claims = 0
+WHERE id IN (SELECT value FROM json_each(%s)) AND worker = %s
 """
 
 _LOCK_LEASED = """
@@ -222,43 +238,56 @@ def claim_lanes(
     limit: int,
     leave_out: Iterable[int],
     worker: str,
+    kept_seconds: float,
     token: UUID | None,
     lease_seconds: float,
+    left: Sequence[Left],
 ) -> list[LaneRow]:
     """See Dialect."""
+    if left:
+        leave_lanes(cursor, worker, left)
     now = _now()
     lease = (token.hex, _now(lease_seconds)) if token else (None, None)
-    parameters = [worker, now, *lease, processor, now, json.dumps(list(leave_out)), now, limit]
-    cursor.execute(_CLAIM, parameters)
+    kept = (worker, _now(-kept_seconds))
+    but = json.dumps(list(leave_out))
+    cursor.execute(_CLAIM, [worker, now, *lease, processor, now, *kept, but, now, limit])
     return [LaneRow(*row) for row in cursor.fetchall()]
 
 
-def lock_lanes(cursor: CursorWrapper, lane_ids: Sequence[int], token: UUID | None) -> list[int]:
+def leave_lanes(cursor: CursorWrapper, worker: str, left: Sequence[Left]) -> None:
+    """See Dialect. There are no floors here: no dead row is in the way of what is due."""
+    cursor.execute(_LEAVE, [json.dumps([one.lane for one in left]), worker])
+
+
+def lock_leased(cursor: CursorWrapper, token: UUID, left: Sequence[Left]) -> list[int]:
     """See Dialect."""
-    if token is None:
-        cursor.execute(_LOCK, [json.dumps(list(lane_ids)), _now()])
-    else:
-        cursor.execute(_LOCK_LEASED, [json.dumps(list(lane_ids)), token.hex])
+    cursor.execute(_LOCK_LEASED, [json.dumps([one.lane for one in left]), token.hex])
     return [row[0] for row in cursor.fetchall()]
 
 
 def fetch_due(
     cursor: CursorWrapper, processor: str, lanes: Sequence[LaneRow], limit: int, parks: bool
-) -> list[DueDelivery]:
+) -> Taken:
     """See Dialect."""
     slots = json.dumps([(lane.first_slot, lane.last_slot) for lane in lanes])
     now = _now()
     cursor.execute(_FETCH, [slots, processor, parks, now, processor, now, limit])
-    return [_due(row) for row in cursor.fetchall()]
+    return Taken([_due(row) for row in cursor.fetchall()], {})
 
 
 def take_due(
-    cursor: CursorWrapper, processor: str, lanes: Sequence[LaneRow], limit: int, parks: bool
-) -> list[DueDelivery]:
+    cursor: CursorWrapper,
+    processor: str,
+    lanes: Sequence[LaneRow],
+    floors: Mapping[int, int],
+    limit: int,
+    parks: bool,
+) -> Taken:
     """See Dialect."""
-    locked = lock_lanes(cursor, [lane.id for lane in lanes], None)
+    cursor.execute(_LOCK, [json.dumps([lane.id for lane in lanes]), _now()])
+    locked = {row[0] for row in cursor.fetchall()}
     had = [lane for lane in lanes if lane.id in locked]
-    return fetch_due(cursor, processor, had, limit, parks) if had else []
+    return fetch_due(cursor, processor, had, limit, parks) if had else Taken([], {})
 
 
 def _due(row: tuple) -> DueDelivery:  # type: ignore[type-arg]
@@ -324,6 +353,10 @@ def due_processors(cursor: CursorWrapper, names: Sequence[str]) -> list[str]:
     """See Dialect."""
     cursor.execute(_DUE_PROCESSORS, [json.dumps(list(names)), _now()])
     return [row[0] for row in cursor.fetchall()]
+
+
+def note_settled(cursor: CursorWrapper) -> None:
+    """See Dialect. Nobody needs it here."""
 
 
 def select_events(
