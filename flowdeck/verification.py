@@ -143,26 +143,41 @@ def _deliveries(scope: Scope) -> Iterator[str]:
 
 def missing_deliveries(scope: Scope, processor: Processor, type_name: str) -> Iterator[str]:
     """Events of the type that the processor should have got: all since the first that it did."""
-    first = rows(
-        "SELECT e.position FROM flowdeck_event e WHERE e.type = %s AND EXISTS (SELECT 1 FROM "
-        "flowdeck_delivery d WHERE d.position = e.position AND d.processor = %s) "
-        "ORDER BY e.position LIMIT 1",
-        [type_name, processor.name],
-    )
-    if not first:
+    first = _first_delivered(scope, processor, type_name)
+    if first is None:
         return
     heard, parameters = heard_by(processor, type_name)
     for after, upto in scope.chunks():
-        if upto < first[0][0]:
+        if upto < first:
             continue
         for (position,) in rows(
             f"SELECT e.position FROM flowdeck_event e WHERE {heard} "
             "AND e.position > %s AND e.position <= %s AND e.position >= %s AND NOT EXISTS ("
             "SELECT 1 FROM flowdeck_delivery d WHERE d.position = e.position AND d.processor = %s "
             "AND d.position > %s AND d.position <= %s)",  # or all that is done would be joined
-            [*parameters, after, upto, first[0][0], processor.name, after, upto],
+            [*parameters, after, upto, first, processor.name, after, upto],
         ):
             yield f"event {position} ({type_name}) has no delivery for {processor.name}"
+
+
+def _first_delivered(scope: Scope, processor: Processor, type_name: str) -> int | None:
+    """The first event of the type in the scope that the processor got, if it ever got one.
+
+    One that it got shortly before the scope begins is as good: it gets them all since. No statement
+    looks at more than a chunk.
+    """
+    before = max(0, scope.after - CHUNK)
+    for after, upto in Scope(scope.until, before).chunks():
+        found = rows(
+            "SELECT e.position FROM flowdeck_event e WHERE e.type = %s AND e.position > %s "
+            "AND e.position <= %s AND EXISTS (SELECT 1 FROM flowdeck_delivery d "
+            "WHERE d.position = e.position AND d.processor = %s "
+            "AND d.position > %s AND d.position <= %s) ORDER BY e.position LIMIT 1",
+            [type_name, after, upto, processor.name, after, upto],
+        )
+        if found:
+            return int(found[0][0])
+    return None
 
 
 @check("every unfinished delivery can run")

@@ -18,22 +18,28 @@ from django.db import connection, transaction
 
 from flowdeck.declare.event import StoredEvent
 from flowdeck.errors import ArchiveRefused
-from flowdeck.models import Archive, ArchivedStream, Stream
+from flowdeck.log.positions import SLACK, first_since, newest_position
+from flowdeck.models import Archive, ArchivedStream, AuditEntry, Event, Stream
 from flowdeck.people import audit
 from flowdeck.sql import dialect
-from flowdeck.sql.parts import chunked, placeholders
+from flowdeck.sql.parts import chunked, placeholders, rows
 from flowdeck.transfer.cloudevents import dumped, loaded
 from flowdeck.transfer.importing import same_content
 
 MOST_STREAMS = 10_000
 _CHUNK = 200  # streams read or removed by one statement
 
+# Of the streams that begin in a stretch of the log. The last event of each is looked up by index.
 _CLOSED = """
 SELECT s.stream FROM (
-  SELECT stream, max(recorded_at) AS last, min(position) AS first FROM flowdeck_event
-  WHERE substr(stream, 1, %s) = %s GROUP BY stream
+  SELECT stream, min(position) AS first FROM flowdeck_event
+  WHERE position > %s AND position <= %s AND substr(stream, 1, %s) = %s GROUP BY stream
 ) AS s
-WHERE s.last < %s AND NOT EXISTS (
+WHERE (SELECT recorded_at FROM flowdeck_event l WHERE l.stream = s.stream
+    ORDER BY l.sequence DESC LIMIT 1) < %s
+AND NOT EXISTS (
+  SELECT 1 FROM flowdeck_event b WHERE b.stream = s.stream AND b.position < s.first
+) AND NOT EXISTS (
   SELECT 1 FROM flowdeck_event e JOIN flowdeck_due d ON d.position = e.position
   WHERE e.stream = s.stream
 ) AND NOT EXISTS (
@@ -42,6 +48,7 @@ WHERE s.last < %s AND NOT EXISTS (
 )
 ORDER BY s.first LIMIT %s
 """
+_STRETCH = 20_000  # positions
 
 _OF_EVENTS = ("flowdeck_attempt", "flowdeck_auditeddelivery", "flowdeck_due", "flowdeck_done")
 
@@ -65,11 +72,23 @@ class _File:
 
 
 def closed_streams(before: datetime, prefix: str = "", most: int = MOST_STREAMS) -> list[str]:
-    """Streams of that prefix that can be archived, the oldest first."""
+    """Streams of that prefix that can be archived, the oldest first.
+
+    The log is walked from its beginning, a stretch by a statement, as far as there are events from
+    ``before``; it ends as soon as there are as many as wanted.
+    """
     moment = connection.ops.adapt_datetimefield_value(before)
-    with connection.cursor() as cursor:
-        cursor.execute(_CLOSED, [len(prefix), prefix, moment, most])
-        return [row[0] for row in cursor.fetchall()]
+    found: list[str] = []
+    first = Event.objects.order_by("position").values_list("position", flat=True).first()
+    # What was imported keeps the times that it had elsewhere, so it may be anywhere.
+    imported = AuditEntry.objects.filter(action="import").exists()
+    last = newest_position() if imported else first_since(before + SLACK)
+    for after in range((first or 1) - 1, last, _STRETCH):
+        bounds = [after, after + _STRETCH, len(prefix), prefix, moment, most - len(found)]
+        found += [stream for (stream,) in rows(_CLOSED, bounds)]
+        if len(found) >= most:
+            break
+    return found
 
 
 def archive(streams: list[str], path: Path, *, by: str, reason: str = "") -> Archive:
