@@ -39,6 +39,9 @@ class Conf:
     ("demo", "staging"). With ``PROVE_OUTSIDE`` the design review delivers again what calls the
     outside, too: only where that harms nobody. Figures by ten seconds, minute and hour are kept for
     ``TEN_SECONDS_KEPT_DAYS``, ``MINUTES_KEPT_DAYS`` and ``HOURS_KEPT_DAYS``; by day, for good.
+    ``DATABASE_BYTES`` is how large the database may grow (0: not known), so that pages and alerts
+    can tell when it will be full. ``RELEASE`` names the version of the code (empty: what the
+    environment says in ``FLOWDECK_RELEASE`` or ``GIT_SHA``, or a digest of what is declared).
     """
 
     REDIS_URL: str = ""
@@ -64,6 +67,8 @@ class Conf:
     TEN_SECONDS_KEPT_DAYS: float = 2
     MINUTES_KEPT_DAYS: float = 14
     HOURS_KEPT_DAYS: float = 400
+    DATABASE_BYTES: int = 0
+    RELEASE: str = ""
     GROUPS: Mapping[str, str] = field(default_factory=lambda: GROUPS)
 
     def __post_init__(self) -> None:

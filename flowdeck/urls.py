@@ -12,7 +12,7 @@ from flowdeck.dashboard.processors import page as processors
 from flowdeck.dashboard.replay import page as replay
 from flowdeck.dashboard.replay import redeliver, streams
 from flowdeck.dashboard.shared import columns
-from flowdeck.dashboard.shell import account, alerts, design_review, home, search
+from flowdeck.dashboard.shell import account, alerts, database, design_review, home, search
 from flowdeck.dashboard.shell import audit as audit_page
 from flowdeck.dashboard.timeline import page as timeline
 from flowdeck.dashboard.trace import pages as traces
@@ -73,6 +73,7 @@ urlpatterns = [
     path("alerts/rules/", alerts.save, name="save_alert"),
     path("alerts/rules/<int:number>/mute/", alerts.mute, name="mute_alert"),
     path("alerts/rules/<int:number>/delete/", alerts.delete, name="delete_alert"),
+    path("database/", database.database, name="database"),
     path("audit/", audit_page.audit, name="audit"),
     path("audit/export/", audit_page.export, name="audit_export"),
     path("replay/", replay.replay, name="replay"),

@@ -16,7 +16,8 @@ from flowdeck.models import Lane
 _LANES = Lane._meta.db_table
 _REST = (
     f"UPDATE {_LANES} SET token = NULL, lease_expires_at = NULL, worker = '', claimed_at = NULL, "
-    "claims = 0, suspect = NULL, suspected_at = NULL WHERE claimed_at IS NOT NULL OR claims > 0 "
+    "claims = 0, suspect = NULL, suspected_at = NULL, floor = 0, lowered = 0, "
+    "floor_wrong_at = NULL WHERE claimed_at IS NOT NULL OR claims > 0 OR floor > 0 OR lowered > 0 "
     "OR token IS NOT NULL OR lease_expires_at IS NOT NULL OR suspect IS NOT NULL"
 )
 _MUCH = 512 * 1024  # bytes of a table that are not worth deleting row by row

@@ -78,6 +78,7 @@ PAGES = {
     "flowdeck:dead_letters",
     "flowdeck:letter",
     "flowdeck:audit",
+    "flowdeck:database",
     "flowdeck:audit_export",
     "flowdeck:replay",
     "flowdeck:design_review",

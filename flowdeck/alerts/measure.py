@@ -13,7 +13,7 @@ from flowdeck.declare.registry import registry
 from flowdeck.errors import TraceTooDeep
 from flowdeck.letters import dead_letters
 from flowdeck.models import AlertRule, Event, Lane, ProcessorState
-from flowdeck.observe import overview
+from flowdeck.observe import current, database
 
 _MOST = 10_000
 
@@ -49,7 +49,7 @@ def _growth(rule: AlertRule) -> Measured:
 
 def _waiting(rule: AlertRule) -> Measured:
     names = [rule.processor] if rule.processor else sorted(registry.processors)
-    oldest = {at: name for name, at in overview.oldest_waiting(names).items() if at}
+    oldest = {at: name for name, at in current.oldest_waiting(names).items() if at}
     if not oldest:
         return Measured(0)
     position = min(oldest)
@@ -76,6 +76,19 @@ def _round(rule: AlertRule) -> Measured:
     return Measured(found.values("letter")[:_MOST].count(), newest or "")
 
 
+def _snapshot(rule: AlertRule) -> Measured:
+    seconds, whose = database.open_for(clock.now())
+    return Measured(round(seconds.total_seconds() / 60, 1), whose)
+
+
+def _lag(rule: AlertRule) -> Measured:
+    return Measured(round(database.lag(clock.now()).total_seconds(), 1))
+
+
+def _full(rule: AlertRule) -> Measured:
+    return Measured(round(100 * (database.used() or 0.0), 1))
+
+
 def _floor(rule: AlertRule) -> Measured:
     since = clock.now() - timedelta(hours=1)
     lanes = Lane.objects.filter(floor_wrong_at__gt=since).order_by("-floor_wrong_at")
@@ -90,5 +103,8 @@ _MEASURES: dict[str, Callable[[AlertRule], Measured]] = {
     AlertRule.Kind.WAITING: _waiting,
     AlertRule.Kind.PAUSED: _paused,
     AlertRule.Kind.ROUND: _round,
+    AlertRule.Kind.SNAPSHOT: _snapshot,
+    AlertRule.Kind.LAG: _lag,
+    AlertRule.Kind.FULL: _full,
     AlertRule.Kind.FLOOR: _floor,
 }

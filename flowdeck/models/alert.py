@@ -24,6 +24,9 @@ class AlertRule(models.Model):
         WAITING = "waiting", "seconds that the oldest delivery waits"
         PAUSED = "paused", "minutes that a processor is paused"
         ROUND = "round", "dead letters of traces that go round"
+        SNAPSHOT = "snapshot", "minutes that a transaction is open"
+        LAG = "lag", "seconds that figures are behind"
+        FULL = "full", "percent of the database's space that is used"
         FLOOR = "floor", "lanes whose floor was wrong in the last hour"
 
     name = models.CharField(max_length=80, unique=True)

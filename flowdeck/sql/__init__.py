@@ -18,6 +18,7 @@ from django.db import connection
 
 from flowdeck.declare.event import StoredEvent
 from flowdeck.declare.registry import Subscription
+from flowdeck.sql.health import Health, Holder
 from flowdeck.sql.rows import (
     DeliveryRow,
     DueDelivery,
@@ -217,6 +218,24 @@ class Tallies(Protocol):
         """Note up to which number no tally is left and none will come. Runs in autocommit."""
 
 
+class Database(Protocol):
+    """What the database says of itself. Each needs one query but ``health``, which needs four."""
+
+    def holder(self, cursor: CursorWrapper) -> Holder | None:
+        """Who holds the oldest snapshot now, if anybody who can be seen does."""
+
+    def size(self, cursor: CursorWrapper) -> int:
+        """Its bytes."""
+
+    def health(self, cursor: CursorWrapper) -> Health:
+        """All of it."""
+
+
+def database() -> Database:
+    """As :func:`dialect`, for what only pages and alerts need."""
+    return cast(Database, _module_of(f"{connection.vendor}.health"))
+
+
 def shadow_tables() -> ShadowTables:
     """As :func:`dialect`, for what only replays need."""
     return cast(ShadowTables, _module_of(f"{connection.vendor}.shadows"))
@@ -240,6 +259,7 @@ def _module_of(name: str) -> ModuleType:
 
 
 __all__ = [
+    "Database",
     "DeliveryRow",
     "Dialect",
     "DueDelivery",
@@ -251,6 +271,7 @@ __all__ = [
     "ShadowTables",
     "Taken",
     "Tallies",
+    "database",
     "dialect",
     "shadow_tables",
     "tallies",

@@ -2,39 +2,27 @@
 
 from typing import Any
 
-from django.db import connection
-
 from flowdeck.dashboard.shell import alerts, navigation
 from flowdeck.dashboard.shell.navigation import Count
 from flowdeck.declare.registry import registry
-from flowdeck.declare.states import UNFINISHED, DeliveryState, among
-from flowdeck.models import Due
+from flowdeck.observe import current
 
-_COUNTED = 1_000
+_SHOWN = 1_000
 
 
 def dead_letters(user: Any) -> Count | None:
     """How many need a person; above a thousand it is enough to know that."""
-    found = Due.objects.filter(state__among=[DeliveryState.DEAD]).order_by().values("letter")
-    number = found[: _COUNTED + 1].count()
+    number = current.dead()
     if not number:
         return None
-    return Count(f"{_COUNTED:,}+" if number > _COUNTED else str(number), alert=True)
+    return Count(f"{_SHOWN:,}+" if number > _SHOWN else str(number), alert=True)
 
 
 def under_way() -> Count | None:
     """How many traces still have something to do, among the first unfinished deliveries."""
-    query = f"""
-        SELECT count(DISTINCT e.correlation_id), count(*) FROM (
-          SELECT d.position FROM flowdeck_due d
-          WHERE d.state {among(*UNFINISHED)} LIMIT {_COUNTED}
-        ) AS unfinished JOIN flowdeck_event e ON e.position = unfinished.position
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(query)
-        traces, deliveries = cursor.fetchone()
-    more = "+" if deliveries == _COUNTED else ""
-    return Count(f"{traces:,}{more} live") if traces else None
+    now = current.under_way()
+    more = "+" if now.deliveries == current.LOOKED_AT else ""
+    return Count(f"{now.traces:,}{more} live") if now.traces else None
 
 
 def types(user: Any) -> Count:
@@ -131,6 +119,14 @@ def register() -> None:
         permission="view_alerts",
         count=alerts.count,
         key="n",
+    )
+    navigation.register(
+        section="Operate",
+        label="Database",
+        url_name="flowdeck:database",
+        icon="tray",
+        order=20,
+        permission="view_database",
     )
     navigation.register(
         section="Operate",

@@ -23,7 +23,7 @@ BEGIN
       AND l.claimed_at > clock_timestamp() - kept_seconds * interval '1 second')
     AND NOT (l.id = ANY(leave_out))
     AND (
-      SELECT true FROM generate_series(l.first_slot >> 6, l.last_slot >> 6) AS band
+      SELECT true FROM generate_series((l.first_slot >> 6)::int, (l.last_slot >> 6)::int) AS band
       CROSS JOIN LATERAL (
         SELECT true FROM flowdeck_due d
         WHERE d.processor = name AND d.state IN ('pending', 'retrying')

@@ -31,6 +31,7 @@ BODIES: dict[str, Any] = {  # what fits, so that the answer is about the person
     "ask_bulk": {"action": "retry", "processor": "nobody"},
     "set_letter_group_status": {"status": "open"},
     "reveal_event": {"reason": "test"},
+    "announce_release": {"name": "test"},
 }
 _ARGUMENTS = {
     "event": "1",
