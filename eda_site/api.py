@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from events.api import router as shop_router
-from flowdeck.api import JsonAPI, dead_letters_router, events_router, reveal_router
+from flowdeck.api import JsonAPI, dead_letters_router, events_router, releases_router, reveal_router
 
 api = JsonAPI(
     title="Flowdeck",
@@ -19,3 +19,4 @@ api.add_router("", shop_router)
 api.add_router("", events_router)
 api.add_router("", reveal_router)
 api.add_router("", dead_letters_router)
+api.add_router("", releases_router)

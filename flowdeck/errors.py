@@ -101,6 +101,10 @@ class CheckImpossible(FlowdeckError):
     """A check of ``manage.py verify`` can't be made just now, which is no violation."""
 
 
+class ReleaseRefused(FlowdeckError):
+    """A release can't be announced like this."""
+
+
 class ReplicaCantTell(FlowdeckError):
     """A read replica was asked what is under way on its primary."""
 

@@ -23,13 +23,14 @@ from flowdeck.alerts import watch
 from flowdeck.bells import bell, reach
 from flowdeck.conf import conf
 from flowdeck.declare.registry import registry
-from flowdeck.engine import drain, lanes
+from flowdeck.engine import drain, lanes, release
 from flowdeck.engine import faults as infrastructure
 from flowdeck.engine.drain import due_processors
 from flowdeck.engine.vital_signs import VitalSigns, memory
 from flowdeck.history import fold
 from flowdeck.letters import bulk, floors
 from flowdeck.log.positions import newest_position
+from flowdeck.observe import current
 from flowdeck.replay import shadow
 from flowdeck.sql import dialect
 
@@ -139,6 +140,7 @@ class Sweeper(threading.Thread):
             self._say_alive()
             self._each_minute()
             more |= fold.tick()
+            current.keep()
         except BaseException as error:
             # This thread is the process's only way back after a fault: it must outlive all of them.
             if infrastructure.is_fault(error):
@@ -175,6 +177,7 @@ class Sweeper(threading.Thread):
             },
         )
         Worker.objects.filter(seen_at__lt=now - _GONE).delete()
+        release.seen()
         shadow.remove_forgotten()
 
 

@@ -5,8 +5,8 @@ from flowdeck.models.alert import AlertRule
 from flowdeck.models.archive import Archive, ArchivedStream
 from flowdeck.models.delivery import Attempt, DeadLetter, Delivery, Done, Due
 from flowdeck.models.event import Event, Stream
-from flowdeck.models.history import Fold, Handled, Produced, Tally, Trace
-from flowdeck.models.lane import Lane, ProcessorState, Settled, Worker
+from flowdeck.models.history import Current, Fold, Handled, Produced, Tally, Trace
+from flowdeck.models.lane import Lane, ProcessorState, Release, Settled, Worker
 from flowdeck.models.personal_key import PersonalKey
 from flowdeck.models.replay import ReplayRun
 from flowdeck.models.resolution import AuditedDelivery, AuditEntry, BulkAction, DeadLetterGroup
@@ -22,6 +22,7 @@ __all__ = [
     "AuditEntry",
     "AuditedDelivery",
     "BulkAction",
+    "Current",
     "DeadLetter",
     "DeadLetterGroup",
     "Delivery",
@@ -34,6 +35,7 @@ __all__ = [
     "PersonalKey",
     "ProcessorState",
     "Produced",
+    "Release",
     "ReplayRun",
     "SavedView",
     "Settled",

@@ -48,6 +48,28 @@ class Fold(models.Model):
         return f"folded up to {self.folded}"
 
 
+class Current(models.Model):
+    """One row: what is to be done ``at`` that moment (:mod:`flowdeck.observe.current`).
+
+    ``facts`` is JSON, by processor. ``traces`` are under way among the first ``deliveries``.
+    ``begun_at`` is when somebody last began to count.
+    """
+
+    begun_at = models.DateTimeField(null=True)
+    at = models.DateTimeField(null=True)
+    dead = models.IntegerField(default=0)
+    traces = models.IntegerField(default=0)
+    deliveries = models.IntegerField(default=0)
+    facts = models.TextField(default="")
+
+    class Meta:
+        verbose_name_plural = "current"
+
+    def __str__(self) -> str:
+        """The moment."""
+        return f"as of {self.at}"
+
+
 class Handled(models.Model):
     """What a processor did with events of a type in a stretch of time, by when attempts ended.
 

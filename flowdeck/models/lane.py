@@ -83,6 +83,23 @@ class ProcessorState(models.Model):
         return f"{self.name}: {'paused' if self.paused_at else 'running'}"
 
 
+class Release(models.Model):
+    """A version of the code that was seen at work, or announced with a ``note``, ``by`` somebody.
+
+    ``last_seen_at`` is when a worker last said that it has it; None for one that none has had.
+    """
+
+    name = models.CharField(max_length=100, unique=True)
+    first_seen_at = models.DateTimeField(db_index=True)
+    last_seen_at = models.DateTimeField(null=True)
+    note = models.CharField(max_length=300, default="")
+    by = models.CharField(max_length=LONGEST_USER_NAME, default="")
+
+    def __str__(self) -> str:
+        """Its name."""
+        return self.name
+
+
 class Worker(models.Model):
     """A worker process that has said lately that it is alive, and how it does.
 

@@ -5,45 +5,22 @@ What can't be known cheaply is None (pages show a dash), never 0.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-
-from django.db import connection
 
 from flowdeck import clock
 from flowdeck.bells import reach
 from flowdeck.declare.registry import Processor, registry
-from flowdeck.declare.states import HOLDING, UNFINISHED, DeliveryState, among
-from flowdeck.models import Event, Lane, ProcessorState, Worker
-from flowdeck.observe import rates
+from flowdeck.declare.states import DeliveryState
+from flowdeck.models import ProcessorState, Worker
+from flowdeck.observe import current
+from flowdeck.observe.current import Moment
 from flowdeck.observe.lane_state import LaneState
-from flowdeck.observe.rates import Done
-from flowdeck.sql.parts import placeholders
 
-COUNTED = 20_000
-"""Rows of a kind counted at most; a count of this many means "at least"."""
-
-_MINUTE = 60.0  # seconds that rates are of
 _ALIVE = timedelta(seconds=15)  # workers say every 5 s that they are alive
 _SILENCE = timedelta(seconds=5)  # Redis may be restarted without a word
 _PATIENCE = timedelta(seconds=10)  # work may be due that long before anybody is missed
-
-_UNFINISHED, _HELD = f"d.state {among(*UNFINISHED)}", f"d.state {among(*HOLDING)}"
-_RETRYING = f"{_HELD} AND d.state {among(DeliveryState.RETRYING)}"
-_DEAD = f"{_HELD} AND d.state {among(DeliveryState.DEAD)}"
-
-# On PostgreSQL the index of what is due is by sixteenth of the slots, so the oldest is the lowest
-# of sixteen; SQLite's is by position.
-_OLDEST = {
-    "postgresql": f"""(SELECT min(first) FROM generate_series(0, 15) AS band, LATERAL (
-      SELECT d.position AS first FROM flowdeck_due d
-      WHERE d.processor = p.name AND {_UNFINISHED} AND d.slot >> 6 = band
-      ORDER BY d.position LIMIT 1) AS of_band)""",
-    "sqlite": f"""(SELECT min(d.position) FROM flowdeck_due d
-      WHERE d.processor = p.name AND {_UNFINISHED})""",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +29,7 @@ class ProcessorRow:
 
     ``waiting`` counts what is not settled yet, ``oldest_at`` is when the oldest of it was recorded.
     ``per_second`` is how many were done per second lately; None if that is not known. Counts stop
-    at ``COUNTED``.
+    at ``current.COUNTED``.
     """
 
     name: str
@@ -78,7 +55,7 @@ class ProcessorRow:
     @property
     def at_least(self) -> bool:
         """Whether ``waiting`` is only the lower bound."""
-        return self.waiting >= COUNTED
+        return self.waiting >= current.COUNTED
 
     @property
     def state(self) -> str:
@@ -153,7 +130,7 @@ class Overview:
             oldest_at=min((row.oldest_at for row in self.rows if row.oldest_at), default=None),
             retrying=sum(row.retrying for row in self.rows),
             dead=sum(row.dead for row in self.rows),
-            held_at_least=any(max(row.retrying, row.dead) >= COUNTED for row in self.rows),
+            held_at_least=any(max(row.retrying, row.dead) >= current.COUNTED for row in self.rows),
             memory=None
             if None in memory or not memory
             else sum(one for one in memory if one is not None),
@@ -171,39 +148,17 @@ def processors() -> list[ProcessorRow]:
 
 
 def overview() -> Overview:
-    """All of it in seven queries, whatever the size of the log."""
-    now = clock.now()
+    """All of it in three queries, or eight if nobody has counted lately."""
+    now, found = clock.now(), current.moment()
     names = sorted(registry.processors)
-    counts = _counts(names)
-    recorded = dict(
-        Event.objects.filter(position__in=[c[3] for c in counts.values() if c[3]]).values_list(
-            "position", "recorded_at"
-        )
-    )
     states = {state.name: state for state in ProcessorState.objects.filter(name__in=names)}
-    lanes: dict[str, list[Lane]] = defaultdict(list)
-    for lane in Lane.objects.filter(processor__in=names):
-        lanes[lane.processor].append(lane)
-    window = rates.lately(_MINUTE, now)
-    done = rates.done(window)
     workers = list(Worker.objects.filter(seen_at__gt=now - _ALIVE).order_by("name"))
-    rows = [
-        _row(
-            name=name,
-            counts=counts[name],
-            recorded=recorded,
-            state=states.get(name),
-            lanes=lanes[name],
-            per_second=window.per_second(done.by.get(name, 0)),
-            now=now,
-        )
-        for name in names
-    ]
+    rows = [_row(name, found, states.get(name)) for name in names]
     return Overview(
         rows=rows,
         workers=workers,
         as_of=now,
-        idle_since=None if workers else _idle_since(rows, done, now),
+        idle_since=None if workers else _idle_since(rows, found.last_at, now),
         silent_since=_silent_since(now),
     )
 
@@ -230,75 +185,31 @@ def _silent_since(now: datetime) -> datetime | None:
     )
 
 
-def oldest_waiting(names: list[str]) -> dict[str, int | None]:
-    """Per processor: position of the oldest unfinished delivery."""
-    if not names:
-        return {}
-    values = placeholders(names, "(CAST(%s AS text))")
-    query = f"WITH p(name) AS (VALUES {values}) SELECT p.name, {_OLDEST[connection.vendor]} FROM p"
-    with connection.cursor() as cursor:
-        cursor.execute(query, names)
-        return dict(cursor.fetchall())
-
-
-def _counts(names: list[str]) -> dict[str, tuple[int, int, int, int | None]]:
-    """Per processor: unfinished, retrying, dead, position of the oldest unfinished."""
-    if not names:
-        return {}
-    values = placeholders(names, "(CAST(%s AS text))")
-    query = f"""
-        WITH p(name) AS (VALUES {values})
-        SELECT p.name, {_count(_UNFINISHED)}, {_count(_RETRYING)}, {_count(_DEAD)},
-          {_OLDEST[connection.vendor]}
-        FROM p
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(query, names)
-        return {row[0]: row[1:] for row in cursor.fetchall()}
-
-
-def _count(condition: str) -> str:
-    return (
-        "(SELECT count(*) FROM (SELECT 1 FROM flowdeck_due d "
-        f"WHERE d.processor = p.name AND {condition} LIMIT {COUNTED}) AS counted)"
-    )
-
-
-def _row(
-    name: str,
-    counts: tuple[int, int, int, int | None],
-    recorded: Mapping[int, datetime],
-    state: ProcessorState | None,
-    lanes: list[Lane],
-    per_second: float | None,
-    now: datetime,
-) -> ProcessorRow:
-    waiting, retrying, dead, oldest = counts
-    leased = [lane for lane in lanes if lane.lease_expires_at and lane.lease_expires_at > now]
+def _row(name: str, found: Moment, state: ProcessorState | None) -> ProcessorRow:
+    one = found.by[name]
     return ProcessorRow(
         name=name,
         declared=registry.processors.get(name),
         paused_at=state.paused_at if state else None,
         paused_by=state.paused_by if state else "",
         pause_reason=state.pause_reason if state else "",
-        waiting=waiting,
-        retrying=retrying,
-        dead=dead,
-        oldest_at=recorded.get(oldest) if oldest else None,
-        per_second=per_second,
-        lanes=len(lanes),
-        leased=len(leased),
-        workers=tuple(sorted({lane.worker for lane in leased})),
-        lane_states=tuple(
-            LaneState.of(number, lane, now)
-            for number, lane in enumerate(sorted(lanes, key=lambda one: one.first_slot), 1)
-        ),
+        waiting=one.waiting,
+        retrying=one.retrying,
+        dead=one.dead,
+        oldest_at=one.oldest_at,
+        per_second=found.per_second(name),
+        lanes=len(one.lanes),
+        leased=one.leased,
+        workers=one.workers,
+        lane_states=one.lanes,
     )
 
 
-def _idle_since(rows: Iterable[ProcessorRow], done: Done, now: datetime) -> datetime | None:
+def _idle_since(
+    rows: Iterable[ProcessorRow], last_at: datetime | None, now: datetime
+) -> datetime | None:
     """Since when work is due that nobody takes; None if that is not so."""
-    if done.last_at is not None and done.last_at > now - _PATIENCE:
+    if last_at is not None and last_at > now - _PATIENCE:
         return None  # somebody works who does not say so: `manage.py drain`
     oldest = [row.oldest_at for row in rows if row.oldest_at and row.paused_at is None]
     since = min(oldest, default=now)

@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from flowdeck import clock
 from flowdeck.declare.states import DeliveryState
 from flowdeck.models import Due
-from flowdeck.observe.overview import COUNTED, ProcessorRow
+from flowdeck.observe.current import COUNTED
+from flowdeck.observe.overview import ProcessorRow
 
 SAMPLE = 2_000
 """Newest dead letters that tell the rates."""

@@ -11,11 +11,11 @@ from django.db import connection
 from flowdeck import clock
 from flowdeck.dashboard.timeline.density import Strip, density, strip
 from flowdeck.dashboard.timeline.lanes import lay_out
-from flowdeck.dashboard.timeline.shapes import WINDOWS, Drawing, Lane, Window
+from flowdeck.dashboard.timeline.shapes import WINDOWS, Drawing, Flag, Lane, Window
 from flowdeck.declare.registry import registry
 from flowdeck.declare.states import HOLDING, DeliveryState, among
 from flowdeck.log.positions import SLACK, first_since, newest_position
-from flowdeck.models import Attempt, Delivery, Done, Event, ProcessorState
+from flowdeck.models import Attempt, Delivery, Done, Event, ProcessorState, Release
 from flowdeck.models import Lane as StoredLane
 from flowdeck.observe import rates
 from flowdeck.observe.states import derive
@@ -24,6 +24,7 @@ from flowdeck.observe.traces import Trace, build_trace
 MOST = 200
 """Events drawn one by one; a window with more of them shows counts. It bounds the page's size."""
 _LONG = timedelta(hours=1)
+_FLAGS = 20
 LANES = 8
 """Processors with a lane of their own unless more are asked for; those in trouble always have."""
 
@@ -71,6 +72,7 @@ class Timeline:
     cut: bool
     as_of: datetime | None
     follows: bool
+    flags: list[Flag]
 
     @classmethod
     def load(cls, wanted: Wanted) -> Timeline:
@@ -106,7 +108,15 @@ class Timeline:
             cut=found is not None and found.cut,
             as_of=found.late if found else None,
             follows=follows,
+            flags=_flags(window),
         )
+
+
+def _flags(window: Window) -> list[Flag]:
+    """Releases that were first seen in the window; the newest of too many."""
+    seen = {"first_seen_at__gte": window.since, "first_seen_at__lte": window.until}
+    found = Release.objects.filter(**seen).order_by("-first_seen_at")[:_FLAGS]
+    return [Flag(window.x(one.first_seen_at), one.name, one.note) for one in found]
 
 
 def _end(wanted: Wanted, selected: Event | None, now: datetime) -> datetime:

@@ -72,6 +72,15 @@ class Tick:
 
 
 @dataclass(frozen=True, slots=True)
+class Flag:
+    """A release that was first seen here."""
+
+    x: float
+    name: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
 class Bar:
     """A piece of a delivery or of a histogram; ``width`` 0 is a wall."""
 

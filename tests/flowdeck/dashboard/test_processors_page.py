@@ -15,6 +15,7 @@ from flowdeck.bells import bell
 from flowdeck.dashboard.shared.run_times import run_times
 from flowdeck.engine import pause
 from flowdeck.models import Delivery, Lane, ProcessorState, Worker
+from flowdeck.observe import current
 from flowdeck.observe import overview as overview_module
 from flowdeck.observe.overview import overview
 from flowdeck.testing import settle
@@ -34,6 +35,7 @@ def later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
 
     ahead = SimpleNamespace(now=lambda: clock.now() + timedelta(seconds=seconds))
     monkeypatch.setattr(overview_module, "clock", ahead)
+    monkeypatch.setattr(current, "clock", ahead)
 
 
 def test_lag_is_what_is_not_settled(operator: Client) -> None:
@@ -60,7 +62,7 @@ def test_a_rate_that_can_not_be_known_is_not_zero(
 def test_counts_stop_somewhere_and_say_so(
     monkeypatch: pytest.MonkeyPatch, operator: Client
 ) -> None:
-    monkeypatch.setattr(overview_module, "COUNTED", 3)
+    monkeypatch.setattr(current, "COUNTED", 3)
     publish(*[Probed(n=n) for n in range(9)], stream="probe-1")
     assert (row().waiting, row().at_least) == (3, True)
     assert "3+" in operator.get("/processors/").content.decode()
@@ -159,10 +161,10 @@ def test_the_number_of_queries_is_constant(
     publish(Probed(n=1), stream="probe-1")
     settle()
     publish(Probed(n=2), stream="probe-1")
-    with django_assert_num_queries(18):  # shell 9, overview 7, run times 2
+    with django_assert_num_queries(19):  # shell 9, overview 8, run times 2
         operator.get("/processors/")
     publish(*[Probed(n=n) for n in range(50)], stream="probe-1")
-    with django_assert_num_queries(18):
+    with django_assert_num_queries(19):
         operator.get("/processors/")
 
 
