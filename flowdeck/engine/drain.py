@@ -123,7 +123,6 @@ class _Work:
         assert claim is not None
         way = self._kept if claim.token is None else self._leased
         if (suspicious := claim.suspicious()) is not None:
-            self._claim = claim.without(suspicious) if claim.token is None else None
             claim, way = claim.only(suspicious), self._careful
         try:
             count = way(claim)

@@ -51,10 +51,6 @@ class Claim:
         """The same claim on one of its lanes."""
         return Claim([lane], self.token)
 
-    def without(self, lane: LaneRow) -> Claim:
-        """The same claim on its other lanes."""
-        return Claim([one for one in self.lanes if one is not lane], self.token)
-
     def saw(self, taken: Taken) -> None:
         """Note from where on lanes have work once what was taken of them is done."""
         settled = {lane.id: lane.settled for lane in self.lanes}

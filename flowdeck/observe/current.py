@@ -138,6 +138,7 @@ def keep() -> None:
 
 def _read(row: Current) -> Moment | None:
     """What a row says; None if another version of the code wrote it, which says less than ours."""
+    assert row.at is not None
     try:
         facts = orjson.loads(row.facts)
         by = {name: _loaded(facts["by"][name]) for name in registry.processors}
