@@ -204,16 +204,6 @@ class Tallies(Protocol):
     def snapshot(self, cursor: CursorWrapper) -> None:
         """As the first of a transaction: let all its statements see the same."""
 
-    def insert(
-        self,
-        cursor: CursorWrapper,
-        table: str,
-        columns: Sequence[str],
-        rows: Sequence[Sequence[Any]],
-        conflict: str,
-    ) -> None:
-        """Insert rows into a table; ``conflict`` is what follows the statement."""
-
     def raise_floor(self, cursor: CursorWrapper) -> None:
         """Note up to which number no tally is left and none will come. Runs in autocommit."""
 

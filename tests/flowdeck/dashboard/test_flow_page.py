@@ -163,9 +163,9 @@ def test_the_number_of_queries_is_constant(viewer: Client, django_assert_num_que
     for count in (2, 40):
         publish(*[Probed(n=n, rejects="probe.atomic") for n in range(count)], stream="probe-1")
         settle()
-        with django_assert_num_queries(24):  # shell 7; facts 17, of them the processors 7
+        with django_assert_num_queries(25):  # shell 7; facts 18, of them the processors 8
             viewer.get("/flow/")
-        with django_assert_num_queries(27):  # and kinds of failures, failures, retries
+        with django_assert_num_queries(28):  # and kinds of failures, failures, retries
             viewer.get("/flow/?node=processor:probe.atomic")
     assert Attempt.objects.count() == 1
 

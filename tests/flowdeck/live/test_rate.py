@@ -46,5 +46,5 @@ def test_beats_cost_the_same_however_much_there_is(django_assert_num_queries: An
     for n in range(20):
         publish(Probed(n=n), stream=f"probe-{n}")
     view = RateView(None, "")
-    with django_assert_num_queries(5):  # position and the minute before, then the three figures
+    with django_assert_num_queries(6):  # position and the minute before, four for three figures
         view.regions()
