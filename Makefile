@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
-.PHONY: help run test test-long plants lab-thrice lint audit package format traffic bench bench-class bench-replay bench-live bench-pages drill screenshots picture bench-letters clean
+.PHONY: help run test test-long plants lab-thrice lint audit package format traffic bench bench-connect bench-class bench-replay bench-live bench-pages drill screenshots picture bench-letters clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ bench-live: $(INSTALLED_DEV) ## measure live pages in Chromium (ARGS)
 
 bench-pages: $(INSTALLED_DEV) ## first byte of every page with a million events (ARGS=--sqlite)
 	$(BIN)/python -m benchmarks.pages $(ARGS)
+
+bench-connect: $(INSTALLED_DEV) ## outlets and inlets with real brokers, per second (ARGS)
+	$(BIN)/python -m benchmarks.connect $(ARGS)
 
 bench-class: $(INSTALLED_DEV) ## thirty learners at once, each with a fault of their own
 	$(BIN)/python -m benchmarks.classroom

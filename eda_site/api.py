@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from events.api import router as shop_router
-from flowdeck.api import JsonAPI, dead_letters_router, events_router, releases_router, reveal_router
+from flowdeck.api import (
+    JsonAPI,
+    connectors_router,
+    dead_letters_router,
+    events_router,
+    releases_router,
+    reveal_router,
+)
 
 api = JsonAPI(
     title="Flowdeck",
@@ -17,6 +24,7 @@ api = JsonAPI(
 )
 api.add_router("", shop_router)
 api.add_router("", events_router)
+api.add_router("", connectors_router)
 api.add_router("", reveal_router)
 api.add_router("", dead_letters_router)
 api.add_router("", releases_router)

@@ -19,6 +19,7 @@ login = auth.LoginView.as_view(
 handler500 = "flowdeck.dashboard.shell.unavailable.server_error"
 urlpatterns = [
     path("", include("flowdeck.probes.urls")),
+    path("", include("flowdeck.metrics.urls")),
     path("", include("flowdeck.urls")),
     path("lab/", include("lab.urls")),
     path("shop/", include("events.shop.urls")),

@@ -5,6 +5,9 @@ What an app needs is here: declare events and processors, publish, read streams:
     from flowdeck import Delivery, Event, Retry, processor, publish
 """
 
+from flowdeck.connect.cloudevent import CloudEvent
+from flowdeck.connect.inlets import inlet
+from flowdeck.connect.outlets import outlet
 from flowdeck.declare.context import correlation
 from flowdeck.declare.event import Delivery, Draft, Event, StoredEvent
 from flowdeck.declare.personal import Personal, eraser
@@ -18,6 +21,7 @@ from flowdeck.log.payloads import load, parse
 from flowdeck.log.publishing import Receipt, publish
 
 __all__ = [
+    "CloudEvent",
     "Delivery",
     "Draft",
     "Event",
@@ -32,7 +36,9 @@ __all__ = [
     "StoredEvent",
     "correlation",
     "eraser",
+    "inlet",
     "load",
+    "outlet",
     "parse",
     "processor",
     "projection",

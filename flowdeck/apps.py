@@ -19,7 +19,7 @@ class FlowdeckConfig(AppConfig):
 
     def ready(self) -> None:
         """Load declarations and checks, register views and listeners: nothing else does."""
-        autodiscover_modules("domain_events", "events", "processors")
+        autodiscover_modules("domain_events", "events", "processors", "connectors")
         # What these declare with decorators: checks, processors, hooks of the worker.
         from flowdeck import checks  # noqa: F401
         from flowdeck.alerts import tell  # noqa: F401

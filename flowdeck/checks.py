@@ -14,6 +14,8 @@ from django.db import DEFAULT_DB_ALIAS, connection
 
 from flowdeck.bells import line, messages
 from flowdeck.conf import conf
+from flowdeck.connect import brokers, connectors
+from flowdeck.connect.outlets import outlets
 from flowdeck.dashboard.shell.navigation import sign_out_url
 from flowdeck.declare.registry import registry
 from flowdeck.declare.upcasting import faults, gaps
@@ -95,6 +97,25 @@ def surroundings(**_: Any) -> list[CheckMessage]:
                 id="flowdeck.W002",
             )
         )
+    return found
+
+
+@register("flowdeck")
+def connections(**_: Any) -> list[CheckMessage]:
+    """Brokers without an address or client, and types that nobody declares."""
+    found: list[CheckMessage] = []
+    for name in connectors.names():
+        if fault := brokers.fault(connectors.named(name).broker):
+            found.append(Error(f"Connector {name!r}: {fault}", id="flowdeck.E010"))
+    for one in outlets.values():
+        if unknown := sorted(set(one.types) - set(registry.event_types)):
+            found.append(
+                Error(
+                    f"Outlet {one.name!r} hands on {', '.join(unknown)}, which no installed app "
+                    "declares.",
+                    id="flowdeck.E011",
+                )
+            )
     return found
 
 

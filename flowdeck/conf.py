@@ -42,6 +42,9 @@ class Conf:
     ``DATABASE_BYTES`` is how large the database may grow (0: not known), so that pages and alerts
     can tell when it will be full. ``RELEASE`` names the version of the code (empty: what the
     environment says in ``FLOWDECK_RELEASE`` or ``GIT_SHA``, or a digest of what is declared).
+    ``BROKERS`` are the addresses of brokers by the names that outlets and inlets give them
+    (docs/connectors.md). Who has an address in ``METRICS_NETWORKS`` reads ``/metrics`` without a
+    token (behind a proxy that is not trusted, everybody has the proxy's).
     """
 
     REDIS_URL: str = ""
@@ -69,17 +72,20 @@ class Conf:
     HOURS_KEPT_DAYS: float = 400
     DATABASE_BYTES: int = 0
     RELEASE: str = ""
+    BROKERS: Mapping[str, str] = field(default_factory=dict)
+    METRICS_NETWORKS: tuple[str, ...] = ()
     GROUPS: Mapping[str, str] = field(default_factory=lambda: GROUPS)
 
     def __post_init__(self) -> None:
         """Refuse what can't work; roles that the setting does not name keep their groups."""
-        for network in self.WEBHOOK_NETWORKS:
-            try:
-                ip_network(network)
-            except ValueError as error:
-                raise ImproperlyConfigured(
-                    f"FLOWDECK['WEBHOOK_NETWORKS'] names {network!r}, which is none ({error})."
-                ) from error
+        for name in ("WEBHOOK_NETWORKS", "METRICS_NETWORKS"):
+            for network in getattr(self, name):
+                try:
+                    ip_network(network)
+                except ValueError as error:
+                    raise ImproperlyConfigured(
+                        f"FLOWDECK[{name!r}] names {network!r}, which is none ({error})."
+                    ) from error
         if unknown := sorted(set(self.GROUPS) - set(GROUPS)):
             raise ImproperlyConfigured(
                 f"FLOWDECK['GROUPS'] names the unknown role {unknown[0]!r}; roles are "

@@ -75,7 +75,7 @@ class HandlerContractError(FlowdeckError):
 
 
 class LeaseLost(FlowdeckError):
-    """The lane's lease ran out and another worker took the lane: nothing of this batch is kept."""
+    """The lease of a lane or connector ran out and another has it: nothing of this is kept."""
 
 
 class PartitionMissing(FlowdeckError):
@@ -87,6 +87,18 @@ class PartitionMissing(FlowdeckError):
             "of flowdeck_done: it is made now, or by any worker's next sweep."
         )
         self.positions = positions
+
+
+class UnknownConnector(FlowdeckError):
+    """No installed app declares an outlet or inlet of this name."""
+
+
+class BrokerAway(FlowdeckError):
+    """A broker can't be reached, or did not confirm in time: it is tried again."""
+
+
+class RewindRefused(FlowdeckError):
+    """A connector can't be set to that place of the log."""
 
 
 class UnknownProcessor(FlowdeckError):

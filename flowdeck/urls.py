@@ -3,6 +3,7 @@
 from django.urls import path, register_converter
 
 from flowdeck.dashboard.catalog import page as catalog
+from flowdeck.dashboard.connectors import page as connectors
 from flowdeck.dashboard.flow import page as flow
 from flowdeck.dashboard.flow import past as flow_past
 from flowdeck.dashboard.letters import page as dead_letters
@@ -64,6 +65,10 @@ urlpatterns = [
     path("processors/", processors.processors, name="processors"),
     path("processors/<str:name>/pause/", processors.pause, name="pause"),
     path("processors/<str:name>/resume/", processors.resume, name="resume"),
+    path("connectors/", connectors.page, name="connectors"),
+    path("connectors/<str:name>/pause/", connectors.pause, name="pause_connector"),
+    path("connectors/<str:name>/resume/", connectors.resume, name="resume_connector"),
+    path("connectors/<str:name>/rewind/", connectors.rewind, name="rewind_connector"),
     path("dead-letters/", dead_letters.console, name="dead_letters"),
     path("dead-letters/<int:number>/", dead_letters.letter, name="letter"),
     path("dead-letters/resolve/", dead_letters.resolve, name="resolve"),

@@ -9,7 +9,14 @@ from flowdeck.extend import ADMIN, OPERATOR, add_role, grant, register_trace_own
 from lab.models import LabRun
 
 TEACHER = "teacher"
-_WATCHES = ("view_log", "view_processors", "view_dead_letters", "view_alerts", "view_replay")
+_WATCHES = (
+    "view_log",
+    "view_processors",
+    "view_connectors",
+    "view_dead_letters",
+    "view_alerts",
+    "view_replay",
+)
 
 
 def _owns(user: Any, correlation_id: UUID) -> bool:

@@ -23,6 +23,9 @@ _ACTIONS = {
     "flowdeck:delete_view",
     "flowdeck:columns",
     "flowdeck:pause",
+    "flowdeck:pause_connector",
+    "flowdeck:resume_connector",
+    "flowdeck:rewind_connector",
     "flowdeck:resume",
     "flowdeck:resolve",
     "flowdeck:cancel_bulk",
@@ -52,6 +55,7 @@ _ACTIONS = {
     "password_change",
     "flowdeck-probes:livez",
     "flowdeck-probes:readyz",
+    "flowdeck-metrics:metrics",
 }
 PAGES = {
     "flowdeck:timeline",
@@ -71,6 +75,7 @@ PAGES = {
     "flowdeck:flow",
     "flowdeck:search",
     "flowdeck:processors",
+    "flowdeck:connectors",
     "flowdeck:flow_past",
     "flowdeck:hops",
     "flowdeck:alerts",

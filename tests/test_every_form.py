@@ -22,6 +22,7 @@ from django.urls import reverse
 from events import orders
 from flowdeck import publish
 from flowdeck.alerts import rules
+from flowdeck.connect import control
 from flowdeck.letters import bulk, dead_letters, redelivery
 from flowdeck.letters.dead_letters import Criteria
 from flowdeck.models import AuditEntry, Delivery, Event, Lane, SavedView, Submission, Worker
@@ -32,6 +33,7 @@ from lab import injection
 from lab.lessons import LESSONS
 from lab.switched_faults import switch_on
 from tests import every_page
+from tests.flowdeck.connect.declared import a_connector, forget
 from tests.probe.events import Introduced, Probed
 from tests.processors.conftest import demo, shelf  # noqa: F401 (fixtures)
 
@@ -123,6 +125,22 @@ def resumes(user: User) -> Sent:
     client = every_page.administrator()
     client.post(reverse("flowdeck:pause", args=["probe.atomic"]), {"reason": "a test"})
     return Sent(reverse("flowdeck:resume", args=["probe.atomic"]), {})
+
+
+def pauses_a_connector(_: User) -> Sent:
+    return Sent(reverse("flowdeck:pause_connector", args=[a_connector()]), {"reason": "a test"})
+
+
+def resumes_a_connector(_: User) -> Sent:
+    name = a_connector()
+    control.pause(name, by="olga", reason="a test")
+    return Sent(reverse("flowdeck:resume_connector", args=[name]), {})
+
+
+def rewinds_a_connector(_: User) -> Sent:
+    (at,) = publish(Probed(n=1), stream="rewound").positions
+    fields = {"to": at, "seen": 0, "reason": "a test"}
+    return Sent(reverse("flowdeck:rewind_connector", args=[a_connector()]), fields)
 
 
 def verifies(_: User) -> Sent:
@@ -230,6 +248,9 @@ FORMS: dict[str, Made] = {
     "flowdeck:group_status": says_of_a_group,
     "flowdeck:pause": pauses,
     "flowdeck:resume": resumes,
+    "flowdeck:pause_connector": pauses_a_connector,
+    "flowdeck:resume_connector": resumes_a_connector,
+    "flowdeck:rewind_connector": rewinds_a_connector,
     "flowdeck:run_replay": verifies,
     "flowdeck:cancel_replay": cancels_a_run,
     PLAIN: redelivers,
@@ -266,8 +287,14 @@ def changed(before: dict[str, list[Any]], then: dict[str, list[Any]]) -> list[st
     return [name for name, rows in then.items() if rows != before[name]]
 
 
+@pytest.fixture
+def _no_connector_stays() -> Iterator[None]:
+    yield
+    forget()
+
+
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.usefixtures("shelf", "demo")
+@pytest.mark.usefixtures("shelf", "demo", "_no_connector_stays")
 @pytest.mark.parametrize("name", FORMS)
 def test_a_second_submit_is_ignored(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(injection, "LOOK_SECONDS", 0.0)

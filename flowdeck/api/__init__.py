@@ -1,14 +1,19 @@
-"""The JSON API of the engine: events, traces, processors, dead letters. The site mounts it."""
+"""The JSON API of the engine: events, traces, processors, connectors, dead letters.
 
+The site mounts it.
+"""
+
+from flowdeck.api.connectors import router as connectors_router
 from flowdeck.api.dead_letters import router as dead_letters_router
+from flowdeck.api.following import router as events_router
 from flowdeck.api.json_api import JsonAPI
 from flowdeck.api.problems import require_action
 from flowdeck.api.releases import router as releases_router
 from flowdeck.api.reveal import router as reveal_router
-from flowdeck.api.router import router as events_router
 
 __all__ = [
     "JsonAPI",
+    "connectors_router",
     "dead_letters_router",
     "events_router",
     "releases_router",

@@ -17,6 +17,9 @@ _LOOKING = ("GET", "HEAD")
 class BearerAuth(HttpBearer):
     """``Authorization: Bearer <token>``, as ``manage.py create_token`` prints it."""
 
+    publishes = False
+    """Whether the operation is the one that publishes events: then some tokens do nothing else."""
+
     def authenticate(self, request: HttpRequest, token: str) -> Any | None:
         """The token's user, who is then the request's user.
 
@@ -26,12 +29,26 @@ class BearerAuth(HttpBearer):
         if found is None:
             return None
         request.user = found.user
-        if found.scope == ApiToken.Scope.READ and request.method not in _LOOKING:
-            reason = "This token may look only. Create one of full scope for what changes things."
+        request.api_token = found  # type: ignore[attr-defined]
+        if reason := self._beyond(found, request):
             by = found.user.get_username()
             audit.refused("use_token", by=by, target=request.path, reason=reason)
             raise HttpError(403, reason)
         return found.user
+
+    def _beyond(self, token: ApiToken, request: HttpRequest) -> str:
+        """Why the token does not reach as far as this request, or ""."""
+        if token.scope == ApiToken.Scope.READ and request.method not in _LOOKING:
+            return "This token may look only. Create one of full scope for what changes things."
+        if token.scope == ApiToken.Scope.SEND and not self.publishes:
+            return "This token may publish events and nothing else."
+        return ""
+
+
+class PublishingAuth(BearerAuth):
+    """The same, of the operation that publishes events."""
+
+    publishes = True
 
 
 class BrowserAuth(SessionAuth):
@@ -44,3 +61,4 @@ class BrowserAuth(SessionAuth):
 
 # A session is asked for last: a request with a token needs no CSRF cookie.
 authentication = [BearerAuth(), BrowserAuth()]
+publishing = [PublishingAuth(), BrowserAuth()]

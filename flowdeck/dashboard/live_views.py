@@ -1,6 +1,7 @@
 """The dashboard's live views by name."""
 
 from flowdeck import live
+from flowdeck.dashboard.connectors.live import ConnectorsView
 from flowdeck.dashboard.event.live import EventPeopleView, EventView
 from flowdeck.dashboard.flow.live import FlowNodeView, FlowView
 from flowdeck.dashboard.letters.live import DeadLettersView, LettersView, LetterView
@@ -19,6 +20,7 @@ VIEWS: dict[str, type[live.LiveView]] = {
     "trace": TraceView,
     "traces": TracesView,
     "processors": ProcessorsView,
+    "connectors": ConnectorsView,
     "rate": RateView,
     "replay": ReplayView,
     "timeline": TimelineView,

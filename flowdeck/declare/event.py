@@ -119,7 +119,8 @@ class Draft:
     those of the current context; ``also_caused_by`` are further causes of a join (event ids of the
     same correlation). ``occurred_at`` is when it happened, if that is not when it is recorded.
     ``hops`` is how many effects lead from the first event of its trace to it; whoever lets time
-    pass in between, as a timer does, begins at 0 again.
+    pass in between, as a timer does, begins at 0 again. ``id`` is given by whoever knows that the
+    same event may come again; else it is a new one.
     """
 
     event: Event
@@ -130,6 +131,7 @@ class Draft:
     producer: str | None = None
     occurred_at: datetime | None = None
     hops: int = 0
+    id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

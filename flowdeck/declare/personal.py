@@ -24,6 +24,8 @@ from pydantic.fields import FieldInfo
 from flowdeck.errors import RegistrationError
 
 UNSET: Any = object()
+MESSAGE = "message:"
+"""What a subject begins with that is a message of another system, and nobody an app knows."""
 
 
 @dataclass(frozen=True, slots=True)

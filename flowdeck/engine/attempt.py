@@ -23,9 +23,9 @@ from flowdeck.declare.states import DeliveryState
 from flowdeck.engine import faults as infrastructure
 from flowdeck.engine.containment import Containment
 from flowdeck.engine.failure import Failure, describe, of_death, without_personal_data
-from flowdeck.engine.lanes import worker_name
 from flowdeck.errors import HandlerContractError, Reject, Snooze, TraceTooDeep
 from flowdeck.log.payloads import load
+from flowdeck.processes import worker_name
 from flowdeck.sql import DueDelivery, Mark
 
 Returned = TypeVar("Returned")

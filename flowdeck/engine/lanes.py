@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import cache
 from uuid import UUID, uuid4
 
 from django.db import connection, transaction
@@ -22,6 +20,7 @@ from django.db.models.functions import Now
 
 from flowdeck.conf import conf
 from flowdeck.declare.registry import SLOTS, Processor
+from flowdeck.processes import worker_name
 from flowdeck.sql import LaneRow, Left, Taken, dialect
 
 logger = logging.getLogger("flowdeck")
@@ -67,16 +66,6 @@ class Claim:
             if lane.claims > conf().CRASHES or lane.suspect is not None:
                 return lane
         return None
-
-
-def worker_name() -> str:
-    """Name of this process as pages show it: host and process id."""
-    return f"{_host()}:{os.getpid()}"
-
-
-@cache
-def _host() -> str:
-    return socket.gethostname()[:80]
 
 
 def create_missing(processors: Iterable[Processor]) -> None:

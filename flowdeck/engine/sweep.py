@@ -22,6 +22,7 @@ from flowdeck import clock, telemetry
 from flowdeck.alerts import watch
 from flowdeck.bells import bell, reach
 from flowdeck.conf import conf
+from flowdeck.connect import runner
 from flowdeck.declare.registry import registry
 from flowdeck.engine import drain, lanes, release
 from flowdeck.engine import faults as infrastructure
@@ -31,6 +32,7 @@ from flowdeck.history import fold
 from flowdeck.letters import bulk, floors
 from flowdeck.log.positions import newest_position
 from flowdeck.observe import current
+from flowdeck.processes import worker_name
 from flowdeck.replay import shadow
 from flowdeck.sql import dialect
 
@@ -139,6 +141,7 @@ class Sweeper(threading.Thread):
             watch.look()
             self._say_alive()
             self._each_minute()
+            runner.look()
             more |= fold.tick()
             current.keep()
         except BaseException as error:
@@ -167,7 +170,7 @@ class Sweeper(threading.Thread):
         self._beat_at = now
         self._cut_off_since = (self._cut_off_since or now) if reach.fault() else None
         Worker.objects.update_or_create(
-            name=lanes.worker_name(),
+            name=worker_name(),
             defaults={
                 "started_at": now - timedelta(seconds=time.monotonic() - self._began),
                 "seen_at": now,
@@ -200,6 +203,7 @@ def stop() -> None:
     """Stop this process's sweeper, if it has one."""
     if _sweeper is not None and _sweeper[0] == os.getpid():
         _sweeper[1].stop()
+        runner.stop()
 
 
 def look_after_sweeper() -> None:
@@ -212,7 +216,7 @@ def _end_this_process(error: BaseException | None = None) -> None:
     """Say why, and end as SIGTERM does: the pool, or who started the worker, starts another."""
     logger.critical(
         "The sweeper of %s has died, so this process ends, to be replaced.",
-        lanes.worker_name(),
+        worker_name(),
         exc_info=error,
     )
     os.kill(os.getpid(), signal.SIGTERM)

@@ -27,7 +27,7 @@ from flowdeck.models import Delivery, Done, Due, ReplayRun
 from flowdeck.people import audit
 
 MOST = 10_000
-_OVER = (DeliveryState.DONE, DeliveryState.DISCARDED)
+OVER = (DeliveryState.DONE, DeliveryState.DISCARDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Choice:
         """The chosen deliveries that are over. Raises ReplayRefused if nothing was chosen by."""
         if self == Choice():
             raise ReplayRefused("Say which events: by position, trace, type or range of positions.")
-        chosen = Delivery.objects.filter(processor=processor.name, state__in=_OVER)
+        chosen = Delivery.objects.filter(processor=processor.name, state__in=OVER)
         if self.positions:
             chosen = chosen.filter(event_id__in=list(self.positions))
         if self.correlation_id:
@@ -90,7 +90,7 @@ def redeliver(
         floors.lower((name, slot_of(key)) for key in keys)
         if seen is not None and seen != Question.about(choice.of(processor), "event_id").digest:
             raise ReplayRefused("Meanwhile it is other deliveries. Look again.")
-        positions = _given_again(name, chosen.filter(event__key__in=set(keys)))
+        positions = give_again(name, chosen.filter(event__key__in=set(keys)))
         count = len(positions)
         now = clock.now()
         run = ReplayRun.objects.create(
@@ -110,8 +110,8 @@ def redeliver(
     return run
 
 
-def _given_again(name: str, chosen: QuerySet[Delivery]) -> list[int]:
-    """Make these due, whose lanes are locked; their positions."""
+def give_again(name: str, chosen: QuerySet[Delivery]) -> list[int]:
+    """Make these due, which are over and whose lanes are locked; their positions."""
     events = dict(chosen.values_list("event_id", "event__key"))
     discarded = Due.objects.filter(
         processor=name, event_id__in=events, state=DeliveryState.DISCARDED

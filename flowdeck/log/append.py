@@ -18,8 +18,10 @@ from flowdeck.log.payloads import dump, load
 from flowdeck.log.storable import checked_line, checked_stream, checked_time
 from flowdeck.privacy.sealing import opened, sealed
 from flowdeck.sql import EventRow, Place, dialect
-from flowdeck.sql.parts import placeholders
+from flowdeck.sql.parts import chunked, placeholders
 from flowdeck.telemetry import AppendedEvent
+
+_IDS = 500  # in one query
 
 
 def append(
@@ -53,6 +55,23 @@ def append(
         )
         for row in rows
     )
+
+
+def unknown(drafts: Iterable[Draft]) -> list[Draft]:
+    """Those of the drafts, which have ids, that are not in the log; of each id the first.
+
+    One query for 500. Two that ask and then append at the same time are stopped by the database.
+    """
+    from flowdeck.models import Event
+
+    given: dict[UUID, Draft] = {}
+    for draft in drafts:
+        if draft.id is not None:
+            given.setdefault(draft.id, draft)
+    for ids in chunked(list(given), _IDS):
+        for known in Event.objects.filter(id__in=ids).values_list("id", flat=True):
+            del given[known]
+    return list(given.values())
 
 
 def _meet(
@@ -107,7 +126,7 @@ def _row(draft: Draft, payload: str, ordinal: int) -> EventRow:
     if draft.also_caused_by:
         metadata["also_caused_by"] = [str(cause) for cause in draft.also_caused_by]
     return EventRow(
-        id=uuid7(),
+        id=draft.id or uuid7(),
         stream=draft.stream,
         ordinal=ordinal,
         type=declared.name,

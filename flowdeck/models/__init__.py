@@ -3,6 +3,7 @@
 from flowdeck.models.access import ApiToken
 from flowdeck.models.alert import AlertRule
 from flowdeck.models.archive import Archive, ArchivedStream
+from flowdeck.models.connector import Connector, InletOffset
 from flowdeck.models.delivery import Attempt, DeadLetter, Delivery, Done, Due
 from flowdeck.models.event import Event, Stream
 from flowdeck.models.history import Current, Fold, Handled, Produced, Tally, Trace
@@ -22,6 +23,7 @@ __all__ = [
     "AuditEntry",
     "AuditedDelivery",
     "BulkAction",
+    "Connector",
     "Current",
     "DeadLetter",
     "DeadLetterGroup",
@@ -31,6 +33,7 @@ __all__ = [
     "Event",
     "Fold",
     "Handled",
+    "InletOffset",
     "Lane",
     "PersonalKey",
     "ProcessorState",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,15 +19,22 @@ _PREFIX = "fd_"  # lets secret scanners recognise a leaked token
 _USE_NOTED_EVERY = timedelta(minutes=1)
 
 
-def issue(user: Any, *, name: str = "", scope: str = ApiToken.Scope.FULL) -> str:
+def issue(
+    user: Any, *, name: str = "", scope: str = ApiToken.Scope.FULL, types: Iterable[str] = ()
+) -> str:
     """A new token of ``user``: 256 random bits. This is the only time it can be read.
 
-    ``name`` says what it is for. Raises ValueError for a scope that there is not.
+    ``name`` says what it is for; ``types`` are the event types that it may publish, if not all.
+    Raises ValueError for a scope that there is not.
     """
     token, kept = _PREFIX + secrets.token_urlsafe(32), ApiToken.Scope(scope)
     with transaction.atomic():
         made = ApiToken.objects.create(
-            user=user, digest=_digest(token), name=printable(name)[:60], scope=kept
+            user=user,
+            digest=_digest(token),
+            name=printable(name)[:60],
+            scope=kept,
+            types=" ".join(sorted(types)),
         )
         audit.record(
             "create_token",

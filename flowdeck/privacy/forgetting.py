@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from django.db import transaction
 
-from flowdeck.declare.personal import erasers
+from flowdeck.declare.personal import MESSAGE, erasers
 from flowdeck.declare.registry import Processor, registry
 from flowdeck.errors import RegistrationError
 from flowdeck.models import Lane, PersonalKey
@@ -37,7 +37,7 @@ class Forgotten:
 def preview(subject: str) -> Forgotten:
     """What :func:`forget` would do; rows are not counted."""
     keys = PersonalKey.objects.filter(subject=subject, destroyed_at=None).count()
-    touched = _touched()
+    touched = _touched(subject)
     return Forgotten(subject, keys, dict.fromkeys(_with_eraser(touched), 0), _without(touched))
 
 
@@ -48,7 +48,7 @@ def forget(subject: str, *, by: str, reason: str = "") -> Forgotten:
     before. To forget somebody again is harmless. Raises RegistrationError for an eraser of no
     projection.
     """
-    touched = _touched()
+    touched = _touched(subject)
     found = Forgotten(subject, unknown=_without(touched))
     with transaction.atomic():
         names = [projection.name for projection in touched]
@@ -65,8 +65,10 @@ def forget(subject: str, *, by: str, reason: str = "") -> Forgotten:
     return found
 
 
-def _touched() -> list[Processor]:
-    """The projections that get personal values."""
+def _touched(subject: str) -> list[Processor]:
+    """The projections that get personal values of the subject."""
+    if subject.startswith(MESSAGE):
+        return []
     for name in erasers:
         if not registry.processor(name).replayable:
             raise RegistrationError(f"There is an eraser for {name!r}, which is not a projection.")

@@ -38,6 +38,15 @@ def masked(type_name: str, data: Any, gone: frozenset[str] = frozenset()) -> Any
     }
 
 
+def without_personal(type_name: str, data: Any) -> dict[str, Any]:
+    """The payload without its personal fields; without any, of a type that nobody declares."""
+    declared = registry.event_types.get(type_name)
+    if declared is None or not isinstance(data, Mapping):
+        return {}
+    hidden = _names(declared)
+    return {name: value for name, value in data.items() if name not in hidden}
+
+
 def masked_event(event: Event) -> Event:
     """The event with a mask for each personal text, and what stands for an erased one otherwise.
 

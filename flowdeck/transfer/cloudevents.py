@@ -44,7 +44,14 @@ class Imported:
 
 def dumped(event: StoredEvent, data: Any = None, *, masked: bool = False) -> str:
     """One line of JSON; with ``data`` in place of the payload as it is stored."""
-    attributes = {
+    payload = event.payload if data is None else data
+    # In ASCII, for there are more ends of a line in Unicode than all readers agree on.
+    return json.dumps({**attributes(event, masked=masked), "data": payload})
+
+
+def attributes(event: StoredEvent, *, masked: bool = False) -> dict[str, str | bool]:
+    """All of the CloudEvent but its data."""
+    found: dict[str, str | bool] = {
         "specversion": "1.0",
         "id": str(event.id),
         "source": f"/{quote(event.producer, safe='')}",
@@ -61,15 +68,14 @@ def dumped(event: StoredEvent, data: Any = None, *, masked: bool = False) -> str
         "recordedtime": _text(event.recorded_at),
     }
     if event.causation_id is not None:
-        attributes["causationid"] = str(event.causation_id)
+        found["causationid"] = str(event.causation_id)
     if event.hops:
-        attributes["hops"] = str(event.hops)
+        found["hops"] = str(event.hops)
     if causes := joined_causes(event.metadata):
-        attributes["alsocausedby"] = ",".join(str(cause) for cause in causes)
-    marks = {"datamasked": True} if masked else {}
-    payload = event.payload if data is None else data
-    # In ASCII, for there are more ends of a line in Unicode than all readers agree on.
-    return json.dumps({**attributes, **marks, "data": payload})
+        found["alsocausedby"] = ",".join(str(cause) for cause in causes)
+    if masked:
+        found["datamasked"] = True
+    return found
 
 
 def loaded(line: str, number: int) -> Imported:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from flowdeck.connect.standing import followed
 from flowdeck.dashboard.flow.dead import DeadLetters, dead_letters
 from flowdeck.dashboard.shared.observed import Produced, Received, TypeStatus, produced, received
 from flowdeck.dashboard.shared.observed import type_statuses as statuses_of
@@ -167,6 +168,9 @@ def _listens(statuses: list[TypeStatus], got: list[Received], now: Overview) -> 
     newest = Delivery.objects.filter(event_id__in=positions).values_list("event_id", "processor")
     seen = {*rates, *((positions[position], processor) for position, processor in newest)}
     declared = {(t, p.name) for p in registry.processors.values() for t in p.subscriptions}
+    handed, moved = followed()
+    declared |= handed
+    seen |= {(name, outlet) for name, outlet in handed if outlet in moved}
     paused = {row.name for row in now.rows if row.paused_at}
     for name, processor in sorted(seen | declared):
         yield Edge(

@@ -82,6 +82,15 @@ def register() -> None:
     )
     navigation.register(
         section="Operate",
+        label="Connectors",
+        url_name="flowdeck:connectors",
+        icon="plug",
+        order=20,
+        permission="view_connectors",
+        key="x",
+    )
+    navigation.register(
+        section="Operate",
         label="Replay",
         url_name="flowdeck:replay",
         icon="replay",

@@ -7,6 +7,8 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from flowdeck.declare.registry import registry
+from flowdeck.errors import UnknownEventType
 from flowdeck.models import ApiToken
 from flowdeck.people import tokens
 
@@ -20,7 +22,12 @@ class Command(BaseCommand):
         """Declare the arguments."""
         parser.add_argument("user", help="user name")
         parser.add_argument("--name", default="", help="what it is for")
-        parser.add_argument("--read-only", action="store_true", help="it may look only")
+        narrower = parser.add_mutually_exclusive_group()
+        narrower.add_argument("--read-only", action="store_true", help="it may look only")
+        narrower.add_argument("--send-only", action="store_true", help="it may publish events only")
+        parser.add_argument(
+            "--type", action="append", default=[], help="an event type it may publish; repeatable"
+        )
 
     def handle(self, *, user: str, **options: Any) -> None:
         """Run the command."""
@@ -32,5 +39,13 @@ class Command(BaseCommand):
         if not owner.is_active:
             raise CommandError(f"The account of {user!r} is switched off.")
         self.stderr.write("Keep it safe: it can't be shown again.")
-        scope = ApiToken.Scope.READ if options["read_only"] else ApiToken.Scope.FULL
-        self.stdout.write(tokens.issue(owner, name=options["name"], scope=scope))
+        scope = ApiToken.Scope.FULL
+        if options["read_only"] or options["send_only"]:
+            scope = ApiToken.Scope.READ if options["read_only"] else ApiToken.Scope.SEND
+        try:
+            for name in options["type"]:
+                registry.event_type(name)
+        except UnknownEventType as error:
+            raise CommandError(str(error)) from error
+        issued = tokens.issue(owner, name=options["name"], scope=scope, types=options["type"])
+        self.stdout.write(issued)

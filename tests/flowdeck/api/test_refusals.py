@@ -29,8 +29,8 @@ def test_an_unknown_address_is_answered_in_json(path: str, method: str) -> None:
 @pytest.mark.parametrize(
     ("path", "method", "allowed"),
     [
-        ("/events", "delete", "GET, HEAD"),
-        ("/events", "post", "GET, HEAD"),
+        ("/events", "delete", "GET, HEAD, POST"),
+        ("/processors", "post", "GET, HEAD"),
         ("/dead-letters/retries", "get", "POST"),
         ("/dead-letters/retries", "head", "POST"),
     ],

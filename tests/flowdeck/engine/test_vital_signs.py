@@ -10,11 +10,11 @@ from uuid import uuid4
 import pytest
 
 from flowdeck import clock, publish, telemetry
-from flowdeck.engine import lanes
 from flowdeck.engine.drain import drain_all
 from flowdeck.engine.sweep import Sweeper
 from flowdeck.engine.vital_signs import VitalSigns, memory
 from flowdeck.models import Worker
+from flowdeck.processes import worker_name
 from tests.probe.events import Probed
 
 MEGABYTE = 2**20
@@ -68,7 +68,7 @@ def test_a_sweeper_says_how_its_process_does() -> None:
         sweeper.tick()
     finally:
         telemetry.unsubscribe(telemetry.Settled, sweeper._signs.settled)
-    told = Worker.objects.get(name=lanes.worker_name())
+    told = Worker.objects.get(name=worker_name())
     assert told.per_second
     assert told.memory
 
@@ -78,7 +78,7 @@ def test_a_worker_tells_since_when_it_reaches_no_redis(settings: Any) -> None:
     def said(sweeper: Sweeper) -> datetime | None:
         sweeper._beat_at -= timedelta(minutes=1)
         sweeper.tick()
-        return Worker.objects.get(name=lanes.worker_name()).cut_off_since
+        return Worker.objects.get(name=worker_name()).cut_off_since
 
     sweeper, right = Sweeper(), settings.FLOWDECK
     sweeper._beat_at = clock.now()

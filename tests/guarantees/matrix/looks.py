@@ -32,6 +32,8 @@ BODIES: dict[str, Any] = {  # what fits, so that the answer is about the person
     "set_letter_group_status": {"status": "open"},
     "reveal_event": {"reason": "test"},
     "announce_release": {"name": "test"},
+    "pause_connector": {"reason": "test"},
+    "rewind_connector": {"to": 1, "reason": "test"},
 }
 _ARGUMENTS = {
     "event": "1",

@@ -1,0 +1,139 @@
+"""``/connectors``: outlets and inlets, pausing, resuming, rewinding."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from django.http import Http404, HttpRequest
+from ninja import Field, Router, Schema
+from ninja.errors import HttpError
+
+from flowdeck import parsing
+from flowdeck.api.letter_schemas import GivenReason, Reason
+from flowdeck.api.problems import require, require_action
+from flowdeck.connect import asyncapi, control
+from flowdeck.connect.standing import Standing, standings
+from flowdeck.errors import RewindRefused, UnknownConnector
+from flowdeck.people.access import can
+
+router = Router(tags=["connectors"])
+
+
+class ConnectorOut(Schema):
+    """One outlet or inlet."""
+
+    name: str
+    is_inlet: bool
+    broker: str
+    address: str = Field(description="of the broker, without user and password")
+    place: str = Field(description="topic, queue or stream")
+    position: int = Field(description="of the log, up to where an outlet has handed it on")
+    behind: int = Field(description="events not handed on, or messages not taken in")
+    bounded: bool = Field(description="behind is at least so many")
+    seconds: float | None = Field(description="age of the oldest of them; null if not known")
+    per_second: float
+    moved: int = Field(description="messages of all time")
+    keys: int = Field(description="keys that dead letters hold back")
+    letters: int = Field(description="its dead letters")
+    runs: bool = Field(description="whether some process runs it")
+    error: str
+    last_error: str
+    failed_at: datetime | None
+    paused_at: datetime | None
+    paused_by: str
+    pause_reason: str
+
+    @classmethod
+    def of(cls, row: Standing) -> ConnectorOut:
+        """From its standing."""
+        return cls(**{name: getattr(row, name) for name in cls.model_fields})
+
+
+class PausedConnector(Schema):
+    """Why it is paused."""
+
+    reason: GivenReason
+
+
+class ResumedConnector(Schema):
+    """Why it goes on, if there is something to say."""
+
+    reason: Reason = ""
+
+
+class RewindIn(Schema):
+    """Where it is to go on, and why; without ``act`` it is a dry run."""
+
+    to: int = Field(ge=0, le=parsing.LARGEST)
+    reason: GivenReason
+    act: bool = False
+    seen: int | None = Field(None, ge=0, le=parsing.LARGEST, description="only if it is there")
+
+
+class RewindOut(Schema):
+    """What it comes to."""
+
+    now: int
+    to: int
+    again: int | None = Field(description="messages sent again; null for an inlet")
+    skipped: int = Field(description="events that are never sent")
+    bounded: bool
+
+
+@router.get("/connectors", response=list[ConnectorOut], summary="List connectors")
+def list_connectors(request: HttpRequest) -> list[ConnectorOut]:
+    """All that installed apps declare, with how they are doing."""
+    require(can(request.user, "view_connectors"))
+    return [ConnectorOut.of(row) for row in standings()]
+
+
+@router.post("/connectors/{name}/pause", response=ConnectorOut, summary="Pause a connector")
+def pause_connector(request: HttpRequest, name: str, wanted: PausedConnector) -> ConnectorOut:
+    """Let it rest where it is. One that is paused stays so, for its first reason."""
+    require_action(request, "manage_connectors")
+    try:
+        control.pause(name, by=request.user.get_username(), reason=wanted.reason)
+    except UnknownConnector as error:
+        raise Http404(str(error)) from error
+    return _one(name)
+
+
+@router.post("/connectors/{name}/resume", response=ConnectorOut, summary="Resume a connector")
+def resume_connector(request: HttpRequest, name: str, wanted: ResumedConnector) -> ConnectorOut:
+    """Let it go on."""
+    require_action(request, "manage_connectors")
+    try:
+        control.resume(name, by=request.user.get_username(), reason=wanted.reason)
+    except UnknownConnector as error:
+        raise Http404(str(error)) from error
+    return _one(name)
+
+
+@router.post("/connectors/{name}/rewind", response=RewindOut, summary="Rewind a connector")
+def rewind_connector(request: HttpRequest, name: str, wanted: RewindIn) -> RewindOut:
+    """Set it to a position of the log, behind which it goes on; first see what that comes to."""
+    require_action(request, "rewind_connectors")
+    try:
+        if not wanted.act:
+            found = control.would_rewind(name, wanted.to)
+        else:
+            by = request.user.get_username()
+            found = control.rewind(name, wanted.to, by=by, reason=wanted.reason, seen=wanted.seen)
+    except UnknownConnector as error:
+        raise Http404(str(error)) from error
+    except RewindRefused as error:
+        raise HttpError(422, str(error)) from error
+    return RewindOut(**asdict(found))
+
+
+@router.get("/asyncapi.json", response=dict[str, Any], summary="Describe the events")
+def describe_events(request: HttpRequest) -> dict[str, Any]:
+    """The AsyncAPI 3.0 document: event types with their schemas, processors, outlets and inlets."""
+    require(can(request.user, "view_log"))
+    return asyncapi.document("Flowdeck", "1.0.0")
+
+
+def _one(name: str) -> ConnectorOut:
+    return next(ConnectorOut.of(row) for row in standings() if row.name == name)

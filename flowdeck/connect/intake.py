@@ -1,0 +1,191 @@
+"""The intake: what an inlet does, a batch at a time.
+
+Receive -> map -> one transaction: what is new into the log, and the offsets -> tell the broker. Who
+dies anywhere in between gets the same messages again, and finds what is in the log by its ids.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from django.db import InterfaceError, OperationalError, transaction
+from uuid_utils.compat import uuid7
+
+from flowdeck.conf import conf
+from flowdeck.connect import brokers, lease
+from flowdeck.connect.cloudevent import read
+from flowdeck.connect.lease import Lease
+from flowdeck.connect.mapping import Inlet, drafts
+from flowdeck.connect.messages import Incoming, Receiver
+from flowdeck.connect.unread import refused
+from flowdeck.declare.event import Draft
+from flowdeck.errors import BrokerAway, LeaseLost, PublishError, TraceTooDeep
+from flowdeck.log.append import append, unknown
+from flowdeck.log.publishing import after_commit
+from flowdeck.models import Connector, InletOffset
+
+_WAIT = 0.5  # seconds for a first message
+_COUNT_SECONDS = 5.0
+_LONGEST_REST = 10.0
+
+
+def run(inlet: Inlet, stopping: threading.Event) -> bool:
+    """Take messages in as they come until told to stop; False if somebody else has the lease.
+
+    Returns as well when it is paused or loses the lease. Raises the database's errors.
+    """
+    create(inlet)
+    taken = lease.take(inlet.name)
+    if taken is None:
+        return False
+    intake = Intake(inlet, taken)
+    try:
+        intake.follow(stopping)
+    except LeaseLost:
+        return True
+    finally:
+        intake.close()
+    taken.release()
+    return True
+
+
+def run_once(inlet: Inlet) -> int:
+    """Take in what is there by now; how many messages that were.
+
+    0 if somebody else has the lease. Raises BrokerAway.
+    """
+    create(inlet)
+    taken = lease.take(inlet.name)
+    if taken is None:
+        return 0
+    intake, moved = Intake(inlet, taken), 0
+    try:
+        while count := intake.step():
+            moved += count
+    except BrokerAway as error:
+        taken.note_fault(str(error))
+        raise
+    finally:
+        intake.close()
+        taken.release()
+    return moved
+
+
+def create(inlet: Inlet) -> None:
+    """Make the inlet's row, unless it is there."""
+    if not Connector.objects.filter(pk=inlet.name).exists():
+        Connector.objects.get_or_create(pk=inlet.name)
+
+
+class Intake:
+    """An inlet under way, by whoever has its lease."""
+
+    def __init__(self, inlet: Inlet, taken: Lease) -> None:
+        self._inlet, self._lease = inlet, taken
+        self._receiver: Receiver | None = None
+        self._counted_at = 0.0
+
+    def follow(self, stopping: threading.Event) -> None:
+        """Step by step, until told to stop or paused. Raises LeaseLost."""
+        failures = 0
+        while not stopping.is_set() and not self._lease.is_paused():
+            try:
+                self.step()
+                failures = 0
+            except BrokerAway as error:
+                self.close()
+                self._lease.note_fault(str(error))
+                stopping.wait(min(0.5 * 2**failures, _LONGEST_REST))
+                failures += 1
+
+    def step(self) -> int:
+        """Take in the next messages; how many there were. Raises BrokerAway or LeaseLost."""
+        self._lease.secure()
+        if self._receiver is None:
+            self._receiver = self._connected()
+        messages = self._receiver.receive(self._inlet.batch, _WAIT)
+        if messages:
+            self._take_in(messages)
+            self._receiver.done()
+        self._count(self._receiver)
+        return len(messages)
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._receiver is not None:
+            self._receiver.close()
+            self._receiver = None
+
+    def _connected(self) -> Receiver:
+        offsets = InletOffset.objects.filter(inlet=self._inlet.name)
+        known = dict(offsets.values_list("part", "offset"))
+        return brokers.receiver(self._inlet.broker, self._inlet.source, self._inlet.group, known)
+
+    def _take_in(self, messages: Sequence[Incoming]) -> None:
+        found = [(message, self._drafts(message)) for message in messages]
+        try:
+            self._commit(messages, [one for _, some in found for one in some])
+        except PublishError:
+            # One of them is at fault: each is looked at by itself.
+            found = [(message, self._accepted(message, some)) for message, some in found]
+            self._commit(messages, [one for _, some in found for one in some])
+
+    def _drafts(self, message: Incoming) -> list[Draft]:
+        """What a message becomes; if it can't be read, the event that says so."""
+        try:
+            made = [
+                _traced(one) for one in drafts(self._inlet, read(message.headers, message.body))
+            ]
+            if any(one.hops > conf().MAX_HOPS for one in made):
+                raise TraceTooDeep("It has gone round: it is an effect of too many effects.")
+            return made
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception as error:
+            return [_traced(refused(self._inlet, message, _said(error)))]
+
+    def _accepted(self, message: Incoming, made: list[Draft]) -> list[Draft]:
+        """The same drafts if the log takes them; it is asked, and what it did taken back."""
+        try:
+            with transaction.atomic():
+                append(unknown(made))
+                transaction.set_rollback(True)
+        except PublishError as error:
+            return [_traced(refused(self._inlet, message, _said(error)))]
+        return made
+
+    def _commit(self, messages: Sequence[Incoming], made: Sequence[Draft]) -> None:
+        places = {message.part: message.next for message in messages if message.next}
+        with transaction.atomic():
+            self._lease.keep(self._lease.position, len(messages))
+            appended = append(fresh) if (fresh := unknown(made)) else ()
+            InletOffset.objects.bulk_create(
+                [
+                    InletOffset(inlet=self._inlet.name, part=part, offset=offset)
+                    for part, offset in sorted(places.items())
+                ],
+                update_conflicts=True,
+                unique_fields=["inlet", "part"],
+                update_fields=["offset"],
+            )
+            if appended:
+                transaction.on_commit(lambda: after_commit(appended))
+
+    def _count(self, receiver: Receiver) -> None:
+        now = time.monotonic()
+        if now - self._counted_at < _COUNT_SECONDS:
+            return
+        self._counted_at = now
+        self._lease.note_waiting(receiver.waiting())
+
+
+def _traced(draft: Draft) -> Draft:
+    return draft if draft.correlation_id else replace(draft, correlation_id=uuid7())
+
+
+def _said(error: Exception) -> str:
+    text = str(error) or "no message"
+    return text if isinstance(error, PublishError) else f"{type(error).__name__}: {text}"

@@ -1,0 +1,106 @@
+"""What goes over a broker, and what the module of each broker offers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+SEND_SECONDS = 5.0
+"""How long a broker may take to confirm what it was sent; then it counts as away."""
+JSON = "application/json"
+STRUCTURED = "application/cloudevents+json"
+
+Attributes = Mapping[str, str | bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A CloudEvent on its way out: its attributes, and ``data`` as JSON text.
+
+    ``to`` is the topic, queue or stream; messages of one ``key`` keep their order.
+    """
+
+    id: str
+    to: str
+    key: str
+    attributes: Attributes
+    data: str
+
+    @property
+    def size(self) -> int:
+        """Bytes of the message, give or take what the broker's own form adds."""
+        names = sum(len(name) + len(str(value)) + 8 for name, value in self.attributes.items())
+        return names + (len(self.data) if self.data.isascii() else len(self.data.encode()))
+
+    def headers(self, prefix: str) -> list[tuple[str, str]]:
+        """The attributes of the binary form, each with the broker's prefix."""
+        return [(f"{prefix}{name}", _text(value)) for name, value in self.attributes.items()]
+
+    def structured(self) -> bytes:
+        """All of it as one JSON object: the structured form."""
+        return f'{json.dumps(self.attributes)[:-1]}, "data": {self.data}}}'.encode()
+
+
+class Refusal(NamedTuple):
+    """The broker will never take this message of the batch, by its number, and says why."""
+
+    at: int
+    error: str
+    reason: str
+
+
+class Sender(Protocol):
+    """A connection that sends. Belongs to one thread, and is closed after any error."""
+
+    @property
+    def largest(self) -> int:
+        """Bytes of the largest message that it takes."""
+
+    def send(self, batch: Sequence[Outgoing]) -> list[Refusal]:
+        """Send the messages in order; return once the broker has confirmed all but the refused.
+
+        Raises BrokerAway if that takes longer than SEND_SECONDS: any part may have arrived then.
+        """
+
+    def close(self) -> None:
+        """Let go of the connection. Never raises."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A message as a broker has it. ``headers`` are in small letters, without the broker's prefix.
+
+    ``part`` and ``place`` say where it stands, the same whenever it is delivered; ``next`` is from
+    where on to read after it. All are empty where the broker keeps no places.
+    """
+
+    headers: Mapping[str, str]
+    body: bytes
+    part: str = ""
+    place: str = ""
+    next: str = ""
+
+
+class Receiver(Protocol):
+    """A connection that receives. Belongs to one thread, and is closed after any error."""
+
+    def receive(self, most: int, wait: float) -> Sequence[Incoming]:
+        """Up to ``most`` messages, those of one part in order; waits so many seconds for the first.
+
+        Raises BrokerAway.
+        """
+
+    def done(self) -> None:
+        """Tell the broker that all that was received is safe. Raises BrokerAway."""
+
+    def waiting(self) -> int:
+        """How many messages are there that were not received. Raises BrokerAway."""
+
+    def close(self) -> None:
+        """Let go of the connection; what was not done comes again. Never raises."""
+
+
+def _text(value: str | bool) -> str:
+    return value if isinstance(value, str) else str(value).lower()

@@ -1,0 +1,202 @@
+"""The relay: what an outlet that follows the log does, a batch at a time.
+
+Lease -> up to where the log is settled -> read -> send -> one UPDATE of the position. A relay that
+dies in between has the next one send a batch again, with the same ids.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+from django.db import connection, transaction
+
+from flowdeck.connect import brokers, lease, refused
+from flowdeck.connect.envelope import messages
+from flowdeck.connect.lease import Lease
+from flowdeck.connect.messages import Outgoing, Refusal, Sender
+from flowdeck.connect.outlets import Outlet, too_large
+from flowdeck.connect.refused import Held
+from flowdeck.declare.event import StoredEvent
+from flowdeck.errors import BrokerAway, FlowdeckError, LeaseLost
+from flowdeck.log.horizon import horizon, settled_position
+from flowdeck.log.positions import newest_position
+from flowdeck.models import Connector
+from flowdeck.sql import dialect
+from flowdeck.sql.parts import placeholders
+
+MOST = 1_000
+"""Events sent before the position is written."""
+_MOST_BYTES = 16 * 1024 * 1024
+_STRETCH = 50_000  # positions looked at for events that the outlet hears
+_PATIENCE = 0.2  # seconds that appends under way are waited for
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.02, 0.25
+_LONGEST_REST = 10.0  # seconds after a fault; less than a lease
+_START_PATIENCE = 30.0
+
+
+def run(outlet: Outlet, stopping: threading.Event) -> bool:
+    """Hand on the log as it grows until told to stop; False if somebody else has the lease.
+
+    Returns as well when it is paused or loses the lease. Raises the database's errors.
+    """
+    create(outlet)
+    taken = lease.take(outlet.name)
+    if taken is None:
+        return False
+    relay = Relay(outlet, taken)
+    try:
+        relay.follow(stopping)
+    except LeaseLost:
+        return True
+    finally:
+        relay.close()
+    taken.release()
+    return True
+
+
+def run_once(outlet: Outlet) -> int:
+    """Hand on what is settled by now; how many messages were confirmed.
+
+    0 if somebody else has the lease. Raises BrokerAway.
+    """
+    create(outlet)
+    taken = lease.take(outlet.name)
+    if taken is None:
+        return 0
+    relay = Relay(outlet, taken)
+    try:
+        while relay.step():
+            pass
+    except BrokerAway as error:
+        taken.note_fault(str(error))
+        raise
+    finally:
+        relay.close()
+        taken.release()
+    return relay.moved
+
+
+def create(outlet: Outlet) -> None:
+    """Make the outlet's row, where it begins to follow the log, unless it is there."""
+    if Connector.objects.filter(pk=outlet.name).exists():
+        return
+    position = 0 if outlet.start == "beginning" else settled_position(_START_PATIENCE)
+    if position is None:
+        raise FlowdeckError(
+            f"{outlet.name} begins at the end of the log, but a transaction has been open for "
+            f"{_START_PATIENCE:.0f} s that may still add events there: end it."
+        )
+    Connector.objects.get_or_create(pk=outlet.name, defaults={"position": position})
+
+
+class Relay:
+    """An outlet under way, by whoever has its lease. ``moved`` counts what was confirmed."""
+
+    def __init__(self, outlet: Outlet, taken: Lease) -> None:
+        self._outlet, self._lease = outlet, taken
+        self._held = Held(outlet.name)
+        self._sender: Sender | None = None
+        self._most = MOST
+        self.moved = 0
+
+    def follow(self, stopping: threading.Event) -> None:
+        """Step by step, until told to stop or paused. Raises LeaseLost."""
+        pause, failures = _SHORTEST_PAUSE, 0
+        while not stopping.is_set() and not self._lease.is_paused():
+            try:
+                pause = _SHORTEST_PAUSE if self.step() else min(pause * 1.5, _LONGEST_PAUSE)
+                failures = 0
+            except BrokerAway as error:
+                self.close()
+                self._lease.note_fault(str(error))
+                pause, failures = min(0.5 * 2**failures, _LONGEST_REST), failures + 1
+            stopping.wait(pause)
+
+    def step(self) -> bool:
+        """Send the next events, if there are any; whether there may be more at once.
+
+        Raises BrokerAway, after which everything since the last position is sent again, or
+        LeaseLost.
+        """
+        self._lease.secure()
+        after = self._lease.position
+        if newest_position() <= after:
+            return False
+        upto = min(horizon(after, _PATIENCE).position, after + _STRETCH)
+        if upto <= after:
+            return False
+        events = self._read(after, upto)
+        if events:
+            self._hand_on(events, events[-1].position if len(events) == self._most else upto)
+            self._spare_memory(events)
+        else:
+            self._lease.keep(upto, 0)
+        return True
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._sender is not None:
+            self._sender.close()
+            self._sender = None
+
+    def _read(self, after: int, upto: int) -> list[StoredEvent]:
+        conditions, values = ["position > %s", "position <= %s"], list[object]([after, upto])
+        if self._outlet.types:
+            conditions.append(f"type IN ({placeholders(self._outlet.types)})")
+            values += self._outlet.types
+        if self._outlet.streams:
+            conditions.append("substr(stream, 1, %s) = %s")
+            values += [len(self._outlet.streams), self._outlet.streams]
+        where = f"WHERE {' AND '.join(conditions)} ORDER BY position LIMIT {self._most}"
+        with connection.cursor() as cursor:
+            return dialect().select_events(cursor, where, values)
+
+    def _spare_memory(self, events: Sequence[StoredEvent]) -> None:
+        average = max(1, sum(len(event.data) for event in events) // len(events))
+        self._most = max(1, min(MOST, _MOST_BYTES // average))
+
+    def _hand_on(self, events: Sequence[StoredEvent], upto: int) -> None:
+        if self._sender is None:
+            self._sender = brokers.sender(self._outlet.broker)
+        held = self._held.among(events)
+        batch, refusals, behind = self._sorted_out(self._sender, events, held)
+        self._lease.secure()
+        said = self._sender.send([message for _, message in batch]) if batch else []
+        refusals += [(batch[one.at][0], one) for one in said]
+        first: dict[str, int] = {}
+        for event, _ in refusals:
+            first[event.key] = min(event.position, first.get(event.key, event.position))
+        not_taken = {event.position for event, _ in refusals}
+        # Sent already, but ahead of what it should follow: it is sent again after that.
+        early = [
+            event
+            for event, _ in batch
+            if event.position > first.get(event.key, event.position)
+            and event.position not in not_taken
+        ]
+        sent = len(batch) - len(said) - len(early)
+        with transaction.atomic():
+            if refusals or behind:
+                refused.keep(self._outlet.name, refusals, [*early, *behind])
+            self._lease.keep(upto, sent)
+        self._held.add(first)
+        self.moved += sent
+
+    def _sorted_out(
+        self, sender: Sender, events: Sequence[StoredEvent], held: set[str]
+    ) -> tuple[
+        list[tuple[StoredEvent, Outgoing]], list[tuple[StoredEvent, Refusal]], list[StoredEvent]
+    ]:
+        """What is to be sent, what is too large, and what waits behind such or former ones."""
+        batch, refusals, behind = [], list[tuple[StoredEvent, Refusal]](), []
+        made = messages(self._outlet.to, self._outlet.personal, events)
+        for event, message in zip(events, made, strict=True):
+            if event.key in held:
+                behind.append(event)
+            elif message.size > sender.largest:
+                refusals.append((event, too_large(0, message.size, sender.largest)))
+                held.add(event.key)
+            else:
+                batch.append((event, message))
+        return batch, refusals, behind

@@ -1,0 +1,137 @@
+"""How the connectors are doing: how far behind, since when, what is held back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db.models import Count
+
+from flowdeck import clock
+from flowdeck.connect import brokers, connectors
+from flowdeck.connect.mapping import Inlet
+from flowdeck.connect.outlets import Outlet, outlets
+from flowdeck.declare.registry import registry
+from flowdeck.declare.states import DeliveryState
+from flowdeck.models import Connector, Due, Event
+
+_COUNTED = 10_000
+_RATE_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One connector. ``behind`` are events of the log (``bounded``: at least so many), the oldest
+    of which was recorded ``seconds`` ago; of an inlet, messages there, and no time is known.
+    ``place`` is the topic, queue or stream. ``keys`` are held back by its ``letters``.
+    """
+
+    name: str
+    is_inlet: bool
+    broker: str
+    address: str
+    place: str
+    mode: str
+    position: int
+    behind: int
+    bounded: bool
+    seconds: float | None
+    per_second: float
+    moved: int
+    keys: int
+    letters: int
+    runs: bool
+    error: str
+    last_error: str
+    failed_at: datetime | None
+    paused_at: datetime | None
+    paused_by: str
+    pause_reason: str
+
+
+def standings() -> list[Standing]:
+    """Of all declared connectors, by name. Two queries, and one for each outlet."""
+    names = connectors.names()
+    kept = {row.pk: row for row in Connector.objects.filter(pk__in=names)}
+    dead = Due.objects.filter(state__among=[DeliveryState.DEAD], processor__in=names)
+    counts = (
+        dead.order_by()
+        .values("processor")
+        .annotate(letters=Count("*"), keys=Count("key", distinct=True))
+    )
+    held = {row["processor"]: (row["keys"], row["letters"]) for row in counts}
+    return [
+        _standing(
+            connectors.named(name), kept.get(name) or Connector(name=name), *held.get(name, (0, 0))
+        )
+        for name in names
+    ]
+
+
+def followed() -> tuple[set[tuple[str, str]], set[str]]:
+    """Which event types each outlet reads from the log, and which outlets have handed on any.
+
+    One query; none without such outlets.
+    """
+    following = [one for one in outlets.values() if one.mode == "log"]
+    if not following:
+        return set(), set()
+    pairs = {(t, one.name) for one in following for t in one.types or registry.event_types}
+    moved = Connector.objects.filter(pk__in=[one.name for one in following], moved__gt=0)
+    return pairs, set(moved.values_list("pk", flat=True))
+
+
+def _standing(one: Outlet | Inlet, row: Connector, keys: int, letters: int) -> Standing:
+    now = clock.now()
+    behind, seconds = _behind(one, row, now)
+    fresh = row.moved_at is not None and (now - row.moved_at).total_seconds() < _RATE_SECONDS
+    return Standing(
+        name=one.name,
+        is_inlet=isinstance(one, Inlet),
+        broker=one.broker,
+        address=_shown(one.broker),
+        place=one.source if isinstance(one, Inlet) else one.to,
+        mode="" if isinstance(one, Inlet) else one.mode,
+        position=row.position,
+        behind=behind,
+        bounded=behind >= _COUNTED,
+        seconds=seconds,
+        per_second=row.per_second if fresh else 0.0,
+        moved=row.moved,
+        keys=keys,
+        letters=letters,
+        runs=row.lease_expires_at is not None and row.lease_expires_at > now,
+        error=row.error,
+        last_error=row.last_error,
+        failed_at=row.failed_at,
+        paused_at=row.paused_at,
+        paused_by=row.paused_by,
+        pause_reason=row.pause_reason,
+    )
+
+
+def _behind(one: Outlet | Inlet, row: Connector, now: datetime) -> tuple[int, float | None]:
+    if isinstance(one, Inlet):
+        return row.waiting, None
+    left = _left(one, row.position)
+    return len(left), max(0.0, (now - left[0]).total_seconds()) if left else 0.0
+
+
+def _left(outlet: Outlet, position: int) -> list[datetime]:
+    """When the next events that it hears were recorded; no more than are counted."""
+    if outlet.mode != "log":
+        return []
+    chosen = Event.objects.filter(position__gt=position).order_by("position")
+    if outlet.types:
+        chosen = chosen.filter(type__in=outlet.types)
+    if outlet.streams:
+        chosen = chosen.filter(stream__startswith=outlet.streams)
+    return list(chosen.values_list("recorded_at", flat=True)[:_COUNTED])
+
+
+def _shown(broker: str) -> str:
+    try:
+        return brokers.address(broker).shown
+    except ImproperlyConfigured:
+        return ""

@@ -1,0 +1,1 @@
+"""Outlets and inlets: how far behind they are, and their switches."""

@@ -1,0 +1,63 @@
+"""A RabbitMQ of a test's own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.polling import eventually
+from tests.site import free_port
+
+
+@contextmanager
+def a_rabbitmq(folder: Path) -> Iterator[int]:
+    """The port of one that keeps its files in ``folder``. CI fails without the program."""
+    program = shutil.which("rabbitmq-server")
+    if program is None and os.environ.get("CI"):
+        pytest.fail("There is no rabbitmq-server on PATH.")
+    if program is None:
+        pytest.skip("not run: there is no rabbitmq-server on PATH")
+    port = free_port()
+    environment = {
+        **os.environ,
+        "RABBITMQ_NODENAME": f"flowdeck-{port}@localhost",
+        "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+        "RABBITMQ_NODE_PORT": str(port),
+        "RABBITMQ_DIST_PORT": str(free_port()),
+        "RABBITMQ_MNESIA_BASE": str(folder / "mnesia"),
+        "RABBITMQ_LOG_BASE": str(folder / "log"),
+        "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "plugins"),
+        "HOME": str(folder),
+    }
+    log = folder / "output.log"
+    output = log.open("wb")
+    # Debian's wrapper would change to a user of its own, who may not look into the folder.
+    direct = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+    server = subprocess.Popen(
+        [str(direct) if direct.exists() else program],
+        env=environment,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+    )
+    try:
+        eventually(
+            lambda: (
+                "completed with" in log.read_text(errors="replace") or server.poll() is not None
+            ),
+            within=60,
+        )
+        assert server.poll() is None, log.read_text(errors="replace")
+        yield port
+    finally:
+        for child in psutil.Process(server.pid).children(recursive=True):
+            child.kill()
+        server.kill()
+        server.wait()
+        output.close()
