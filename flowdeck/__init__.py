@@ -16,6 +16,7 @@ from flowdeck.declare.retry import Retry
 from flowdeck.declare.upcasting import upcaster
 from flowdeck.errors import FlowdeckError, PublishError, Reject, SequenceConflict, Snooze
 from flowdeck.log.append import read_log, read_stream, read_streams
+from flowdeck.log.awaiting import apublish, in_transaction
 from flowdeck.log.horizon import settled_position
 from flowdeck.log.payloads import load, parse
 from flowdeck.log.publishing import Receipt, publish
@@ -34,8 +35,10 @@ __all__ = [
     "SequenceConflict",
     "Snooze",
     "StoredEvent",
+    "apublish",
     "correlation",
     "eraser",
+    "in_transaction",
     "inlet",
     "load",
     "outlet",
