@@ -10,6 +10,7 @@ from flowdeck.api import (
     events_router,
     releases_router,
     reveal_router,
+    timers_router,
 )
 
 api = JsonAPI(
@@ -28,3 +29,4 @@ api.add_router("", connectors_router)
 api.add_router("", reveal_router)
 api.add_router("", dead_letters_router)
 api.add_router("", releases_router)
+api.add_router("", timers_router)

@@ -19,7 +19,7 @@ from flowdeck.log.append import read_log, read_stream, read_streams
 from flowdeck.log.awaiting import apublish, in_transaction
 from flowdeck.log.horizon import settled_position
 from flowdeck.log.payloads import load, parse
-from flowdeck.log.publishing import Receipt, publish
+from flowdeck.log.publishing import Receipt, cancel, publish
 
 __all__ = [
     "CloudEvent",
@@ -36,6 +36,7 @@ __all__ = [
     "Snooze",
     "StoredEvent",
     "apublish",
+    "cancel",
     "correlation",
     "eraser",
     "in_transaction",

@@ -45,6 +45,7 @@ class Conf:
     ``BROKERS`` are the addresses of brokers by the names that outlets and inlets give them
     (docs/connectors.md). Who has an address in ``METRICS_NETWORKS`` reads ``/metrics`` without a
     token (behind a proxy that is not trusted, everybody has the proxy's).
+    Timers that were cancelled or refused are kept for ``TIMERS_KEPT_DAYS``.
     """
 
     REDIS_URL: str = ""
@@ -74,6 +75,7 @@ class Conf:
     RELEASE: str = ""
     BROKERS: Mapping[str, str] = field(default_factory=dict)
     METRICS_NETWORKS: tuple[str, ...] = ()
+    TIMERS_KEPT_DAYS: float = 1
     GROUPS: Mapping[str, str] = field(default_factory=lambda: GROUPS)
 
     def __post_init__(self) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 
 from django.db import connection
 from django.db.backends.base.operations import BaseDatabaseOperations
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 
 from flowdeck.engine.drain import drain_all
 from flowdeck.letters.dead_letters import make_due
-from flowdeck.models import Delivery
+from flowdeck.models import Delivery, Due, Timer
 from flowdeck.sql.parts import placeholders
 
 _KEPT = ("flowdeck_event", "flowdeck_auditentry", "flowdeck_archive", "flowdeck_archivedstream")
@@ -31,6 +32,18 @@ def settle(*, rounds: int = 100, waiting: QuerySet[Delivery] | None = None) -> i
         if settled == 0 and make_due(hurried) == 0:
             return total
     raise AssertionError(f"Work is left after {rounds} rounds; a handler may snooze for ever.")
+
+
+def passes(*, seconds: float = 0.0, hours: float = 0.0, days: float = 0.0) -> int:
+    """Let this much time pass for all that waits for a time, then :func:`settle`.
+
+    Returns how many deliveries were settled. Clocks stay as they are: what waits is due earlier.
+    """
+    earlier = timedelta(seconds=seconds, hours=hours, days=days)
+    waiting = (Timer.objects.filter(ended_at=None), Due.objects.filter(due_at__isnull=False))
+    for rows in waiting:
+        rows.update(due_at=F("due_at") - earlier)
+    return settle()
 
 
 def let_tests_empty_the_log() -> None:

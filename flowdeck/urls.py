@@ -16,6 +16,7 @@ from flowdeck.dashboard.shared import columns
 from flowdeck.dashboard.shell import account, alerts, database, design_review, home, search
 from flowdeck.dashboard.shell import audit as audit_page
 from flowdeck.dashboard.timeline import page as timeline
+from flowdeck.dashboard.timers import page as timers
 from flowdeck.dashboard.trace import pages as traces
 from flowdeck.live import routing
 
@@ -69,6 +70,9 @@ urlpatterns = [
     path("connectors/<str:name>/pause/", connectors.pause, name="pause_connector"),
     path("connectors/<str:name>/resume/", connectors.resume, name="resume_connector"),
     path("connectors/<str:name>/rewind/", connectors.rewind, name="rewind_connector"),
+    path("timers/", timers.timers, name="timers"),
+    path("timers/switch/", timers.switch, name="switch_timers"),
+    path("timers/<int:number>/", timers.change, name="change_timer"),
     path("dead-letters/", dead_letters.console, name="dead_letters"),
     path("dead-letters/<int:number>/", dead_letters.letter, name="letter"),
     path("dead-letters/resolve/", dead_letters.resolve, name="resolve"),

@@ -25,7 +25,16 @@ from flowdeck.alerts import rules
 from flowdeck.connect import control
 from flowdeck.letters import bulk, dead_letters, redelivery
 from flowdeck.letters.dead_letters import Criteria
-from flowdeck.models import AuditEntry, Delivery, Event, Lane, SavedView, Submission, Worker
+from flowdeck.models import (
+    AuditEntry,
+    Delivery,
+    Event,
+    Lane,
+    SavedView,
+    Submission,
+    Timer,
+    Worker,
+)
 from flowdeck.people import tokens
 from flowdeck.replay import runs
 from flowdeck.testing import settle
@@ -143,6 +152,17 @@ def rewinds_a_connector(_: User) -> Sent:
     return Sent(reverse("flowdeck:rewind_connector", args=[a_connector()]), fields)
 
 
+def fires_a_timer(_: User) -> Sent:
+    publish(Probed(n=1), stream="later", in_=600, timer="t")
+    number = Timer.objects.get(name="t").pk
+    fields = {"verb": "fire", "reason": "a test"}
+    return Sent(reverse("flowdeck:change_timer", args=[number]), fields)
+
+
+def holds_timers(_: User) -> Sent:
+    return Sent(reverse("flowdeck:switch_timers"), {"ask": "hold", "reason": "a test"})
+
+
 def verifies(_: User) -> Sent:
     fields = {"kind": "verify", "name": "probe.tally", "reason": "a test"}
     return Sent(reverse("flowdeck:run_replay"), fields)
@@ -251,6 +271,8 @@ FORMS: dict[str, Made] = {
     "flowdeck:pause_connector": pauses_a_connector,
     "flowdeck:resume_connector": resumes_a_connector,
     "flowdeck:rewind_connector": rewinds_a_connector,
+    "flowdeck:change_timer": fires_a_timer,
+    "flowdeck:switch_timers": holds_timers,
     "flowdeck:run_replay": verifies,
     "flowdeck:cancel_replay": cancels_a_run,
     PLAIN: redelivers,

@@ -12,7 +12,7 @@ from flowdeck import clock
 from flowdeck.declare.registry import registry
 from flowdeck.errors import TraceTooDeep
 from flowdeck.letters import dead_letters
-from flowdeck.models import AlertRule, Event, Lane, ProcessorState
+from flowdeck.models import AlertRule, Event, Lane, ProcessorState, Timer
 from flowdeck.observe import current, database
 
 _MOST = 10_000
@@ -97,6 +97,18 @@ def _floor(rule: AlertRule) -> Measured:
     return Measured(lanes.count(), lanes.values_list("processor", flat=True).first() or "")
 
 
+def _timers(rule: AlertRule) -> Measured:
+    late = clock.now() - timedelta(minutes=1)
+    open_ = Timer.objects.filter(ended_at=None, due_at__lt=late).order_by("due_at", "id")
+    refused = Timer.objects.filter(ended_at__isnull=False, ended_as=Timer.End.REFUSED)
+    first = open_.first() or refused.order_by("-ended_at").first()
+    if first is None:
+        return Measured(0)
+    return Measured(
+        open_[:_MOST].count() + refused[:_MOST].count(), f"{first.name} of {first.scope}"
+    )
+
+
 _MEASURES: dict[str, Callable[[AlertRule], Measured]] = {
     AlertRule.Kind.DEAD: _dead,
     AlertRule.Kind.GROWTH: _growth,
@@ -107,4 +119,5 @@ _MEASURES: dict[str, Callable[[AlertRule], Measured]] = {
     AlertRule.Kind.LAG: _lag,
     AlertRule.Kind.FULL: _full,
     AlertRule.Kind.FLOOR: _floor,
+    AlertRule.Kind.TIMERS: _timers,
 }

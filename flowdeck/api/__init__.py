@@ -1,4 +1,4 @@
-"""The JSON API of the engine: events, traces, processors, connectors, dead letters.
+"""The JSON API of the engine: events, traces, processors, connectors, dead letters, timers.
 
 The site mounts it.
 """
@@ -10,6 +10,7 @@ from flowdeck.api.json_api import JsonAPI
 from flowdeck.api.problems import require_action
 from flowdeck.api.releases import router as releases_router
 from flowdeck.api.reveal import router as reveal_router
+from flowdeck.api.timers import router as timers_router
 
 __all__ = [
     "JsonAPI",
@@ -19,4 +20,5 @@ __all__ = [
     "releases_router",
     "require_action",
     "reveal_router",
+    "timers_router",
 ]

@@ -125,7 +125,8 @@ class DeliveryOut(Schema):
 
 
 class TraceOut(Schema):
-    """All that one request set off. ``complete`` is false while some delivery will still change.
+    """All that one request set off. ``complete`` is false while some delivery will still change, or
+    an event of it is still to come.
 
     ``outcome``, ``complete``, ``seconds`` and the counts are those of the whole trace. Of a long
     one only the first events and their deliveries are given; ``cut`` says so, and ``GET /events``
@@ -149,7 +150,7 @@ class TraceOut(Schema):
         return cls(
             correlation_id=trace.correlation_id,
             outcome=trace.outcome,
-            complete=not trace.under_way,
+            complete=not (trace.under_way or trace.to_come),
             seconds=trace.seconds,
             cut=trace.cut or len(shown) < len(trace.events),
             event_count=trace.event_count,

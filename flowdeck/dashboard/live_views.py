@@ -10,6 +10,7 @@ from flowdeck.dashboard.processors.live import ProcessorsView, RateView
 from flowdeck.dashboard.replay.live import ReplayView
 from flowdeck.dashboard.shell.live import AlertsView
 from flowdeck.dashboard.timeline.live import TimelineView
+from flowdeck.dashboard.timers.live import TimersView
 from flowdeck.dashboard.trace.live import TracesView, TraceView
 
 VIEWS: dict[str, type[live.LiveView]] = {
@@ -24,6 +25,7 @@ VIEWS: dict[str, type[live.LiveView]] = {
     "rate": RateView,
     "replay": ReplayView,
     "timeline": TimelineView,
+    "timers": TimersView,
     "dead-letters": DeadLettersView,
     "letter": LetterView,
     "letters": LettersView,

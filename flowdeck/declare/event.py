@@ -15,7 +15,8 @@ from pydantic_core import to_jsonable_python
 from flowdeck.declare.collected import Collected
 from flowdeck.declare.personal import Personal, personal_fields
 from flowdeck.declare.round_trip import RoundTrip, round_trip
-from flowdeck.errors import RegistrationError
+from flowdeck.declare.timing import Cancel, When, when
+from flowdeck.errors import InvalidEnvelope, RegistrationError
 from flowdeck.stored_json import read_object
 
 
@@ -120,7 +121,8 @@ class Draft:
     same correlation). ``occurred_at`` is when it happened, if that is not when it is recorded.
     ``hops`` is how many effects lead from the first event of its trace to it; whoever lets time
     pass in between, as a timer does, begins at 0 again. ``id`` is given by whoever knows that the
-    same event may come again; else it is a new one.
+    same event may come again; else it is a new one. ``when`` is given to what is to
+    be appended later.
     """
 
     event: Event
@@ -132,6 +134,12 @@ class Draft:
     occurred_at: datetime | None = None
     hops: int = 0
     id: UUID | None = None
+    when: When | None = None
+
+
+NOT_EXPECTED = (
+    "expected_sequence= says where a stream is now: it can't be told of what is appended later."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +175,10 @@ class StoredEvent:
         hops = self.metadata.get("hops", 0)
         return hops if type(hops) is int and hops > 0 else 0
 
+    def hops_of_effect(self, later: When | None) -> int:
+        """How many lead to what it causes; from 0 again for what comes a second or more later."""
+        return 0 if later is not None and later.pauses else self.hops + 1
+
     @cached_property
     def payload(self) -> dict[str, Any]:
         """The stored payload as plain JSON values, not upcast."""
@@ -199,7 +211,7 @@ class Delivery:
     envelope: StoredEvent
     replaying: bool = False
     in_transaction: InitVar[bool] = False
-    emitted: Collected[Draft] = field(init=False)
+    emitted: Collected[Draft | Cancel] = field(init=False)
     expectations: Collected[Expectation] = field(init=False)
 
     def __post_init__(self, in_transaction: bool) -> None:
@@ -224,14 +236,22 @@ class Delivery:
         stream: str | None = None,
         also_caused_by: tuple[UUID, ...] = (),
         expected_sequence: int | None = None,
+        in_: float | None = None,
+        at: datetime | None = None,
+        timer: str | None = None,
+        replace: bool = True,
     ) -> None:
         """Append ``event`` with this delivery's event as its cause when the handler succeeds.
 
         If an atomic block around the call is rolled back, the event goes with it.
         ``stream`` defaults to the stream of the cause. With ``expected_sequence`` it is appended
         only if the stream is at that sequence; if it has grown, the handler is called again.
+        With ``in_`` or ``at`` it is appended later, as by :func:`flowdeck.publish`.
         """
+        later = when(in_, at, timer, replace)
         if expected_sequence is not None:
+            if later is not None:
+                raise InvalidEnvelope(NOT_EXPECTED)
             expected = Expectation(stream or self.envelope.stream, expected_sequence)
             self.expectations.extend([expected])
         draft = Draft(
@@ -241,6 +261,15 @@ class Delivery:
             causation_id=self.envelope.id,
             also_caused_by=also_caused_by,
             producer=self.processor,
-            hops=self.envelope.hops + 1,
+            hops=self.envelope.hops_of_effect(later),
+            when=later,
         )
         self.emitted.extend([draft])
+
+    def cancel(self, timer: str, *, stream: str | None = None) -> None:
+        """Let the open ``timer`` of ``stream`` not come, if the handler succeeds.
+
+        ``stream`` defaults to the stream of the cause. To cancel one that has come, or that there
+        never was, is no error.
+        """
+        self.emitted.extend([Cancel(stream or self.envelope.stream, timer, self.processor)])

@@ -20,6 +20,7 @@ from flowdeck.declare.event import Delivery, Draft, Event, Expectation
 from flowdeck.declare.registry import Processor
 from flowdeck.declare.retry import MOST_ATTEMPTS
 from flowdeck.declare.states import DeliveryState
+from flowdeck.declare.timing import Cancel
 from flowdeck.engine import faults as infrastructure
 from flowdeck.engine.containment import Containment
 from flowdeck.engine.failure import Failure, describe, of_death, without_personal_data
@@ -45,7 +46,7 @@ class Outcome:
 
     due: DueDelivery
     mark: Mark
-    emitted: list[Draft] = field(default_factory=list)
+    emitted: list[Draft | Cancel] = field(default_factory=list)
     expectations: list[Expectation] = field(default_factory=list)
     failure: Failure | None = None
 
@@ -232,9 +233,10 @@ def _delivery(processor: Processor, due: DueDelivery) -> Delivery:
     return Delivery(processor.name, due.attempts + 1, due.event, in_transaction=processor.atomic)
 
 
-def _refuse_to_go_round(due: DueDelivery, emitted: list[Draft]) -> None:
+def _refuse_to_go_round(due: DueDelivery, emitted: list[Draft | Cancel]) -> None:
     most = conf().MAX_HOPS
-    too_deep = next((draft for draft in emitted if draft.hops > most), None)
+    drafts = (one for one in emitted if isinstance(one, Draft))
+    too_deep = next((draft for draft in drafts if draft.hops > most), None)
     if too_deep is not None:
         event = due.event
         raise TraceTooDeep(
@@ -253,7 +255,8 @@ def _done(
 ) -> Outcome:
     if processor.replayable and delivery.emitted:
         raise HandlerContractError(
-            f"Projection {processor.name!r} emitted an event; it may only write its read model. "
+            f"Projection {processor.name!r} emitted an event or set a timer; it may only write "
+            "its read model. "
             "Declare it with @processor instead."
         )
     emitted = list(delivery.emitted)

@@ -237,12 +237,12 @@ def _opened(due: list[DueDelivery]) -> list[DueDelivery]:
 
 
 def finish(processor: Processor, outcomes: list[Outcome]) -> tuple[AppendedEvent, ...]:
-    """Append what was emitted, then mark the deliveries. The heads are locked only for a moment."""
+    """Append and set what was emitted, then mark the deliveries: heads are locked for a moment."""
     if not outcomes:
         return ()
-    drafts = [draft for outcome in outcomes for draft in outcome.emitted]
+    emitted = [one for outcome in outcomes for one in outcome.emitted]
     expectations = [e for outcome in outcomes for e in outcome.expectations]
-    appended = append(drafts, expectations) if drafts else ()
+    appended = append(emitted, expectations) if emitted else ()
     with connection.cursor() as cursor:
         told = tally.of_attempts(outcomes)
         dialect().mark(cursor, processor.name, [outcome.mark for outcome in outcomes], told)

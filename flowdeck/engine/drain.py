@@ -15,7 +15,7 @@ from flowdeck import telemetry
 from flowdeck.bells import bell
 from flowdeck.conf import conf
 from flowdeck.declare.registry import Processor, registry
-from flowdeck.engine import batch, careful, lanes
+from flowdeck.engine import batch, careful, lanes, timers
 from flowdeck.engine import faults as infrastructure
 from flowdeck.engine.batch import Batch
 from flowdeck.engine.lanes import Claim
@@ -46,12 +46,14 @@ def due_processors() -> list[str]:
 def drain_all(limit: int = 1_000_000) -> int:
     """Drain every processor in this process until nothing is due; return how much was settled.
 
-    Stops after about ``limit`` deliveries. For commands and tests; workers answer bells.
+    Timers that are due come first, each time. Stops after about ``limit`` deliveries. For commands
+    and tests; workers answer bells.
     """
     lanes.create_missing(registry.processors.values())  # a new projection has a past to work on
     settled = 0
     while settled < limit:
         before = settled
+        timers.fire_all()
         for name in due_processors():
             settled += drain(registry.processor(name))
         if settled == before:

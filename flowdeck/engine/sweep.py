@@ -24,7 +24,7 @@ from flowdeck.bells import bell, reach
 from flowdeck.conf import conf
 from flowdeck.connect import runner
 from flowdeck.declare.registry import registry
-from flowdeck.engine import drain, lanes, release
+from flowdeck.engine import drain, lanes, release, timers
 from flowdeck.engine import faults as infrastructure
 from flowdeck.engine.drain import due_processors
 from flowdeck.engine.vital_signs import VitalSigns, memory
@@ -49,6 +49,7 @@ def sweep() -> None:
     names = due_processors()
     for name in _unheard.among(names) if bell.ring(names, wait=True) else names:
         drain.drain(registry.processor(name))
+        timers.fire_all()  # they are not to wait for all that work
     for number in _forgotten_runs():
         bell.start_run(number)
 
@@ -92,6 +93,7 @@ def run_without_bells(names: Iterable[str]) -> None:
     """Work off what is due of the named processors until interrupted, without any bell."""
     chosen, waiting = set(names), threading.Event()
     while not waiting.wait(conf().SWEEP_SECONDS):
+        timers.fire_all()
         for name in chosen & set(due_processors()):
             drain.drain(registry.processor(name))
         floors.note_settled()
@@ -112,10 +114,10 @@ class Sweeper(threading.Thread):
     def run(self) -> None:
         """Sweep until stopped. If it can't go on, neither does the process."""
         telemetry.subscribe(telemetry.Settled, self._signs.settled)
-        busy = False
+        pause = conf().SWEEP_SECONDS
         try:
-            while not self._stopping.wait(_BREATH if busy else conf().SWEEP_SECONDS):
-                busy = self.tick()
+            while not self._waited(pause):
+                pause = _BREATH if self.tick() else conf().SWEEP_SECONDS
             connection.close()
         except BaseException as error:
             _end_this_process(error)
@@ -131,6 +133,23 @@ class Sweeper(threading.Thread):
         """End after the current tick."""
         self._stopping.set()
 
+    def _waited(self, seconds: float) -> bool:
+        """Wait for the next tick and move meanwhile what becomes due; whether to stop."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            if self._stopping.wait(min(left, self.fire())):
+                return True
+        return self._stopping.is_set()
+
+    def fire(self) -> float:
+        """Move what is due into the log; seconds until the next look at it. Never raises."""
+        longest = conf().SWEEP_SECONDS
+        try:
+            return timers.pause_until_next(timers.fire(), longest)
+        except BaseException as error:
+            self._told(error)
+        return longest
+
     def tick(self) -> bool:
         """One sweep and, now and then, a sign of life; whether to come back soon. Never raises."""
         more = False
@@ -145,14 +164,19 @@ class Sweeper(threading.Thread):
             more |= fold.tick()
             current.keep()
         except BaseException as error:
-            # This thread is the process's only way back after a fault: it must outlive all of them.
-            if infrastructure.is_fault(error):
-                telemetry.emit(telemetry.InfrastructureFault("", error))
-            else:
-                logger.exception("The sweep failed; it goes on in %s s.", conf().SWEEP_SECONDS)
-            connection.close()
+            self._told(error)
             more = False
         return more
+
+    def _told(self, error: BaseException) -> None:
+        # This thread is the process's only way back after a fault: it must outlive all of them.
+        if infrastructure.is_fault(error):
+            telemetry.emit(telemetry.InfrastructureFault("", error))
+        else:
+            logger.error(
+                "The sweep failed; it goes on in %s s.", conf().SWEEP_SECONDS, exc_info=error
+            )
+        connection.close()
 
     def _each_minute(self) -> None:
         now = clock.now()
@@ -160,6 +184,7 @@ class Sweeper(threading.Thread):
             self._minute_at = now
             make_room()
             floors.mend()
+            timers.forget_ended()
 
     def _say_alive(self) -> None:
         from flowdeck.models import Worker

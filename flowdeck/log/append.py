@@ -13,37 +13,55 @@ from uuid_utils.compat import uuid7
 from flowdeck.conf import conf
 from flowdeck.declare.event import Draft, Expectation, StoredEvent
 from flowdeck.declare.registry import registry, slot_of
+from flowdeck.declare.timing import Cancel
 from flowdeck.errors import SequenceConflict
+from flowdeck.log.agenda import Agenda
 from flowdeck.log.payloads import dump, load
 from flowdeck.log.storable import checked_line, checked_stream, checked_time
 from flowdeck.privacy.sealing import opened, sealed
 from flowdeck.sql import EventRow, Place, dialect
 from flowdeck.sql.parts import chunked, placeholders
+from flowdeck.sql.timing import timers
 from flowdeck.telemetry import AppendedEvent
 
 _IDS = 500  # in one query
 
 
 def append(
-    drafts: Sequence[Draft], expectations: Iterable[Expectation] = ()
+    collected: Sequence[Draft | Cancel], expectations: Iterable[Expectation] = ()
 ) -> tuple[AppendedEvent, ...]:
     """Append events and one pending delivery per subscribed processor, in one call (PostgreSQL).
+
+    What is to come later is set as a timer, and what is not to come is cancelled, in one more.
 
     Needs an open transaction. Every draft has its stream and correlation id. The heads of the
     touched streams stay locked until the transaction ends. Raises a PublishError, in which case
     the caller's transaction (or savepoint) must be rolled back.
     """
+    drafts = [one for one in collected if isinstance(one, Draft)]
     payloads = [dump(draft.event) for draft in drafts]  # refuse bad input before any statement
     payloads = sealed([draft.event for draft in drafts], payloads)
     counts: dict[str, int] = {}
     rows = []
-    for draft, payload in zip(drafts, payloads, strict=True):
-        stream = checked_stream(draft.stream)
+    agenda = Agenda()
+    texts = iter(payloads)
+    for one in collected:
+        if isinstance(one, Cancel):
+            agenda.cancel(one)
+            continue
+        stream = checked_stream(one.stream)
+        if one.when is not None:
+            agenda.set(_row(one, next(texts), 0), one.when)
+            continue
         counts[stream] = counts.get(stream, 0) + 1
-        rows.append(_row(draft, payload, counts[stream]))
-    fan_out = registry.fan_out({row.type for row in rows})
+        rows.append(_row(one, next(texts), counts[stream]))
     with connection.cursor() as cursor:
-        places = dialect().append(cursor, rows, fan_out)
+        places: dict[UUID, Place] = {}
+        if rows:
+            fan_out = registry.fan_out({row.type for row in rows})
+            places = dialect().append(cursor, rows, fan_out, agenda.streams)
+        if agenda:
+            timers().put(cursor, list(agenda.rows), list(agenda.cancelled))
     _meet(expectations, rows, places)
     return tuple(
         AppendedEvent(
@@ -126,7 +144,7 @@ def _row(draft: Draft, payload: str, ordinal: int) -> EventRow:
     if draft.also_caused_by:
         metadata["also_caused_by"] = [str(cause) for cause in draft.also_caused_by]
     return EventRow(
-        id=draft.id or uuid7(),
+        id=draft.id or (uuid7() if draft.when is None else draft.when.event_id),
         stream=draft.stream,
         ordinal=ordinal,
         type=declared.name,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from dataclasses import replace as changed
+from datetime import datetime
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -11,9 +13,10 @@ from uuid_utils.compat import uuid7
 from flowdeck import telemetry
 from flowdeck.bells import bell
 from flowdeck.declare import context
-from flowdeck.declare.event import Draft, Event, Expectation
+from flowdeck.declare.event import NOT_EXPECTED, Draft, Event, Expectation
 from flowdeck.declare.registry import registry
-from flowdeck.errors import HandlerContractError, PublishError
+from flowdeck.declare.timing import when
+from flowdeck.errors import HandlerContractError, InvalidStream, PublishError
 from flowdeck.log.append import append
 from flowdeck.sql import dialect
 from flowdeck.telemetry import AppendedEvent
@@ -21,10 +24,20 @@ from flowdeck.telemetry import AppendedEvent
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What was appended. ``positions`` is empty inside a handler, whose batch appends later."""
+    """What was appended. ``positions`` is empty inside a handler, whose batch appends later.
+
+    ``timers`` are the names of what is to be appended at another time, by which it is cancelled.
+    """
 
     correlation_id: UUID
     positions: tuple[int, ...]
+    timers: tuple[str, ...] = ()
+
+    @property
+    def timer(self) -> str:
+        """The one that was set. Raises ValueError if there was none, or several."""
+        (only,) = self.timers
+        return only
 
 
 def publish(
@@ -34,12 +47,22 @@ def publish(
     correlation_id: UUID | None = None,
     causation_id: UUID | None = None,
     producer: str | None = None,
+    in_: float | None = None,
+    at: datetime | None = None,
+    timer: str | None = None,
+    replace: bool = True,
 ) -> Receipt:
     """Append events to ``stream`` (or each Draft to its own), all or none.
 
     Joins the open transaction or opens one; bells ring after the commit. Correlation and causation
     come from the context: a request's, or the handled delivery's. ``expected_sequence`` is the
     number of events the stream must have before (optimistic concurrency).
+
+    With ``in_`` (seconds, by the database's clock) or ``at`` (a time with its zone; one that is
+    over means now) they are appended then, exactly once and in order of their times within a
+    stream; nothing of them is in the log before. ``timer`` names the one event among those of its
+    stream that are to come: another one of that name takes its place, or with ``replace=False`` is
+    not set as long as there is one. :func:`cancel` takes it back.
 
     Raises SequenceConflict, or another PublishError for input that can't be stored. Inside a
     handler the events are appended with the handler's other effects, but for those of an atomic
@@ -56,33 +79,66 @@ def publish(
         stream = around.delivery.envelope.stream
     shared = correlation_id or (around.correlation_id if around else uuid7())
     cause = causation_id or (around.causation_id if around else None)
-    drafts = [_completed(event, stream, shared, cause, producer) for event in events]
+    if timer is not None and len(events) > 1:
+        raise PublishError(f"timer={timer!r} names one event; {len(events)} were given.")
+    drafts = [
+        changed(draft, when=draft.when or when(in_, at, timer, replace))
+        for draft in (_completed(event, stream, shared, cause, producer) for event in events)
+    ]
     expectations = _expectations(drafts, stream, expected_sequence)
+    names = tuple(draft.when.name for draft in drafts if draft.when is not None)
+    if names and expectations:
+        raise PublishError(NOT_EXPECTED)
     if around is not None and around.delivery is not None:
-        whose, hops = around.delivery.processor, around.delivery.envelope.hops + 1
+        whose, envelope = around.delivery.processor, around.delivery.envelope
+        same = around.correlation_id
         collected = [
-            replace(
+            changed(
                 draft,
                 producer=draft.producer or whose,
-                hops=hops if draft.correlation_id == around.correlation_id else 0,
+                hops=envelope.hops_of_effect(draft.when) if draft.correlation_id == same else 0,
             )
             for draft in drafts
         ]
         around.delivery.emitted.extend(collected)
         around.delivery.expectations.extend(expectations)
-        return Receipt(shared, ())
-    if not expectations and dialect().APPENDS_BY_ONE_STATEMENT and connection.get_autocommit():
+        return Receipt(shared, (), names)
+    by_one_statement = not (expectations or names) and dialect().APPENDS_BY_ONE_STATEMENT
+    if by_one_statement and connection.get_autocommit():
         appended = append(drafts)  # a transaction by itself, without asking for one
         after_commit(appended)
     else:
         with transaction.atomic():
             appended = append(drafts, expectations)
             transaction.on_commit(lambda: after_commit(appended))
-    return Receipt(shared, tuple(event.position for event in appended))
+    return Receipt(shared, tuple(event.position for event in appended), names)
+
+
+def cancel(timer: str, *, stream: str | None = None) -> bool | None:
+    """Let the open ``timer`` of ``stream`` not come; whether there was one.
+
+    Joins the open transaction. Inside a handler it takes part in its commit, ``stream`` defaults to
+    that of the cause, and it returns None. Raises InvalidStream or InvalidEnvelope.
+    """
+    from flowdeck.log.timers import take_back
+
+    around = context.current()
+    if around is not None and around.in_batch:
+        raise HandlerContractError(
+            "cancel() can't tell the cause in a batch handler: use delivery.cancel()."
+        )
+    if around is not None and around.delivery is not None:
+        around.delivery.cancel(timer, stream=stream)
+        return None
+    if stream is None:
+        raise InvalidStream(f"cancel({timer!r}) needs the stream of the timer: give stream=.")
+    return take_back(stream, timer)
 
 
 def after_commit(appended: tuple[AppendedEvent, ...]) -> None:
     """What follows the commit of an append: bells for whoever listens, and telemetry."""
+    if not appended:
+        return
     bell.ring(
         processor.name
         for event in appended
@@ -101,7 +157,7 @@ def _completed(
     if not isinstance(event, Draft):
         return Draft(event, stream, correlation_id, causation_id, producer=producer)
     own_trace = event.correlation_id is not None
-    return replace(
+    return changed(
         event,
         stream=event.stream or stream,
         correlation_id=event.correlation_id or correlation_id,

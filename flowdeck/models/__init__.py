@@ -13,6 +13,7 @@ from flowdeck.models.replay import ReplayRun
 from flowdeck.models.resolution import AuditedDelivery, AuditEntry, BulkAction, DeadLetterGroup
 from flowdeck.models.saved_view import SavedView
 from flowdeck.models.submission import Submission
+from flowdeck.models.timer import Clock, Timer
 
 __all__ = [
     "AlertRule",
@@ -23,6 +24,7 @@ __all__ = [
     "AuditEntry",
     "AuditedDelivery",
     "BulkAction",
+    "Clock",
     "Connector",
     "Current",
     "DeadLetter",
@@ -45,6 +47,7 @@ __all__ = [
     "Stream",
     "Submission",
     "Tally",
+    "Timer",
     "Trace",
     "Worker",
 ]

@@ -28,6 +28,7 @@ class AlertRule(models.Model):
         LAG = "lag", "seconds that figures are behind"
         FULL = "full", "percent of the database's space that is used"
         FLOOR = "floor", "lanes whose floor was wrong in the last hour"
+        TIMERS = "timers", "timers a minute late or refused"
 
     name = models.CharField(max_length=80, unique=True)
     kind = models.CharField(max_length=8, choices=Kind.choices)

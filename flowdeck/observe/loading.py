@@ -9,6 +9,7 @@ from uuid import UUID
 
 from flowdeck.models import Attempt, Delivery, Event
 from flowdeck.observe.states import derive
+from flowdeck.observe.timers import of_traces
 from flowdeck.observe.totals import Totals, totals_of
 from flowdeck.observe.traces import Trace, build_trace
 
@@ -17,13 +18,13 @@ LIMIT = 1_000
 
 
 def load_trace(correlation_id: UUID) -> Trace | None:
-    """The trace as it is now, or None if there is none. At most five queries, three more if it is
+    """The trace as it is now, or None if there is none. At most six queries, three more if it is
     cut."""
     return load_traces([correlation_id]).get(correlation_id)
 
 
 def load_traces(correlation_ids: Iterable[UUID]) -> dict[UUID, Trace]:
-    """The traces that exist, by id, in at most five queries together.
+    """The traces that exist, by id, in at most six queries together.
 
     Of more than ``LIMIT`` events together each trace gets the same share, by a look-up of its own;
     the figures of those that are cut take three queries more.
@@ -40,11 +41,19 @@ def load_traces(correlation_ids: Iterable[UUID]) -> dict[UUID, Trace]:
     deliveries = _deliveries(rows)
     failures = _failures(deliveries)
     derived = derive(deliveries)
+    timers = of_traces(names) if rows else {}
     of_trace: dict[UUID, list[Delivery]] = defaultdict(list)
     for delivery in deliveries:
         of_trace[delivery.event.correlation_id].append(delivery)
     return {
-        name: build_trace(list(events), of_trace[name], failures, derived, totals=totals.get(name))
+        name: build_trace(
+            list(events),
+            of_trace[name],
+            failures,
+            derived,
+            totals=totals.get(name),
+            timers=timers.get(name, ()),
+        )
         for name, events in groupby(rows.values(), lambda event: event.correlation_id)
     }
 

@@ -14,7 +14,8 @@ from django.db.models import Q, QuerySet
 
 from flowdeck.declare.states import KEPT, DeliveryState
 from flowdeck.log.positions import SLACK, first_since
-from flowdeck.models import Delivery, Event, Trace
+from flowdeck.models import Delivery, Event, Timer, Trace
+from flowdeck.observe.traces import WAITS
 
 SORTS = ("newest", "slowest", "retries")
 _MOST = 1_000  # traces of one stream, or that wait to retry
@@ -30,6 +31,7 @@ OUTCOMES = {
     "no": "refused",
     DeliveryState.RUNNING: "under way",
     DeliveryState.RETRYING: "waits to retry",
+    WAITS: "waits for a time",
     DeliveryState.DEAD: "dead",
 }
 """What may come of a trace, and how people call it."""
@@ -82,10 +84,8 @@ def chosen(
 
 
 def _conditions(wanted: Wanted) -> Iterator[Q]:
-    if wanted.outcome == DeliveryState.RETRYING:
-        yield Q(correlation_id__in=_retrying())
-    elif wanted.outcome:
-        yield Q(state=_STATES[wanted.outcome])
+    if wanted.outcome:
+        yield _came_to(wanted.outcome)
     if wanted.began:
         yield Q(began_with=wanted.began)
     if wanted.stream:
@@ -96,6 +96,15 @@ def _conditions(wanted: Wanted) -> Iterator[Q]:
         yield Q(retries__gt=0)
     if wanted.before is not None:
         yield Q(first_position__lt=wanted.before)
+
+
+def _came_to(outcome: str) -> Q:
+    if outcome == DeliveryState.RETRYING:
+        return Q(correlation_id__in=_retrying())
+    if outcome == WAITS:
+        ended = (Trace.State.DONE, Trace.State.REFUSED)
+        return Q(correlation_id__in=_waiting(), state__in=ended)
+    return Q(state=_STATES[outcome])
 
 
 def _newest(rows: QuerySet[Trace]) -> QuerySet[Trace]:
@@ -122,6 +131,12 @@ def _retrying() -> list[UUID]:
     """Of the newest deliveries that wait to be tried again."""
     rows = Delivery.objects.filter(state__among=KEPT, state=DeliveryState.RETRYING)
     return _traces_of(rows.order_by("-event_id").values_list("event_id", flat=True)[:_MOST])
+
+
+def _waiting() -> list[UUID]:
+    """Of the timers that are due next."""
+    rows = Timer.objects.filter(ended_at=None).order_by("due_at", "id")
+    return list(dict.fromkeys(rows.values_list("correlation_id", flat=True)[:_MOST]))
 
 
 def _of_stream(stream: str) -> list[UUID]:

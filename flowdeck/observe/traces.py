@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
@@ -15,9 +15,12 @@ from flowdeck import clock
 from flowdeck.declare.event import joined_causes
 from flowdeck.declare.registry import registry
 from flowdeck.declare.states import DeliveryState
-from flowdeck.models import Attempt, Delivery, Event
+from flowdeck.models import Attempt, Delivery, Event, Timer
 from flowdeck.observe.states import UNDER_WAY, Derived
 from flowdeck.observe.totals import Totals
+
+WAITS = "waits"
+"""The outcome of a trace in which nothing is left to do until a timer comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,8 @@ class Try:
 
 @dataclass
 class DeliveryNode:
-    """One event for one processor: its tries in order and the events it emitted."""
+    """One event for one processor: its tries in order, the events it emitted, and the timers it set
+    that have not come."""
 
     row: Delivery
     event: EventNode
@@ -40,6 +44,7 @@ class DeliveryNode:
     worker: str
     tries: tuple[Try, ...]
     emitted: list[EventNode] = field(default_factory=list)
+    timers: list[Timer] = field(default_factory=list)
     on_longest_path: bool = False
 
     @property
@@ -71,6 +76,7 @@ class EventNode:
     """One event with its deliveries, and events that name it as their cause without a delivery.
 
     ``other_causes`` are the further causes of a join; the first one is where it hangs in the tree.
+    ``timers`` name it as their cause, and no delivery of it set them.
     """
 
     row: Event
@@ -79,6 +85,7 @@ class EventNode:
     other_causes: tuple[EventNode, ...] = ()
     deliveries: list[DeliveryNode] = field(default_factory=list)
     followed_by: list[EventNode] = field(default_factory=list)
+    timers: list[Timer] = field(default_factory=list)
     on_longest_path: bool = False
 
     @property
@@ -86,6 +93,17 @@ class EventNode:
         """The delivery that emitted it, if a processor did."""
         siblings = self.cause.deliveries if self.cause else []
         return next((d for d in siblings if d.processor == self.row.producer), None)
+
+    @property
+    def set_at(self) -> datetime | None:
+        """When the timer was set that it came from; None if it was appended at once."""
+        told = self.row.metadata.get("timer")
+        given = told.get("set_at") if isinstance(told, dict) else None
+        try:
+            found = datetime.fromisoformat(given) if isinstance(given, str) else None
+        except ValueError:  # metadata of imported events is what somebody wrote there
+            return None
+        return found if found is not None and found.tzinfo is not None else None
 
     @property
     def effects(self) -> list[EventNode]:
@@ -99,7 +117,8 @@ class Trace:
     """A trace. ``roots`` are events without a cause (usually one), in order.
 
     Of a long one only the first ``events`` are loaded; then ``totals`` are those of the whole, and
-    so are all counts, its outcome and its duration.
+    so are all counts, its outcome and its duration. ``timers`` have no event: they are to come, or
+    never will; ``loose`` are those without a cause that is loaded.
     """
 
     correlation_id: UUID
@@ -107,6 +126,8 @@ class Trace:
     roots: list[EventNode]
     as_of: datetime
     totals: Totals | None = None
+    timers: list[Timer] = field(default_factory=list)
+    loose: list[Timer] = field(default_factory=list)
 
     @property
     def cut(self) -> bool:
@@ -153,6 +174,11 @@ class Trace:
         return any(delivery.waits for delivery in self.deliveries)
 
     @property
+    def to_come(self) -> bool:
+        """Whether a timer of it is open."""
+        return any(timer.ended_at is None for timer in self.timers)
+
+    @property
     def ended_at(self) -> datetime:
         """When the last thing happened; the moment of reading while it is under way."""
         if self.under_way:
@@ -169,13 +195,15 @@ class Trace:
 
     @property
     def outcome(self) -> str:
-        """A state word for all of it: dead, retrying, running, refused (``no``) or done."""
+        """A state word for all of it: dead, retrying, running, waits, refused (``no``) or done."""
         states = self.totals.states if self.totals else {d.state for d in self.deliveries}
         for state in (DeliveryState.DEAD, DeliveryState.RETRYING):
             if state in states:
                 return str(state)
         if states & UNDER_WAY:
             return DeliveryState.RUNNING
+        if self.to_come:
+            return WAITS
         refused = (
             self.totals.refused
             if self.totals
@@ -199,6 +227,7 @@ def build_trace(
     *,
     as_of: datetime | None = None,
     totals: Totals | None = None,
+    timers: Sequence[Timer] = (),
 ) -> Trace:
     """Put rows together: ``events`` by position, the rest in any order."""
     nodes = {event.id: EventNode(event) for event in events}
@@ -216,7 +245,9 @@ def build_trace(
         [node for node in nodes.values() if node.cause is None],
         as_of or clock.now(),
         totals,
+        list(timers),
     )
+    trace.loose = [timer for timer in timers if not _hang_timer(timer, nodes)]
     mark_longest_path(trace.events, trace.deliveries)
     return trace
 
@@ -240,6 +271,16 @@ def _hang(node: EventNode, nodes: Mapping[UUID, EventNode]) -> None:
     node.cause, node.depth = cause, cause.depth + 1
     emitter = node.emitted_by
     (emitter.emitted if emitter else cause.followed_by).append(node)
+
+
+def _hang_timer(timer: Timer, nodes: Mapping[UUID, EventNode]) -> bool:
+    """Hang a timer under the delivery that set it, or under its cause; whether there is one."""
+    cause = nodes.get(timer.causation_id) if timer.causation_id else None
+    if cause is None:
+        return False
+    setters = (one for one in cause.deliveries if one.processor == timer.producer)
+    (next(setters, None) or cause).timers.append(timer)
+    return True
 
 
 def _also(

@@ -6,19 +6,16 @@ and cost a constant number of round trips, whatever the number of rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
-from importlib import import_module
-from types import ModuleType
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, cast
 from uuid import UUID
 
-from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 
 from flowdeck.declare.event import StoredEvent
 from flowdeck.declare.registry import Subscription
 from flowdeck.sql.health import Health, Holder
+from flowdeck.sql.modules import module_of
 from flowdeck.sql.rows import (
     DeliveryRow,
     DueDelivery,
@@ -44,13 +41,17 @@ class Dialect(Protocol):
     """The last seven digits of an event's correlation id, as first events have an index of them."""
 
     def append(
-        self, cursor: CursorWrapper, rows: Sequence[EventRow], fan_out: Sequence[Subscription]
+        self,
+        cursor: CursorWrapper,
+        rows: Sequence[EventRow],
+        fan_out: Sequence[Subscription],
+        also: Collection[str] = (),
     ) -> dict[UUID, Place]:
         """Insert events behind their streams, and a pending delivery for each subscription.
 
         Returns the place of each event id. The heads of the streams and of those named as the keys
         are locked in order of name until the transaction ends, which serialises appends to a stream
-        and appends of a key.
+        and appends of a key. ``also`` names further ones to lock with them.
         """
 
     def claim_lanes(
@@ -223,29 +224,22 @@ class Database(Protocol):
 
 def database() -> Database:
     """As :func:`dialect`, for what only pages and alerts need."""
-    return cast(Database, _module_of(f"{connection.vendor}.health"))
+    return cast(Database, module_of(f"{connection.vendor}.health"))
 
 
 def shadow_tables() -> ShadowTables:
     """As :func:`dialect`, for what only replays need."""
-    return cast(ShadowTables, _module_of(f"{connection.vendor}.shadows"))
+    return cast(ShadowTables, module_of(f"{connection.vendor}.shadows"))
 
 
 def tallies() -> Tallies:
     """As :func:`dialect`, for what only the fold needs."""
-    return cast(Tallies, _module_of(f"{connection.vendor}.tallies"))
+    return cast(Tallies, module_of(f"{connection.vendor}.tallies"))
 
 
 def dialect() -> Dialect:
     """The module for the default database. Raises ImproperlyConfigured for other databases."""
-    return cast(Dialect, _module_of(connection.vendor))
-
-
-@cache
-def _module_of(name: str) -> ModuleType:
-    if name.partition(".")[0] not in ("postgresql", "sqlite"):
-        raise ImproperlyConfigured(f"flowdeck runs on PostgreSQL and SQLite, not on {name}.")
-    return import_module(f"flowdeck.sql.{name}")
+    return cast(Dialect, module_of(connection.vendor))
 
 
 __all__ = [

@@ -91,6 +91,15 @@ def register() -> None:
     )
     navigation.register(
         section="Operate",
+        label="Timers",
+        url_name="flowdeck:timers",
+        icon="timer",
+        order=20,
+        permission="view_log",
+        key="i",
+    )
+    navigation.register(
+        section="Operate",
         label="Replay",
         url_name="flowdeck:replay",
         icon="replay",

@@ -53,7 +53,7 @@ class TraceView(LiveView):
         if page is None:
             return []
         self._last = max(event.row.position for event in page.trace.events)
-        self._under_way = page.trace.under_way
+        self._under_way = page.trace.under_way or page.trace.to_come
         return [
             Fragment(
                 f"trace-{part}",

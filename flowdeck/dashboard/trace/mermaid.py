@@ -14,6 +14,7 @@ _LONGEST = 80
 _OUTCOMES = {
     "dead": "dead",
     "retrying": "retrying",
+    "waits": "waiting for a time",
     "running": "under way",
     "no": "refused",
     "done": "done",

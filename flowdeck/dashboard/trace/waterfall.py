@@ -11,6 +11,7 @@ from datetime import datetime
 
 from flowdeck.dashboard.shared.axis import Axis, Stretch, Tick
 from flowdeck.dashboard.shared.shapes import Line, Rect, Words, bar_kind
+from flowdeck.models import Timer
 from flowdeck.observe.traces import DeliveryNode, EventNode, Trace, Try
 
 ROW = 31
@@ -22,7 +23,7 @@ _FAR = 82.0  # percent from which on words stand left of a bar
 
 @dataclass(slots=True)
 class Row:
-    """One line of tree and chart: an event, a delivery or an attempt."""
+    """One line of tree and chart: an event, a delivery, an attempt or a timer."""
 
     kind: str
     id: str
@@ -32,6 +33,7 @@ class Row:
     event: EventNode
     delivery: DeliveryNode | None = None
     attempt: Try | None = None
+    timer: Timer | None = None
     folded: bool | None = None
     on_path: bool = False
     selected: bool = False
@@ -81,6 +83,9 @@ class Choice:
     view: str = ""
 
 
+_Node = EventNode | DeliveryNode | Timer
+
+
 def lay_out(trace: Trace, choice: Choice | None = None) -> Waterfall:
     """Draw ``trace`` as the reader wants it."""
     chosen = choice or Choice()
@@ -105,12 +110,15 @@ def lay_out(trace: Trace, choice: Choice | None = None) -> Waterfall:
 
 def _walk(trace: Trace, folded: Collection[str]) -> Iterator[Row]:
     """Rows in reading order, without recursion: traces may be deep."""
-    stack: list[tuple[EventNode | DeliveryNode, tuple[bool, ...]]] = [
-        (root, ()) for root in reversed(trace.roots)
-    ]
+    first = trace.roots[0]
+    stack: list[tuple[_Node, tuple[bool, ...]]]
+    stack = [(node, ()) for node in reversed([*trace.loose, *trace.roots])]
     while stack:
         node, lasts = stack.pop()
-        children: list[EventNode | DeliveryNode]
+        children: list[_Node]
+        if isinstance(node, Timer):
+            yield _timer_row(node, lasts, first)
+            continue
         if isinstance(node, EventNode):
             yield Row(
                 kind="event",
@@ -121,12 +129,24 @@ def _walk(trace: Trace, folded: Collection[str]) -> Iterator[Row]:
                 event=node,
                 on_path=node.on_longest_path,
             )
-            children = [*node.deliveries, *node.followed_by]
+            children = [*node.deliveries, *node.followed_by, *node.timers]
         else:
             yield from _delivery_rows(node, lasts, folded)
-            children = [*node.emitted]
+            children = [*node.emitted, *node.timers]
         for place, child in reversed(list(enumerate(children, 1))):
             stack.append((child, (*lasts, place == len(children))))
+
+
+def _timer_row(timer: Timer, lasts: tuple[bool, ...], first: EventNode) -> Row:
+    return Row(
+        kind="timer",
+        id=f"t{timer.pk}",
+        level=len(lasts),
+        guides=_guides(lasts),
+        top=0,
+        event=first,
+        timer=timer,
+    )
 
 
 def _delivery_rows(
@@ -147,7 +167,11 @@ def _delivery_rows(
     )
     if not several or hidden:
         return
-    through = (*("" if last else "v" for last in lasts), "v" if node.emitted else "", "")
+    through = (
+        *("" if last else "v" for last in lasts),
+        "v" if node.emitted or node.timers else "",
+        "",
+    )
     for one in node.tries:
         yield Row(
             kind="attempt",
@@ -186,7 +210,9 @@ class _Pen:
     def draw(self, row: Row) -> None:
         """Put marks, bars and words into the row."""
         delivery = row.delivery
-        if delivery is None:
+        if row.timer is not None:
+            self._draw_timer(row, row.timer)
+        elif delivery is None:
             self._draw_event(row)
         elif row.attempt is None:
             row.selected = delivery.row.name == self._choice.delivery and not self._choice.attempt
@@ -212,10 +238,17 @@ class _Pen:
     def _draw_event(self, row: Row) -> None:
         moment = self._at(row.event.row.recorded_at)
         row.mark = self.axis.x(moment)
+        if (set_at := row.event.set_at) is not None:
+            row.wait = (min(self.axis.x(self._at(set_at)), row.mark), row.mark)
         if row.event.cause is None and row.event is self._trace.roots[0]:
             row.words = self._words(row.mark, row.mark, at=row.event.row.recorded_at, gap=13)
         else:
             row.words = self._words(row.mark, row.mark, seconds=moment, gap=13)
+
+    def _draw_timer(self, row: Row, timer: Timer) -> None:
+        end = self._trace.as_of if timer.ended_at is None else timer.ended_at
+        start, last = (self.axis.x(min(self._at(one), self._now)) for one in (timer.set_at, end))
+        row.wait = (start, max(start, last))
 
     def _draw_delivery(self, row: Row, delivery: DeliveryNode) -> None:
         came = self.axis.x(self._at(delivery.event.row.recorded_at))

@@ -6,7 +6,7 @@ the next one, or the read sees a snapshot older than the lock; and under READ CO
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -139,35 +139,51 @@ WHERE source = 'session' AND context IN ('user', 'superuser') AND setting <> res
 """
 
 
+def as_document(row: EventRow) -> dict[str, Any]:
+    """An event as the functions take it, among others in one JSON document.
+
+    psycopg's array dumper costs more than the INSERT itself. Payload and metadata are JSON text
+    already and are embedded as they are.
+    """
+    document = {name: getattr(row, name) for name in _PLAIN}
+    for name in _JSON:
+        document[name] = orjson.Fragment(getattr(row, name))
+    return document
+
+
 def _as_json(rows: Sequence[EventRow], counts: Mapping[str, int]) -> str:
-    # Rows go in as one JSON document: psycopg's array dumper costs more than the INSERT itself.
-    # Payload and metadata are JSON text already and are embedded as they are.
     documents = []
     for row in rows:
-        document = {name: getattr(row, name) for name in _PLAIN}
+        document = as_document(row)
         document["behind"] = counts[row.stream] - row.ordinal
-        for name in _JSON:
-            document[name] = orjson.Fragment(getattr(row, name))
         documents.append(document)
     return orjson.dumps(documents).decode()
 
 
 def append(
-    cursor: CursorWrapper, rows: Sequence[EventRow], fan_out: Sequence[Subscription]
+    cursor: CursorWrapper,
+    rows: Sequence[EventRow],
+    fan_out: Sequence[Subscription],
+    also: Collection[str] = (),
 ) -> dict[UUID, Place]:
     """See Dialect."""
     counts: dict[str, int] = {row.stream: row.ordinal for row in rows}  # the last one counts all
     keys = {row.key for row in rows if row.key != row.stream}
-    heads = [{"name": name, "n": counts.get(name, 0)} for name in sorted({*counts, *keys})]
-    to_whom = [{"type": t, "processor": name, "prefix": prefix} for t, name, prefix in fan_out]
+    heads = [{"name": name, "n": counts.get(name, 0)} for name in sorted({*counts, *keys, *also})]
     cursor.execute(
-        _APPEND,
-        [_as_json(rows, counts), orjson.dumps(heads).decode(), orjson.dumps(to_whom).decode()],
+        _APPEND, [_as_json(rows, counts), orjson.dumps(heads).decode(), to_whom(fan_out)]
     )
     return {
         event: Place(position, sequence, datetime.fromtimestamp(recorded, UTC))
         for event, position, sequence, recorded in cursor.fetchall()
     }
+
+
+def to_whom(fan_out: Sequence[Subscription]) -> str:
+    """The subscriptions as the functions take them."""
+    return orjson.dumps(
+        [{"type": t, "processor": name, "prefix": prefix} for t, name, prefix in fan_out]
+    ).decode()
 
 
 def mark(cursor: CursorWrapper, processor: str, marks: Sequence[Mark], told: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -180,9 +180,12 @@ def _moment(naive: datetime) -> datetime:
 
 
 def append(
-    cursor: CursorWrapper, rows: Sequence[EventRow], fan_out: Sequence[Subscription]
+    cursor: CursorWrapper,
+    rows: Sequence[EventRow],
+    fan_out: Sequence[Subscription],
+    also: Collection[str] = (),
 ) -> dict[UUID, Place]:
-    """See Dialect.
+    """See Dialect. There is one lock for all streams.
 
     Who has advanced the heads has the write lock, so positions are counted here, and the host's
     clock is read in their order.

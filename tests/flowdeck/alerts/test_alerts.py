@@ -22,7 +22,7 @@ from flowdeck.alerts import reach, rules, tell, watch
 from flowdeck.declare.registry import registry
 from flowdeck.engine import drain, pause
 from flowdeck.letters import dead_letters
-from flowdeck.models import AlertRule, Attempt, AuditEntry, Delivery
+from flowdeck.models import AlertRule, Attempt, AuditEntry, Delivery, Timer
 from flowdeck.testing import settle
 from tests.probe import processors
 from tests.probe.events import Probed
@@ -48,6 +48,17 @@ def die(stream: str = "held") -> None:
 
 def told(number: int) -> list[str]:
     return [event.type for event in read_stream(f"alert-{number}")]
+
+
+def test_a_timer_that_is_late_or_refused_is_told() -> None:
+    number = rule(kind="timers").pk
+    publish(Probed(n=1), stream="later", in_=600, timer="t")
+    look()
+    assert told(number) == []
+    Timer.objects.update(ended_at=datetime.now(UTC), ended_as=Timer.End.REFUSED)
+    look()
+    assert told(number) == ["AlertFired"]
+    assert AlertRule.objects.get().about == "t of later"
 
 
 def test_it_fires_once_and_is_resolved_once() -> None:

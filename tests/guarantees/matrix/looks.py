@@ -34,6 +34,11 @@ BODIES: dict[str, Any] = {  # what fits, so that the answer is about the person
     "announce_release": {"name": "test"},
     "pause_connector": {"reason": "test"},
     "rewind_connector": {"to": 1, "reason": "test"},
+    "fire_timer": {"reason": "test"},
+    "cancel_timer": {"reason": "test"},
+    "move_timer": {"reason": "test", "at": "2030-01-01T00:00:00Z"},
+    "hold_timers": {"reason": "test"},
+    "release_timers": {"reason": "test"},
 }
 _ARGUMENTS = {
     "event": "1",
