@@ -13,6 +13,7 @@ from flowdeck.declare.event import Delivery, Draft, Event, StoredEvent
 from flowdeck.declare.personal import Personal, eraser
 from flowdeck.declare.registry import processor, projection
 from flowdeck.declare.retry import Retry
+from flowdeck.declare.schedule import schedule
 from flowdeck.declare.upcasting import upcaster
 from flowdeck.errors import FlowdeckError, PublishError, Reject, SequenceConflict, Snooze
 from flowdeck.log.append import read_log, read_stream, read_streams
@@ -50,6 +51,7 @@ __all__ = [
     "read_log",
     "read_stream",
     "read_streams",
+    "schedule",
     "settled_position",
     "upcaster",
 ]

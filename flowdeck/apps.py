@@ -43,10 +43,11 @@ def _after_migrate(**_: Any) -> None:
     from django.contrib.auth.models import Group
 
     from flowdeck.declare.registry import registry
-    from flowdeck.engine import lanes
+    from flowdeck.engine import lanes, schedules
     from flowdeck.people import access
 
     lanes.forget_created()
+    schedules.forget_introduced()
     lanes.create_missing(registry.processors.values())
     Group.objects.bulk_create(
         [Group(name=name) for name in sorted({*access.groups().values()})], ignore_conflicts=True

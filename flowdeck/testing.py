@@ -11,7 +11,7 @@ from django.db.models import F, QuerySet
 
 from flowdeck.engine.drain import drain_all
 from flowdeck.letters.dead_letters import make_due
-from flowdeck.models import Delivery, Due, Timer
+from flowdeck.models import Delivery, Due, Schedule, Timer
 from flowdeck.sql.parts import placeholders
 
 _KEPT = ("flowdeck_event", "flowdeck_auditentry", "flowdeck_archive", "flowdeck_archivedstream")
@@ -43,6 +43,8 @@ def passes(*, seconds: float = 0.0, hours: float = 0.0, days: float = 0.0) -> in
     waiting = (Timer.objects.filter(ended_at=None), Due.objects.filter(due_at__isnull=False))
     for rows in waiting:
         rows.update(due_at=F("due_at") - earlier)
+    Timer.objects.filter(ended_at=None).update(stale_at=F("stale_at") - earlier)
+    Schedule.objects.update(last_nominal=F("last_nominal") - earlier)
     return settle()
 
 

@@ -72,6 +72,7 @@ urlpatterns = [
     path("connectors/<str:name>/rewind/", connectors.rewind, name="rewind_connector"),
     path("timers/", timers.timers, name="timers"),
     path("timers/switch/", timers.switch, name="switch_timers"),
+    path("timers/schedules/<str:name>/", timers.change_schedule, name="change_schedule"),
     path("timers/<int:number>/", timers.change, name="change_timer"),
     path("dead-letters/", dead_letters.console, name="dead_letters"),
     path("dead-letters/<int:number>/", dead_letters.letter, name="letter"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -31,6 +32,7 @@ from flowdeck.models import (
     Event,
     Lane,
     SavedView,
+    Schedule,
     Submission,
     Timer,
     Worker,
@@ -163,6 +165,13 @@ def holds_timers(_: User) -> Sent:
     return Sent(reverse("flowdeck:switch_timers"), {"ask": "hold", "reason": "a test"})
 
 
+def pauses_a_schedule(_: User) -> Sent:
+    row = {"expression": "0 2 * * *", "zone": "UTC", "last_nominal": datetime.now(UTC)}
+    Schedule.objects.create(name="nightly", **row)
+    fields = {"verb": "pause", "reason": "a test"}
+    return Sent(reverse("flowdeck:change_schedule", args=["nightly"]), fields)
+
+
 def verifies(_: User) -> Sent:
     fields = {"kind": "verify", "name": "probe.tally", "reason": "a test"}
     return Sent(reverse("flowdeck:run_replay"), fields)
@@ -273,6 +282,7 @@ FORMS: dict[str, Made] = {
     "flowdeck:rewind_connector": rewinds_a_connector,
     "flowdeck:change_timer": fires_a_timer,
     "flowdeck:switch_timers": holds_timers,
+    "flowdeck:change_schedule": pauses_a_schedule,
     "flowdeck:run_replay": verifies,
     "flowdeck:cancel_replay": cancels_a_run,
     PLAIN: redelivers,

@@ -23,7 +23,9 @@ class When:
     """In ``seconds`` by the database's clock, or ``at`` a time; under ``timer`` as its name.
 
     Without a name it is called as its event will be, ``event_id``. With ``replace`` it takes the
-    place of an open one of its name; without, that one stays.
+    place of an open one of its name; without, that one stays. A schedule's timer has a ``scope`` of
+    its own instead of its stream, does not come from ``stale_at`` on, and stands for so many
+    ``missed`` ones besides its own.
     """
 
     seconds: float | None
@@ -31,6 +33,9 @@ class When:
     timer: str = ""
     replace: bool = True
     event_id: UUID = field(default_factory=uuid7)
+    scope: str = ""
+    stale_at: datetime | None = None
+    missed: int = 0
 
     @property
     def name(self) -> str:

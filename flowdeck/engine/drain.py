@@ -15,7 +15,7 @@ from flowdeck import telemetry
 from flowdeck.bells import bell
 from flowdeck.conf import conf
 from flowdeck.declare.registry import Processor, registry
-from flowdeck.engine import batch, careful, lanes, timers
+from flowdeck.engine import batch, careful, lanes, schedules
 from flowdeck.engine import faults as infrastructure
 from flowdeck.engine.batch import Batch
 from flowdeck.engine.lanes import Claim
@@ -53,7 +53,7 @@ def drain_all(limit: int = 1_000_000) -> int:
     settled = 0
     while settled < limit:
         before = settled
-        timers.fire_all()
+        schedules.catch_up()
         for name in due_processors():
             settled += drain(registry.processor(name))
         if settled == before:

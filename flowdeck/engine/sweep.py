@@ -24,7 +24,7 @@ from flowdeck.bells import bell, reach
 from flowdeck.conf import conf
 from flowdeck.connect import runner
 from flowdeck.declare.registry import registry
-from flowdeck.engine import drain, lanes, release, timers
+from flowdeck.engine import drain, lanes, release, schedules, timers
 from flowdeck.engine import faults as infrastructure
 from flowdeck.engine.drain import due_processors
 from flowdeck.engine.vital_signs import VitalSigns, memory
@@ -93,7 +93,7 @@ def run_without_bells(names: Iterable[str]) -> None:
     """Work off what is due of the named processors until interrupted, without any bell."""
     chosen, waiting = set(names), threading.Event()
     while not waiting.wait(conf().SWEEP_SECONDS):
-        timers.fire_all()
+        schedules.catch_up()
         for name in chosen & set(due_processors()):
             drain.drain(registry.processor(name))
         floors.note_settled()
@@ -154,6 +154,7 @@ class Sweeper(threading.Thread):
         """One sweep and, now and then, a sign of life; whether to come back soon. Never raises."""
         more = False
         try:
+            schedules.catch_up()
             sweep()
             floors.note_settled()
             more = bulk.advance_all()

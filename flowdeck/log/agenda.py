@@ -25,11 +25,20 @@ class Agenda:
 
     def set(self, event: EventRow, when: When) -> None:
         """Let ``event`` come then. Raises InvalidEnvelope."""
-        name = (event.stream, checked_line("timer", when.name))
+        scope = when.scope or event.stream
+        name = (scope, checked_line("timer", when.name))
         if not when.replace and name in self._set:
             return
         at = checked_time("at", when.at) if when.at is not None else None
-        self._set[name] = TimerRow(event, when.name, when.seconds, at, when.replace)
+        self._set[name] = TimerRow(
+            event=event,
+            scope=scope,
+            name=when.name,
+            seconds=when.seconds,
+            at=at,
+            replace=when.replace,
+            stale_at=when.stale_at,
+        )
 
     def cancel(self, wanted: Cancel) -> None:
         """Let what has this name by now not come. Raises InvalidStream or InvalidEnvelope."""

@@ -143,6 +143,8 @@ def _row(draft: Draft, payload: str, ordinal: int) -> EventRow:
         metadata["hops"] = draft.hops
     if draft.also_caused_by:
         metadata["also_caused_by"] = [str(cause) for cause in draft.also_caused_by]
+    if draft.when is not None and draft.when.missed:
+        metadata["missed"] = draft.when.missed
     return EventRow(
         id=draft.id or (uuid7() if draft.when is None else draft.when.event_id),
         stream=draft.stream,

@@ -12,6 +12,7 @@ from flowdeck.models.personal_key import PersonalKey
 from flowdeck.models.replay import ReplayRun
 from flowdeck.models.resolution import AuditedDelivery, AuditEntry, BulkAction, DeadLetterGroup
 from flowdeck.models.saved_view import SavedView
+from flowdeck.models.schedule import Schedule
 from flowdeck.models.submission import Submission
 from flowdeck.models.timer import Clock, Timer
 
@@ -43,6 +44,7 @@ __all__ = [
     "Release",
     "ReplayRun",
     "SavedView",
+    "Schedule",
     "Settled",
     "Stream",
     "Submission",

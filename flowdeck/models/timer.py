@@ -12,9 +12,10 @@ class Timer(models.Model):
     """An event that is appended once ``due_at`` has come. The row is gone then: the event is left.
 
     ``scope`` and ``name`` name it while it is open: another of that name takes its place, which
-    ``replaced`` counts. One that is not to come any more keeps its row for a while: ``ended_as``
-    says how it ended and ``ended_by`` who ended it. The other fields are those that its event will
-    have; what is personal in ``data`` is sealed as in the log.
+    ``replaced`` counts. From ``stale_at`` on it does not come by itself: whoever plans schedules
+    decides. One that is not to come any more keeps its row for a while: ``ended_as`` says how it
+    ended and ``ended_by`` who ended it. The other fields are those that its event will have; what
+    is personal in ``data`` is sealed as in the log.
     """
 
     class End(models.TextChoices):
@@ -39,6 +40,7 @@ class Timer(models.Model):
     causation_id = models.UUIDField(null=True)
     producer = models.CharField(max_length=64)
     set_at = models.DateTimeField()
+    stale_at = models.DateTimeField(null=True)
     replaced = models.PositiveIntegerField(default=0)
     ended_at = models.DateTimeField(null=True)
     ended_as = models.CharField(max_length=10, choices=End.choices, default="")

@@ -25,10 +25,12 @@ class TimerRow:
     """An event that is to be appended in ``seconds``, or ``at`` a time."""
 
     event: EventRow
+    scope: str
     name: str
     seconds: float | None
     at: datetime | None
     replace: bool
+    stale_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,13 +16,15 @@ from django.views.decorators.http import require_POST
 from flowdeck import parsing
 from flowdeck.dashboard.shell.page import requires
 from flowdeck.dashboard.timers.rows import TABS, Choice, Timers
+from flowdeck.engine import schedules
 from flowdeck.errors import InvalidEnvelope
 from flowdeck.log import timers as acts
-from flowdeck.models import Timer
+from flowdeck.models import Schedule, Timer
 from flowdeck.people.access import can
 
 _VERBS = {"fire": "Fire now", "cancel": "Cancel", "move": "Change time"}
 _SWITCHES = {"hold": "Hold all timers", "release": "Release timers"}
+_OF_SCHEDULES = {"pause": "Pause", "resume": "Resume"}
 _WHY = "Say why, in at most 300 characters: whoever looks for it will ask."
 
 
@@ -33,6 +35,9 @@ def timers(request: HttpRequest) -> HttpResponse:
     for verb in _VERBS:
         if number := parsing.number(request.GET.get(verb, "")):
             return _page(request, verb, _open(number))
+    for verb in _OF_SCHEDULES:
+        if name := request.GET.get(verb, ""):
+            return _page(request, verb, schedule=_known(name))
     asked = request.GET.get("ask", "")
     return _page(request, asked if asked in _SWITCHES else "")
 
@@ -81,6 +86,29 @@ def switch(request: HttpRequest) -> HttpResponse:
     return redirect("flowdeck:timers")
 
 
+@require_POST
+@requires("operate_timers")
+def change_schedule(request: HttpRequest, name: str) -> HttpResponse:
+    """Pause a schedule with a reason, or resume it."""
+    verb, typed = request.POST.get("verb", ""), request.POST.get("reason", "")
+    row = _known(name)
+    if verb not in _OF_SCHEDULES:
+        raise Http404("A schedule is paused or resumed.")
+    reason, by = parsing.reason(typed), request.user.get_username()
+    if reason is None:
+        return _page(request, verb, schedule=row, reason=typed, problem=_WHY, status=422)
+    if not getattr(schedules, verb)(row.name, by=by, reason=reason):
+        messages.info(request, "Somebody was faster: it was so already.")
+    return redirect(f"{reverse('flowdeck:timers')}?tab=schedules")
+
+
+def _known(name: str) -> Schedule:
+    found = Schedule.objects.filter(pk=name).first() if name.isprintable() else None
+    if found is None:
+        raise Http404(f"There is no schedule {name[:50]!r}.")
+    return found
+
+
 def _typed_time(text: str) -> datetime | None:
     """A time as the field for it gives it, in the zone that the page is shown in."""
     try:
@@ -115,7 +143,7 @@ def _page(
         ],
         "may": can(request.user, "operate_timers"),
         "verb": verb,
-        "title": {**_VERBS, **_SWITCHES}.get(verb, ""),
+        "title": {**_VERBS, **_SWITCHES, **_OF_SCHEDULES}.get(verb, ""),
         "asked": asked,
     }
     return render(request, "flowdeck/timers/page.html", context, status=status)

@@ -14,11 +14,11 @@ from flowdeck import parsing, words
 from flowdeck.dashboard.shared.parameters import moment
 from flowdeck.models import Timer
 from flowdeck.observe import timers
-from flowdeck.observe.timers import MINUTES, Agenda, Page, Place, Wanted
+from flowdeck.observe.timers import MINUTES, Agenda, Page, Place, ScheduleRow, Wanted
 
 _FIELDS = {"type": 100, "stream": 200, "name": 100}
 _HEIGHT = 60.0  # of the bars
-TABS = {"": "Due next", "ended": "Ended"}
+TABS = {"": "Due next", "schedules": "Schedules", "ended": "Ended"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Choice:
             for name, text in given.items()
             if 0 < len(text) <= _FIELDS[name] and text.isprintable()
         }
-        tab = "ended" if query.get("tab") == "ended" else ""
+        tab = query.get("tab", "") if query.get("tab") in TABS else ""
         return cls(Wanted(**fits), tab, _place(query.get("after", ""), query.get("number", "")))
 
     @property
@@ -79,6 +79,8 @@ class Timers:
     @cached_property
     def page(self) -> Page:
         """The rows."""
+        if self.choice.tab == "schedules":
+            return Page([], None)
         read = timers.ended if self.choice.tab else timers.due_next
         return read(self.choice.wanted, self.choice.after)
 
@@ -86,6 +88,11 @@ class Timers:
     def rows(self) -> list[Timer]:
         """The timers, as they follow each other."""
         return self.page.rows
+
+    @property
+    def schedules(self) -> list[ScheduleRow]:
+        """All of them, where they are asked for."""
+        return timers.listed_schedules() if self.choice.tab == "schedules" else []
 
     @property
     def bars(self) -> list[Bar]:

@@ -31,6 +31,8 @@ def put(cursor: CursorWrapper, rows: Sequence[TimerRow], cancelled: Sequence[Can
     documents = [
         {
             **as_document(row.event),
+            "scope": row.scope,
+            "stale_at": row.stale_at,
             "name": row.name,
             "seconds": row.seconds,
             "at": row.at,

@@ -19,24 +19,24 @@ BEGIN
   FROM json_to_recordset(cancelled) AS c(stream text, name text, by text)
   WHERE t.scope = c.stream AND t.name = c.name AND t.ended_at IS NULL;
   INSERT INTO flowdeck_timer AS t (scope, name, due_at, event_id, stream, type, version, data,
-    metadata, key, slot, correlation_id, causation_id, producer, set_at, replaced, ended_as, ended_by,
-    error)
-  SELECT r.stream, r.name, greatest(coalesce(r.at, moment + r.seconds * interval '1 second'), moment),
+    metadata, key, slot, correlation_id, causation_id, producer, set_at, stale_at, replaced, ended_as,
+    ended_by, error)
+  SELECT r.scope, r.name, greatest(coalesce(r.at, moment + r.seconds * interval '1 second'), moment),
     r.id, r.stream, r.type, r.version, r.data, r.metadata, r.key, r.slot, r.correlation_id,
-    r.causation_id, r.producer, moment, 0, '', '', ''
-  FROM json_to_recordset(timers) AS r(name text, at timestamptz, seconds float8, "replace" bool,
+    r.causation_id, r.producer, moment, r.stale_at, 0, '', '', ''
+  FROM json_to_recordset(timers) AS r(scope text, name text, at timestamptz, stale_at timestamptz, seconds float8, "replace" bool,
     id uuid, stream text, type text, version smallint, data jsonb, metadata jsonb, key text,
     slot smallint, correlation_id uuid, causation_id uuid, producer text)
   WHERE r.replace OR NOT EXISTS (
     SELECT 1 FROM flowdeck_timer o
-    WHERE o.scope = r.stream AND o.name = r.name AND o.ended_at IS NULL)
-  ORDER BY r.stream, r.name
+    WHERE o.scope = r.scope AND o.name = r.name AND o.ended_at IS NULL)
+  ORDER BY r.scope, r.name
   ON CONFLICT (scope, name) WHERE ended_at IS NULL DO UPDATE SET due_at = excluded.due_at,
     event_id = excluded.event_id, stream = excluded.stream, type = excluded.type,
     version = excluded.version, data = excluded.data, metadata = excluded.metadata,
     key = excluded.key, slot = excluded.slot, correlation_id = excluded.correlation_id,
     causation_id = excluded.causation_id, producer = excluded.producer, set_at = excluded.set_at,
-    replaced = t.replaced + 1;
+    stale_at = excluded.stale_at, replaced = t.replaced + 1;
 END $$;
 
 -- Append the events of timers whose heads are locked, by due time, and take the timers away.
@@ -108,7 +108,7 @@ BEGIN
     INTO ids, dues, streams, keys, types FROM (
       SELECT id, due_at, stream, key, type FROM flowdeck_timer
       WHERE ended_at IS NULL AND due_at <= moment AND (due_at, id) > (edge, edge_id)
-        AND stream <> ALL(blocked)
+        AND stream <> ALL(blocked) AND (stale_at IS NULL OR stale_at > moment)
       ORDER BY due_at, id LIMIT asked FOR UPDATE SKIP LOCKED) AS t;
     EXIT WHEN ids IS NULL;
     SELECT array_agg(h.name) INTO mine FROM (

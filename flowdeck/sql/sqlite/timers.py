@@ -51,10 +51,11 @@ def _set(row: TimerRow, now: datetime) -> None:
         "causation_id": event.causation_id,
         "producer": event.producer,
         "set_at": now,
+        "stale_at": row.stale_at,
     }
-    there = _open(event.stream, row.name)
+    there = _open(row.scope, row.name)
     if not there.exists():
-        Timer.objects.create(scope=event.stream, name=row.name, **fields)
+        Timer.objects.create(scope=row.scope, name=row.name, **fields)
     elif row.replace:
         there.update(**fields, replaced=F("replaced") + 1)
 
@@ -68,9 +69,9 @@ def fire(most: int, known: Collection[str], fan_out: Sequence[Subscription]) -> 
     if clock is not None and clock.held_at is not None:
         return Fired()
     # What this process does not know holds its stream back, for one that does.
-    left = Timer.objects.filter(ended_at=None, due_at__lte=now).exclude(type__in=known)
-    blocked = set(left.values_list("stream", flat=True).distinct())
-    due = Timer.objects.filter(ended_at=None, due_at__lte=now).exclude(stream__in=blocked)
+    due = Timer.objects.filter(ended_at=None, due_at__lte=now).exclude(stale_at__lte=now)
+    left = due.exclude(type__in=known)
+    due = due.exclude(stream__in=set(left.values_list("stream", flat=True).distinct()))
     fired = _move(due.order_by("due_at", "id")[:most], fan_out) if due.exists() else Fired()
     following = Timer.objects.filter(ended_at=None, due_at__gt=now).order_by("due_at", "id")
     next_at = following.values_list("due_at", flat=True).first()

@@ -12,7 +12,7 @@ from django.test import Client
 from flowdeck import cancel, clock, publish
 from flowdeck.engine import timers
 from flowdeck.live.views import find
-from flowdeck.models import AuditEntry, Clock, Event, Timer
+from flowdeck.models import AuditEntry, Clock, Event, Schedule, Timer
 from flowdeck.observe.loading import load_trace
 from flowdeck.testing import settle
 from tests.accounts import person
@@ -113,6 +113,20 @@ def test_a_trace_shows_what_is_still_to_come_and_waits(operator: Client) -> None
     assert again is not None
     assert again.outcome == "done"
     assert again.events[1].set_at is not None
+
+
+def test_a_schedule_is_listed_paused_and_resumed(operator: Client) -> None:
+    row = {"expression": "0 2 * * *", "zone": "UTC", "last_nominal": clock.now()}
+    Schedule.objects.create(name="nightly", **row)
+    assert "nightly" in operator.get("/timers/?tab=schedules").content.decode()
+    path = "/timers/schedules/nightly/"
+    assert operator.post(path, {"verb": "pause"}).status_code == 422
+    operator.post(path, {"verb": "pause", "reason": "holidays"})
+    assert "holidays" in operator.get("/timers/?tab=schedules").content.decode()
+    operator.post(path, {"verb": "resume", "reason": "back"})
+    assert Schedule.objects.get().paused_at is None
+    targets = AuditEntry.objects.values_list("target", flat=True)
+    assert list(targets) == ["schedule nightly"] * 2
 
 
 def test_the_live_view_has_the_regions_of_the_page() -> None:
