@@ -71,13 +71,6 @@ class OrderSubmitted(Event, version=1):
     email: Email = ""
 
 
-class DeadlineSet(Event, version=1):
-    """The mediator waits for an order to be decided until ``due``, and no longer."""
-
-    order_id: int
-    due: datetime
-
-
 class DeadlinePassed(Event, version=1):
     """An order was not decided in time."""
 

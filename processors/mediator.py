@@ -2,19 +2,16 @@
 
 A process manager: its state of each order is a row that commits with the request it emits, so it
 may die at any point. It reserves first and charges then; what failed later undoes what was done
-before. ``deadlines`` is its clock: a delivery that sleeps in the database until its time has come.
+before. Its patience with an order is a timer, which is cancelled once the order is decided.
 """
 
 from __future__ import annotations
-
-from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 
 from events.domain_events import (
     MEDIATOR_STREAMS,
     DeadlinePassed,
-    DeadlineSet,
     InventoryRejected,
     InventoryReleased,
     InventoryReserved,
@@ -28,7 +25,7 @@ from events.domain_events import (
     ReleaseRequested,
     ReservationRequested,
 )
-from flowdeck import Delivery, Event, Snooze, processor
+from flowdeck import Delivery, Event, processor
 from processors.models import Mediation
 
 Heard = (
@@ -40,7 +37,7 @@ Heard = (
     | DeadlinePassed
 )
 Asked = (
-    DeadlineSet,
+    DeadlinePassed,
     ReservationRequested,
     PaymentRequested,
     ReleaseRequested,
@@ -50,7 +47,7 @@ Asked = (
 )
 Step = Mediation.Step
 TOO_LATE = "The payment took too long."
-_LOOK = 1.0  # seconds after which a sleeping deadline looks whether it is still needed
+_PATIENCE = "patience"
 
 
 @processor("mediator", batch=True, streams=MEDIATOR_STREAMS, emits=Asked, mediates=True)
@@ -60,8 +57,11 @@ def mediator(events: list[Heard], deliveries: list[Delivery]) -> None:
     for event, delivery in zip(events, deliveries, strict=True):
         if isinstance(event, OrderSubmitted):
             known[event.order_id] = _begun(event, delivery)
-        for request in _advance(known[event.order_id], event):
+        order = known[event.order_id]
+        for request in _advance(order, event):
             delivery.emit(request)
+        if order.ended:
+            delivery.cancel(_PATIENCE)
     Mediation.objects.bulk_create(
         known.values(),
         update_conflicts=True,
@@ -70,25 +70,13 @@ def mediator(events: list[Heard], deliveries: list[Delivery]) -> None:
     )
 
 
-@processor("deadlines", streams=MEDIATOR_STREAMS)
-def deadlines(event: DeadlineSet) -> DeadlinePassed | None:
-    """Sleep until an order is decided or its time is over."""
-    if Mediation.objects.get(order_id=event.order_id).ended:
-        return None
-    left = (event.due - datetime.now(UTC)).total_seconds()
-    if left > 0:
-        raise Snooze(min(left, _LOOK))
-    return DeadlinePassed(order_id=event.order_id)
-
-
 def patience() -> float:
     """Seconds the mediator waits for an order to be decided (setting ``SHOP_PATIENCE``)."""
     return float(getattr(settings, "SHOP_PATIENCE", 15.0))
 
 
 def _begun(event: OrderSubmitted, delivery: Delivery) -> Mediation:
-    due = delivery.envelope.recorded_at + timedelta(seconds=patience())
-    delivery.emit(DeadlineSet(order_id=event.order_id, due=due))
+    delivery.emit(DeadlinePassed(order_id=event.order_id), in_=patience(), timer=_PATIENCE)
     items = [item.model_dump(mode="json") for item in event.items]
     return Mediation(
         order_id=event.order_id,

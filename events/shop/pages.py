@@ -54,7 +54,6 @@ assign_hues(
     inventory="clay",
     confirmation="leaf",
     mediator="leaf",
-    deadlines="leaf",
     notification="magenta",
     analytics="slate",
     sales="slate",

@@ -54,7 +54,6 @@ def test_the_mediator_asks_for_each_step(customer: User) -> None:
     assert OrderSummary.objects.get(order_id=order_id).status == "confirmed"
     assert types_of(order_id) == [
         "OrderSubmitted",
-        "DeadlineSet",
         "ReservationRequested",
         "InventoryReserved",
         "PaymentRequested",
@@ -88,10 +87,10 @@ def test_each_topology_leaves_the_other_ones_orders_alone(customer: User) -> Non
     settle()
     of = {
         name: set(Delivery.objects.filter(processor=name).values_list("event__stream", flat=True))
-        for name in ("confirmation", "mediator", "deadlines")
+        for name in ("confirmation", "mediator")
     }
     assert all(stream.startswith("order-") for stream in of["confirmation"])
-    assert all(stream.startswith("mediated-") for stream in of["mediator"] | of["deadlines"])
+    assert all(stream.startswith("mediated-") for stream in of["mediator"])
 
 
 def test_an_order_that_takes_too_long_is_undone(customer: User, settings: Any) -> None:
@@ -146,7 +145,7 @@ def test_both_topologies_have_the_same_outcome(customer: User, settings: Any) ->
     for name, kind in zip(names, kinds, strict=True):
         switch_on(customer, name, kind, amount=50, seconds=600)
     placed = [orders.place_many(customer, drawn, topology) for topology in orders.TOPOLOGIES]
-    settle_all_but_deadlines()
+    settle()
     switch_off(customer)
     assert retried_until_none_is_dead()
     settle()
@@ -156,11 +155,6 @@ def test_both_topologies_have_the_same_outcome(customer: User, settings: Any) ->
     assert not list(verify())
 
 
-def settle_all_but_deadlines() -> None:
-    """The deadline of an order whose step is a dead letter sleeps on: hurrying it has no end."""
-    settle(waiting=Delivery.objects.exclude(processor="deadlines"))
-
-
 def retried_until_none_is_dead() -> int:
     """How often: the provider may leave calls unanswered after the other faults are over too."""
     for times in range(6):
@@ -168,7 +162,7 @@ def retried_until_none_is_dead() -> int:
         if not dead:
             return times
         dead_letters.retry(dead, by="operator", reason="the faults are over")
-        settle_all_but_deadlines()
+        settle()
     raise AssertionError(f"These deliveries stay dead: {dead}")
 
 
@@ -182,12 +176,11 @@ def outcomes(order_ids: list[int]) -> list[tuple[str, Decimal, bool]]:
     return [(status[i], money.get(i, Decimal(0)), i in kept) for i in order_ids]
 
 
-@pytest.mark.parametrize("name", ["mediator", "deadlines"])
 @pytest.mark.parametrize(
     "step",
     ["append", "finish", *(pytest.param(one, marks=pytest.mark.long) for one in ("take", "tell"))],
 )
-def test_killed_anywhere_it_loses_nothing(customer: User, name: str, step: str) -> None:
+def test_killed_anywhere_it_loses_nothing(customer: User, step: str) -> None:
     order_ids = [place(customer, scenario) for scenario in ("", "card_declined")]
 
     def killed() -> None:
@@ -198,12 +191,11 @@ def test_killed_anywhere_it_loses_nothing(customer: User, name: str, step: str) 
             os._exit(9)
 
         setattr(batch, step, dies)
-        drain.drain(registry.processor(name))
+        drain.drain(registry.processor("mediator"))
 
     for _ in range(12):
-        for other in ("inventory", "payment", "mediator"):
-            if other != name:
-                drain.drain(registry.processor(other))
+        for other in ("inventory", "payment"):
+            drain.drain(registry.processor(other))
         code = in_a_process(killed)
         Lane.objects.update(claims=0)  # each death is the machine's, not the handler's
         drain.drain(registry.processor("mediator"))

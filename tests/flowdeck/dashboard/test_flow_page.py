@@ -215,10 +215,10 @@ def names(topology: str) -> set[str]:
 def test_the_flows_of_a_mediator_apart_from_the_others(viewer: Client) -> None:
     mediated, others = names("mediator"), names("broker")
     assert "letters" in mediated & others, "both lead to the dead letters"
-    assert {"mediator", "OrderSubmitted", "PaymentRequested", "payment", "deadlines"} <= mediated
+    assert {"mediator", "OrderSubmitted", "PaymentRequested", "payment"} <= mediated
     assert not mediated & {"confirmation", "OrderCreated", "Probed"}
     assert {"confirmation", "OrderCreated", "payment", "PaymentProcessed", "Probed"} <= others
-    assert not others & {"mediator", "deadlines", "OrderSubmitted", "PaymentRequested"}
+    assert not others & {"mediator", "OrderSubmitted", "PaymentRequested"}
     assert "InventoryReleased" in others, "it is written there, if only read models listen"
     assert 'href="?topology=mediator"' in viewer.get("/flow/").content.decode()
 
