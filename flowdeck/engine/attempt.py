@@ -33,11 +33,14 @@ Returned = TypeVar("Returned")
 
 
 class HandlerFailed(Exception):
-    """A handler raised ``error`` and is to blame for it, whatever it is."""
+    """A handler raised ``error`` and is to blame for it, whatever it is.
 
-    def __init__(self, error: BaseException) -> None:
+    ``untouched``: it has sent no statement, so there is nothing of it to roll back.
+    """
+
+    def __init__(self, error: BaseException, *, untouched: bool) -> None:
         super().__init__(f"a handler raised {type(error).__qualname__}")
-        self.error = error
+        self.error, self.untouched = error, untouched
 
 
 @dataclass(slots=True)
@@ -201,7 +204,7 @@ def _blamed(containment: Containment, handle: Callable[[], Returned]) -> Returne
         if infrastructure.ends_this_worker(error):
             raise
         if not infrastructure.excuses(error):
-            raise HandlerFailed(error) from error
+            raise HandlerFailed(error, untouched=containment.untouched) from error
         if infrastructure.is_fault(error):
             raise
         raise OperationalError("The database's connection was lost under a handler.") from error

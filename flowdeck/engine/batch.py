@@ -20,7 +20,14 @@ from flowdeck.declare.registry import Processor
 from flowdeck.declare.states import DeliveryState
 from flowdeck.engine import containment, lanes
 from flowdeck.engine import faults as infrastructure
-from flowdeck.engine.attempt import Outcome, attempt, attempt_together, failed, keep_failures
+from flowdeck.engine.attempt import (
+    HandlerFailed,
+    Outcome,
+    attempt,
+    attempt_together,
+    failed,
+    keep_failures,
+)
 from flowdeck.engine.lanes import Claim
 from flowdeck.errors import LeaseLost, SequenceConflict
 from flowdeck.history import tally
@@ -72,7 +79,7 @@ def _run_atomic(processor: Processor, claim: Claim, limit: int) -> Batch:
         try:
             with transaction.atomic():
                 due = take(processor, claim, limit)
-                outcomes = list(_attempts_together(processor, due))
+                outcomes = _attempts_together(processor, due)
                 return Batch(len(due), outcomes, finish(processor, outcomes))
         except SequenceConflict:
             continue  # a stream grew since a handler read it: what it decided is decided again
@@ -157,18 +164,35 @@ def _finish_one_by_one(processor: Processor, tried: Batch) -> Batch:
     return batch
 
 
-def _attempts_together(processor: Processor, due: list[DueDelivery]) -> Iterator[Outcome]:
-    """Outcomes as long as nothing raises; ends early when the batch's time is up."""
+def _attempts_together(processor: Processor, due: list[DueDelivery]) -> list[Outcome]:
+    """Outcomes of handlers that share a transaction; fewer when the batch's time is up.
+
+    Raises what a handler raised that has sent any statement: what it wrote is in the transaction.
+    Whoever has sent none fails alone, and holds its key back as ever.
+    """
     if processor.batch:
-        if due:
-            yield from attempt_together(processor, due)
-        return
+        return attempt_together(processor, due) if due else []
+    outcomes: list[Outcome] = []
     end = time.monotonic() + conf().BATCH_SECONDS
     shared = containment.Containment(processor)
-    for one in due:
-        yield attempt(processor, one, shared)
+    for one in _unheld(processor, due, outcomes):
+        outcomes.append(_attempt_in_transaction(processor, one, shared))
         if time.monotonic() > end:
-            return
+            break
+    return outcomes
+
+
+def _attempt_in_transaction(
+    processor: Processor, one: DueDelivery, shared: containment.Containment
+) -> Outcome:
+    started, hooks = clock.now(), shared.hooks
+    try:
+        return attempt(processor, one, shared)
+    except HandlerFailed as error:
+        if not error.untouched:
+            raise
+        shared.drop_hooks(hooks)
+        return failed(processor, one, started, error)
 
 
 def _attempts_apart(processor: Processor, due: list[DueDelivery]) -> list[Outcome]:

@@ -49,14 +49,18 @@ def _changes_settings(statement: str) -> bool:
 
 
 class _Watch:
-    """Looks at the statements of a handler; a wrapper of Django's cursors."""
+    """Looks at the statements of a handler; a wrapper of Django's cursors.
+
+    ``sent``: there was any.
+    """
 
     def __init__(self) -> None:
-        self.changed, self.lasting = False, ""
+        self.sent, self.changed, self.lasting = False, False, ""
 
     def __call__(
         self, execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: Any
     ) -> Any:
+        self.sent = True
         text = sql if isinstance(sql, str) else str(sql)
         if _changes_settings(text):
             self.changed = True
@@ -85,7 +89,7 @@ class Containment:
         that closes the connection gets a HandlerContractError there.
         """
         processor, shared, watch = self._processor, self._shared, self._watch
-        watch.changed, watch.lasting = False, ""
+        watch.sent, watch.changed, watch.lasting = False, False, ""
         shared.execute_wrappers.append(watch)
         if processor.atomic:
             vars(shared)["close"] = self._refuse_to_close
@@ -105,6 +109,11 @@ class Containment:
         return result
 
     @property
+    def untouched(self) -> bool:
+        """Whether the last handler has sent no statement."""
+        return not self._watch.sent
+
+    @property
     def hooks(self) -> int:
         """How many ``on_commit`` are waiting."""
         return len(self._shared.run_on_commit)
@@ -115,6 +124,10 @@ class Containment:
         for n in range(before, len(waiting)):
             savepoints, run, *_ = waiting[n]
             waiting[n] = (savepoints, _hook(self._processor, due, run), False)
+
+    def drop_hooks(self, before: int) -> None:
+        """Forget each ``on_commit`` that is waiting since there were ``before``."""
+        del self._shared.run_on_commit[before:]
 
     def _refuse_to_close(self) -> NoReturn:
         raise HandlerContractError(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -15,14 +16,15 @@ from django.db import connection, transaction
 from django.db.utils import OperationalError
 
 from flowdeck import publish
-from flowdeck.declare.registry import registry
+from flowdeck.declare.registry import registry, slot_of
 from flowdeck.engine import attempt, batch, drain, lanes
 from flowdeck.log import publishing
-from flowdeck.models import Delivery, Event
+from flowdeck.models import Attempt, Delivery, Event
 from flowdeck.sql import dialect
 from flowdeck.testing import settle
 from tests.guarantees import leases
-from tests.probe.events import Probed
+from tests.probe import processors
+from tests.probe.events import Keyed, Probed
 from tests.probe.models import Effect
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -109,6 +111,27 @@ def test_a_crash_anywhere_in_a_batch_doubles_nothing(
     leases.run_out()
     settle()
     assert_all_happened_once(events=4, echoes=1)
+
+
+def test_one_that_raises_before_any_statement_disturbs_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing of it is in the transaction: the others are not undone and called again."""
+    of_one_lane = (f"owner-{n}" for n in range(10_000) if slot_of(f"owner-{n}") < 64)
+    owners = list(islice(of_one_lane, 6))
+    publish(*[Keyed(owner=owner, n=n) for n, owner in enumerate(owners)], stream="k")
+    called: Counter[int] = Counter()
+    real = processors.effect
+
+    def counting(delivery: Any) -> Effect:
+        called[delivery.envelope.position] += 1
+        return real(delivery)
+
+    monkeypatch.setattr(processors, "effect", counting)
+    settle()
+    assert sorted(called.values()) == [1] * 6
+    assert Effect.objects.filter(processor="probe.snoozing").count() == 6
+    assert not Attempt.objects.exists()
 
 
 def test_the_late_worker_can_not_commit_after_its_lease_ran_out(
