@@ -12,7 +12,7 @@ from flowdeck.declare.context import correlation
 from flowdeck.declare.event import Delivery, Draft, Event, StoredEvent
 from flowdeck.declare.personal import Personal, eraser
 from flowdeck.declare.registry import processor, projection
-from flowdeck.declare.retry import Retry
+from flowdeck.declare.retry import Retry, after
 from flowdeck.declare.schedule import schedule
 from flowdeck.declare.upcasting import upcaster
 from flowdeck.errors import FlowdeckError, PublishError, Reject, SequenceConflict, Snooze
@@ -36,6 +36,7 @@ __all__ = [
     "SequenceConflict",
     "Snooze",
     "StoredEvent",
+    "after",
     "apublish",
     "cancel",
     "correlation",

@@ -7,7 +7,7 @@ infrastructure are none of them; they are raised, and the whole batch is run aga
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -19,7 +19,7 @@ from flowdeck.declare import context, interception
 from flowdeck.declare.event import Delivery, Draft, Event, Expectation
 from flowdeck.declare.registry import Processor
 from flowdeck.declare.retry import MOST_ATTEMPTS
-from flowdeck.declare.states import DeliveryState
+from flowdeck.declare.states import AttemptOutcome, DeliveryState
 from flowdeck.declare.timing import Cancel
 from flowdeck.engine import faults as infrastructure
 from flowdeck.engine.containment import Containment
@@ -118,8 +118,10 @@ def failed(processor: Processor, due: DueDelivery, started: datetime, error: Exc
         )
         return Outcome(due, mark)
     number = _next(due)
-    delay = None if isinstance(cause, Reject) else processor.retry.delay(number)
+    delay = None if isinstance(cause, Reject) else processor.retry.delay_after(cause, number)
     failure = without_personal_data(describe(cause, processor.where), due)
+    if delay is None and number < processor.retry.max_attempts:
+        failure = replace(failure, outcome=AttemptOutcome.REJECTED)  # by its kind, at once
     mark = Mark(
         position=due.position,
         state=DeliveryState.DEAD if delay is None else DeliveryState.RETRYING,

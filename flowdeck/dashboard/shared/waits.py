@@ -77,7 +77,7 @@ def _wait(row: Delivery, one: Try, following: Try | None, retry: Retry | None) -
     if one.failure is None or one.finished_at is None:
         return None
     used_up = _used_up(one.failure, retry)
-    at_most = retry.ceiling(one.number) if retry and not used_up else None
+    at_most = retry.ceiling(one.number) if retry and not (used_up or retry.on) else None
     if following is not None:
         seconds = max(0.0, (following.started_at - one.finished_at).total_seconds())
         return Wait(seconds, at_most, used_up)

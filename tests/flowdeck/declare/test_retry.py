@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowdeck import Retry, Snooze
+from flowdeck import Retry, Snooze, after
 from flowdeck.errors import HandlerContractError, RegistrationError
 
 policies = st.builds(
@@ -84,3 +84,58 @@ def test_a_snooze_that_no_row_can_hold_is_refused(wrong: Any) -> None:
 def test_a_snooze_until_a_moment_that_is_over_is_one_of_no_time() -> None:
     assert Snooze(-3).seconds == 0
     assert Snooze(10 * 365 * 24 * 3600).seconds == 315_360_000
+
+
+class RateLimited(Exception):
+    retry_after: object = 7
+
+
+class Stricter(RateLimited):
+    pass
+
+
+POLICY = Retry(
+    max_attempts=3,
+    jitter=False,
+    on={
+        ValueError: "dead",
+        UnicodeError: "again",
+        LookupError: Retry(max_attempts=9, base=5, jitter=False),
+        RateLimited: after("retry_after"),
+    },
+)
+
+
+@pytest.mark.parametrize(
+    ("error", "attempt", "delay"),
+    [
+        (TypeError(), 1, 1.0),
+        (ValueError(), 1, None),
+        (UnicodeError(), 2, 2.0),  # a ValueError: the most specific class counts
+        (KeyError(), 1, 5.0),
+        (KeyError(), 8, 60.0),
+        (KeyError(), 9, None),
+        (Stricter(), 2, 7.0),
+        (RateLimited(), 3, None),
+    ],
+)
+def test_kinds_of_errors_are_answered_apart(
+    error: Exception, attempt: int, delay: float | None
+) -> None:
+    assert POLICY.delay_after(error, attempt) == delay
+
+
+@pytest.mark.parametrize("said", [None, -1, float("nan"), 1e12, "soon"])
+def test_what_can_not_be_waited_for_leaves_the_policy(
+    said: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    error = RateLimited()
+    error.retry_after = said
+    assert POLICY.delay_after(error, 1) == 1.0
+    assert bool(caplog.records) == (said is not None)
+
+
+@pytest.mark.parametrize("on", [{"ValueError": "dead"}, {ValueError: "later"}, {int: "dead"}])
+def test_an_answer_that_can_not_work_is_refused(on: Any) -> None:
+    with pytest.raises(RegistrationError, match="Retry"):
+        Retry(on=on)
