@@ -70,6 +70,10 @@ class SequenceConflict(PublishError):
         self.stream, self.expected, self.actual = stream, expected, actual
 
 
+class IdConflict(PublishError):
+    """An id under which something else was published before."""
+
+
 class HandlerContractError(FlowdeckError):
     """A handler returned something that is not an event, or used an API that its mode forbids."""
 

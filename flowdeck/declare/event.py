@@ -135,6 +135,8 @@ class Draft:
     hops: int = 0
     id: UUID | None = None
     when: When | None = None
+    once: tuple[UUID, ...] = ()
+    number: int = 0
 
 
 NOT_EXPECTED = (

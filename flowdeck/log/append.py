@@ -16,6 +16,7 @@ from flowdeck.declare.registry import registry, slot_of
 from flowdeck.declare.timing import Cancel
 from flowdeck.errors import SequenceConflict
 from flowdeck.log.agenda import Agenda
+from flowdeck.log.idempotency import without_known
 from flowdeck.log.payloads import dump, load
 from flowdeck.log.storable import checked_line, checked_stream, checked_time
 from flowdeck.privacy.sealing import opened, sealed
@@ -32,7 +33,8 @@ def append(
 ) -> tuple[AppendedEvent, ...]:
     """Append events and one pending delivery per subscribed processor, in one call (PostgreSQL).
 
-    What is to come later is set as a timer, and what is not to come is cancelled, in one more.
+    What is to come later is set as a timer, and what is not to come is cancelled, in one more. What
+    was published under the same id before is left out.
 
     Needs an open transaction. Every draft has its stream and correlation id. The heads of the
     touched streams stay locked until the transaction ends. Raises a PublishError, in which case
@@ -55,8 +57,11 @@ def append(
             continue
         counts[stream] = counts.get(stream, 0) + 1
         rows.append(_row(one, next(texts), counts[stream]))
+    calls = {draft.once for draft in drafts if draft.once}
     with connection.cursor() as cursor:
         places: dict[UUID, Place] = {}
+        if calls:
+            rows = without_known(cursor, rows, calls)
         if rows:
             fan_out = registry.fan_out({row.type for row in rows})
             places = dialect().append(cursor, rows, fan_out, agenda.streams)
@@ -96,7 +101,9 @@ def _meet(
     expectations: Iterable[Expectation], rows: Sequence[EventRow], places: Mapping[UUID, Place]
 ) -> None:
     for expected in expectations:
-        first = next(row for row in rows if row.stream == expected.stream)
+        first = next((row for row in rows if row.stream == expected.stream), None)
+        if first is None:
+            continue  # it was published before
         before = places[first.id].sequence - 1
         if before != expected.sequence:
             raise SequenceConflict(expected.stream, expected.sequence, before)
@@ -146,7 +153,7 @@ def _row(draft: Draft, payload: str, ordinal: int) -> EventRow:
     if draft.when is not None and draft.when.missed:
         metadata["missed"] = draft.when.missed
     return EventRow(
-        id=draft.id or (uuid7() if draft.when is None else draft.when.event_id),
+        id=_id(draft),
         stream=draft.stream,
         ordinal=ordinal,
         type=declared.name,
@@ -160,6 +167,12 @@ def _row(draft: Draft, payload: str, ordinal: int) -> EventRow:
         producer=checked_line("producer", draft.producer) if draft.producer else conf().PRODUCER,
         occurred_at=checked_time("occurred_at", draft.occurred_at) if draft.occurred_at else None,
     )
+
+
+def _id(draft: Draft) -> UUID:
+    if draft.once:
+        return draft.once[draft.number]
+    return draft.id or (uuid7() if draft.when is None else draft.when.event_id)
 
 
 def _select(where: str, parameters: list[Any]) -> list[StoredEvent]:

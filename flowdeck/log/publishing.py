@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from dataclasses import replace as changed
 from datetime import datetime
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from uuid_utils.compat import uuid7
 
 from flowdeck import telemetry
 from flowdeck.bells import bell
+from flowdeck.conf import conf
 from flowdeck.declare import context
 from flowdeck.declare.event import NOT_EXPECTED, Draft, Event, Expectation
 from flowdeck.declare.registry import registry
 from flowdeck.declare.timing import when
-from flowdeck.errors import HandlerContractError, InvalidStream, PublishError
+from flowdeck.errors import HandlerContractError, IdConflict, InvalidStream, PublishError
 from flowdeck.log.append import append
+from flowdeck.log.idempotency import ids_of, positions_of
 from flowdeck.sql import dialect
 from flowdeck.telemetry import AppendedEvent
 
@@ -27,11 +31,13 @@ class Receipt:
     """What was appended. ``positions`` is empty inside a handler, whose batch appends later.
 
     ``timers`` are the names of what is to be appended at another time, by which it is cancelled.
+    ``duplicate``: it was published under the same id before, and this is what came of it then.
     """
 
     correlation_id: UUID
     positions: tuple[int, ...]
     timers: tuple[str, ...] = ()
+    duplicate: bool = False
 
     @property
     def timer(self) -> str:
@@ -51,6 +57,7 @@ def publish(
     at: datetime | None = None,
     timer: str | None = None,
     replace: bool = True,
+    id: str | UUID | None = None,
 ) -> Receipt:
     """Append events to ``stream`` (or each Draft to its own), all or none.
 
@@ -63,6 +70,10 @@ def publish(
     stream; nothing of them is in the log before. ``timer`` names the one event among those of its
     stream that are to come: another one of that name takes its place, or with ``replace=False`` is
     not set as long as there is one. :func:`cancel` takes it back.
+
+    With an ``id`` they are appended once, whoever publishes them again under it: the ids of the
+    events follow from it and the producer (a UUID of one event is its own). Then the receipt is the
+    first one, as a ``duplicate``; other events under the same id raise IdConflict.
 
     Raises SequenceConflict, or another PublishError for input that can't be stored. Inside a
     handler the events are appended with the handler's other effects, but for those of an atomic
@@ -79,39 +90,97 @@ def publish(
         stream = around.delivery.envelope.stream
     shared = correlation_id or (around.correlation_id if around else uuid7())
     cause = causation_id or (around.causation_id if around else None)
-    if timer is not None and len(events) > 1:
-        raise PublishError(f"timer={timer!r} names one event; {len(events)} were given.")
-    drafts = [
-        changed(draft, when=draft.when or when(in_, at, timer, replace))
-        for draft in (_completed(event, stream, shared, cause, producer) for event in events)
-    ]
+    drafts = [_completed(event, stream, shared, cause, producer) for event in events]
+    drafts = _later(drafts, in_, at, timer, replace)
+    if id is not None:
+        drafts = _once(drafts, id, producer)
     expectations = _expectations(drafts, stream, expected_sequence)
-    names = tuple(draft.when.name for draft in drafts if draft.when is not None)
-    if names and expectations:
-        raise PublishError(NOT_EXPECTED)
     if around is not None and around.delivery is not None:
-        whose, envelope = around.delivery.processor, around.delivery.envelope
-        same = around.correlation_id
-        collected = [
-            changed(
-                draft,
-                producer=draft.producer or whose,
-                hops=envelope.hops_of_effect(draft.when) if draft.correlation_id == same else 0,
-            )
-            for draft in drafts
-        ]
-        around.delivery.emitted.extend(collected)
-        around.delivery.expectations.extend(expectations)
-        return Receipt(shared, (), names)
-    by_one_statement = not (expectations or names) and dialect().APPENDS_BY_ONE_STATEMENT
-    if by_one_statement and connection.get_autocommit():
+        _collect(around, drafts, expectations)
+        return Receipt(shared, (), _names(drafts))
+    appended = _append(drafts, expectations)
+    if id is not None and not appended:
+        return _first_receipt(drafts)
+    return Receipt(shared, tuple(event.position for event in appended), _names(drafts))
+
+
+def _append(drafts: list[Draft], expectations: list[Expectation]) -> tuple[AppendedEvent, ...]:
+    several = expectations or any(draft.when or draft.once for draft in drafts)
+    if not several and dialect().APPENDS_BY_ONE_STATEMENT and connection.get_autocommit():
         appended = append(drafts)  # a transaction by itself, without asking for one
         after_commit(appended)
     else:
-        with transaction.atomic():
+        with transaction.atomic(), _said_once(drafts):
             appended = append(drafts, expectations)
             transaction.on_commit(lambda: after_commit(appended))
-    return Receipt(shared, tuple(event.position for event in appended), names)
+    return appended
+
+
+@contextmanager
+def _said_once(drafts: list[Draft]) -> Iterator[None]:
+    """Two who publish under one id to different streams wait for each other in the index only."""
+    try:
+        yield
+    except IntegrityError as error:
+        if not drafts[0].once:
+            raise
+        raise IdConflict(
+            "Somebody publishes under the same id to another stream at this moment. Use a new id "
+            "for what is new."
+        ) from error
+
+
+def _collect(around: context.Context, drafts: list[Draft], expectations: list[Expectation]) -> None:
+    """Leave them to the batch of the handler that publishes them."""
+    assert around.delivery is not None
+    whose, envelope = around.delivery.processor, around.delivery.envelope
+    same = around.correlation_id
+    collected = [
+        changed(
+            draft,
+            producer=draft.producer or whose,
+            hops=envelope.hops_of_effect(draft.when) if draft.correlation_id == same else 0,
+        )
+        for draft in drafts
+    ]
+    around.delivery.emitted.extend(collected)
+    around.delivery.expectations.extend(expectations)
+
+
+def _later(
+    drafts: list[Draft],
+    in_: float | None,
+    at: datetime | None,
+    timer: str | None,
+    replace: bool,
+) -> list[Draft]:
+    """The drafts with what the arguments say of when they are to come."""
+    if timer is not None and len(drafts) > 1:
+        raise PublishError(f"timer={timer!r} names one event; {len(drafts)} were given.")
+    if when(in_, at, timer, replace) is None:
+        return drafts
+    return [changed(one, when=one.when or when(in_, at, timer, replace)) for one in drafts]
+
+
+def _names(drafts: list[Draft]) -> tuple[str, ...]:
+    return tuple(draft.when.name for draft in drafts if draft.when is not None)
+
+
+def _once(drafts: list[Draft], given: str | UUID, producer: str | None) -> list[Draft]:
+    """The drafts with the ids that follow from the one that was given."""
+    if any(draft.when for draft in drafts):
+        raise PublishError(
+            f"id={str(given)!r} is for what is appended at once; name what comes later by timer=, "
+            "and keep the one that is open by replace=False."
+        )
+    ids = ids_of(given, producer or conf().PRODUCER, len(drafts))
+    return [changed(draft, once=ids, number=n) for n, draft in enumerate(drafts)]
+
+
+def _first_receipt(drafts: list[Draft]) -> Receipt:
+    """What was published under the same id before."""
+    found = positions_of(drafts[0].once)
+    return Receipt(found[0][1], tuple(position for position, _ in found), duplicate=True)
 
 
 def cancel(timer: str, *, stream: str | None = None) -> bool | None:
@@ -171,6 +240,8 @@ def _expectations(
 ) -> list[Expectation]:
     if expected_sequence is None:
         return []
+    if any(draft.when for draft in drafts):
+        raise PublishError(NOT_EXPECTED)
     streams = {draft.stream for draft in drafts}
     if len(streams) != 1 or (only := streams.pop()) is None:
         raise PublishError(

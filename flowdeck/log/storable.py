@@ -25,7 +25,7 @@ FIRST_YEAR, LAST_YEAR = 1000, 8999
 
 _NAME = re.compile(r"[^\s\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
 _LINE = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
-_LONGEST = {"type": 100, "stream": 200, "key": 200, "producer": 64, "timer": 100}
+_LONGEST = {"type": 100, "stream": 200, "key": 200, "producer": 64, "timer": 100, "id": 200}
 # An escaped NUL that is not itself the tail of an escaped backslash.
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
@@ -43,7 +43,7 @@ def checked_stream(name: str | None) -> str:
 
 @lru_cache(maxsize=10_000)
 def checked_line(what: str, text: str, where: str = "An event") -> str:
-    """A type, key, producer or timer (``what``): one line of text, a type even a single word.
+    """A type, key, producer, timer or id (``what``): one line of text, a type even a single word.
 
     Raises InvalidEnvelope, which says ``where``.
     """
