@@ -8,10 +8,11 @@ from datetime import timedelta
 from django.db import connection
 from django.db.backends.base.operations import BaseDatabaseOperations
 from django.db.models import F, QuerySet
+from uuid_utils.compat import uuid7
 
 from flowdeck.engine.drain import drain_all
 from flowdeck.letters.dead_letters import make_due
-from flowdeck.models import Delivery, Due, Schedule, Timer
+from flowdeck.models import Clock, Delivery, Due, Schedule, Timer
 from flowdeck.sql.parts import placeholders
 
 _KEPT = ("flowdeck_event", "flowdeck_auditentry", "flowdeck_archive", "flowdeck_archivedstream")
@@ -44,7 +45,11 @@ def passes(*, seconds: float = 0.0, hours: float = 0.0, days: float = 0.0) -> in
     for rows in waiting:
         rows.update(due_at=F("due_at") - earlier)
     Timer.objects.filter(ended_at=None).update(stale_at=F("stale_at") - earlier)
+    Clock.objects.update(walked_at=None, behind=None)  # what is due since longer is looked at too
     Schedule.objects.update(last_nominal=F("last_nominal") - earlier)
+    for timer in Timer.objects.filter(ended_at=None, scope__startswith="schedule:"):
+        # Its nominal time comes again, by clocks that stay: it must not be the event of both.
+        Timer.objects.filter(pk=timer.pk).update(event_id=uuid7())
     return settle()
 
 

@@ -81,7 +81,7 @@ class Schedule:
     def between(self, after: datetime, upto: datetime) -> tuple[list[datetime], int]:
         """Nominal times behind ``after`` up to ``upto``: the first ones and the last, and how many
         there are (``MOST_COUNTED`` stands for that or more)."""
-        found = []
+        found: list[datetime] = []
         for nominal in islice(self._times(after), MOST_COUNTED):
             if nominal > upto:
                 return found, len(found)

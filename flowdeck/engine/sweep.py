@@ -118,10 +118,10 @@ class Sweeper(threading.Thread):
         try:
             while not self._waited(pause):
                 pause = _BREATH if self.tick() else conf().SWEEP_SECONDS
-            connection.close()
         except BaseException as error:
             _end_this_process(error)
         finally:
+            connection.close()
             telemetry.unsubscribe(telemetry.Settled, self._signs.settled)
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 
 from flowdeck.declare.timing import Cancel, When
 from flowdeck.log.storable import checked_line, checked_stream, checked_time
@@ -23,7 +24,7 @@ class Agenda:
         self._set: dict[_Name, TimerRow] = {}
         self._cancelled: dict[_Name, Cancel] = {}
 
-    def set(self, event: EventRow, when: When) -> None:
+    def put(self, event: EventRow, when: When) -> None:
         """Let ``event`` come then. Raises InvalidEnvelope."""
         scope = when.scope or event.stream
         name = (scope, checked_line("timer", when.name))
@@ -61,6 +62,7 @@ class Agenda:
         yield from self._cancelled.values()
 
     @property
-    def streams(self) -> set[str]:
+    def streams(self) -> frozenset[str]:
         """The streams and keys whose heads are locked while it is set."""
-        return {name for row in self._set.values() for name in (row.event.stream, row.event.key)}
+        names = ((row.event.stream, row.event.key) for row in self._set.values())
+        return frozenset(chain.from_iterable(names))

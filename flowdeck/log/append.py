@@ -53,7 +53,7 @@ def append(
             continue
         stream = checked_stream(one.stream)
         if one.when is not None:
-            agenda.set(_row(one, next(texts), 0), one.when)
+            agenda.put(_row(one, next(texts), 0), one.when)
             continue
         counts[stream] = counts.get(stream, 0) + 1
         rows.append(_row(one, next(texts), counts[stream]))

@@ -18,6 +18,7 @@ from django.db.models import F
 
 from flowdeck import Delivery as Delivered
 from flowdeck import cancel, publish, read_stream
+from flowdeck.conf import conf
 from flowdeck.declare.registry import registry
 from flowdeck.engine import drain, timers
 from flowdeck.errors import InvalidEnvelope, PublishError
@@ -104,7 +105,7 @@ def test_what_is_cancelled_never_comes_and_cancelling_is_no_error() -> None:
     passes(seconds=30)
     assert numbers("c") == []
     ended = Timer.objects.get()
-    assert (ended.ended_as, ended.ended_by) == ("cancelled", "app")
+    assert (ended.ended_as, ended.ended_by) == ("cancelled", conf().PRODUCER)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -111,8 +111,8 @@ def lay_out(trace: Trace, choice: Choice | None = None) -> Waterfall:
 def _walk(trace: Trace, folded: Collection[str]) -> Iterator[Row]:
     """Rows in reading order, without recursion: traces may be deep."""
     first = trace.roots[0]
-    stack: list[tuple[_Node, tuple[bool, ...]]]
-    stack = [(node, ()) for node in reversed([*trace.loose, *trace.roots])]
+    top: list[_Node] = [*trace.loose, *trace.roots]
+    stack: list[tuple[_Node, tuple[bool, ...]]] = [(node, ()) for node in reversed(top)]
     while stack:
         node, lasts = stack.pop()
         children: list[_Node]

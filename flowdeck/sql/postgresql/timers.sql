@@ -24,9 +24,10 @@ BEGIN
   SELECT r.scope, r.name, greatest(coalesce(r.at, moment + r.seconds * interval '1 second'), moment),
     r.id, r.stream, r.type, r.version, r.data, r.metadata, r.key, r.slot, r.correlation_id,
     r.causation_id, r.producer, moment, r.stale_at, 0, '', '', ''
-  FROM json_to_recordset(timers) AS r(scope text, name text, at timestamptz, stale_at timestamptz, seconds float8, "replace" bool,
-    id uuid, stream text, type text, version smallint, data jsonb, metadata jsonb, key text,
-    slot smallint, correlation_id uuid, causation_id uuid, producer text)
+  FROM json_to_recordset(timers) AS r(scope text, name text, at timestamptz,
+    stale_at timestamptz, seconds float8, "replace" bool, id uuid, stream text, type text,
+    version smallint, data jsonb, metadata jsonb, key text, slot smallint, correlation_id uuid,
+    causation_id uuid, producer text)
   WHERE r.replace OR NOT EXISTS (
     SELECT 1 FROM flowdeck_timer o
     WHERE o.scope = r.scope AND o.name = r.name AND o.ended_at IS NULL)
@@ -91,11 +92,11 @@ DECLARE
   blocked text[] := '{}'; chosen bigint[]; one bigint; moved jsonb := '[]'; refused int := 0;
   next_in float8;
 BEGIN
+  IF NOT EXISTS (SELECT 1 FROM flowdeck_clock) THEN
+    INSERT INTO flowdeck_clock (id) VALUES (1) ON CONFLICT DO NOTHING;
+  END IF;
   SELECT * INTO ticker FROM flowdeck_clock FOR UPDATE SKIP LOCKED;
   IF NOT FOUND THEN
-    IF NOT EXISTS (SELECT 1 FROM flowdeck_clock) THEN
-      INSERT INTO flowdeck_clock (id) VALUES (1) ON CONFLICT DO NOTHING;
-    END IF;
     RETURN jsonb_build_object('events', moved, 'refused', 0, 'more', false, 'next_in', NULL);
   END IF;
   since := CASE WHEN moment - ticker.walked_at BETWEEN interval '0' AND interval '1 minute'

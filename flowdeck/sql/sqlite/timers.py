@@ -83,7 +83,7 @@ def fire(most: int, known: Collection[str], fan_out: Sequence[Subscription]) -> 
     )
 
 
-def _move(due: Sequence[Timer], fan_out: Sequence[Subscription]) -> Fired:
+def _move(due: QuerySet[Timer], fan_out: Sequence[Subscription]) -> Fired:
     with transaction.atomic():
         chosen = list(due)
         try:

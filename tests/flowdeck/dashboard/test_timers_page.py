@@ -10,6 +10,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 
 from flowdeck import cancel, clock, publish
+from flowdeck.conf import conf
 from flowdeck.engine import timers
 from flowdeck.live.views import find
 from flowdeck.models import AuditEntry, Clock, Event, Schedule, Timer
@@ -83,7 +84,7 @@ def test_what_ended_without_an_event_says_how(operator: Client) -> None:
     cancel("remind", stream="later")
     page = operator.get("/timers/?tab=ended").content.decode()
     assert "cancelled" in page
-    assert "by app" in page
+    assert f"by {conf().PRODUCER}" in page
 
 
 def test_a_trace_shows_what_is_still_to_come_and_waits(operator: Client) -> None:
