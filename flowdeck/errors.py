@@ -149,6 +149,10 @@ class TraceTooDeep(Reject):
     fingerprint = "trace-too-deep"
 
 
+class HandlerTimedOut(FlowdeckError):
+    """A handler took longer than its processor's ``timeout``."""
+
+
 class Snooze(FlowdeckError):
     """Raise in a handler to be called again after ``seconds``; uses up no attempt.
 

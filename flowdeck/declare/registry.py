@@ -17,6 +17,7 @@ from flowdeck.errors import RegistrationError, UnknownEventType, UnknownProcesso
 SLOTS = 1024
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 OnDead = Literal["park", "skip"]
+_LONGEST_TIMEOUT = 86_400
 _NONE, _NAME = type(None), "__event_type__"
 
 
@@ -34,7 +35,8 @@ class Processor:
     projection; ``models`` are its read models. ``streams`` is the prefix of the streams that it
     listens to (empty: all). ``emits`` are names of the event types it says it emits; None if it
     does not say (then nothing it emits is a surprise). ``mediates``: it decides each next step of
-    its flows (mediator topology); the flow map can show those apart.
+    its flows (mediator topology); the flow map can show those apart. A handler that takes longer
+    than ``timeout`` seconds is stopped, and has failed.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Processor:
     streams: str = ""
     emits: tuple[str, ...] | None = None
     mediates: bool = False
+    timeout: float | None = None
 
     @property
     def description(self) -> str:
@@ -178,6 +181,7 @@ def processor(
     streams: str = "",
     emits: Iterable[type[Event]] | None = None,
     mediates: bool = False,
+    timeout: float | None = None,
 ) -> Callable[[Handler], Handler]:
     """Subscribe the decorated function to the event types in its first annotation::
 
@@ -188,7 +192,8 @@ def processor(
     ``delivery.emit``). ``atomic=False`` runs it outside of any transaction, for calls to the
     outside world. With ``streams="parcel-"`` it gets only events of streams of that prefix.
     ``emits`` are the event types it may emit, for the flow map; by default those of the return
-    annotation. ``mediates=True`` says that it decides each next step of its flows.
+    annotation. ``mediates=True`` says that it decides each next step of its flows. With
+    ``timeout=20`` a call that takes longer than so many seconds fails with HandlerTimedOut.
     The function itself is returned unchanged. Raises RegistrationError.
     """
 
@@ -206,6 +211,7 @@ def processor(
                 streams=streams,
                 emits=emits,
                 mediates=mediates,
+                timeout=timeout,
             )
         )
         return handler
@@ -263,6 +269,12 @@ def declare(
         raise RegistrationError(f"{where}: lanes must be 1 to {SLOTS}, not {lanes}.")
     if options.get("batch_size", 1) < 1:
         raise RegistrationError(f"{where}: batch_size must be 1 or more.")
+    timeout = options.get("timeout")
+    if timeout is not None and not 0 < timeout <= _LONGEST_TIMEOUT:
+        raise RegistrationError(
+            f"{where}: timeout must be above 0 and at most {_LONGEST_TIMEOUT:,} seconds, not "
+            f"{timeout!r}."
+        )
     parameters = list(inspect.signature(handler).parameters.values())
     if not 1 <= len(parameters) <= 2:
         raise RegistrationError(f"{where}: takes (event) or (event, delivery).")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 
 from django.db import OperationalError
@@ -22,6 +23,7 @@ from flowdeck.declare.retry import MOST_ATTEMPTS
 from flowdeck.declare.states import AttemptOutcome, DeliveryState
 from flowdeck.declare.timing import Cancel
 from flowdeck.engine import faults as infrastructure
+from flowdeck.engine import lanes, watchdog
 from flowdeck.engine.containment import Containment
 from flowdeck.engine.failure import Failure, describe, of_death, without_personal_data
 from flowdeck.errors import HandlerContractError, Reject, Snooze, TraceTooDeep
@@ -83,7 +85,10 @@ def attempt_together(processor: Processor, dues: list[DueDelivery]) -> list[Outc
     events = [load(due.event) for due in dues]
     first = dues[0].event
     with context.entered(context.Context(first.correlation_id, first.id, in_batch=True)):
-        result = _blamed(containment, lambda: _call(processor, events, deliveries, deliveries))
+        handle = partial(_call, processor, events, deliveries, deliveries)
+        if processor.timeout is not None:
+            handle = partial(_timed, processor, handle, None)
+        result = _blamed(containment, handle)
     if result is not None:
         raise HandlerContractError(
             f"Batch handler {processor.where} returned {type(result).__name__}; it must return "
@@ -185,8 +190,33 @@ def _attempt_one(processor: Processor, due: DueDelivery, containment: Containmen
     event = load(due.event)
     around = context.Context(due.event.correlation_id, due.event.id, delivery)
     with context.entered(around):
-        _blamed(containment, lambda: _run(processor, event, delivery))
+        handle = partial(_run, processor, event, delivery)
+        if processor.timeout is not None:
+            words = partial(_write_down, processor, due, started, lanes.working_on())
+            handle = partial(_timed, processor, handle, words)
+        _blamed(containment, handle)
     return _done(processor, due, delivery, started, clock.now())
+
+
+def _timed(
+    processor: Processor, handle: Callable[[], Returned], write_down: watchdog.Written | None
+) -> Returned:
+    """What ``handle`` returns within the processor's time-out."""
+    with watchdog.watching(processor.where, processor.timeout, write_down):
+        return handle()
+
+
+def _write_down(
+    processor: Processor,
+    due: DueDelivery,
+    started: datetime,
+    claim: lanes.Claim | None,
+    hanging: watchdog.Watched,
+) -> None:
+    from flowdeck.engine.careful import write_down
+
+    if claim is not None:
+        write_down(processor, claim, failed(processor, due, started, hanging.error), hanging)
 
 
 def _run(processor: Processor, event: Event, delivery: Delivery) -> None:

@@ -59,7 +59,8 @@ def run(processor: Processor, claim: Claim, limit: int) -> Batch:
     for repetition in range(_AGAIN + 1):
         try:
             way = _run_atomic if processor.atomic else _run_leased
-            batch = way(processor, claim, limit)
+            with lanes.work_on(claim):
+                batch = way(processor, claim, limit)
         except Exception as error:
             if repetition == _AGAIN or not infrastructure.worth_retrying_now(error):
                 raise

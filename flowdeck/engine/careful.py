@@ -13,6 +13,8 @@ took too long, a deadlock) says nothing about its deliveries, so it is not count
 
 from __future__ import annotations
 
+import logging
+import time
 from datetime import timedelta
 
 from django.db import DatabaseError, connection, transaction
@@ -21,18 +23,22 @@ from django.db.models import F
 from flowdeck import clock, telemetry
 from flowdeck.conf import conf
 from flowdeck.declare.registry import Processor
-from flowdeck.engine import batch
+from flowdeck.declare.states import UNFINISHED
+from flowdeck.engine import batch, watchdog
 from flowdeck.engine import faults as infrastructure
-from flowdeck.engine.attempt import died
+from flowdeck.engine.attempt import Outcome, died
 from flowdeck.engine.batch import Batch
 from flowdeck.engine.failure import written
 from flowdeck.engine.lanes import Claim
-from flowdeck.models import Lane
+from flowdeck.engine.watchdog import Watched
+from flowdeck.models import Due, Lane
 from flowdeck.sql import DueDelivery
 
 # Between noting a delivery and locking the lane for it, another worker may look at the note.
 _SURELY_DEAD = timedelta(seconds=3)
 _DEATHS_ALONE = 2
+_GIVEN_UP = 3.0  # seconds for the server to notice that a connection was cut
+logger = logging.getLogger("flowdeck")
 
 
 def run_one(processor: Processor, claim: Claim) -> Batch:
@@ -89,6 +95,42 @@ def note(processor: Processor, claim: Claim, error: Exception) -> None:
                 lanes.update(last_exception=written(error))
     except DatabaseError as second:
         telemetry.emit(telemetry.InfrastructureFault(processor.name, second))
+
+
+def write_down(processor: Processor, claim: Claim, outcome: Outcome, hanging: Watched) -> None:
+    """Keep what became of a handler that hears nothing, from another thread than its own.
+
+    An atomic one holds its lanes in a transaction that will not end: its connection is cut, so the
+    server gives it up. SQLite's can't be ended but with the process: then the delivery is found as
+    one that kills its worker.
+    """
+    if processor.atomic and connection.vendor == "sqlite":
+        return
+    if processor.atomic:
+        watchdog.cut(hanging)
+    end = time.monotonic() + _GIVEN_UP
+    while time.monotonic() < end:
+        if _written(processor, claim, outcome):
+            batch.tell(processor, Batch(1, [outcome]))
+            return
+        time.sleep(0.05)
+    logger.error("The lanes of %s could not be had, so nothing is written down.", hanging.where)
+
+
+def _written(processor: Processor, claim: Claim, outcome: Outcome) -> bool:
+    with transaction.atomic():
+        ours = Lane.objects.select_for_update(skip_locked=True).filter(
+            pk__in=claim.ids, token=claim.token
+        )
+        if len(list(ours)) < len(claim.lanes):
+            return False
+        open_ = Due.objects.filter(
+            event_id=outcome.due.position, processor=processor.name, state__among=UNFINISHED
+        )
+        if open_.exists():
+            batch.finish(processor, [outcome])
+        Lane.objects.filter(pk__in=claim.ids).update(token=None, lease_expires_at=None, claims=0)
+    return True
 
 
 def _bury(processor: Processor, lane: Lane, due: DueDelivery) -> Batch:

@@ -68,6 +68,30 @@ class Claim:
         return None
 
 
+class _Working(threading.local):
+    """The claim that this thread works on."""
+
+    claim: Claim | None = None
+
+
+_working = _Working()
+
+
+@contextmanager
+def work_on(claim: Claim) -> Iterator[None]:
+    """Let :func:`working_on` tell ``claim`` for the length of the block."""
+    _working.claim = claim
+    try:
+        yield
+    finally:
+        _working.claim = None
+
+
+def working_on() -> Claim | None:
+    """The claim that this thread works on, if it does."""
+    return _working.claim
+
+
 def create_missing(processors: Iterable[Processor]) -> None:
     """Create the lanes of processors that have none. Safe to call at the same time twice.
 
