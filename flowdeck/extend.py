@@ -21,6 +21,7 @@ from flowdeck.dashboard.shell.once import once
 from flowdeck.dashboard.shell.page import demand, requires, signed_in
 from flowdeck.dashboard.shell.records import Record
 from flowdeck.dashboard.shell.records import register as register_record
+from flowdeck.dashboard.shell.rendering import render, render_to_string
 from flowdeck.declare.interception import Handle
 from flowdeck.declare.interception import install as intercept
 from flowdeck.declare.registry import Processor, registry
@@ -133,6 +134,8 @@ __all__ = [
     "register_record",
     "register_trace_owner",
     "registry",
+    "render",
+    "render_to_string",
     "requires",
     "retry_letters",
     "signed_in",

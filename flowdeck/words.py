@@ -68,6 +68,26 @@ def rate(per_second: float) -> str:
     return f"{per_second * 60:.0f}/min" if per_second else "0"
 
 
+def figure(value: float | str | None, digits: int = -1) -> str:
+    """A number with so many digits after the point; by default one, or none if it is whole."""
+    if value is None or value == "":
+        return "–"
+    number = float(value)
+    if digits < 0:
+        return f"{number:.0f}" if f"{number:.1f}".endswith(".0") else f"{number:.1f}"
+    return f"{number:.{digits}f}"
+
+
+def size(count: int) -> str:
+    """So many bytes in their biggest unit: 812 bytes, 61.2 MB."""
+    amount = float(count)
+    for unit in ("bytes", "KB", "MB"):
+        if amount < 1024:
+            return f"{amount:.0f} bytes" if unit == "bytes" else f"{amount:.1f} {unit}"
+        amount /= 1024
+    return f"{amount:.1f} GB"
+
+
 def thousands(value: int | None) -> str:
     """An exact count with separators; unknown is a dash, never 0."""
     return "–" if value is None else f"{value:,}"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.views.decorators.http import require_GET, require_POST
 
 from events import scenarios as demo
-from flowdeck.extend import registry, requires
+from flowdeck.extend import registry, render, requires
 from lab import shown
 from lab.switched_faults import KINDS, SECONDS, FaultRefused, switch_off, switch_on
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from django.template.loader import render_to_string
-
-from flowdeck.extend import Changes, Fragment, LiveView, Refusal, can
+from flowdeck.extend import Changes, Fragment, LiveView, Refusal, can, render_to_string
 from lab import runs
 from lab.lessons import BY_SLUG
 from lab.shown import experiment

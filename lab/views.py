@@ -6,13 +6,13 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from events import scenarios
 from events.orders import OrderRefused
-from flowdeck.extend import requires
+from flowdeck.extend import render, requires
 from lab import glossary as words
 from lab import quiz, runs, shown
 from lab.lesson import Lesson

@@ -6,14 +6,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
-from django.template.loader import render_to_string
-
 from events.shop.outbox import newest_messages
 from events.shop.products import cards
 from events.shop.rows import Orders, Row, orders_of
 from events.shop.story import decided, story_of
 from events.shop.summaries import concerns, last_positions, newest_orders
-from flowdeck.extend import Changes, Fragment, LiveView, Refusal
+from flowdeck.extend import Changes, Fragment, LiveView, Refusal, render_to_string
 
 
 class OrdersView(LiveView):

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from events.models import Notification
-from flowdeck.extend import can, signed_in
+from flowdeck.extend import can, render, signed_in
 
 SHOWN = 50
 

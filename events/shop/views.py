@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
@@ -21,7 +21,7 @@ from events.shop.stories import stories
 from events.shop.story import story_of
 from events.shop.summaries import own_summary, summary_of
 from events.shop.track import ghost_track
-from flowdeck.extend import can, demand, once, signed_in
+from flowdeck.extend import can, demand, once, render, signed_in
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
 from django import template
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -39,9 +41,17 @@ for _filter in (
     words.age,
     words.rate,
     words.thousands,
+    words.figure,
+    words.size,
 ):
     register.filter(_filter)
 register.filter("words", words.listed)
+
+
+@register.filter
+def moment(at: datetime | None) -> str:
+    """A moment in the zone of the page, with its date."""
+    return words.moment(timezone.localtime(at)) if at else "–"
 
 
 @register.filter

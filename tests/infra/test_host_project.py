@@ -1,8 +1,9 @@
 """Flowdeck in a project that has pages and names of its own: docs/own_project.md, as it stands.
 
-The project lies in ``host/``: an app labelled ``events``, a package ``processors``, groups called
-``admin`` and ``operator``, ``base.html``, ``404.html``, ``css/base.css``, ``js/main.js``, and what
-stands for the packages Events and opensearch-py. All of Flowdeck lives below ``/ops/events/``.
+The project lies in ``host/``, in German: an app labelled ``events``, a package ``processors``,
+groups called ``admin`` and ``operator``, ``base.html``, ``404.html``, ``css/base.css``,
+``js/main.js``, and what stands for the packages Events and opensearch-py. All of Flowdeck lives
+below ``/ops/events/``.
 """
 
 from __future__ import annotations

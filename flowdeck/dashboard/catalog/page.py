@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
 
 from flowdeck.dashboard.catalog.rows import CatalogRow, catalog_rows, lock_state, query_of
 from flowdeck.dashboard.catalog.schema_fields import SchemaField, example_of, fields_of
@@ -16,6 +15,7 @@ from flowdeck.dashboard.catalog.versions import TypeHistory, history_of
 from flowdeck.dashboard.catalog.ways import Ways, ways_between
 from flowdeck.dashboard.event.detail import Token, tokens
 from flowdeck.dashboard.shell.page import requires
+from flowdeck.dashboard.shell.rendering import render
 from flowdeck.declare.upcasting import readable
 from flowdeck.models import Event
 from flowdeck.privacy.masking import masked

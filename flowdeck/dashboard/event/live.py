@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from django.template.loader import render_to_string
-
 from flowdeck import parsing
 from flowdeck.dashboard.event.chain import chain_of
 from flowdeck.dashboard.event.detail import deliveries_of, people_of
+from flowdeck.dashboard.shell.rendering import render_to_string
 from flowdeck.declare.states import DeliveryState
 from flowdeck.live import Changes, Fragment, LiveView, Refusal
 from flowdeck.models import Delivery, Event

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.http import QueryDict
-from django.template.loader import render_to_string
 
 from flowdeck.dashboard.flow.facts import MINUTE, Facts
 from flowdeck.dashboard.flow.map import WINDOWS, Choice
 from flowdeck.dashboard.flow.page import context_of
 from flowdeck.dashboard.flow.panel import panel_of
+from flowdeck.dashboard.shell.rendering import render_to_string
 from flowdeck.live import Fragment, LiveView, Refusal
 from flowdeck.people.access import can
 

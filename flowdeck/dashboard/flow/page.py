@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
 
 from flowdeck.dashboard.flow.facts import Facts
 from flowdeck.dashboard.flow.map import WINDOWS, Choice, FlowMap
@@ -13,6 +12,7 @@ from flowdeck.dashboard.flow.panel import panel_of
 from flowdeck.dashboard.flow.topology import TOPOLOGIES, mediators
 from flowdeck.dashboard.shell.once import wants_part
 from flowdeck.dashboard.shell.page import requires
+from flowdeck.dashboard.shell.rendering import render
 from flowdeck.people.access import can
 
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
 
 from flowdeck import clock
 from flowdeck.dashboard.flow.facts import DEAD, PROCESSOR, PRODUCER, TYPE, Facts
@@ -16,6 +15,7 @@ from flowdeck.dashboard.flow.map import Choice, FlowMap
 from flowdeck.dashboard.shared.as_of import moment_of
 from flowdeck.dashboard.shared.clockwork import Seconds
 from flowdeck.dashboard.shell.page import requires
+from flowdeck.dashboard.shell.rendering import render
 from flowdeck.declare.registry import registry
 from flowdeck.log.positions import SLACK, first_since
 from flowdeck.models import Delivery, Event

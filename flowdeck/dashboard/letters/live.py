@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 from django.http import QueryDict
-from django.template.loader import render_to_string
 
 from flowdeck import parsing
 from flowdeck.dashboard.letters.console import PAGE, Console, bars, listed_groups, row_of, runs_of
 from flowdeck.dashboard.letters.detail import now_of
+from flowdeck.dashboard.shell.rendering import render_to_string
 from flowdeck.letters.groups import MOST_GROUPS, Group, resolved_lately, totals
 from flowdeck.live import Fragment, LiveView, Refusal
 from flowdeck.models import Delivery

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_POST
@@ -17,6 +17,7 @@ from flowdeck.dashboard.letters.detail import letter_of
 from flowdeck.dashboard.letters.finder import letter_named
 from flowdeck.dashboard.shell.once import wants_part
 from flowdeck.dashboard.shell.page import requires
+from flowdeck.dashboard.shell.rendering import render
 from flowdeck.errors import OtherLetters
 from flowdeck.letters import bulk, dead_letters
 from flowdeck.letters.dead_letters import Criteria

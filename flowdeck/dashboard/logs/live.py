@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.http import QueryDict
-from django.template.loader import render_to_string
 
 from flowdeck.dashboard.logs.filter import LogFilter
 from flowdeck.dashboard.logs.rows import LogRow, rows_of
 from flowdeck.dashboard.logs.search import SIZE, count, search
+from flowdeck.dashboard.shell.rendering import render_to_string
 from flowdeck.live import Changes, Fragment, LiveView, Refusal
 from flowdeck.people.access import can
 

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, redirect
 
 from flowdeck import parsing
 from flowdeck.dashboard.event.detail import detail_of
@@ -16,6 +16,7 @@ from flowdeck.dashboard.logs.search import count, search
 from flowdeck.dashboard.shared import columns
 from flowdeck.dashboard.shell.once import wants_part
 from flowdeck.dashboard.shell.page import requires
+from flowdeck.dashboard.shell.rendering import render
 from flowdeck.declare.registry import registry
 from flowdeck.models import Event
 from flowdeck.people import saved_views

@@ -11,12 +11,12 @@ from typing import Any
 
 from django.db.models import Count
 from django.db.models.functions import TruncSecond
-from django.template.loader import render_to_string
 
 from flowdeck import clock
 from flowdeck.dashboard.shared.run_times import run_times
 from flowdeck.dashboard.shell.entries import dead_letters, under_way
 from flowdeck.dashboard.shell.navigation import count_fragment
+from flowdeck.dashboard.shell.rendering import render_to_string
 from flowdeck.live import Fragment, LiveView, Refusal
 from flowdeck.log.positions import newest_position
 from flowdeck.models import Event

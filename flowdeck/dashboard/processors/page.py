@@ -6,12 +6,13 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
 from flowdeck import parsing
 from flowdeck.dashboard.shared.run_times import run_times
 from flowdeck.dashboard.shell.page import requires
+from flowdeck.dashboard.shell.rendering import render
 from flowdeck.declare.registry import registry
 from flowdeck.engine import pause as switch
 from flowdeck.errors import UnknownProcessor

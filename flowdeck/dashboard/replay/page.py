@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
@@ -16,6 +16,7 @@ from flowdeck import parsing
 from flowdeck.bells import bell
 from flowdeck.dashboard.shared.as_of import position_of
 from flowdeck.dashboard.shell.page import requires
+from flowdeck.dashboard.shell.rendering import render
 from flowdeck.declare.registry import Processor
 from flowdeck.errors import FlowdeckError, ReplayRefused, UnknownProcessor
 from flowdeck.models import Archive, ReplayRun

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.urls import reverse
 
 from flowdeck import parsing
@@ -16,6 +16,7 @@ from flowdeck.dashboard.replay.belongings import belongings_of
 from flowdeck.dashboard.shell.once import wants_part
 from flowdeck.dashboard.shell.page import requires
 from flowdeck.dashboard.shell.records import record_of
+from flowdeck.dashboard.shell.rendering import render
 from flowdeck.models import ArchivedStream, Event, Stream
 from flowdeck.observe.history import LONGEST, History, Step, Value, difference, history_of
 

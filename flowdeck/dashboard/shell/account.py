@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from flowdeck.dashboard.shell.page import signed_in
+from flowdeck.dashboard.shell.rendering import render
 from flowdeck.models import ApiToken
 from flowdeck.people import tokens
 from flowdeck.people.access import permissions_of, roles_of

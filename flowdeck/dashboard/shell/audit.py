@@ -9,11 +9,11 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
-from django.shortcuts import render
 
 from flowdeck import parsing
 from flowdeck.dashboard.shell.download import download
 from flowdeck.dashboard.shell.page import requires
+from flowdeck.dashboard.shell.rendering import render
 from flowdeck.models import AuditEntry
 from flowdeck.models.user_name import LONGEST_USER_NAME
 

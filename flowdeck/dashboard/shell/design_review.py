@@ -6,13 +6,13 @@ from collections import Counter
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
 
 from flowdeck.checklist import QUESTIONS, answer
 from flowdeck.checklist.finding import Answer
 from flowdeck.conf import conf
 from flowdeck.dashboard.shell.page import requires
+from flowdeck.dashboard.shell.rendering import render
 from flowdeck.declare.states import DeliveryState
 from flowdeck.people.access import can
 

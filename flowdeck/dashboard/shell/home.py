@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.views.decorators.http import require_safe
 
 from flowdeck.dashboard.shell.navigation import navigation
 from flowdeck.dashboard.shell.page import signed_in
+from flowdeck.dashboard.shell.rendering import render
 from flowdeck.live import polling
 
 

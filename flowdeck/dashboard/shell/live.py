@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from django.template.loader import render_to_string
-
+from flowdeck.dashboard.shell.rendering import render_to_string
 from flowdeck.live import Fragment, LiveView, Refusal
 from flowdeck.models import AlertRule
 from flowdeck.people.access import can

@@ -126,7 +126,7 @@ def _trace_hit(event: Event, certain: bool = False) -> Hit:
 
 
 def _when(moment: datetime) -> str:
-    return moment_of(timezone.localtime(moment))
+    return moment_of(timezone.localtime(moment, timezone.get_default_timezone()))
 
 
 def _uuid(text: str) -> UUID | None:

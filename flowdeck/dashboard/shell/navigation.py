@@ -17,11 +17,11 @@ from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 from django.shortcuts import resolve_url
-from django.template.loader import render_to_string
 from django.urls import NoReverseMatch, reverse
 
 from flowdeck.conf import conf
 from flowdeck.dashboard.shell.own_thread import in_own_thread
+from flowdeck.dashboard.shell.rendering import render_to_string
 from flowdeck.live import Fragment
 from flowdeck.people import access
 

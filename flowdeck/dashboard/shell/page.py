@@ -9,9 +9,9 @@ from typing import Any
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
-from django.shortcuts import render
 
 from flowdeck.dashboard.shell.once import once
+from flowdeck.dashboard.shell.rendering import render
 from flowdeck.people import audit
 from flowdeck.people.access import can
 

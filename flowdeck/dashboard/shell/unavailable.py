@@ -9,10 +9,10 @@ import sys
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse, HttpResponseServerError
-from django.template.loader import render_to_string
 from django.views.defaults import server_error as broken
 
 from flowdeck import words
+from flowdeck.dashboard.shell.rendering import render_to_string
 from flowdeck.engine import faults as infrastructure
 
 

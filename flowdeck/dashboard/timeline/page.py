@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse, QueryDict
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 
 from flowdeck import clock
 from flowdeck.dashboard.event.detail import detail_of
@@ -17,6 +17,7 @@ from flowdeck.dashboard.shared import columns
 from flowdeck.dashboard.shared.parameters import Parameters, moment
 from flowdeck.dashboard.shell.once import wants_part
 from flowdeck.dashboard.shell.page import requires
+from flowdeck.dashboard.shell.rendering import render
 from flowdeck.dashboard.timeline.data import Timeline, Wanted
 from flowdeck.dashboard.timeline.shapes import NOW, WINDOWS
 

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from django.db.models import Max
 from django.http import QueryDict
-from django.template.loader import render_to_string
 
+from flowdeck.dashboard.shell.rendering import render_to_string
 from flowdeck.dashboard.trace.page import TracePage, parse_choice, query_of
 from flowdeck.dashboard.trace.recent import TraceRow, recent_traces
 from flowdeck.live import Changes, Fragment, LiveView, Refusal

@@ -5,11 +5,11 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
-from django.shortcuts import render
 
 from flowdeck.dashboard.shell.download import download
 from flowdeck.dashboard.shell.page import requires, signed_in
 from flowdeck.dashboard.shell.records import record_of
+from flowdeck.dashboard.shell.rendering import render
 from flowdeck.dashboard.trace.compare import compare as lay_out_both
 from flowdeck.dashboard.trace.filter import TraceFilter
 from flowdeck.dashboard.trace.mermaid import sequence_diagram

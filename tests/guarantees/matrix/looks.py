@@ -54,6 +54,14 @@ def pages() -> list[Address]:
     return [one for one in addresses() if not (_is_operation(one) or _is_of_model(one))]
 
 
+def live_views(trace: str) -> dict[str, str]:
+    """What a page asks for to watch each live view."""
+    arguments = {**_ARGUMENTS, "trace": trace}
+    return {
+        name: f"{name}:{arguments[name]}" if name in arguments else name for name in sorted(_views)
+    }
+
+
 def operations() -> Iterator[tuple[str, str, Address]]:
     """Method, name and address of each operation that the API's description has.
 
@@ -131,10 +139,7 @@ def look_at_admin(scene: Scene) -> Table:
 
 async def look_at_live_views(scene: Scene) -> Table:
     """Whether a socket of each person gets the view. A trace is the customer's own."""
-    arguments = {**_ARGUMENTS, "trace": str(scene.values["correlation_id"])}
-    asked = {
-        name: f"{name}:{arguments[name]}" if name in arguments else name for name in sorted(_views)
-    }
+    asked = live_views(str(scene.values["correlation_id"]))
     names = list(asked.values())
     refused = {who: await _refused(user, names) for who, user in scene.people.items()}
     return {
