@@ -132,3 +132,15 @@ def test_templates_use_the_librarys_own_figures() -> None:
         )
     }
     assert used == set()
+
+
+def test_pages_are_rendered_by_the_librarys_own_function() -> None:
+    root = Path(__file__).resolve().parents[2]
+    around = re.compile(r"shortcuts import [^\n]*\brender\b|import render_to_string$", re.MULTILINE)
+    passed_by = [
+        str(path.relative_to(root))
+        for folder in ("flowdeck/dashboard", "events", "lab")
+        for path in (root / folder).rglob("*.py")
+        if around.search(path.read_text().replace("rendering import render_to_string", ""))
+    ]
+    assert passed_by == []

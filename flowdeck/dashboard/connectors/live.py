@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from django.template.loader import render_to_string
-
 from flowdeck.connect.standing import standings
 from flowdeck.dashboard.connectors.rows import Rows
+from flowdeck.dashboard.shell.rendering import render_to_string
 from flowdeck.live import Fragment, LiveView, Refusal
 from flowdeck.people.access import can
 

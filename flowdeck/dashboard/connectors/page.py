@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
 from flowdeck import parsing
@@ -15,6 +15,7 @@ from flowdeck.connect import connectors, control
 from flowdeck.connect.standing import standings
 from flowdeck.dashboard.connectors.rows import Rows
 from flowdeck.dashboard.shell.page import requires
+from flowdeck.dashboard.shell.rendering import render
 from flowdeck.errors import FlowdeckError, RewindRefused, UnknownConnector
 from flowdeck.people.access import can
 
