@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.http import QueryDict
-from django.template.loader import render_to_string
 
+from flowdeck.dashboard.shell.rendering import render_to_string
 from flowdeck.dashboard.timers.rows import Choice, Timers
 from flowdeck.live import Fragment, LiveView, Refusal
 from flowdeck.people.access import can

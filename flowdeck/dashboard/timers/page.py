@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST
 
 from flowdeck import parsing
 from flowdeck.dashboard.shell.page import requires
+from flowdeck.dashboard.shell.rendering import render
 from flowdeck.dashboard.timers.rows import TABS, Choice, Timers
 from flowdeck.engine import schedules
 from flowdeck.errors import InvalidEnvelope
