@@ -10,6 +10,7 @@ from uuid import UUID
 from django.utils import timezone
 
 SHORT_ID = 7
+_HARD = "\N{NO-BREAK SPACE}"  # between a number and its unit
 UNAVAILABLE = "The database is busy or away. Nothing was changed; try again in a moment."
 """What is said of a fault of the database; what had begun was rolled back."""
 UNAVAILABLE_SECONDS = 5
@@ -83,9 +84,9 @@ def size(count: int) -> str:
     amount = float(count)
     for unit in ("bytes", "KB", "MB"):
         if amount < 1024:
-            return f"{amount:.0f} bytes" if unit == "bytes" else f"{amount:.1f} {unit}"
+            return f"{amount:.0f}{_HARD}bytes" if unit == "bytes" else f"{amount:.1f}{_HARD}{unit}"
         amount /= 1024
-    return f"{amount:.1f} GB"
+    return f"{amount:.1f}{_HARD}GB"
 
 
 def thousands(value: int | None) -> str:

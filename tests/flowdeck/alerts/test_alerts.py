@@ -58,7 +58,7 @@ def test_a_timer_that_is_late_or_refused_is_told() -> None:
     Timer.objects.update(ended_at=datetime.now(UTC), ended_as=Timer.End.REFUSED)
     look()
     assert told(number) == ["AlertFired"]
-    assert AlertRule.objects.get().about == "t of later"
+    assert AlertRule.objects.get(pk=number).about == "t of later"
 
 
 def test_it_fires_once_and_is_resolved_once() -> None:

@@ -198,7 +198,7 @@ def test_a_version_tells_when_it_was_seen_first_and_last(viewer: Client) -> None
     assert not any(one.earlier or one.later for one in seen.values()), "all were looked at"
     assert before <= seen[1].first <= seen[3].first == seen[3].last <= seen[1].last
     assert re.search(
-        r"of older code since .{18,22} last .{18,22} , 2 stored", plain(viewer, "Renamed")
+        r"of older code since .{21,25} last .{21,25} , 2 stored", plain(viewer, "Renamed")
     )
     assert "or earlier" not in plain(viewer, "Renamed")
     assert "none stored" in plain(viewer, "OrderCreated")
