@@ -74,7 +74,7 @@ def test_coupling_shows_the_failures_and_the_confirmed_order(learner: User) -> N
 def test_topologies_compare_what_both_needed(learner: User) -> None:
     evidence = run(learner, "topologies")
     assert evidence.settled
-    assert value(evidence, "Events and requests")[:2] == ["5", "8"]
+    assert value(evidence, "Events and requests")[:2] == ["5", "7"]
     assert value(evidence, "Who takes the first step")[1] == "mediator"
     drawn = evidence.pictures[0].diagram
     assert drawn
