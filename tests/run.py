@@ -63,6 +63,11 @@ _SHOWN = (
 )
 # shop and lab are asked on SQLite, and again in a browser on PostgreSQL;
 _SHOP = ("tests/events", "tests/lab")
+# brokers do not ask which database the log lies in;
+_BROKERS = (
+    "tests/flowdeck/connect/test_conformance.py",
+    "tests/flowdeck/connect/test_conformance_in.py",
+)
 # whole sites in real processes are slow to start; and browsers wait for workers, which step back
 # behind whatever else is busy, so they have a suite of their own after the others.
 _PROCESSES = ("tests/infra",)
@@ -84,7 +89,10 @@ _SUITES = (
         "postgresql",
         [*_SHORT, *(f"--ignore={one}" for one in (*_BROWSER, *_PROCESSES, *_PEOPLE, *_SHOP))],
     ),
-    ("sqlite", [*_SHORT, *(f"--ignore={one}" for one in (*_BROWSER, *_HOSTILE, *_SHOWN))]),
+    (
+        "sqlite",
+        [*_SHORT, *(f"--ignore={one}" for one in (*_BROWSER, *_HOSTILE, *_SHOWN, *_BROKERS))],
+    ),
     ("pooler", [*_SHORT, *_POOLED]),
     ("postgresql", [*_SHORT, *_BROWSER]),
 )
