@@ -39,7 +39,7 @@ LESSONS = {
         r"gave 59 points; the (\d+) deliveries",
     ),
     "topologies": Lesson(
-        "5 messages without and 8 with", {"Links, from the": "of them at mediator"}
+        "5 messages without and 7 with", {"Links, from the": "of them at mediator"}
     ),
     "consistency": Lesson(
         "For .* the page showed what was not true", {"The read model says": "cancelled"}
