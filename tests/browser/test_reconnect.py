@@ -36,11 +36,11 @@ def all_settled(site: Site) -> None:
 
 
 def equals_its_reload(page: Page, sign_in: SignIn) -> None:
-    """Within two seconds, in order, nothing twice."""
+    """In order, nothing twice."""
     fresh = sign_in("operator", "/events/")
     wanted = log_rows(fresh)
     assert len(wanted) == 100
-    eventually(lambda: log_rows(page)[: len(wanted)] == wanted, within=2)
+    eventually(lambda: log_rows(page)[: len(wanted)] == wanted)
     positions = [int(row.split()[0].removeprefix("event-")) for row in log_rows(page)]
     assert positions == sorted(set(positions), reverse=True)
 
@@ -63,6 +63,7 @@ def test_redis_dies_and_comes_back_empty(sign_in: SignIn, site: Site) -> None:
 
 def test_the_web_process_is_started_anew(sign_in: SignIn, site: Site) -> None:
     page = sign_in("operator", "/events/")
+    says(page, "live")
     kill(site, "eda_site.serve")
     says(page, "reconnecting")
     a_thousand_events(site)
@@ -111,7 +112,7 @@ def facts(page: Page, rows: str) -> list[str]:
 
 
 def comes_to_show(page: Page, rows: str, wanted: list[str]) -> None:
-    eventually(lambda: facts(page, rows) == wanted, within=2)
+    eventually(lambda: facts(page, rows) == wanted)
 
 
 @pytest.mark.long

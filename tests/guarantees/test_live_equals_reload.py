@@ -36,4 +36,4 @@ def test_after_a_burst_the_log_equals_its_reload(sign_in: SignIn, site: Site) ->
     wanted = log_rows(fresh)
     assert wanted
     # The page that was open keeps more rows than a fresh one begins with.
-    eventually(lambda: log_rows(page)[: len(wanted)] == wanted, within=2)
+    eventually(lambda: log_rows(page)[: len(wanted)] == wanted)
