@@ -49,6 +49,7 @@ def test_a_letter_is_read_retried_and_comes_back(sign_in: SignIn, site: Site) ->
 def test_a_retry_in_the_trace_tells_its_outcome_there(sign_in: SignIn, site: Site) -> None:
     order = poisoned(site)
     page = sign_in("operator", "/dead-letters/?processor=payment")
+    open_group(page)
     row = page.locator(".dl-letters tr", has_text=f"order-{order}#")
     row.get_by_role("link").first.click()
     page.locator("#drawer").get_by_role("link", name="Trace").click()
