@@ -28,6 +28,7 @@ def settled(site: Site) -> bool:
     return all(row["waiting"] == 0 for row in site.api("/processors", user="operator"))
 
 
+@pytest.mark.long
 def test_after_a_burst_the_log_equals_its_reload(sign_in: SignIn, site: Site) -> None:
     page = sign_in("operator", "/events/")
     site.manage("traffic", "--orders", "60", "--rate", "0", "--mix", "happy")
