@@ -22,7 +22,7 @@ from flowdeck.connect.mapping import Inlet, drafts
 from flowdeck.connect.messages import Incoming, Receiver
 from flowdeck.connect.unread import refused
 from flowdeck.declare.event import Draft
-from flowdeck.errors import BrokerAway, LeaseLost, PublishError, TraceTooDeep
+from flowdeck.errors import BrokerAway, PublishError, TraceTooDeep
 from flowdeck.log.append import append, unknown
 from flowdeck.log.publishing import after_commit
 from flowdeck.models import Connector, InletOffset
@@ -38,18 +38,7 @@ def run(inlet: Inlet, stopping: threading.Event) -> bool:
     Returns as well when it is paused or loses the lease. Raises the database's errors.
     """
     create(inlet)
-    taken = lease.take(inlet.name)
-    if taken is None:
-        return False
-    intake = Intake(inlet, taken)
-    try:
-        intake.follow(stopping)
-    except LeaseLost:
-        return True
-    finally:
-        intake.close()
-    taken.release()
-    return True
+    return lease.followed(inlet.name, lambda taken: Intake(inlet, taken), stopping)
 
 
 def run_once(inlet: Inlet) -> int:
@@ -58,20 +47,7 @@ def run_once(inlet: Inlet) -> int:
     0 if somebody else has the lease. Raises BrokerAway.
     """
     create(inlet)
-    taken = lease.take(inlet.name)
-    if taken is None:
-        return 0
-    intake, moved = Intake(inlet, taken), 0
-    try:
-        while count := intake.step():
-            moved += count
-    except BrokerAway as error:
-        taken.note_fault(str(error))
-        raise
-    finally:
-        intake.close()
-        taken.release()
-    return moved
+    return lease.worked_off(inlet.name, lambda taken: Intake(inlet, taken))
 
 
 def create(inlet: Inlet) -> None:
@@ -81,12 +57,13 @@ def create(inlet: Inlet) -> None:
 
 
 class Intake:
-    """An inlet under way, by whoever has its lease."""
+    """An inlet under way, by whoever has its lease. ``moved`` counts what was taken in."""
 
     def __init__(self, inlet: Inlet, taken: Lease) -> None:
         self._inlet, self._lease = inlet, taken
         self._receiver: Receiver | None = None
         self._counted_at = 0.0
+        self.moved = 0
 
     def follow(self, stopping: threading.Event) -> None:
         """Step by step, until told to stop or paused. Raises LeaseLost."""
@@ -111,6 +88,7 @@ class Intake:
             self._take_in(messages)
             self._receiver.done()
         self._count(self._receiver)
+        self.moved += len(messages)
         return len(messages)
 
     def close(self) -> None:

@@ -6,17 +6,19 @@ of a lease, or was rewound meanwhile, changes nothing any more.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID, uuid4
 
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from flowdeck.connect.messages import SEND_SECONDS
-from flowdeck.errors import LeaseLost
+from flowdeck.errors import BrokerAway, LeaseLost
 from flowdeck.models import Connector
 from flowdeck.processes import worker_name
 
@@ -116,3 +118,58 @@ def free(names: list[str]) -> list[str]:
     )
     taken = set(busy.values_list("pk", flat=True))
     return [name for name in names if name not in taken]
+
+
+class Work(Protocol):
+    """What is done under a lease. ``moved`` counts the messages."""
+
+    moved: int
+
+    def follow(self, stopping: threading.Event) -> None:
+        """Go on until told to stop, or paused. Raises LeaseLost."""
+
+    def step(self) -> int:
+        """Do a batch; something false once nothing is left. Raises BrokerAway."""
+
+    def close(self) -> None:
+        """Let go of the broker."""
+
+
+def followed(name: str, begin: Callable[[Lease], Work], stopping: threading.Event) -> bool:
+    """Go on with a connector's work until told to stop; False if somebody else has the lease.
+
+    Returns as well when it is paused or loses the lease. Raises the database's errors.
+    """
+    taken = take(name)
+    if taken is None:
+        return False
+    work = begin(taken)
+    try:
+        work.follow(stopping)
+    except LeaseLost:
+        return True
+    finally:
+        work.close()
+    taken.release()
+    return True
+
+
+def worked_off(name: str, begin: Callable[[Lease], Work]) -> int:
+    """Do what there is by now; how many messages that were.
+
+    0 if somebody else has the lease. Raises BrokerAway.
+    """
+    taken = take(name)
+    if taken is None:
+        return 0
+    work = begin(taken)
+    try:
+        while work.step():
+            pass
+    except BrokerAway as error:
+        taken.note_fault(str(error))
+        raise
+    finally:
+        work.close()
+        taken.release()
+    return work.moved

@@ -18,7 +18,7 @@ from flowdeck.connect.messages import Outgoing, Refusal, Sender
 from flowdeck.connect.outlets import Outlet, too_large
 from flowdeck.connect.refused import Held
 from flowdeck.declare.event import StoredEvent
-from flowdeck.errors import BrokerAway, FlowdeckError, LeaseLost
+from flowdeck.errors import BrokerAway, FlowdeckError
 from flowdeck.log.horizon import horizon, settled_position
 from flowdeck.log.positions import newest_position
 from flowdeck.models import Connector
@@ -41,18 +41,7 @@ def run(outlet: Outlet, stopping: threading.Event) -> bool:
     Returns as well when it is paused or loses the lease. Raises the database's errors.
     """
     create(outlet)
-    taken = lease.take(outlet.name)
-    if taken is None:
-        return False
-    relay = Relay(outlet, taken)
-    try:
-        relay.follow(stopping)
-    except LeaseLost:
-        return True
-    finally:
-        relay.close()
-    taken.release()
-    return True
+    return lease.followed(outlet.name, lambda taken: Relay(outlet, taken), stopping)
 
 
 def run_once(outlet: Outlet) -> int:
@@ -61,20 +50,7 @@ def run_once(outlet: Outlet) -> int:
     0 if somebody else has the lease. Raises BrokerAway.
     """
     create(outlet)
-    taken = lease.take(outlet.name)
-    if taken is None:
-        return 0
-    relay = Relay(outlet, taken)
-    try:
-        while relay.step():
-            pass
-    except BrokerAway as error:
-        taken.note_fault(str(error))
-        raise
-    finally:
-        relay.close()
-        taken.release()
-    return relay.moved
+    return lease.worked_off(outlet.name, lambda taken: Relay(outlet, taken))
 
 
 def create(outlet: Outlet) -> None:
