@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Collection, Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,18 +17,30 @@ from django.db.backends.utils import CursorWrapper
 
 from flowdeck.declare.event import StoredEvent
 from flowdeck.declare.registry import Subscription
-from flowdeck.declare.states import HOLDING, UNFINISHED, DeliveryState, among
-from flowdeck.sql.rows import (
-    DeliveryRow,
-    DueDelivery,
-    EventRow,
-    LaneRow,
-    Left,
-    Mark,
-    Place,
-    Taken,
+from flowdeck.declare.states import DeliveryState
+from flowdeck.sql.rows import DeliveryRow, EventRow, Mark, Place
+from flowdeck.sql.sqlite.lanes import (
+    claim_lanes,
+    due_processors,
+    fetch_due,
+    leave_lanes,
+    lock_leased,
+    note_settled,
+    renew_leases,
+    take_due,
 )
-from flowdeck.stored_json import read_object
+from flowdeck.sql.sqlite.stored import ENVELOPE, from_now, stored, text
+
+__all__ = [
+    "claim_lanes",
+    "due_processors",
+    "fetch_due",
+    "leave_lanes",
+    "lock_leased",
+    "note_settled",
+    "renew_leases",
+    "take_due",
+]
 
 APPENDS_BY_ONE_STATEMENT = False
 TRACE_END = "substr(correlation_id, -7)"
@@ -68,67 +80,6 @@ WHERE NOT EXISTS (
 ON CONFLICT (position, processor) DO NOTHING RETURNING position
 """
 
-_CLAIM = f"""
-UPDATE flowdeck_lane SET claims = claims + 1, worker = %s, claimed_at = %s, token = %s,
-  lease_expires_at = %s
-WHERE id IN (
-  SELECT l.id FROM flowdeck_lane l
-  WHERE l.processor = %s AND (l.lease_expires_at IS NULL OR l.lease_expires_at < %s)
-    AND NOT (l.claims > 0 AND l.token IS NULL AND l.worker <> %s AND l.claimed_at > %s)
-    AND l.id NOT IN (SELECT value FROM json_each(%s))
-    AND EXISTS (
-      SELECT 1 FROM flowdeck_due d
-      WHERE d.processor = l.processor AND d.state {among(*UNFINISHED)}
-        AND d.slot BETWEEN l.first_slot AND l.last_slot AND (d.due_at IS NULL OR d.due_at <= %s))
-    AND NOT EXISTS (
-      SELECT 1 FROM flowdeck_processorstate p
-      WHERE p.name = l.processor AND p.paused_at IS NOT NULL)
-  ORDER BY l.claimed_at, l.id LIMIT %s)
-RETURNING id, first_slot, last_slot, claims, suspect
-"""
-
-# Nothing changes, but it makes this the one writer, however transactions of the host's begin.
-_LOCK = """
-UPDATE flowdeck_lane SET claims = claims
-WHERE id IN (SELECT value FROM json_each(%s))
-  AND (lease_expires_at IS NULL OR lease_expires_at < %s)
-RETURNING id
-"""
-
-_LEAVE = """
-UPDATE flowdeck_lane SET claims = 0
-WHERE id IN (SELECT value FROM json_each(%s)) AND worker = %s
-"""
-
-_LOCK_LEASED = """
-UPDATE flowdeck_lane SET claims = 0, token = NULL, lease_expires_at = NULL
-WHERE id IN (SELECT value FROM json_each(%s)) AND token = %s
-RETURNING id
-"""
-
-_ENVELOPE = """e.position, e.id, e.stream, e.sequence, e.type, e.version, e.data, e.metadata,
-  e.key, e.correlation_id, e.causation_id, e.producer, e.occurred_at, e.recorded_at"""
-
-_FETCH = f"""
-WITH lane AS (
-  SELECT value ->> 0 AS first_slot, value ->> 1 AS last_slot FROM json_each(%s)
-), held AS MATERIALIZED (
-  SELECT key, min(position) AS position FROM flowdeck_due
-  WHERE processor = %s AND state {among(*HOLDING)}
-    AND ((%s AND state {among(DeliveryState.DEAD)}) OR due_at > %s)
-  GROUP BY key
-)
-SELECT d.attempts, {_ENVELOPE}
-FROM flowdeck_due d
-  LEFT JOIN held ON held.key = d.key AND held.position < d.position
-  JOIN flowdeck_event e ON e.position = d.position
-WHERE d.processor = %s AND d.state {among(*UNFINISHED)}
-  AND (d.due_at IS NULL OR d.due_at <= %s)
-  AND EXISTS (SELECT 1 FROM lane WHERE d.slot BETWEEN lane.first_slot AND lane.last_slot)
-  AND held.key IS NULL
-ORDER BY d.position LIMIT %s
-"""
-
 _TO_DONE = """
 INSERT INTO flowdeck_done (position, processor, attempts, retried, started_at, finished_at, letter,
   fingerprint)
@@ -150,33 +101,6 @@ UPDATE flowdeck_due SET letter = 1 + max(
   (SELECT coalesce(max(letter), 0) FROM flowdeck_done WHERE letter IS NOT NULL))
 WHERE position = %s AND processor = %s AND letter IS NULL
 """
-
-_RENEW = """
-UPDATE flowdeck_lane SET lease_expires_at = %s WHERE token IN (SELECT value FROM json_each(%s))
-"""
-
-_DUE_PROCESSORS = f"""
-SELECT name.value FROM json_each(%s) AS name
-WHERE EXISTS (
-    SELECT 1 FROM flowdeck_due d
-    WHERE d.processor = name.value AND d.state {among(*UNFINISHED)}
-      AND (d.due_at IS NULL OR d.due_at <= %s))
-  AND NOT EXISTS (
-    SELECT 1 FROM flowdeck_processorstate p WHERE p.name = name.value AND p.paused_at IS NOT NULL)
-"""
-
-
-def _text(moment: datetime) -> str:
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
-
-
-def _now(after: float = 0.0) -> str:
-    return _text(datetime.now(UTC) + timedelta(seconds=after))
-
-
-def _moment(naive: datetime) -> datetime:
-    # Django's converter has parsed the text already, without a time zone.
-    return naive.replace(tzinfo=UTC)
 
 
 def append(
@@ -216,8 +140,8 @@ def append(
                 row.correlation_id.hex,
                 row.causation_id and row.causation_id.hex,
                 row.producer,
-                _text(row.occurred_at or now),
-                _text(now),
+                text(row.occurred_at or now),
+                text(now),
             )
             for row in rows
         ],
@@ -235,89 +159,6 @@ def append(
     return places
 
 
-def claim_lanes(
-    cursor: CursorWrapper,
-    processor: str,
-    limit: int,
-    leave_out: Iterable[int],
-    worker: str,
-    kept_seconds: float,
-    token: UUID | None,
-    lease_seconds: float,
-    left: Sequence[Left],
-) -> list[LaneRow]:
-    """See Dialect."""
-    if left:
-        leave_lanes(cursor, worker, left)
-    now = _now()
-    lease = (token.hex, _now(lease_seconds)) if token else (None, None)
-    kept = (worker, _now(-kept_seconds))
-    but = json.dumps(list(leave_out))
-    cursor.execute(_CLAIM, [worker, now, *lease, processor, now, *kept, but, now, limit])
-    return [LaneRow(*row) for row in cursor.fetchall()]
-
-
-def leave_lanes(cursor: CursorWrapper, worker: str, left: Sequence[Left]) -> None:
-    """See Dialect. There are no floors here: no dead row is in the way of what is due."""
-    cursor.execute(_LEAVE, [json.dumps([one.lane for one in left]), worker])
-
-
-def lock_leased(cursor: CursorWrapper, token: UUID, left: Sequence[Left]) -> list[int]:
-    """See Dialect."""
-    cursor.execute(_LOCK_LEASED, [json.dumps([one.lane for one in left]), token.hex])
-    return [row[0] for row in cursor.fetchall()]
-
-
-def fetch_due(
-    cursor: CursorWrapper, processor: str, lanes: Sequence[LaneRow], limit: int, parks: bool
-) -> Taken:
-    """See Dialect."""
-    slots = json.dumps([(lane.first_slot, lane.last_slot) for lane in lanes])
-    now = _now()
-    cursor.execute(_FETCH, [slots, processor, parks, now, processor, now, limit])
-    return Taken([_due(row) for row in cursor.fetchall()], {})
-
-
-def take_due(
-    cursor: CursorWrapper,
-    processor: str,
-    lanes: Sequence[LaneRow],
-    floors: Mapping[int, int],
-    limit: int,
-    parks: bool,
-) -> Taken:
-    """See Dialect."""
-    cursor.execute(_LOCK, [json.dumps([lane.id for lane in lanes]), _now()])
-    locked = {row[0] for row in cursor.fetchall()}
-    had = [lane for lane in lanes if lane.id in locked]
-    return fetch_due(cursor, processor, had, limit, parks) if had else Taken([], {})
-
-
-def _due(row: tuple) -> DueDelivery:  # type: ignore[type-arg]
-    return DueDelivery(row[0], _stored(row[1:]))
-
-
-def _stored(row: tuple) -> StoredEvent:  # type: ignore[type-arg]
-    position, id_, stream, sequence, type_, version, data, metadata, key = row[:9]
-    correlation_id, causation_id, producer, occurred_at, recorded_at = row[9:]
-    return StoredEvent(
-        position=position,
-        id=UUID(id_),
-        stream=stream,
-        sequence=sequence,
-        type=type_,
-        version=version,
-        data=data,
-        metadata=read_object(metadata),
-        key=key,
-        correlation_id=UUID(correlation_id),
-        causation_id=causation_id and UUID(causation_id),
-        producer=producer,
-        occurred_at=_moment(occurred_at),
-        recorded_at=_moment(recorded_at),
-    )
-
-
 def mark(cursor: CursorWrapper, processor: str, marks: Sequence[Mark], told: str) -> None:
     """See Dialect."""
     cursor.execute(_TELL, [processor, told])
@@ -326,7 +167,7 @@ def mark(cursor: CursorWrapper, processor: str, marks: Sequence[Mark], told: str
         cursor.executemany(
             _TO_DONE,
             [
-                (m.attempts, _text(m.started_at), _text(m.finished_at), m.position, processor)
+                (m.attempts, text(m.started_at), text(m.finished_at), m.position, processor)
                 for m in done
             ],
         )
@@ -334,17 +175,12 @@ def mark(cursor: CursorWrapper, processor: str, marks: Sequence[Mark], told: str
     for m in marks:
         if m.state == DeliveryState.DONE:
             continue
-        due_at = None if m.due_in is None else _now(m.due_in)
-        times = (_text(m.started_at), _text(m.finished_at))
+        due_at = None if m.due_in is None else from_now(m.due_in)
+        times = (text(m.started_at), text(m.finished_at))
         where = (m.position, processor)
         cursor.execute(_NOT_DONE, [m.state, m.attempts, due_at, *times, m.fingerprint, *where])
         if m.state == DeliveryState.DEAD:
             cursor.execute(_NUMBER, where)
-
-
-def renew_leases(cursor: CursorWrapper, tokens: Sequence[UUID], lease_seconds: float) -> None:
-    """See Dialect."""
-    cursor.execute(_RENEW, [_now(lease_seconds), json.dumps([token.hex for token in tokens])])
 
 
 def restore_settings(cursor: CursorWrapper) -> None:
@@ -352,22 +188,12 @@ def restore_settings(cursor: CursorWrapper) -> None:
     cursor.execute("PRAGMA query_only = 0")
 
 
-def due_processors(cursor: CursorWrapper, names: Sequence[str]) -> list[str]:
-    """See Dialect."""
-    cursor.execute(_DUE_PROCESSORS, [json.dumps(list(names)), _now()])
-    return [row[0] for row in cursor.fetchall()]
-
-
-def note_settled(cursor: CursorWrapper) -> None:
-    """See Dialect. Nobody needs it here."""
-
-
 def select_events(
     cursor: CursorWrapper, where: str, parameters: Sequence[Any]
 ) -> list[StoredEvent]:
     """See Dialect."""
-    cursor.execute(f"SELECT {_ENVELOPE} FROM flowdeck_event e {where}", list(parameters))
-    return [_stored(row) for row in cursor.fetchall()]
+    cursor.execute(f"SELECT {ENVELOPE} FROM flowdeck_event e {where}", list(parameters))
+    return [stored(row) for row in cursor.fetchall()]
 
 
 def insert_deliveries(
