@@ -17,19 +17,23 @@ import sys
 import tempfile
 import time
 import warnings
+from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
 import psycopg
 
 from eda_site.run import redis_server
+from eda_site.run.priority import step_back
 from tests.pooler import a_pooler
 
 _START_SECONDS = 20
 _STOP_SECONDS = 30  # for the fixtures of a stopped suite to stop their sites and browsers
 _STOPS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
+_AT_ONCE = 1 + max(2, os.cpu_count() or 1)  # browsers wait most of the time
 _DATABASES = ("postgresql", "sqlite")
 # Most tests run on both databases. These run once, for what they ask has one answer:
 # words and requests of ill will are asked where most of them are refused (PostgreSQL takes no NUL,
@@ -60,6 +64,7 @@ _SHOWN = (
     "tests/flowdeck/checklist",
     "tests/flowdeck/people",
     "tests/flowdeck/probes",
+    "tests/flowdeck/test_languages.py",
 )
 # shop and lab are asked on SQLite, and again in a browser on PostgreSQL;
 _SHOP = ("tests/events", "tests/lab")
@@ -67,9 +72,10 @@ _SHOP = ("tests/events", "tests/lab")
 _BROKERS = (
     "tests/flowdeck/connect/test_conformance.py",
     "tests/flowdeck/connect/test_conformance_in.py",
+    "tests/flowdeck/connect/test_asyncapi.py",
 )
-# whole sites in real processes are slow to start; and browsers wait for workers, which step back
-# behind whatever else is busy, so they have a suite of their own after the others.
+# whole sites in real processes are slow to start; and browsers wait for a site, so all other suites
+# step back behind them.
 _PROCESSES = ("tests/infra",)
 _BROWSER = ("tests/browser", "tests/guarantees/test_live_equals_reload.py")
 # What holds connections for longer than a statement is asked behind PgBouncer once more. The
@@ -84,18 +90,38 @@ _POOLED = (
 )
 # What takes minutes, or wants the machine for itself, is marked: ``make test-long`` runs it.
 _SHORT, _LONG = ("-m", "not long"), ("-m", "long")
+_ONCE = (*_BROWSER, *_PROCESSES, *_PEOPLE, *_SHOP)
 _SUITES = (
-    (
-        "postgresql",
-        [*_SHORT, *(f"--ignore={one}" for one in (*_BROWSER, *_PROCESSES, *_PEOPLE, *_SHOP))],
-    ),
+    ("postgresql", [*_SHORT, *_BROWSER]),
+    ("postgresql", [*_SHORT, "tests/flowdeck", *(f"--ignore={one}" for one in _ONCE)]),
     (
         "sqlite",
         [*_SHORT, *(f"--ignore={one}" for one in (*_BROWSER, *_HOSTILE, *_SHOWN, *_BROKERS))],
     ),
+    (
+        "postgresql",
+        [*_SHORT, *(f"--ignore={one}" for one in (*_ONCE, "tests/flowdeck"))],
+    ),
     ("pooler", [*_SHORT, *_POOLED]),
-    ("postgresql", [*_SHORT, *_BROWSER]),
 )
+
+
+@dataclass
+class _Suite:
+    """A run of pytest: what it writes goes to ``output``, of which ``told`` bytes are printed."""
+
+    run: subprocess.Popen[bytes]
+    output: Path
+    servers: ExitStack
+    told: int = 0
+
+    def print_news(self) -> None:
+        with self.output.open("rb") as file:
+            file.seek(self.told)
+            news = file.read()
+        self.told += len(news)
+        sys.stdout.buffer.write(news)
+        sys.stdout.flush()
 
 
 def main(arguments: list[str]) -> int:
@@ -110,16 +136,23 @@ def main(arguments: list[str]) -> int:
 
 
 def _run(suites: list[tuple[str, list[str]]]) -> list[int]:
-    """Run these at the same time; their exit codes."""
-    codes = []
-    with tempfile.TemporaryDirectory(prefix="fd-") as folder, ExitStack() as servers:
-        runs = [
-            _started(database, Path(folder) / str(number), words, servers, len(suites) == 1)
-            for number, (database, words) in enumerate(suites)
-        ]
-        for (database, words), (run, output) in zip(suites, runs, strict=True):
-            print(f"== on {database}: {' '.join(words)}", flush=True)
-            codes.append(_shown(run, output))
+    """Run these in their order, a few at a time; their exit codes."""
+    waiting, begun = deque(suites), list[_Suite]()
+    codes: list[int] = []
+    with tempfile.TemporaryDirectory(prefix="fd-") as folder, ExitStack() as stack:
+        while len(codes) < len(suites):
+            while waiting and sum(one.run.poll() is None for one in begun) < _AT_ONCE:
+                home = Path(folder) / str(len(begun))
+                servers = stack.enter_context(ExitStack())
+                begun.append(_started(*waiting.popleft(), home, servers, len(suites) == 1))
+            shown = begun[len(codes)]
+            ended = shown.run.poll()
+            shown.print_news()
+            if ended is None:
+                time.sleep(0.2)
+            else:
+                shown.servers.close()
+                codes.append(ended)
     return codes
 
 
@@ -145,8 +178,8 @@ def _chosen(arguments: list[str]) -> list[tuple[str, list[str]]]:
 
 
 def _started(
-    database: str, home: Path, words: list[str], servers: ExitStack, alone: bool
-) -> tuple[subprocess.Popen[bytes], Path]:
+    database: str, words: list[str], home: Path, servers: ExitStack, alone: bool
+) -> _Suite:
     """Pytest with a Redis, and a PostgreSQL if need be, of its own; it writes to a file."""
     home.mkdir()
     given = os.environ.get("DATABASE_URL", "")
@@ -169,12 +202,18 @@ def _started(
         environment["REDIS_URL"] = servers.enter_context(a_redis(home))
     command = [sys.executable, "-m", "pytest", *words]
     output = home / "output.txt"
-    with output.open("wb") as file:
+    output.write_text(f"== on {database}: {' '.join(words)}\n")
+    with output.open("ab") as file:
         run = subprocess.Popen(
-            command, env=environment, stdout=file, stderr=subprocess.STDOUT, start_new_session=True
+            command,
+            env=environment,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=None if alone or _BROWSER[0] in words else step_back,
         )
     servers.callback(_stopped, run)
-    return run, output
+    return _Suite(run, output, servers)
 
 
 def _stopped(run: subprocess.Popen[bytes]) -> None:
@@ -186,18 +225,6 @@ def _stopped(run: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         run.kill()
         run.wait()
-
-
-def _shown(run: subprocess.Popen[bytes], output: Path) -> int:
-    """Print what a run writes until it ends; return its exit code."""
-    with output.open("rb") as file:
-        while True:
-            ended = run.poll()
-            sys.stdout.buffer.write(file.read())
-            sys.stdout.flush()
-            if ended is not None:
-                return ended
-            time.sleep(0.2)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ is the log, which has no address outside; outlets and inlets have those of their
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -47,16 +48,18 @@ _HEADERS: Object = {
 
 def document(title: str, version: str) -> Object:
     """The whole of it. Versions that only ``SCHEMAS_LOCK`` knows are in it, too."""
+    messages = _messages()
+    versions = _versions(messages)
     channels: Object = {}
     operations: Object = {}
     for name in sorted(registry.event_types):
-        channels[f"log.{name}"] = _log_channel(name)
+        channels[f"log.{name}"] = _log_channel(name, versions[name])
     for key, operation in _processors():
         operations[key] = operation
     for outlet in outlets.values():
         for name in outlet.types or sorted(registry.event_types):
             key = f"outlet.{outlet.name}.{name}"
-            channels[key] = _outlet_channel(outlet, name)
+            channels[key] = _outlet_channel(outlet, name, versions[name])
             operations[key] = _operation("send", key, f"Hands on what is in the log as {name}.")
     for inlet in inlets.values():
         key = f"inlet.{inlet.name}"
@@ -69,7 +72,7 @@ def document(title: str, version: str) -> Object:
         "servers": _servers(),
         "channels": channels,
         "operations": operations,
-        "components": {"messages": _messages(), "schemas": {"cloudevent": _HEADERS}},
+        "components": {"messages": messages, "schemas": {"cloudevent": _HEADERS}},
     }
 
 
@@ -115,26 +118,29 @@ def _messages() -> Object:
     return found
 
 
-def _of(name: str) -> Object:
-    versions = [key for key in _messages() if key.rpartition(".v")[0] == name]
-    return {key: {"$ref": f"#/components/messages/{key}"} for key in versions}
+def _versions(messages: Object) -> dict[str, Object]:
+    """What a channel of a type carries: its messages, by type."""
+    found: dict[str, Object] = defaultdict(dict)
+    for key in messages:
+        found[key.rpartition(".v")[0]][key] = {"$ref": f"#/components/messages/{key}"}
+    return found
 
 
-def _log_channel(name: str) -> Object:
+def _log_channel(name: str, messages: Object) -> Object:
     return {
         "address": None,
         "title": name,
         "description": "The log of this installation.",
-        "messages": _of(name),
+        "messages": messages,
     }
 
 
-def _outlet_channel(outlet: Outlet, name: str) -> Object:
+def _outlet_channel(outlet: Outlet, name: str, messages: Object) -> Object:
     found: Object = {
         "address": outlet.to.format(type=name),
         "title": f"{name} by {outlet.name}",
         "description": f"At least once, in order by key; personal values are {outlet.personal}.",
-        "messages": _of(name),
+        "messages": messages,
     }
     return {**found, **_at(outlet.broker)}
 

@@ -47,7 +47,7 @@ def test_a_click_on_a_node_opens_its_panel_and_escape_closes_it(
     expect(panel.get_by_role("heading", name="OrderCreated")).to_be_visible()
     page.keyboard.press("Escape")
     expect(panel).to_be_empty()
-    assert "node=" not in page.url
+    expect(page).not_to_have_url(re.compile("node="))
 
 
 def test_the_map_by_keyboard_alone(sign_in: SignIn, site: Site) -> None:

@@ -79,7 +79,9 @@ def texts(client: Client) -> dict[str, str]:
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("language", ["de", "ar"], indirect=True)
+@pytest.mark.parametrize(
+    "language", ["de", pytest.param("ar", marks=pytest.mark.long)], indirect=True
+)
 def test_no_number_is_written_as_the_language_does(language: str) -> None:
     call_command("seed_demo")
     record(4)

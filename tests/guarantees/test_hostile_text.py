@@ -50,6 +50,7 @@ def assert_harmless(answer: Any, where: str) -> str:
     return text
 
 
+@pytest.mark.long
 def test_every_page_shows_what_is_kept_as_text(made: dict[str, Any]) -> None:
     client, seen = signed_in(made["user"]), 0
     place = hostile.values(made)
@@ -103,7 +104,8 @@ def names() -> list[str]:
     return sorted({name for file in files for name in _ASKED_FOR.findall(file.read_text())})
 
 
-@pytest.mark.parametrize("turn", [0, pytest.param(1, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("turn", [0, 1])
 def test_whatever_is_sent_is_kept_as_text_or_refused(turn: int, scene: Scene) -> None:
     asked = names()
     assert {"reason", "q", "stream", "note", "query"} <= set(asked)

@@ -95,6 +95,7 @@ def seen(client: Client, path: str, query: dict[str, str]) -> tuple[int, int]:
     return answer.status_code, body.decode().count(MARK)
 
 
+@pytest.mark.long
 def test_no_page_tells(guessed: Client) -> None:
     paths = {found[0].partition("?")[0] for found in every_page.pages().values() if found}
     told = [

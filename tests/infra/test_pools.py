@@ -56,9 +56,8 @@ def worker(pool: str, log: Path) -> Iterator[None]:
 @pytest.mark.parametrize(
     "pool",
     [
-        "prefork",
         "threads",
-        *(pytest.param(one, marks=pytest.mark.long) for one in ("solo", "gevent")),
+        *(pytest.param(one, marks=pytest.mark.long) for one in ("prefork", "solo", "gevent")),
     ],
 )
 def test_retries_run_and_lost_bells_are_found(

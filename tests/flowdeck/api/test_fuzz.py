@@ -26,7 +26,7 @@ from tests.probe.events import Probed
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-EXAMPLES = 8  # of each operation and kind
+EXAMPLES = 3  # of each operation and kind
 THOROUGHLY = settings(
     max_examples=EXAMPLES,
     derandomize=True,

@@ -25,7 +25,9 @@ from tests.probe.events import Probed
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    pytest.mark.parametrize("broker", ["redis", "kafka"], indirect=True),
+    pytest.mark.parametrize(
+        "broker", ["redis", pytest.param("kafka", marks=pytest.mark.long)], indirect=True
+    ),
 ]
 
 

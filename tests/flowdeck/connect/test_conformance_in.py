@@ -19,7 +19,9 @@ from tests.polling import eventually
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    pytest.mark.parametrize("broker", ["redis", "kafka"], indirect=True),
+    pytest.mark.parametrize(
+        "broker", ["redis", pytest.param("kafka", marks=pytest.mark.long)], indirect=True
+    ),
 ]
 
 

@@ -21,7 +21,7 @@ from tests.probe import processors
 from tests.probe.events import Probed
 
 pytestmark = pytest.mark.django_db(transaction=True)
-LETTERS = 30
+LETTERS = 20
 
 
 @pytest.fixture
