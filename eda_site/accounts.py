@@ -1,4 +1,4 @@
-"""Accounts and their roles, in the admin."""
+"""Accounts and groups, in the admin."""
 
 from __future__ import annotations
 
@@ -9,29 +9,21 @@ from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group, User
 from django.http import HttpRequest
 
-from flowdeck.extend import ADMIN, can, grant, record_action
+from flowdeck.extend import ADMIN, grant, record_action
 
-grant("manage_accounts", ADMIN, label="create accounts and give roles")
+for _kind in ("user", "group"):
+    for _verb in ("view", "add", "change", "delete"):
+        grant(f"auth.{_verb}_{_kind}", ADMIN)
 
 
 class _Accounts(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Allowed to whoever manages accounts. Superusers are changed by superusers only."""
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return bool(can(request.user, "manage_accounts"))
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self.has_module_permission(request)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return self.has_module_permission(request)
+    """As Django's permissions say. Superusers are changed by superusers only."""
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        above = getattr(obj, "is_superuser", False) and not request.user.is_superuser
-        return self.has_module_permission(request) and not above
+        return super().has_change_permission(request, obj) and not _is_above(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self.has_change_permission(request, obj)
+        return super().has_delete_permission(request, obj) and not _is_above(request, obj)
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """Note it in the audit, too."""
@@ -50,20 +42,26 @@ class _Accounts(admin.ModelAdmin):  # type: ignore[type-arg]
         return super().log_deletions(request, queryset)
 
 
+def _is_above(request: HttpRequest, obj: Any) -> bool:
+    return bool(getattr(obj, "is_superuser", False) and not request.user.is_superuser)
+
+
 def _note(request: HttpRequest, verb: str, obj: Any) -> None:
     kind = obj._meta.model_name
-    roles = sorted(group.name for group in obj.groups.all()) if isinstance(obj, User) else []
+    given = obj.groups if isinstance(obj, User) else obj.permissions
+    names = sorted(given.values_list("name" if isinstance(obj, User) else "codename", flat=True))
     record_action(
         f"{verb}_{kind}",
         by=request.user.get_username(),
         target=f"{kind} {obj}",
         count=1,
-        reason=f"roles: {', '.join(roles) or 'none'}" if isinstance(obj, User) else "",
+        reason=f"{'groups' if isinstance(obj, User) else 'permissions'}: "
+        f"{', '.join(names) or 'none'}",
     )
 
 
 class AccountAdmin(_Accounts, UserAdmin):  # type: ignore[type-arg]
-    """Users with their roles. Django's own permissions are not used, so they are not shown."""
+    """Users with their groups, which give permissions."""
 
     list_display = ("username", "email", "is_active", "last_login")
     list_filter = ("is_active", "groups")
@@ -71,17 +69,19 @@ class AccountAdmin(_Accounts, UserAdmin):  # type: ignore[type-arg]
     fieldsets = (
         (None, {"fields": ("username", "password")}),
         ("Person", {"fields": ("first_name", "last_name", "email")}),
-        ("Roles", {"fields": ("is_active", "groups")}),
+        ("Groups", {"fields": ("is_active", "groups")}),
     )
 
 
-class RoleAdmin(_Accounts):
-    """Roles are groups; what a role may do is declared in code (``flowdeck.extend.grant``)."""
+class GroupAdmin(_Accounts):
+    """Groups with their permissions; ``manage.py flowdeck groups`` makes the ready ones."""
 
-    fields = list_display = ("name",)
+    fields = ("name", "permissions")
+    list_display = ("name",)
+    filter_horizontal = ("permissions",)
     search_fields = ("name",)
 
 
 admin.site.unregister([User, Group])
 admin.site.register(User, AccountAdmin)
-admin.site.register(Group, RoleAdmin)
+admin.site.register(Group, GroupAdmin)

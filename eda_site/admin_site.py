@@ -25,7 +25,7 @@ class SiteAdmin(admin.AdminSite):
     def login(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Strangers go to the sign-in page; whoever is signed in is told which role it needs."""
+        """Strangers go to the sign-in page; others are told which permission it needs."""
         if request.user.is_authenticated:
             raise PermissionDenied(can(request.user, "open_admin").reason)
         return redirect_to_login(request.GET.get("next") or request.path)

@@ -97,7 +97,7 @@ def place_order(
     idempotency_key: str = Header("", alias="Idempotency-Key", max_length=100),
 ) -> Any:
     """201 with a new order; 200 with the first one if the same request was sent before."""
-    require_action(request, "place_orders")
+    require_action(request, "events.place_orders")
     if not idempotency_key:
         raise HttpError(
             400, "Send an Idempotency-Key header, such as a new UUID, with each new order."
@@ -138,7 +138,7 @@ def get_order(request: HttpRequest, order_id: int) -> Any:
 )
 def cancel_order(request: HttpRequest, order_id: int) -> Any:
     """204 if your order was still open; 409 with the reason if it can't be cancelled any more."""
-    require_action(request, "place_orders")
+    require_action(request, "events.place_orders")
     try:
         orders.cancel_order(request.user, order_id)
     except orders.OrderRefused as error:

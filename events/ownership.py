@@ -15,4 +15,4 @@ def _owns(user: Any, correlation_id: UUID) -> bool:
 
 register_trace_owner(_owns)
 add_role("customer", group="customer")
-grant("place_orders", "customer", OPERATOR, ADMIN, label="place orders")
+grant("events.place_orders", "customer", OPERATOR, ADMIN)

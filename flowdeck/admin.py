@@ -193,7 +193,7 @@ class DeadLetterAdmin(ReadOnly):
 
     def has_resolve_permission(self, request: HttpRequest) -> bool:
         """Whether the person may retry and discard."""
-        return bool(access.can(request.user, "resolve_dead_letters"))
+        return bool(access.can(request.user, "retry_dead_letters"))
 
     @admin.action(description="Retry the selected dead letters", permissions=["resolve"])
     def retry_dead(self, request: HttpRequest, chosen: QuerySet[DeadLetter]) -> None:

@@ -39,16 +39,10 @@ class FlowdeckConfig(AppConfig):
 
 
 def _after_migrate(**_: Any) -> None:
-    """Lanes and roles exist from the start; the tables may just have been emptied."""
-    from django.contrib.auth.models import Group
-
+    """Lanes exist from the start; the tables may just have been emptied."""
     from flowdeck.declare.registry import registry
     from flowdeck.engine import lanes, schedules
-    from flowdeck.people import access
 
     lanes.forget_created()
     schedules.forget_introduced()
     lanes.create_missing(registry.processors.values())
-    Group.objects.bulk_create(
-        [Group(name=name) for name in sorted({*access.groups().values()})], ignore_conflicts=True
-    )

@@ -9,6 +9,7 @@ from celery import current_app
 from channels.layers import get_channel_layer
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import DEFAULT_DB_ALIAS, connection
 
@@ -22,6 +23,7 @@ from flowdeck.declare.upcasting import faults, gaps
 from flowdeck.models import Worker
 from flowdeck.models.user_name import LONGEST_USER_NAME
 from flowdeck.observe.overview import cut_off_workers
+from flowdeck.people import groups
 
 
 @register("flowdeck")
@@ -164,20 +166,52 @@ def _workers_can_say() -> bool:
     return "cut_off_since" in {column.name for column in columns}
 
 
-@register("flowdeck")
-def people(**_: Any) -> list[CheckMessage]:
-    """What is kept of whoever did something."""
-    user = get_user_model()
-    longest = getattr(user._meta.get_field(user.USERNAME_FIELD), "max_length", None) or 0
-    if longest <= LONGEST_USER_NAME:
+@register(Tags.database)
+def ready_groups(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """Ready groups that give nothing; asked by ``migrate`` and ``check --database default``."""
+    if DEFAULT_DB_ALIAS not in (databases or ()) or not _groups_are_there():
         return []
     return [
+        Warning(
+            f"The group {name!r} is named for a role of flowdeck, but has no permission, so its "
+            "members may do nothing.",
+            hint="Run `manage.py flowdeck groups`: it gives each ready group what it lacks.",
+            id="flowdeck.W005",
+        )
+        for name in groups.without_permissions()
+    ]
+
+
+def _groups_are_there() -> bool:
+    with connection.cursor() as cursor:
+        tables = set(connection.introspection.table_names(cursor))
+    return {Group._meta.db_table, Group.permissions.through._meta.db_table} <= tables
+
+
+@register("flowdeck")
+def people(**_: Any) -> list[CheckMessage]:
+    """What is asked and kept of people."""
+    user = get_user_model()
+    found: list[CheckMessage] = []
+    if not hasattr(user, "has_perm"):
+        found.append(
+            Error(
+                f"{user.__name__} has no has_perm(): nobody can be allowed anything.",
+                hint="Let it inherit django.contrib.auth.models.PermissionsMixin.",
+                id="flowdeck.E012",
+            )
+        )
+    longest = getattr(user._meta.get_field(user.USERNAME_FIELD), "max_length", None) or 0
+    if longest <= LONGEST_USER_NAME:
+        return found
+    return [
+        *found,
         Error(
             f"{user.__name__}.{user.USERNAME_FIELD} may have {longest} characters; the audit keeps "
             f"names of at most {LONGEST_USER_NAME}.",
             hint=f"Limit it to {LONGEST_USER_NAME} characters.",
             id="flowdeck.E009",
-        )
+        ),
     ]
 
 

@@ -105,6 +105,15 @@ class RewindRefused(FlowdeckError):
     """A connector can't be set to that place of the log."""
 
 
+class PermissionsMissing(FlowdeckError):
+    """Permissions that apps declare have no rows yet; ``migrate`` makes them."""
+
+    def __init__(self, missing: list[str]) -> None:
+        super().__init__(
+            f"The database has no permission {', '.join(missing)}. Run `manage.py migrate` first."
+        )
+
+
 class UnknownProcessor(FlowdeckError):
     """No installed app declares a processor of this name."""
 

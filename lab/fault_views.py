@@ -15,14 +15,14 @@ from lab.switched_faults import KINDS, SECONDS, FaultRefused, switch_off, switch
 
 
 @require_GET
-@requires("use_lab")
+@requires("lab.use_lab")
 def faults(request: HttpRequest) -> HttpResponse:
     """What can be broken, and what is."""
     return _page(request)
 
 
 @require_POST
-@requires("use_lab")
+@requires("lab.use_lab")
 def switch(request: HttpRequest) -> HttpResponse:
     """Switch one on. 422 with the reason if it makes no sense."""
     amount, seconds = request.POST.get("amount", ""), request.POST.get("seconds", str(SECONDS))
@@ -40,7 +40,7 @@ def switch(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-@requires("use_lab")
+@requires("lab.use_lab")
 def end(request: HttpRequest) -> HttpResponse:
     """Switch one of the own faults off, or all of them."""
     number = request.POST.get("fault", "")

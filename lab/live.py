@@ -32,7 +32,7 @@ class ExperimentView(LiveView):
         """Everybody who may use the lab, their own runs only."""
         if argument not in BY_SLUG:
             return Refusal("There is no such lesson.")
-        decision = can(user, "use_lab")
+        decision = can(user, "lab.use_lab")
         return None if decision else Refusal(decision.reason)
 
     def regions(self) -> Sequence[Fragment]:

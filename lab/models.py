@@ -18,6 +18,10 @@ class LabRun(models.Model):
 
     class Meta:
         ordering = ["-id"]
+        permissions = [
+            ("use_lab", "Can use the lab and set faults for their own orders"),
+            ("view_class", "Can see the progress of the class"),
+        ]
         indexes = [models.Index(fields=["user", "lesson", "-id"], name="runs_of_learner")]
 
     def __str__(self) -> str:

@@ -25,14 +25,7 @@ def _owns(user: Any, correlation_id: UUID) -> bool:
 
 register_trace_owner(_owns)
 add_role(TEACHER, group="teacher")
-for action in (*_WATCHES, "run_checklist", "place_orders"):
+for action in (*_WATCHES, "run_checklist", "events.place_orders"):
     grant(action, TEACHER)
-grant(
-    "use_lab",
-    "customer",
-    TEACHER,
-    OPERATOR,
-    ADMIN,
-    label="use the lab and set faults for your own orders",
-)
-grant("view_class", TEACHER, ADMIN, label="see the progress of the class")
+grant("lab.use_lab", "customer", TEACHER, OPERATOR, ADMIN)
+grant("lab.view_class", TEACHER, ADMIN)

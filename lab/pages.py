@@ -38,7 +38,7 @@ if scenarios.allowed():
         url_name="lab:lab",
         icon="flask",
         order=10,
-        permission="use_lab",
+        permission="lab.use_lab",
         count=_progress,
         key="l",
     )

@@ -93,7 +93,7 @@ def side(user: Any, lesson: Lesson | None = None) -> dict[str, Any]:
     return {
         "entries": entries(user, lesson),
         "set_faults": set_faults(user),
-        "may_see_class": can(user, "view_class"),
+        "may_see_class": can(user, "lab.view_class"),
     }
 
 

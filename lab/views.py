@@ -20,7 +20,7 @@ from lab.lessons import BY_SLUG, LESSONS, neighbours
 
 
 @require_GET
-@requires("use_lab")
+@requires("lab.use_lab")
 def lab(request: HttpRequest) -> HttpResponse:
     """Go on where the learner is: the first lesson that is not done."""
     done, _ = runs.progress(request.user)
@@ -29,14 +29,14 @@ def lab(request: HttpRequest) -> HttpResponse:
 
 
 @require_GET
-@requires("use_lab")
+@requires("lab.use_lab")
 def lesson(request: HttpRequest, lesson: str) -> HttpResponse:
     """One lesson: text, experiment, evidence, question."""
     return _page(request, _lesson(lesson))
 
 
 @require_POST
-@requires("use_lab", atomic=False)  # workers have to see its faults before it goes on
+@requires("lab.use_lab", atomic=False)  # workers have to see its faults before it goes on
 def run(request: HttpRequest, lesson: str) -> HttpResponse:
     """Run the experiment and show it."""
     wanted = _lesson(lesson)
@@ -48,7 +48,7 @@ def run(request: HttpRequest, lesson: str) -> HttpResponse:
 
 
 @require_POST
-@requires("use_lab", atomic=False)
+@requires("lab.use_lab", atomic=False)
 def mend(request: HttpRequest, lesson: str) -> HttpResponse:
     """The second step of an experiment that has one."""
     wanted = _lesson(lesson)
@@ -60,7 +60,7 @@ def mend(request: HttpRequest, lesson: str) -> HttpResponse:
 
 
 @require_POST
-@requires("use_lab")
+@requires("lab.use_lab")
 def answer(request: HttpRequest, lesson: str) -> HttpResponse:
     """Answer the question; a wrong one may be answered again."""
     wanted = _lesson(lesson)
@@ -72,7 +72,7 @@ def answer(request: HttpRequest, lesson: str) -> HttpResponse:
 
 
 @require_POST
-@requires("use_lab")
+@requires("lab.use_lab")
 def reset(request: HttpRequest) -> HttpResponse:
     """Put all back: faults off, progress forgotten."""
     runs.reset(request.user)
@@ -81,14 +81,14 @@ def reset(request: HttpRequest) -> HttpResponse:
 
 
 @require_GET
-@requires("use_lab")
+@requires("lab.use_lab")
 def glossary(request: HttpRequest) -> HttpResponse:
     """The lab's words."""
     return render(request, "lab/glossary.html", {"terms": words.entries(), **_side(request)})
 
 
 @require_GET
-@requires("use_lab")
+@requires("lab.use_lab")
 def self_check(request: HttpRequest) -> HttpResponse:
     """All questions at once; the answers are in the address, so nothing is kept."""
     questions = quiz.asked(request.GET)
@@ -102,7 +102,7 @@ def self_check(request: HttpRequest) -> HttpResponse:
 
 
 @require_GET
-@requires("use_lab")
+@requires("lab.use_lab")
 def handout(request: HttpRequest) -> HttpResponse:
     """All lessons with their questions, the answers and the glossary, to print."""
     lessons = [(one, shown.paragraphs(one)) for one in LESSONS]
@@ -111,7 +111,7 @@ def handout(request: HttpRequest) -> HttpResponse:
 
 
 @require_GET
-@requires("view_class")
+@requires("lab.view_class")
 def the_class(request: HttpRequest) -> HttpResponse:
     """Who has done what."""
     return render(

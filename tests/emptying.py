@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.apps import AppConfig
+from django.contrib.auth.management import create_permissions
+from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.management import create_contenttypes
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection
@@ -14,30 +17,32 @@ from flowdeck.engine.lanes import ranges
 from flowdeck.models import Lane
 
 _LANES = Lane._meta.db_table
+_KEPT = {Permission._meta.db_table, ContentType._meta.db_table}
 _REST = (
     f"UPDATE {_LANES} SET token = NULL, lease_expires_at = NULL, worker = '', claimed_at = NULL, "
     "claims = 0, suspect = NULL, suspected_at = NULL, floor = 0, lowered = 0, "
     "floor_wrong_at = NULL WHERE claimed_at IS NOT NULL OR claims > 0 OR floor > 0 OR lowered > 0 "
     "OR token IS NOT NULL OR lease_expires_at IS NOT NULL OR suspect IS NOT NULL"
 )
+_made: set[str] = set()
 _MUCH = 512 * 1024  # bytes of a table that are not worth deleting row by row
 
 
 def spare_the_work() -> None:
     """Empty only what holds rows, leave lanes that are whole, and make no permissions anew.
 
-    Truncating a table writes new files for it and each of its indexes, and the lanes of all
-    processors are hundreds of rows, the same for every test. Nobody asks for Django's own
-    permissions here; roles are made again as ever.
+    Truncating a table writes new files for it and each of its indexes. The lanes of all processors
+    and the permissions are hundreds of rows, the same for every test.
     """
     post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
     post_migrate.disconnect(create_contenttypes)
-    post_migrate.connect(_forget_content_types)
+    post_migrate.connect(_make_permissions)
     flush = connection.ops.sql_flush
 
     def sql_flush(style: Any, tables: list[str], **options: Any) -> list[str]:
         whole = _lanes_are_whole()
-        chosen = [table for table in tables if not (whole and table == _LANES)]
+        kept = {*_KEPT, _LANES} if whole else _KEPT
+        chosen = [table for table in tables if table not in kept]
         if connection.vendor != "postgresql":
             return [*flush(style, chosen, **options), _REST]
         small, large = _filled(chosen)
@@ -45,6 +50,13 @@ def spare_the_work() -> None:
         return [*truncated, *_deleted(small), _REST]
 
     connection.ops.sql_flush = sql_flush
+
+
+def _make_permissions(*, app_config: AppConfig, **options: Any) -> None:
+    """Once: they are kept."""
+    if app_config.label not in _made:
+        _made.add(app_config.label)
+        create_permissions(app_config, **options)
 
 
 def _lanes_are_whole() -> bool:
@@ -77,8 +89,3 @@ def _deleted(tables: list[str]) -> list[str]:
     rest = "SET LOCAL session_replication_role = replica"
     wake = "SET LOCAL session_replication_role = DEFAULT"
     return [rest, *(f'DELETE FROM "{table}"' for table in tables), wake]
-
-
-def _forget_content_types(**_: Any) -> None:
-    # They are made when they are asked for, but those of before are gone.
-    ContentType.objects.clear_cache()

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from django.apps import apps
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from django.db import models
 from django.utils import timezone
 
@@ -47,7 +47,6 @@ def fill(text: str) -> dict[str, Any]:
         email=text[:254],
         is_superuser=True,
     )
-    user.groups.add(*Group.objects.all())
     correlation, now = uuid4(), timezone.now()
     event = Event.objects.bulk_create(
         [

@@ -45,6 +45,7 @@ class Checkout(models.Model):
     correlation_id = models.UUIDField(unique=True)
 
     class Meta:
+        permissions = [("place_orders", "Can place orders")]
         constraints = [
             models.UniqueConstraint(fields=["user", "idempotency_key"], name="checkout_once")
         ]

@@ -49,7 +49,7 @@ def place(request: HttpRequest) -> HttpResponse:
     """
     if not request.user.is_authenticated:
         return _signed_out(request)
-    demand(request, "place_orders")
+    demand(request, "events.place_orders")
     form = OrderForm(request.POST)
     fits = form.is_valid()
     key = str(form.key_value)
@@ -75,7 +75,7 @@ def cancel(request: HttpRequest, order_id: int) -> HttpResponseBase:
     """
     if not request.user.is_authenticated:
         return _signed_out(request)
-    demand(request, "place_orders")
+    demand(request, "events.place_orders")
     return once(request, lambda: _cancelled(request, order_id))
 
 
@@ -149,7 +149,7 @@ def _page(request: HttpRequest, refused: Refused | None = None, status: int = 20
         "scenarios_key": uuid4(),
         "ghost_track": ghost_track(),
         "refused": refused,
-        "may_order": can(request.user, "place_orders"),
+        "may_order": can(request.user, "events.place_orders"),
     }
     return render(request, "shop/shop.html", context, status=status)
 

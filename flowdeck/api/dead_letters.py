@@ -68,7 +68,7 @@ def get_letter(request: HttpRequest, number: int) -> LetterDetail:
 @router.post("/dead-letters/retries", response=Resolution, summary="Retry some dead letters")
 def retry_letters(request: HttpRequest, wanted: Retried) -> Resolution:
     """Make up to 500 of them due again; ``resolved`` says how many still were dead."""
-    require_action(request, "resolve_dead_letters")
+    require_action(request, "retry_dead_letters")
     by = request.user.get_username()
     done = dead_letters.retry(wanted.letters, by=by, reason=wanted.reason)
     return Resolution(asked=len(wanted.letters), resolved=done)
@@ -77,7 +77,7 @@ def retry_letters(request: HttpRequest, wanted: Retried) -> Resolution:
 @router.post("/dead-letters/discards", response=Resolution, summary="Discard some dead letters")
 def discard_letters(request: HttpRequest, wanted: Discarded) -> Resolution:
     """Give up to 500 of them up for good; ``resolved`` says how many still were dead."""
-    require_action(request, "resolve_dead_letters")
+    require_action(request, "retry_dead_letters")
     by = request.user.get_username()
     done = dead_letters.discard(wanted.letters, by=by, reason=wanted.reason)
     return Resolution(asked=len(wanted.letters), resolved=done)
@@ -94,7 +94,7 @@ def ask_bulk(request: HttpRequest, wanted: BulkIn) -> Any:
     With ``dry_run`` nothing is done: the answer says how many fit, and gives a ``seen`` to send
     along, so that the action is refused with 409 if they are not the same letters any more.
     """
-    require_action(request, "resolve_dead_letters")
+    require_action(request, "retry_dead_letters")
     if wanted.action == "discard" and not wanted.reason:
         raise HttpError(422, "reason: say why: a discard needs a reason")
     criteria = wanted.criteria()
@@ -131,7 +131,7 @@ def get_bulk(request: HttpRequest, number: int) -> BulkOut:
 )
 def cancel_bulk(request: HttpRequest, number: int) -> BulkOut:
     """Stop it where it is. One that has ended stays as it is."""
-    require_action(request, "resolve_dead_letters")
+    require_action(request, "retry_dead_letters")
     _bulk(number)
     bulk.cancel(number, by=request.user.get_username())
     return BulkOut.of(_bulk(number))
@@ -142,7 +142,7 @@ def cancel_bulk(request: HttpRequest, number: int) -> BulkOut:
 )
 def set_letter_group_status(request: HttpRequest, fingerprint: str, wanted: StatusIn) -> Any:
     """Acknowledge a group of dead letters, put it on hold, or open it again."""
-    require_action(request, "resolve_dead_letters")
+    require_action(request, "retry_dead_letters")
     if not Due.objects.filter(fingerprint=fingerprint[:32], state=DeliveryState.DEAD).exists():
         raise Http404(f"There is no group {fingerprint[:32]}.")
     set_status(

@@ -9,7 +9,7 @@ from typing import Any
 from channels.db import database_sync_to_async
 
 from flowdeck.live.views import find
-from flowdeck.people.access import roles_of
+from flowdeck.people.access import rights_of
 
 logger = logging.getLogger("flowdeck.live")
 
@@ -17,9 +17,9 @@ logger = logging.getLogger("flowdeck.live")
 def refused(user: Any, names: Iterable[str]) -> dict[str, str]:
     """The views of ``names`` that ``user`` may not watch, each with the reason.
 
-    ``user`` remembers the roles that this was decided by, so that the feed sees when they change.
+    ``user`` remembers the rights that this was decided by, so that the feed sees when they change.
     """
-    roles_of(user)
+    rights_of(user)
     found = {name: _reason(user, name) for name in names}
     return {name: reason for name, reason in found.items() if reason is not None}
 

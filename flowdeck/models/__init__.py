@@ -1,6 +1,6 @@
 """The tables of the event runtime."""
 
-from flowdeck.models.access import ApiToken
+from flowdeck.models.access import Access, ApiToken
 from flowdeck.models.alert import AlertRule
 from flowdeck.models.archive import Archive, ArchivedStream
 from flowdeck.models.connector import Connector, InletOffset
@@ -17,6 +17,7 @@ from flowdeck.models.submission import Submission
 from flowdeck.models.timer import Clock, Timer
 
 __all__ = [
+    "Access",
     "AlertRule",
     "ApiToken",
     "Archive",

@@ -1,9 +1,48 @@
-"""Bearer tokens of the JSON API."""
+"""What people may do, and the bearer tokens by which programs do it in their name."""
 
 from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
+
+from flowdeck.models.event import Event
+
+
+class Access(Event):
+    """No rows of its own: what of the library may be allowed, as permissions of Django.
+
+    A proxy, so that there is a content type for them and no table.
+    """
+
+    class Meta:
+        proxy = True
+        default_permissions = ()
+        permissions = [
+            ("view_log", "Can see the event log and all traces"),
+            ("view_processors", "Can see the processors"),
+            ("pause_processor", "Can pause and resume processors"),
+            ("view_dead_letters", "Can see dead letters"),
+            ("retry_dead_letters", "Can retry and discard dead letters"),
+            ("reveal_personal", "Can reveal personal data, with a reason"),
+            ("operate_timers", "Can fire, move, cancel and hold timers"),
+            ("view_connectors", "Can see the connectors"),
+            ("manage_connectors", "Can pause and resume connectors"),
+            ("rewind_connectors", "Can rewind connectors"),
+            ("view_alerts", "Can see alerts and their rules"),
+            ("manage_alerts", "Can set and mute alert rules"),
+            ("set_webhook", "Can say which address a webhook is sent to"),
+            ("view_database", "Can see how the database is doing"),
+            ("view_audit", "Can see the audit"),
+            ("view_replay", "Can see replays of read models"),
+            ("run_replay", "Can verify and rebuild read models"),
+            ("redeliver", "Can give a processor past events again"),
+            ("publish_events", "Can publish events over the API"),
+            ("run_checklist", "Can run the design review"),
+            ("open_admin", "Can open the admin"),
+            ("announce_release", "Can announce a release"),
+            ("keep_log", "Can export, import and archive the log, and forget a person"),
+            ("manage_tokens", "Can see and revoke everybody's API tokens"),
+        ]
 
 
 class ApiToken(models.Model):

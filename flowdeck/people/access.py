@@ -1,9 +1,11 @@
 """Access: who may do what, one rule for pages, sockets, API, admin and commands.
 
-A person has the roles that their Django groups give: the setting ``GROUPS`` names the group of each
-role of the library, so a group of the project that is called ``admin`` gives nothing. What is not
-granted is denied. Apps add roles with :func:`add_role`, grant actions with
-:func:`grant`, and say whose a trace is with :func:`register_trace_owner`.
+What a person may do are permissions of Django, which any backend of ``AUTHENTICATION_BACKENDS`` may
+give: an action of the library is ``flowdeck.ACTION`` (``view_log`` for short), one of an app is a
+permission of its models (``library.lend_book``). What is not given is denied. A role is a ready set
+of permissions; ``manage.py flowdeck groups`` makes a group of each (:mod:`flowdeck.people.groups`).
+Apps add roles with :func:`add_role`, put permissions into them with :func:`grant`, and say whose a
+trace is with :func:`register_trace_owner`.
 """
 
 from __future__ import annotations
@@ -11,15 +13,45 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from uuid import UUID
 
+from django.apps import apps
+from django.contrib.auth import get_permission_codename
+
 from flowdeck.conf import GROUPS, conf
+from flowdeck.models import Access
+from flowdeck.people.rights import read_together
 
 VIEWER, OPERATOR, ADMIN = GROUPS
+_LOOKS = (
+    "view_log",
+    "view_processors",
+    "view_connectors",
+    "view_dead_letters",
+    "view_alerts",
+    "view_replay",
+)
+_MENDS = (
+    "pause_processor",
+    "retry_dead_letters",
+    "reveal_personal",
+    "operate_timers",
+    "manage_connectors",
+    "rewind_connectors",
+    "manage_alerts",
+    "view_database",
+    "view_audit",
+    "run_replay",
+    "redeliver",
+    "run_checklist",
+    "open_admin",
+    "announce_release",
+)
+_ALL = tuple(codename for codename, _ in Access._meta.permissions)
 _added: dict[str, str] = {}
 _granted: dict[str, set[str]] = defaultdict(set)
-_labels: dict[str, str] = {}
 _owners: list[Callable[[Any, UUID], bool]] = []
 
 
@@ -36,28 +68,30 @@ class Decision:
 
 
 def add_role(role: str, *, group: str) -> None:
-    """Add a role of an app, which the members of the Django group ``group`` have.
+    """Add a role of an app, whose ready group is called ``group``.
 
-    ``migrate`` makes the group. Raises ValueError if the role is the library's.
+    Raises ValueError if the role is the library's.
     """
     if role in GROUPS:
         raise ValueError(f"{role!r} is a role of flowdeck; FLOWDECK['GROUPS'] names its group.")
     _added[role] = group
 
 
-def grant(action: str, *roles: str, label: str = "") -> None:
-    """Let ``roles`` do ``action``; ``label`` says it for people ("pause processors").
+def grant(action: str, *roles: str) -> None:
+    """Put a permission into the ready groups of ``roles``; of none, it is only told of.
 
-    An action that is known already needs no label. Raises ValueError for a role that nobody added,
-    or an action without a label.
+    Raises ValueError for a role that nobody added, or a permission that no model declares.
     """
     if unknown := sorted(set(roles) - groups().keys()):
         raise ValueError(f"There is no role {unknown[0]!r}: add it with add_role().")
-    if not label and action not in _labels:
-        raise ValueError(f"The action {action!r} is new: give it a label.")
-    _labels[action] = label or _labels[action]
-    for role in roles:
-        _granted[role].add(action)
+    permission = permission_of(action)
+    if permission not in _labels():
+        raise ValueError(
+            f"There is no permission {permission!r}: name it in Meta.permissions of a model of "
+            f"the app {permission.partition('.')[0]!r}."
+        )
+    for role in roles or ("",):
+        _granted[role].add(permission)
 
 
 def register_trace_owner(owns: Callable[[Any, UUID], bool]) -> None:
@@ -66,15 +100,14 @@ def register_trace_owner(owns: Callable[[Any, UUID], bool]) -> None:
 
 
 def can(user: Any, action: str) -> Decision:
-    """Whether ``user`` may do ``action``. Unknown actions are denied."""
+    """Whether ``user`` has the permission ``action``. One that there is not is denied."""
     if not user.is_authenticated or not user.is_active:
         return Decision(False, "Sign in first.")
-    if user.is_superuser or any(action in _granted[role] for role in roles_of(user)):
+    permission = permission_of(action)
+    if _has(user, permission):
         return Decision(True)
-    holders = {role for role, actions in _granted.items() if action in actions}
-    needed = " or ".join([*sorted(holders - {ADMIN}), ADMIN])
-    label = _labels.get(action, action)
-    return Decision(False, f"To {label} you need the role {needed}.")
+    label = _labels().get(permission, "do this")
+    return Decision(False, f"To {label} you need the permission {permission}.")
 
 
 def can_see_trace(user: Any, correlation_id: UUID) -> Decision:
@@ -87,52 +120,69 @@ def can_see_trace(user: Any, correlation_id: UUID) -> Decision:
     return Decision(False, "This trace is not yours.")
 
 
+def permission_of(action: str) -> str:
+    """The permission's whole name: ``flowdeck.view_log`` for ``view_log``."""
+    return action if "." in action else f"flowdeck.{action}"
+
+
 def groups() -> dict[str, str]:
-    """The Django group of every role, by role. ``migrate`` makes them."""
+    """The name of the ready group of every role, by role."""
     return {**conf().GROUPS, **_added}
 
 
 def group_of(role: str) -> str:
-    """The Django group whose members have ``role``. Raises KeyError if nobody added it."""
+    """The name of the ready group of ``role``. Raises KeyError if nobody added it."""
     return groups()[role]
 
 
-def roles_of(user: Any) -> frozenset[str]:
-    """The user's roles, by their groups; read once per user object."""
-    known: frozenset[str] | None = getattr(user, "_flowdeck_roles", None)
-    if known is None:
-        names = {group.name for group in user.groups.all()}
-        known = frozenset(role for role, group in groups().items() if group in names)
-        user._flowdeck_roles = known
-    return known
+def permissions_in(role: str) -> frozenset[str]:
+    """What the ready group of ``role`` gives."""
+    return frozenset(_granted[role])
+
+
+def known() -> dict[str, str]:
+    """Every permission that is granted or told of, and what it lets people do, in words."""
+    return {one: _labels()[one] for one in sorted(set().union(*_granted.values()))}
+
+
+def rights_of(user: Any) -> frozenset[str]:
+    """The known permissions that ``user`` has; found out once per user object."""
+    rights: frozenset[str] | None = getattr(user, "_flowdeck_rights", None)
+    if rights is None:
+        rights = frozenset(permission for permission in known() if _has(user, permission))
+        user._flowdeck_rights = rights
+    return rights
 
 
 def permissions_of(user: Any) -> list[tuple[str, str, Decision]]:
-    """Every known action with its label and whether ``user`` may do it."""
-    return [(action, label, can(user, action)) for action, label in sorted(_labels.items())]
+    """Every known permission with its label and whether ``user`` has it."""
+    return [(permission, label, can(user, permission)) for permission, label in known().items()]
 
 
-grant("view_log", VIEWER, OPERATOR, ADMIN, label="see the event log and all traces")
-grant("view_processors", VIEWER, OPERATOR, ADMIN, label="see the processors")
-grant("pause_processor", OPERATOR, ADMIN, label="pause and resume processors")
-grant("view_dead_letters", VIEWER, OPERATOR, ADMIN, label="see dead letters")
-grant("resolve_dead_letters", OPERATOR, ADMIN, label="retry and discard dead letters")
-grant("reveal_personal", OPERATOR, ADMIN, label="reveal personal data, with a reason")
-grant("operate_timers", OPERATOR, ADMIN, label="fire, move, cancel and hold timers")
-grant("view_alerts", VIEWER, OPERATOR, ADMIN, label="see alerts and their rules")
-grant("manage_alerts", OPERATOR, ADMIN, label="set and mute alert rules")
-grant("set_webhook", ADMIN, label="say which address a webhook is sent to")
-grant("view_database", OPERATOR, ADMIN, label="see how the database is doing")
-grant("view_audit", OPERATOR, ADMIN, label="see the audit")
-grant("view_replay", VIEWER, OPERATOR, ADMIN, label="see replays of read models")
-grant("run_replay", OPERATOR, ADMIN, label="verify and rebuild read models")
-grant("redeliver", OPERATOR, ADMIN, label="give a processor past events again")
-grant("view_connectors", VIEWER, OPERATOR, ADMIN, label="see the connectors")
-grant("manage_connectors", OPERATOR, ADMIN, label="pause and resume connectors")
-grant("rewind_connectors", OPERATOR, ADMIN, label="rewind connectors")
-grant("publish_events", ADMIN, label="publish events over the API")
-grant("run_checklist", OPERATOR, ADMIN, label="run the design review")
-grant("open_admin", OPERATOR, ADMIN, label="open the admin")
-grant("announce_release", OPERATOR, ADMIN, label="announce a release")
-grant("keep_log", ADMIN, label="export, import and archive the log, and forget a person")
-grant("manage_tokens", ADMIN, label="see and revoke everybody's API tokens")
+def _has(user: Any, permission: str) -> bool:
+    if user.is_active:
+        read_together([user])
+    return bool(user.has_perm(permission))
+
+
+@cache
+def _labels() -> dict[str, str]:
+    """The permissions that models of the installed apps declare, in words after "To"."""
+    labels = {}
+    for model in apps.get_models():
+        meta = model._meta
+        standard = [
+            (get_permission_codename(verb, meta), f"Can {verb} {meta.verbose_name_raw}")
+            for verb in meta.default_permissions
+        ]
+        for codename, name in (*standard, *meta.permissions):
+            labels[f"{meta.app_label}.{codename}"] = str(name).removeprefix("Can ")
+    return labels
+
+
+for _action in _ALL:
+    _granted[ADMIN].add(permission_of(_action))
+for _action in (*_LOOKS, *_MENDS):
+    _granted[OPERATOR].add(permission_of(_action))
+for _action in _LOOKS:
+    _granted[VIEWER].add(permission_of(_action))

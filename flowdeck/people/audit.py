@@ -15,6 +15,7 @@ from flowdeck.models import AuditedDelivery, AuditEntry
 from flowdeck.models.user_name import LONGEST_USER_NAME
 
 _LONGEST = 300
+_LONGEST_ACTION = 40
 _MOST = 20  # entries told of one event
 
 
@@ -38,7 +39,7 @@ def record(
     """Write one entry: ``by`` did (or was refused) ``action`` on ``target``, ``count`` of them."""
     return AuditEntry.objects.create(
         who=by[:LONGEST_USER_NAME],
-        action=action,
+        action=action[:_LONGEST_ACTION],
         target=_short(target),
         count=count,
         reason=_short(reason),

@@ -71,10 +71,10 @@ def find(token: str) -> ApiToken | None:
     """This token with its user, if it is not revoked and the user is active; its use is noted."""
     found = (
         ApiToken.objects.select_related("user")
-        .filter(digest=_digest(token), revoked_at=None, user__is_active=True)
+        .filter(digest=_digest(token), revoked_at=None)
         .first()
     )
-    if found is None:
+    if found is None or not found.user.is_active:
         return None
     now = datetime.now(UTC)
     if found.last_used_at is None or now - found.last_used_at > _USE_NOTED_EVERY:

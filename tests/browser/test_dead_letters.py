@@ -155,4 +155,4 @@ def test_a_customer_has_no_way_there(sign_in: SignIn) -> None:
     page = sign_in("customer", "/shop/")
     expect(page.get_by_role("link", name="Dead letters")).to_have_count(0)
     page.goto(page.url.replace("/shop/", "/dead-letters/"))
-    expect(page.locator("main")).to_contain_text("you need the role")
+    expect(page.locator("main")).to_contain_text("you need the permission")

@@ -96,7 +96,7 @@ def test_only_ones_own_orders_are_shown(browser_of_buyer: Client) -> None:
 
 def test_who_may_not_order_is_told_why() -> None:
     client = signed_in(person("viewer"))
-    assert "place orders you need the role" in client.get("/shop/").text
+    assert "place orders you need the permission" in client.get("/shop/").text
     assert order(client).status_code == 403
     assert placed() == 0
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from asgiref.testing import ApplicationCommunicator
 from django.conf import settings
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.management import call_command
@@ -22,7 +22,7 @@ from eda_site.lockout import ACCOUNT_LIMIT, ADDRESS_LIMIT, address
 from flowdeck.live.origin import is_own
 from flowdeck.models import ApiToken, AuditEntry
 from flowdeck.people import tokens
-from tests.accounts import person, signed_in
+from tests.accounts import person, ready, signed_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -104,9 +104,9 @@ def test_tokens_are_made_with_a_name_and_a_scope_and_the_audit_knows() -> None:
     ]
 
 
-def test_giving_a_role_is_in_the_audit() -> None:
-    user, role = person("customer"), Group.objects.get(name="flowdeck-operator")
-    form = {"username": "customer", "is_active": "on", "groups": [role.pk]}
+def test_giving_a_group_is_in_the_audit() -> None:
+    user, group = person("customer"), ready("operator")
+    form = {"username": "customer", "is_active": "on", "groups": [group.pk]}
     changed = signed_in(person("admin")).post(f"/admin/auth/user/{user.pk}/change/", form)
     assert changed.status_code == 302
     entry = AuditEntry.objects.get()
@@ -114,7 +114,7 @@ def test_giving_a_role_is_in_the_audit() -> None:
         "admin",
         "change_user",
         "user customer",
-        "roles: flowdeck-operator",
+        "groups: flowdeck-operator",
     )
 
 

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group, User
 from django.db import OperationalError, connection, transaction
 from django.test import Client
 
@@ -17,6 +16,7 @@ from flowdeck.declare.registry import registry
 from flowdeck.engine import batch, drain, sweep
 from flowdeck.models import Attempt, Delivery, ProcessorState, Stream
 from flowdeck.people import tokens
+from tests.accounts import person
 from tests.guarantees import leases
 from tests.polling import eventually
 from tests.probe import processors
@@ -175,8 +175,7 @@ def test_a_batch_that_can_not_be_finished_is_left_to_the_next_bell(
 
 @pytest.mark.sqlite
 def test_a_locked_database_is_no_error_of_the_server(client: Client) -> None:
-    operator = User.objects.create_user("olga")
-    operator.groups.add(Group.objects.get(name="flowdeck-operator"))
+    operator = person("operator", "olga")
     client.force_login(operator)
     token = tokens.issue(operator)
     with connection.cursor() as cursor:
@@ -205,7 +204,7 @@ def test_a_database_that_is_away_is_said_on_every_page(
 ) -> None:
     """In the view, in the shell of an error page, and in the middleware before it."""
     client.raise_request_exception = False
-    client.force_login(User.objects.create_user("olga"))
+    client.force_login(person(name="olga"))
     connection.close()
     with monkeypatch.context() as away:
         away.setitem(connection.settings_dict["OPTIONS"], "host", "/nowhere")

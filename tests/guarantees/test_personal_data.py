@@ -146,7 +146,10 @@ def test_an_operator_reveals_it_with_a_reason_and_the_audit_knows(event: Event) 
 def test_a_viewer_does_not_and_the_audit_knows(event: Event) -> None:
     client = signed_in(person("viewer"))
     page = client.get(f"/events/{event.position}/").content.decode()
-    assert "To reveal personal data, with a reason you need the role operator or admin" in page
+    assert (
+        "To reveal personal data, with a reason you need the permission flowdeck.reveal_personal"
+        in page
+    )
     assert client.post(f"/events/{event.position}/reveal/", {"reason": "x"}).status_code == 403
     entry = AuditEntry.objects.get()
     assert (entry.who, entry.action, entry.allowed) == ("viewer", reveal.ACTION, False)

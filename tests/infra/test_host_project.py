@@ -1,9 +1,9 @@
 """Flowdeck in a project that has pages and names of its own: docs/own_project.md, as it stands.
 
-The project lies in ``host/``, in German: an app labelled ``events``, a package ``processors``,
-groups called ``admin`` and ``operator``, ``base.html``, ``404.html``, ``css/base.css``,
-``js/main.js``, and what stands for the packages Events and opensearch-py. All of Flowdeck lives
-below ``/ops/events/``.
+The project lies in ``host/``, in German: a user model without names and numbers, an app labelled
+``events``, a package ``processors``, groups called ``admin`` and ``operator``, ``base.html``,
+``404.html``, ``css/base.css``, ``js/main.js``, and what stands for the packages Events and
+opensearch-py. All of Flowdeck lives below ``/ops/events/``.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ def make(wheel: Path, redis_url: str, tmp_path_factory: pytest.TempPathFactory) 
         del environment["DJANGO_SETTINGS_MODULE"]
         host = Host(folder, installed(folder / "venv", *what), environment)
         host.run("manage.py", "migrate", "-v0")
+        host.run("manage.py", "flowdeck", "groups")
         host.run("manage.py", "shell", "-v0", "-c", _STORE)
         host.run("manage.py", "drain")
         return host
@@ -105,13 +106,14 @@ print(json.dumps({{"others": others, "events": at(events), "processors": at(proc
 
 
 _STORE = """
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group
 from flowdeck import publish
 from mysite.events.events import ConcertAnnounced
-User.objects.create_superuser("ada", password="enter-as-ada")
-bob = User.objects.create_user("bob")
+from mysite.members.models import Member
+Member.objects.create_superuser("ada@example.org", password="enter-as-ada")
+bob = Member.objects.create_user("bob")
 bob.groups.add(*[Group.objects.get_or_create(name=name)[0] for name in ("admin", "operator")])
-vera = User.objects.create_user("vera")
+vera = Member.objects.create_user("vera" + 304 * "a" + "@example.org")
 vera.groups.add(Group.objects.get(name="flowdeck-viewer"))
 publish(ConcertAnnounced(title="Erewhon"), stream="concert-1")
 publish(ConcertAnnounced(title=""), stream="concert-2")
@@ -139,10 +141,10 @@ def _belongs(address: str) -> bool:
 
 _WALK = f"""
 import json
-from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import get_resolver, reverse
 from flowdeck.models import Delivery, Event
+from mysite.members.models import Member
 event, letter = Event.objects.first(), Delivery.objects.get(state="dead")
 values = {{"position": event.position, "correlation_id": event.correlation_id, "name": event.type,
           "stream": event.stream, "number": letter.letter}}
@@ -151,7 +153,7 @@ more = {{"search": "?q=concert", "compare_traces": f"?a={{event.correlation_id}}
         "dead_letters": f"?selected={{letter.letter}}"}}
 known = get_resolver("flowdeck.urls").reverse_dict
 client, walked = Client(headers={{"host": "localhost"}}), []
-client.force_login(User.objects.get(username="ada"))
+client.force_login(Member.objects.get(is_superuser=True))
 for name in {sorted(name for name in PAGES if name.startswith("flowdeck:"))}:
     short = name.partition(":")[2]
     wanted = known.getlist(short)[0][0][0][1]
@@ -169,7 +171,7 @@ def test_every_page_of_the_project_is_as_it_was(make: Maker) -> None:
     for _, text in seen.values():
         assert "flowdeck" not in text.lower()
         assert re.search("/static/css/base.[0-9a-f]+.css", text)
-        assert "theme= role= demo= notices=" in text
+        assert "theme= demo= notices=" in text
     assert [status for status, _ in seen.values()] == [200, 200, 404, 404, 404]
     assert "<p>Erewhon</p>" in seen["/events/"][1]
     assert all("The host knows no such page" in text for _, text in list(seen.values())[2:])
@@ -177,10 +179,10 @@ def test_every_page_of_the_project_is_as_it_was(make: Maker) -> None:
 
 _OWN = """
 import json
-from django.contrib.auth.models import User
 from django.test import Client
+from mysite.members.models import Member
 client = Client(headers={"host": "localhost"})
-client.force_login(User.objects.get(username="ada"))
+client.force_login(Member.objects.get(is_superuser=True))
 paths = ["/", "/events/", "/no/such/", "/ops/events/no/such/", "/ops/events/events/4711/"]
 print(json.dumps({path: (client.get(path).status_code, client.get(path).text) for path in paths}))
 """
@@ -193,20 +195,20 @@ def test_groups_of_the_project_give_nothing_and_a_refusal_says_what_would(make: 
     assert seen["nobody"] == [302, "/members/sign-in/?next=/ops/events/timeline/"]
     status, text = seen["bob"]
     assert status == 403
-    assert "you need the role " in text
+    assert "you need the permission " in text
     assert 'class="host-bar"' in text
     assert f'href="{_PREFIX}account/"' in text
 
 
 _REFUSED = """
 import json
-from django.contrib.auth.models import User
 from django.test import Client
+from mysite.members.models import Member
 seen = {}
 for name in ("vera", "bob", "nobody"):
     client = Client(headers={"host": "localhost"})
     if name != "nobody":
-        client.force_login(User.objects.get(username=name))
+        client.force_login(Member.objects.get(email__startswith=name))
     answer = client.get("/ops/events/timeline/")
     seen[name] = (answer.status_code, answer.headers.get("Location") or answer.text)
 print(json.dumps(seen))
@@ -250,8 +252,8 @@ def test_in_chromium_pages_are_whole_live_and_quiet(
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         faults = _listened_to(page)
         page.goto(url + _PREFIX)
-        page.get_by_label("Username").fill("ada")
-        page.get_by_label("Password").fill("enter-as-ada")
+        page.get_by_label("Email").fill("ada@example.org")
+        page.get_by_label("Passwort").fill("enter-as-ada")
         page.get_by_role("button", name="Enter").click()
         expect(page.get_by_role("heading", name="Timeline")).to_be_visible()
         for path, _, text in host.asked(_WALK):

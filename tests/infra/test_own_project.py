@@ -129,6 +129,7 @@ def project(wheel: Path, redis_url: str, tmp_path: Path) -> Project:
     made = Project(tmp_path, environment)
     made.manage("makemigrations", "library")
     made.manage("migrate")
+    made.manage("flowdeck", "groups")
     return made
 
 

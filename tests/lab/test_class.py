@@ -8,7 +8,7 @@ from __future__ import annotations
 from uuid import uuid4
 
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 
 from events import orders
 from events.domain_events import InventoryReplenished
@@ -19,6 +19,7 @@ from flowdeck.testing import settle
 from lab import injection, runs, shown
 from lab.lessons import BY_SLUG
 from lab.switched_faults import switch_on
+from tests.accounts import ready
 from tests.flowdeck.live.communicate import in_thread, tab
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("shelf")]
@@ -37,7 +38,7 @@ def enrol() -> list[User]:
     injection.install()
     publish(InventoryReplenished(sku="lamp", quantity=100), stream="product-lamp")
     settle()
-    group = Group.objects.get_or_create(name="customer")[0]
+    group = ready("customer")
     made = [User.objects.create_user(f"learner-{n}") for n in range(len(FAULTS))]
     for user in made:
         user.groups.add(group)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from django.db.models import F, QuerySet
 from django.urls import reverse
 
@@ -24,7 +24,7 @@ from lab.lessons import BY_SLUG, LESSONS
 from lab.models import LabBalance, LabProgress, LabRun, LabSeen, SwitchedFault
 from lab.switched_faults import switch_on, switched_on
 from processors.models import Charge
-from tests.accounts import person, signed_in
+from tests.accounts import person, ready, signed_in
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("shelf")]
 
@@ -39,7 +39,7 @@ def hooked() -> None:
 def learner(customer: User, shelf: None) -> User:
     publish(InventoryReplenished(sku="lamp", quantity=1000), stream="product-lamp")
     settle()
-    customer.groups.add(Group.objects.get_or_create(name="customer")[0])
+    customer.groups.add(ready("customer"))
     return customer
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from io import StringIO
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 from uuid_utils.compat import uuid7
@@ -40,6 +42,7 @@ class Command(BaseCommand):
         """Run the command."""
         if not settings.DEMO:
             raise CommandError("Demo data exists in demo mode only (FLOWDECK_DEMO=1).")
+        call_command("flowdeck", "groups", stdout=StringIO())
         with transaction.atomic():
             for account in settings.DEMO_ACCOUNTS:
                 _create_account(account)

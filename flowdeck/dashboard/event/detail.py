@@ -139,7 +139,7 @@ def detail_of(event: Event, user: Any, revealed: Any = None) -> EventDetail:
         revealed is None and has_hidden(event.type, event.data, erased),
         revealed is not None,
         can(user, REVEAL),
-        can(user, "resolve_dead_letters"),
+        can(user, "retry_dead_letters"),
         people_of(event, rows) if may_see_audit else [],
         *_beside(event),
     )

@@ -53,7 +53,7 @@ def letter(request: HttpRequest, number: int) -> HttpResponse:
 
 
 @require_POST
-@requires("resolve_dead_letters")
+@requires("retry_dead_letters")
 def resolve(request: HttpRequest) -> HttpResponse:
     """Retry or discard: one letter, those chosen, or all that fit. Asks before it does more."""
     action, criteria = request.POST.get("action", ""), _chosen(request)
@@ -91,7 +91,7 @@ def resolve(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-@requires("resolve_dead_letters")
+@requires("retry_dead_letters")
 def cancel(request: HttpRequest, number: int) -> HttpResponse:
     """Stop a bulk action where it is."""
     if not bulk.cancel(number, by=request.user.get_username()):
@@ -100,7 +100,7 @@ def cancel(request: HttpRequest, number: int) -> HttpResponse:
 
 
 @require_POST
-@requires("resolve_dead_letters")
+@requires("retry_dead_letters")
 def status(request: HttpRequest, fingerprint: str) -> HttpResponse:
     """Acknowledge a group, put it on hold, or open it again."""
     try:
@@ -198,4 +198,4 @@ def _back_query(request: HttpRequest) -> str:
 
 
 def _may(request: HttpRequest) -> dict[str, Any]:
-    return {"may_resolve": can(request.user, "resolve_dead_letters")}
+    return {"may_resolve": can(request.user, "retry_dead_letters")}

@@ -13,12 +13,12 @@ from flowdeck.dashboard.shell.page import signed_in
 from flowdeck.dashboard.shell.rendering import render
 from flowdeck.models import ApiToken
 from flowdeck.people import tokens
-from flowdeck.people.access import permissions_of, roles_of
+from flowdeck.people.access import permissions_of
 
 
 @signed_in
 def account(request: HttpRequest) -> HttpResponse:
-    """Roles, every action with whether it is allowed and why not, and the tokens."""
+    """Every permission with whether it is given and why not, and the tokens."""
     return _page(request)
 
 
@@ -54,7 +54,6 @@ def revoke_token(request: HttpRequest, number: int) -> HttpResponse:
 
 def _page(request: HttpRequest, *, issued: str = "", status: int = 200) -> HttpResponse:
     context = {
-        "roles": sorted(roles_of(request.user)),
         "permissions": permissions_of(request.user),
         "tokens": tokens.of(request.user),
         "issued": issued,

@@ -128,7 +128,7 @@ def register_notices(notices: Callable[[Any], list[Notice]]) -> None:
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
-    """What the shell shows: ``nav_sections``, ``notices``, ``theme``, ``role`` and the like.
+    """What the shell shows: ``nav_sections``, ``notices``, ``theme`` and the like.
 
     In another thread than the request's also ``user``: nobody.
     """
@@ -139,7 +139,6 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
         "notices": _notices_for(request),
         "theme": theme if theme in THEMES else "",
         "badge": conf().BADGE,
-        "role": _role(request),
         "sign_in_url": resolve_url(settings.LOGIN_URL),
         "sign_out_url": sign_out_url(),
         "may_watch_log": bool(_user(request) and access.can(request.user, "view_log")),
@@ -174,15 +173,6 @@ def _sections(request: HttpRequest) -> list[dict[str, Any]]:
 def _notices_for(request: HttpRequest) -> list[Notice]:
     user = _user(request)
     return [notice for tell in _notices for notice in tell(user)] if user else []
-
-
-def _role(request: HttpRequest) -> str:
-    """What the person is, where their name does not say it already."""
-    user = _user(request)
-    if user is None:
-        return ""
-    roles = access.roles_of(user) - {user.get_username()}
-    return ", ".join(sorted(roles))
 
 
 def _user(request: HttpRequest) -> Any:

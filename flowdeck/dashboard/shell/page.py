@@ -24,8 +24,8 @@ def signed_in(page: Page) -> Page:
 
     No cache keeps what comes of it, in whatever project: it was made for one person.
 
-    A refusal is the library's own page, in its shell, since it says which role is needed; addresses
-    of nothing are Http404, which the project answers as it does everywhere.
+    A refusal is the library's own page, in its shell, since it says which permission is needed;
+    addresses of nothing are Http404, which the project answers as it does everywhere.
     """
     return _guarded(page, atomic=True)
 
@@ -61,7 +61,7 @@ def demand(request: HttpRequest, action: str) -> None:
 
 
 def requires(action: str, *, atomic: bool = True) -> Callable[[Page], Page]:
-    """Let only those open the page who may do ``action``; tell the others which role it needs.
+    """Let only those open the page who may do ``action``; tell others which permission they need.
 
     What was not only looked at but tried to be done is noted in the audit. What a form does is one
     transaction with the note that it was sent, unless it is not ``atomic`` (:func:`once`).

@@ -52,7 +52,7 @@ def trace(request: HttpRequest, correlation_id: UUID) -> HttpResponse:
         page = TracePage.load(correlation_id, parse_choice(request.GET))
     if page is None:
         raise Http404(f"There is no trace {correlation_id} that you may see.")
-    context = {"page": page, "may_resolve": can(request.user, "resolve_dead_letters")}
+    context = {"page": page, "may_resolve": can(request.user, "retry_dead_letters")}
     return render(request, "flowdeck/traces/trace.html", context)
 
 

@@ -116,7 +116,7 @@ class Command(BaseCommand):
             lines = [f"would {verb} {seen.count:,}", acting.told_seen(seen.digest)]
             self._say(options, plain, lines)
             return
-        by = acting.acting(options["by"], "resolve_dead_letters")
+        by = acting.acting(options["by"], "retry_dead_letters")
         try:
             row = bulk.ask(
                 verb,

@@ -6,16 +6,17 @@ import json
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from django.http import HttpResponse
 from django.test import Client
 
-from flowdeck.people import access, tokens
+from flowdeck.people import tokens
+from tests.accounts import ready
 
 
 def person(name: str, *roles: str) -> User:
     user = User.objects.create_user(name, password="correct horse battery")
-    user.groups.set([Group.objects.get_or_create(name=access.group_of(role))[0] for role in roles])
+    user.groups.set([ready(role) for role in roles])
     return user
 
 

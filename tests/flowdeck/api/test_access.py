@@ -28,7 +28,7 @@ def test_nobody_gets_nothing(nobody: Caller, path: str) -> None:
 def test_a_customer_may_not_read_the_log(customer: Caller, path: str) -> None:
     answer = customer.get(path)
     assert answer.status_code == 403
-    assert "you need the role" in answer.json()["detail"]
+    assert "you need the permission" in answer.json()["detail"]
 
 
 def test_the_command_prints_the_token_alone_on_the_last_line() -> None:

@@ -154,7 +154,7 @@ def test_what_a_viewer_tries_is_refused_and_noted(viewer: Caller, dead: list[int
     ):
         assert viewer.post(path, body).status_code == 403
         entry = AuditEntry.objects.latest("id")
-        assert (entry.who, entry.action, entry.allowed) == ("vera", "resolve_dead_letters", False)
+        assert (entry.who, entry.action, entry.allowed) == ("vera", "retry_dead_letters", False)
         assert path in entry.target
     assert AuditEntry.objects.exclude(action="create_token").count() == 4
     assert states() == {"dead", "done", "pending"}

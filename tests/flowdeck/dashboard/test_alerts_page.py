@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from django.contrib.auth.models import Group, User
 from django.test import Client
 
 from flowdeck.alerts import rules
 from flowdeck.models import AlertRule, AuditEntry
+from tests.accounts import person, signed_in
 from tests.flowdeck.dashboard.test_hostile_text import HOSTILE, assert_harmless
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -16,11 +16,7 @@ FORM = {"name": "Stuck", "kind": "waiting", "threshold": "30", "hold_seconds": "
 
 @pytest.fixture
 def admin() -> Client:
-    user = User.objects.create_user("root")
-    user.groups.add(Group.objects.get_or_create(name="flowdeck-admin")[0])
-    client = Client()
-    client.force_login(user)
-    return client
+    return signed_in(person("admin", "root"))
 
 
 def page(client: Client, query: str = "") -> str:

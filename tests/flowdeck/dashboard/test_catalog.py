@@ -110,7 +110,7 @@ def test_only_who_sees_the_log(customer: Client) -> None:
     for url in ("/catalog/", "/catalog/Probed/"):
         refused = customer.get(url)
         assert refused.status_code == 403
-        assert "you need the role" in refused.content.decode()
+        assert "you need the permission" in refused.content.decode()
         assert Client().get(url).status_code == 302
 
 

@@ -85,7 +85,7 @@ def test_a_rewind_shows_first_what_it_comes_to(operator: Client, name: str) -> N
 
 
 def test_who_may_only_look_is_told_so(viewer: Client, name: str) -> None:
-    assert "you need the role" in words(viewer, f"/connectors/?rewind={name}")
+    assert "you need the permission" in words(viewer, f"/connectors/?rewind={name}")
     assert viewer.post(f"/connectors/{name}/pause/", {"reason": "x"}).status_code == 403
     assert not Connector.objects.exists()
 

@@ -201,7 +201,7 @@ def test_a_group_is_put_on_hold_with_a_note(operator: Client) -> None:
 def test_a_viewer_sees_why_it_may_only_look(viewer: Client) -> None:
     die(1)
     shown = page(viewer)
-    assert "you need the role operator" in shown
+    assert "you need the permission flowdeck.retry_dead_letters" in shown
     assert 'value="retry"' not in shown
     form = {"action": "retry", "letter": dead_letters.dead().get().letter}
     assert viewer.post("/dead-letters/resolve/", form).status_code == 403

@@ -89,7 +89,7 @@ def test_the_panel_says_what_comes_in_goes_out_and_failed(viewer: Client, operat
     assert "<html" not in text
     assert "Probed" in text
     assert "Reject" in text
-    assert "you need the role" in text
+    assert "you need the permission" in text
     assert (
         "?pause=probe.atomic" in operator.get("/flow/?node=processor:probe.atomic").content.decode()
     )

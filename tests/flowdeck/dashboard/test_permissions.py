@@ -35,7 +35,7 @@ def test_a_customer_is_told_which_role_it_needs(customer: Client, url: str) -> N
     publish(Probed(n=1), stream="probe-1")
     response = customer.get(url)
     assert response.status_code == 403
-    assert "you need the role" in response.content.decode()
+    assert "you need the permission" in response.content.decode()
 
 
 def test_a_customer_sees_own_traces_and_learns_nothing_of_others(

@@ -129,7 +129,7 @@ def test_a_reason_is_needed_and_what_was_typed_stays(operator: Client, reason: s
 def test_a_viewer_may_look_but_not_switch(viewer: Client) -> None:
     assert viewer.get("/processors/").status_code == 200
     asked = viewer.get("/processors/?pause=probe.batch").content.decode()
-    assert "To pause and resume processors you need the role" in asked
+    assert "To pause and resume processors you need the permission" in asked
     assert "<form" not in asked.split("<main")[1]
     assert viewer.post("/processors/probe.batch/pause/", {"reason": "x"}).status_code == 403
     assert viewer.post("/processors/probe.batch/resume/").status_code == 403

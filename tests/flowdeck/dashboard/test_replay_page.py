@@ -100,7 +100,7 @@ def test_a_reason_is_needed(operator: Client) -> None:
 @pytest.mark.usefixtures("history")
 def test_a_waiting_run_can_be_cancelled(operator: Client, viewer: Client) -> None:
     made = ask(operator)
-    assert "you need the role" in text(viewer, f"{PAGE}?run={made.pk}&cancel=yes")
+    assert "you need the permission" in text(viewer, f"{PAGE}?run={made.pk}&cancel=yes")
     assert f"Cancel run {made.pk}" in text(operator, f"{PAGE}?run={made.pk}&cancel=yes")
     operator.post(f"{PAGE}runs/{made.pk}/cancel/")
     made.refresh_from_db()

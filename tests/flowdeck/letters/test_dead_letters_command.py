@@ -149,12 +149,12 @@ def test_what_names_nothing_does_not_mean_everything(
 
 
 @pytest.mark.parametrize(
-    ("account", "told"), [("viewer", "you need the role"), ("eve", "no account")]
+    ("account", "told"), [("viewer", "you need the permission"), ("eve", "no account")]
 )
 def test_an_account_acts_with_its_own_permissions(dead: list[int], account: str, told: str) -> None:
     person("viewer")
     with pytest.raises(CommandError, match=told):
         command("retry", "--all", "--as", account)
     assert dead_letters.dead().count() == len(dead)
-    refused = AuditEntry.objects.filter(who="viewer", action="resolve_dead_letters", allowed=False)
+    refused = AuditEntry.objects.filter(who="viewer", action="retry_dead_letters", allowed=False)
     assert refused.count() == (account == "viewer")
