@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
-.PHONY: help run test test-long plants lab-thrice lint audit package format traffic bench bench-connect bench-class bench-replay bench-live bench-pages drill screenshots picture bench-letters clean
+.PHONY: help run test test-long plants lab-thrice lint audit package format traffic bench bench-connect bench-class bench-replay bench-live bench-claim bench-pages drill screenshots picture bench-letters clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ bench-replay: $(INSTALLED_DEV) ## a million events into all read models, on one 
 
 bench-live: $(INSTALLED_DEV) ## measure live pages in Chromium (ARGS)
 	$(BIN)/python -m benchmarks.live $(ARGS)
+
+bench-claim: $(INSTALLED_DEV) ## what one sees of an order from the click on, in Chromium
+	$(BIN)/python -m benchmarks.claim
 
 bench-pages: $(INSTALLED_DEV) ## first byte of every page with a million events (ARGS=--sqlite)
 	$(BIN)/python -m benchmarks.pages $(ARGS)

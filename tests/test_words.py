@@ -17,7 +17,7 @@ PACKAGES = ("flowdeck", "events", "processors", "lab", "eda_site")
 ELSEWHERE = {
     r"['\"]s?['\"] if .+ (==|!=) 1 ": {"flowdeck/words.py"},  # plurals: words.counted, words.noun
     r"f\} ms\b|\[.ms.\]\} ms": {"flowdeck/words.py"},  # durations: words.duration
-    "€": {"events/money.py", "static/js/shop/order.js"},  # money: money(), its claim by the script
+    "€": {"events/money.py", "static/js/shop/products.js"},  # money: money(), its claim by a script
     r"naturaltime|intcomma": set(),  # ages and numbers: ago, thousands
     r"\|date:\"[^\"]*H:i\"": set(),  # a date with a time says its zone
 }

@@ -9,7 +9,7 @@ from uuid import UUID
 from events.shop.outbox import newest_messages
 from events.shop.products import cards
 from events.shop.rows import Orders, Row, orders_of
-from events.shop.story import decided, story_of
+from events.shop.story import story_of, through
 from events.shop.summaries import concerns, last_positions, newest_orders
 from flowdeck.extend import Changes, Fragment, LiveView, Refusal, render_to_string
 
@@ -30,13 +30,13 @@ class OrdersView(LiveView):
         return None if user.is_authenticated else Refusal("Sign in first.")
 
     def regions(self) -> Sequence[Fragment]:
-        """The list, the counts and the story of the newest decided order."""
+        """The list, the counts and the story of the newest order that is through."""
         orders = orders_of(self.user)
         self._shown, self._told = orders, _told(orders)
         return [_list(orders), _counts(orders), _story(orders)]
 
     def patch(self, changes: Changes) -> Sequence[Fragment]:
-        """The rows that look different now, or the whole list if a row came or folded."""
+        """The rows that look different now, or the whole list if a row came or lost its track."""
         if not concerns(changes, self.user):
             return []
         before, told, orders = self._shown, self._told, orders_of(self.user)
@@ -112,16 +112,16 @@ class OutboxView(LiveView):
 
 
 def _told(orders: Orders) -> UUID | None:
-    row = decided(orders)
+    row = through(orders)
     return row.correlation_id if row else None
 
 
 def _row(row: Row) -> Fragment:
-    return Fragment(row.dom_id, render_to_string(row.partial, {"row": row, "oob": True}))
+    return Fragment(row.dom_id, render_to_string("shop/order/row.html", {"row": row, "oob": True}))
 
 
 def _shape(orders: Orders) -> list[tuple[str, bool]]:
-    return [(row.dom_id, row.folded) for row in orders.rows]
+    return [(row.dom_id, row.brief) for row in orders.rows]
 
 
 def _list(orders: Orders) -> Fragment:

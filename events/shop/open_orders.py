@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from django.db.models import Max
-
-from events.models import OrderSummary
 from events.shop.summaries import concerns, count_open, newest_orders
 from flowdeck.extend import Changes, Count, Fragment, LiveView, Refusal, count_fragment
 
@@ -36,8 +33,7 @@ class OpenOrdersView(LiveView):
 
     def regions(self) -> Sequence[Fragment]:
         """The count."""
-        own = OrderSummary.objects.filter(user_id=self.user.pk)
-        self._newest = own.aggregate(newest=Max("order_id"))["newest"] or 0
+        self._newest = newest_orders([self.user.pk]).get(self.user.pk, 0)
         self._shown = open_orders(self.user)
         return [count_fragment("shop:shop", self._shown)]
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
-from uuid import UUID, uuid4
 
 from events.models import Product
 
@@ -24,7 +24,7 @@ PICTURES = (
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One product. ``available`` is None while the stock is unknown."""
+    """One product. ``available`` is None while the stock is unknown; ``quantity`` was typed."""
 
     sku: str
     name: str
@@ -32,20 +32,17 @@ class Card:
     available: int | None
     art: str
     hue: str
-    key: UUID
-    quantity: str = "1"
-    error: str = ""
+    quantity: str = "0"
 
 
-def cards(refused: Any = None) -> list[Card]:
-    """All products on sale; the one of a refused order with what was typed and the reason."""
-    return [_card(product, refused) for product in Product.on_sale()]
+def cards(typed: Mapping[str, str] | None = None) -> list[Card]:
+    """All products on sale; ``typed`` is how many of which were asked for by a refused order."""
+    return [_card(product, typed or {}) for product in Product.on_sale()]
 
 
-def _card(product: Any, refused: Any) -> Card:
+def _card(product: Any, typed: Mapping[str, str]) -> Card:
     name = product.name.lower()
     picture = next(((art, hue) for part, art, hue in PICTURES if part in name), ("parcel", "c8"))
-    own = refused is not None and refused.sku == product.sku and not refused.from_scenarios
     return Card(
         sku=product.sku,
         name=product.name,
@@ -53,7 +50,5 @@ def _card(product: Any, refused: Any) -> Card:
         available=product.stock,
         art=f"shop/art/{picture[0]}.html",
         hue=picture[1],
-        key=uuid4(),
-        quantity=refused.quantity if own else "1",
-        error=refused.message if own else "",
+        quantity=typed.get(product.sku, "0"),
     )

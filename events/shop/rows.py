@@ -5,6 +5,7 @@ A constant number of queries, however many rows.
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -23,8 +24,10 @@ from events.shop.track import STARTS, Track, Underway, build_track
 from flowdeck.extend import DeliveryState, LogDelivery, LogEvent, counted, derive_states, duration
 
 SHOWN = 20
-UNFOLDED = 4
-"""Newest orders that keep their track when they are settled; older ones fold to one line."""
+UNFOLDED = 3
+"""Newest orders that show their track when they are settled; older ones are folded to one line."""
+UNFOLDABLE = 8
+"""Newest orders that have a track still, folded or not: a page unfolds what it showed so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,8 @@ class Row:
     """One order. ``group`` is open, confirmed or corrected; ``last``: its newest event's position.
 
     ``under_way``: it will still change, by itself or by a person.
+    ``brief``: it is too old to be unfolded, and has no track.
+    ``again``: its lines as JSON, for another order like it.
     ``may_cancel``: it is not decided, and no mediator decides it.
     """
 
@@ -39,12 +44,14 @@ class Row:
     dom_id: str
     correlation_id: UUID
     what: str
+    again: str
     total: Decimal
     track: Track
     group: str
     took: str
     retries: int
     folded: bool
+    brief: bool
     correction: wording.Correction | None
     under_way: bool
     last: int
@@ -61,12 +68,6 @@ class Row:
         return reverse("flowdeck:trace", args=[self.correlation_id])
 
     @property
-    def partial(self) -> str:
-        """The template of its state."""
-        name = "fold" if self.folded else self.group
-        return f"shop/order/{name}.html"
-
-    @property
     def tag(self) -> wording.Tag:
         """What an open order is at."""
         if self.correction is not None:
@@ -76,8 +77,8 @@ class Row:
 
     @property
     def message(self) -> str:
-        """A sentence for an order that does not go on by itself at once."""
-        return wording.message_of(self.track)
+        """Where it is, in a sentence."""
+        return wording.message_of(self.track, self.group)
 
     @property
     def outcome(self) -> str:
@@ -170,12 +171,14 @@ def _row(
         dom_id=summary.dom_id,
         correlation_id=summary.correlation_id,
         what=_what(placed.data, names) if placed else "",
+        again=_again(placed.data) if placed else "[]",
         total=Decimal(placed.data["total"]) if placed else Decimal(0),
         track=track,
         group=group,
         took=_took(events, end.recorded_at if end else None),
         retries=sum(d.attempts - 1 for d, _ in deliveries if d.attempts > 1),
         folded=place >= UNFOLDED and group != "open",
+        brief=place >= UNFOLDABLE and group != "open",
         correction=wording.correction_of(cancelled.data, happened, names) if cancelled else None,
         under_way=end is None or any(state != DeliveryState.DONE for _, state in deliveries),
         last=events[-1].position if events else 0,
@@ -186,6 +189,10 @@ def _row(
 def _what(order: dict[str, Any], names: dict[str, str]) -> str:
     lines = [f"{i['quantity']} × {names.get(i['sku'], i['sku'])}" for i in order["items"]]
     return ", ".join(lines)
+
+
+def _again(order: dict[str, Any]) -> str:
+    return json.dumps([[item["sku"], item["quantity"]] for item in order["items"]])
 
 
 def _underway(deliveries: Iterable[tuple[LogDelivery, str]]) -> list[Underway]:

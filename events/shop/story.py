@@ -71,16 +71,15 @@ class Story:
 
 
 def story_of(orders: Orders) -> Story | None:
-    """The story of the order that :func:`decided` names."""
-    row = decided(orders)
+    """The story of the order that :func:`through` names."""
+    row = through(orders)
     trace = load_trace(row.correlation_id) if row else None
     return build_story(row.name, trace) if row and trace else None
 
 
-def decided(orders: Orders) -> Row | None:
-    """The newest decided order, or the newest one if none is decided."""
-    row = next((row for row in orders.rows if row.group != "open"), None)
-    return row or next(iter(orders.rows), None)
+def through(orders: Orders) -> Row | None:
+    """The newest order that nothing will happen to any more: its picture holds still."""
+    return next((row for row in orders.rows if not row.under_way), None)
 
 
 def build_story(name: str, trace: Trace) -> Story:

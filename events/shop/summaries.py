@@ -52,19 +52,25 @@ def own_summary(user: Any, order_id: int) -> Summary | None:
 
 
 def counts_of(user: Any) -> dict[str, int]:
-    """How many of the newest ``COUNTED`` orders are open, confirmed and corrected."""
-    newest = OrderSummary.objects.filter(user_id=user.pk).order_by("-order_id")[:COUNTED]
-    found = dict(
-        OrderSummary.objects.filter(order_id__in=newest.values("order_id"))
+    """How many of the newest ``COUNTED`` orders are open, confirmed and corrected.
+
+    An order counts as soon as it is placed: what the read model does not know yet is open.
+    """
+    newest = Checkout.objects.filter(user_id=user.pk).order_by("-pk")[:COUNTED]
+    status = OrderSummary.Status
+    decided = dict(
+        OrderSummary.objects.filter(
+            order_id__in=newest.values("pk"), status__in=(status.CONFIRMED, status.CANCELLED)
+        )
         .values_list("status")
         .annotate(count=Count("pk"))
     )
-    status = OrderSummary.Status
+    placed = newest.count()
     return {
-        "all": sum(found.values()),
-        "open": found.get(status.OPEN, 0),
-        "confirmed": found.get(status.CONFIRMED, 0),
-        "corrected": found.get(status.CANCELLED, 0),
+        "all": placed,
+        "open": placed - sum(decided.values()),
+        "confirmed": decided.get(status.CONFIRMED, 0),
+        "corrected": decided.get(status.CANCELLED, 0),
     }
 
 

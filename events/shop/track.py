@@ -6,7 +6,7 @@ Pure: built from the events of the order's trace and the deliveries still under 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -20,7 +20,10 @@ ATTENTION = ("dead", "retrying", "parked", "running", "pending")
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One stop of the line. ``x`` in percent, ``y`` in pixels; ``due`` is the next attempt."""
+    """One stop of the line. ``x`` in percent, ``y`` in pixels; ``due`` is the next attempt.
+
+    ``claimed`` is its word before anybody knows, ``step`` with which of the steps it is shown.
+    """
 
     word: str
     state: str = "none"
@@ -28,6 +31,8 @@ class Stage:
     due: datetime | None = None
     x: float = 0
     y: int = 17
+    claimed: str = ""
+    step: int = 1
 
     @property
     def shape(self) -> str:
@@ -118,18 +123,17 @@ _WORDS = ("placed", "paid", "reserved", "confirmed", "notified")
 STARTS = ("OrderCreated", "OrderSubmitted")
 
 
-def _place(placed: Stage, paid: Stage, reserved: Stage, confirmed: Stage, notified: Stage) -> Track:
+_PLACES = ((0.4, 17, 1), (21, 5, 2), (21, 29, 2), (54, 17, 3), (80, 17, 3))
+"""Of each stage: x, y and its step."""
+
+
+def _place(*stages: Stage) -> Track:
     return Track(
-        _at(placed, 0.4, 17),
-        _at(paid, 21, 5),
-        _at(reserved, 21, 29),
-        _at(confirmed, 54, 17),
-        _at(notified, 80, 17),
+        *(
+            replace(stage, x=x, y=y, claimed=word, step=step)
+            for stage, (x, y, step), word in zip(stages, _PLACES, _WORDS, strict=True)
+        )
     )
-
-
-def _at(stage: Stage, x: float, y: int) -> Stage:
-    return Stage(word=stage.word, state=stage.state, note=stage.note, due=stage.due, x=x, y=y)
 
 
 def _paid(happened: dict[str, Any], waiting: list[Underway], start: datetime | None) -> Stage:

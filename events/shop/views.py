@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_POST
 from events import orders
 from events.shop.forms import OrderForm
 from events.shop.products import cards
-from events.shop.rows import orders_of, rows_of
+from events.shop.rows import UNFOLDED, orders_of, rows_of
 from events.shop.stories import stories
 from events.shop.story import story_of
 from events.shop.summaries import own_summary, summary_of
@@ -28,8 +28,7 @@ from flowdeck.extend import can, demand, once, render, signed_in
 class Refused:
     """An order that was refused: what was typed, and why it is given back."""
 
-    sku: str
-    quantity: str
+    typed: dict[str, str]
     message: str
     from_scenarios: bool = False
 
@@ -43,9 +42,10 @@ def shop(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def place(request: HttpRequest) -> HttpResponse:
-    """Place an order; answers with its row (htmx) or goes back to the page.
+    """Place an order of the cart; answers with its row (htmx) or goes back to the page.
 
-    A key sent twice places one order. A refusal is 422 and gives back what was typed.
+    ``sku`` and ``quantity`` come once for each product, in the same order; none of it wanted is 0.
+    A key sent twice places one order. A refusal is 422 with its reason, on the page with the cart.
     """
     if not request.user.is_authenticated:
         return _signed_out(request)
@@ -54,16 +54,16 @@ def place(request: HttpRequest) -> HttpResponse:
     fits = form.is_valid()
     key = str(form.key_value)
     if not fits:
-        return _refused(request, key, form.refusal())
+        return _refused(request, form, form.refusal())
     try:
         placed = orders.place_order(
             request.user,
-            [{"sku": form.cleaned_data["sku"], "quantity": form.cleaned_data["quantity"]}],
+            form.cleaned_data["items"],
             key,
             scenario=form.cleaned_data["scenario"] or None,
         )
     except orders.OrderRefused as error:
-        return _refused(request, key, str(error))
+        return _refused(request, form, str(error))
     return _placed(request, key, placed)
 
 
@@ -111,24 +111,15 @@ def _placed(request: HttpRequest, key: str, placed: Any) -> HttpResponse:
         word = "placed" if placed.created else "was placed already; it counts once"
         messages.success(request, f"order-{placed.order_id} {word}.")
         return redirect(f"{reverse('shop:shop')}#order-{key}")
-    context = {
-        "row": rows_of([summary_of(placed, key)])[0],
-        "product": _card(request.POST.get("sku", "")),
-        "scenario": request.POST.get("scenario") is not None,
-    }
+    context = {"row": rows_of([summary_of(placed, key)])[0]}
     return render(request, "shop/placed.html", context, status=201 if placed.created else 200)
 
 
-def _refused(request: HttpRequest, key: str, message: str) -> HttpResponse:
-    refused = Refused(
-        sku=request.POST.get("sku", ""),
-        quantity=request.POST.get("quantity", ""),
-        message=message,
-        from_scenarios="scenario" in request.POST,
-    )
+def _refused(request: HttpRequest, form: OrderForm, message: str) -> HttpResponse:
+    refused = Refused(form.typed, message, from_scenarios="scenario" in request.POST)
     if not _by_htmx(request):
         return _page(request, refused, status=422)
-    context = {"key": key, "product": _card(refused.sku, refused), "refused": refused}
+    context = {"key": form.key_value, "refused": refused}
     return render(request, "shop/refused.html", context, status=422)
 
 
@@ -139,23 +130,22 @@ def _signed_out(request: HttpRequest) -> HttpResponse:
 
 
 def _page(request: HttpRequest, refused: Refused | None = None, status: int = 200) -> HttpResponse:
-    products, mine = cards(refused), orders_of(request.user)
+    kept = None if refused is None or refused.from_scenarios else refused.typed
+    products, mine = cards(kept), orders_of(request.user)
     context = {
         "products": products,
         "orders": mine,
         "story": story_of(mine),
         "scenarios": stories() if products else (),
         "scenario_product": products[0] if products else None,
+        "cart_key": uuid4(),
         "scenarios_key": uuid4(),
+        "unfolded": UNFOLDED,
         "ghost_track": ghost_track(),
         "refused": refused,
         "may_order": can(request.user, "events.place_orders"),
     }
     return render(request, "shop/shop.html", context, status=status)
-
-
-def _card(sku: str, refused: Refused | None = None) -> Any:
-    return next((card for card in cards(refused) if card.sku == sku), None)
 
 
 def _by_htmx(request: HttpRequest) -> bool:

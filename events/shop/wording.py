@@ -29,7 +29,6 @@ class Correction:
     what: str
     so: str
     action: str
-    anchor: str = "products-title"
     wanted: bool = False
 
 
@@ -47,8 +46,10 @@ def tag_of(track: Track) -> Tag:
     return Tag("running", "under way")
 
 
-def message_of(track: Track) -> str:
-    """Why an open order does not go on at once; empty if it does."""
+def message_of(track: Track, group: str) -> str:
+    """Where an order stands that was not corrected, and why it does not go on if it does not."""
+    if group == "confirmed":
+        return "Thank you, your order is confirmed."
     for stage, name in ((track.paid, "payment"), (track.reserved, "stock")):
         if stage.state == "dead":
             return f"The {name} step gave up. It waits for an operator; you need not order again."
@@ -58,7 +59,7 @@ def message_of(track: Track) -> str:
         return "The payment did not go through yet and is tried again; your items are kept."
     if "parked" in track.states():
         return "An earlier step of this order has to be mended first."
-    return ""
+    return "Thank you, your order is placed."
 
 
 def correction_of(

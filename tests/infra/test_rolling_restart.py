@@ -92,7 +92,8 @@ def test_orders_over_tls_survive_a_rolling_restart_under_load(
 ) -> None:
     page = _shop(browser, deployed)
     token = deployed.run("python manage.py create_token anna").splitlines()[-1]
-    page.locator("#product-mug button.btn").click()
+    page.locator("#product-mug [data-add]").click()
+    page.locator("#place-order").click()
     _confirmed_live(page, page.locator("#orders > li[id^=order-]").first)
     line = page.locator('[data-behaviour~="connection"]').first
     with Load(deployed, token) as load:

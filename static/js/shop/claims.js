@@ -2,7 +2,7 @@
 // which no live frame touches, and are kept in this browser until they are answered or dropped.
 
 const KEPT_FOR = 7 * 24 * 3600 * 1000; // ms
-const MOST = 20;
+const MOST = 200;
 
 export const list = () => document.getElementById("claims");
 const store = () => `flowdeck-claims-${list().dataset.user}`; // of this account only

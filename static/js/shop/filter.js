@@ -1,25 +1,38 @@
-// Which of my orders are shown. The choice is kept on the list, and set again after every patch.
+// Which of my orders are shown, and how many there are: what the server counted, and what is claimed.
+// An order placed here stays in sight until another choice is made.
 
 import { named } from "../../flowdeck/js/behaviour.js";
-import { on } from "../../flowdeck/js/signal.js";
+import { list } from "./claims.js";
+import { afterEach, lookAgain } from "./rows.js";
 
+const COUNTED = ["all", "open"]; // where an order that is not answered yet is counted
+const stays = new Set();
 let chosen = "all";
 
+export const stay = (id) => stays.add(id);
+
 function show() {
-  document.getElementById("orders")?.setAttribute("data-show", chosen);
+  const claimed = list().querySelectorAll(".order:not(.refused)").length;
+  document.getElementById("orders").dataset.show = chosen;
   for (const button of document.querySelectorAll("#order-counts [data-show]")) {
-    button.setAttribute("aria-pressed", String(button.dataset.show === chosen));
+    const { show, count } = button.dataset, figure = button.firstElementChild;
+    const text = String(Number(count) + (COUNTED.includes(show) ? claimed : 0));
+    button.setAttribute("aria-pressed", String(show === chosen));
+    if (figure.textContent !== text) figure.textContent = text;
   }
+  for (const row of document.querySelectorAll("#orders > .order")) row.toggleAttribute("data-stays", stays.has(row.id));
 }
+
+afterEach(show);
 
 named("order-filter", (group) => {
   const choose = (event) => {
     const button = event.target.closest("[data-show]");
     if (!button) return;
     chosen = button.dataset.show;
-    show();
+    stays.clear();
+    lookAgain();
   };
-  const stop = on("frame", show);
   group.addEventListener("click", choose);
-  return () => { stop(); group.removeEventListener("click", choose); };
+  return () => group.removeEventListener("click", choose);
 });

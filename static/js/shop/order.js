@@ -2,11 +2,18 @@
 // (the idempotency key made here). The answer, or a live frame, is morphed into that row. A key lives
 // until its order is answered, so a double click and a resend make one order.
 
-import { behaviour, named } from "../../flowdeck/js/behaviour.js";
+import { named } from "../../flowdeck/js/behaviour.js";
 import { on } from "../../flowdeck/js/signal.js";
+import * as cart from "./cart.js";
+import { claimOf, place, rowOf, say } from "./claim_row.js";
 import * as claims from "./claims.js";
+import { stay } from "./filter.js";
+import { makeRoom } from "./fold.js";
+import { asks, cost, euros, told } from "./products.js";
+import { hold } from "./reveal.js";
 
-const rowOf = (key) => `order-${key}`;
+const SLOW = 4_000; // ms after which the page says that there is no answer yet
+const PATIENCE = 15_000; // ms for an answer
 
 function newKey() {
   if (crypto.randomUUID) return crypto.randomUUID();
@@ -17,69 +24,27 @@ function newKey() {
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
 }
 
-function draw({ key, fields, what, total }) {
-  const row = document.getElementById("ghost-order").content.firstElementChild.cloneNode(true);
-  row.id = rowOf(key);
-  row.dataset.key = key;
-  row.querySelector("[data-what]").textContent = what;
-  row.querySelector("[data-total]").textContent = total;
-  const again = row.querySelector("[data-again]");
-  for (const [name, value] of fields) {
-    again.append(Object.assign(document.createElement("input"), { type: "hidden", name, value }));
-  }
-  return row;
-}
-
-function claimOf(form, body) {
-  const quantity = Number(body.get("quantity"));
-  return {
-    key: body.get("key"),
-    fields: [...body].filter(([name]) => name !== "csrfmiddlewaretoken"),
-    what: `${quantity} × ${form.dataset.name}`,
-    total: `€${(quantity * Number(form.dataset.price)).toFixed(2)}`,
-    when: "sent",
-    at: Date.now(),
-  };
-}
-
-function place(row) {
-  claims.list().prepend(row); // what stands for an empty list hides itself by CSS
-  htmx.process(row);
-}
-
-/** Say on the row what became of the claim: sent, unreachable, failed, signed-out or kept. */
-function say(row, when) {
-  for (const text of row.querySelectorAll("[data-when]")) text.hidden = text.dataset.when !== when;
-  row.querySelector("[data-claim]").hidden = when !== "sent";
-  row.querySelector("[data-again]").hidden = when === "sent" || when === "signed-out";
-  row.classList.toggle("stuck", when !== "sent");
-  claims.note(row.dataset.key, when);
-}
-
-function whatFailed({ response }) {
-  if (!response) return "unreachable";
-  if (response.raw.redirected || [401, 403].includes(response.status)) return "signed-out";
-  return "failed";
+function newClaim(body) {
+  const key = newKey(), quantities = body.getAll("quantity"), scenario = body.get("scenario");
+  const lines = body.getAll("sku").map((sku, at) => [sku, quantities[at]]).filter(([, typed]) => asks(typed));
+  const fields = [["key", key], ...lines.flatMap(([sku, typed]) => [["sku", sku], ["quantity", typed]])];
+  if (scenario) fields.push(["scenario", scenario]);
+  return { key, fields, what: told(lines), total: euros(cost(lines)), when: "sent", at: Date.now() };
 }
 
 named("places-order", (form) => {
-  const busy = new Set(); // buttons whose order is under way; another story may be ordered meanwhile
-  const claimed = (event) => {
-    if (event.target !== form) return;
-    const { body, submitter } = event.detail.ctx.request;
-    if (busy.has(submitter)) return event.preventDefault();
-    busy.add(submitter);
-    body.set("key", newKey());
-    const claim = claimOf(form, body);
+  const order = (event) => {
+    event.preventDefault();
+    const body = new FormData(form, event.submitter);
+    if (!body.getAll("quantity").some(asks)) return;
+    const claim = newClaim(body);
+    if (form.id === "cart") cart.empty();
+    for (const row of claims.list().querySelectorAll(".refused")) row.remove();
     claims.keep(claim);
-    place(draw(claim));
+    const row = place(claim);
+    makeRoom();
     claims.list().closest(".scroll").scrollTo({ top: 0 });
-  };
-  const answered = (event) => {
-    if (event.target !== form) return;
-    const { body, submitter } = event.detail.ctx.request;
-    busy.delete(submitter);
-    settle(body.get("key"), event.detail.ctx);
+    send(row);
   };
   // The second click of a double click, and a key held down, are no second order, however fast the
   // first was answered.
@@ -89,63 +54,101 @@ named("places-order", (form) => {
   };
   form.addEventListener("click", twice);
   form.addEventListener("keydown", twice);
-  form.addEventListener("htmx:config:request", claimed);
-  form.addEventListener("htmx:finally:request", answered);
+  form.addEventListener("submit", order);
   return () => {
     form.removeEventListener("click", twice);
     form.removeEventListener("keydown", twice);
-    form.removeEventListener("htmx:config:request", claimed);
-    form.removeEventListener("htmx:finally:request", answered);
+    form.removeEventListener("submit", order);
   };
 });
 
-/** A row that is a claim still, though its request is over, was not answered for. */
-function settle(key, ctx) {
-  const row = document.getElementById(rowOf(key));
-  if (row?.classList.contains("ghost")) say(row, whatFailed(ctx));
-  else claims.forget(key);
+/** Send a claim; its row says what comes of it. Any number may be under way at once. */
+async function send(row) {
+  say(row, "sent");
+  hold(row.id);
+  stay(row.id);
+  const { key, fields } = claimOf(row);
+  const slow = setTimeout(() => isClaim(row) && say(row, "slow"), SLOW);
+  const { answer, text } = await post(fields);
+  clearTimeout(slow);
+  if (answer?.ok || answer?.status === 422) {
+    htmx.swap({ text, swap: "none", sourceElement: document.body, target: document.body });
+    claims.forget(key);
+    if (answer.status === 422) refuse(row);
+  } else if (isClaim(row)) say(row, whatFailed(answer));
 }
 
-// The same order once more, out of its own row.
-behaviour("#claims [data-again]", (form) => {
-  const row = form.closest(".order");
-  const send = () => say(row, "sent");
-  const answered = (event) => settle(row.dataset.key, event.detail.ctx);
-  form.addEventListener("htmx:before:request", send);
-  form.addEventListener("htmx:finally:request", answered);
-  return () => {
-    form.removeEventListener("htmx:before:request", send);
-    form.removeEventListener("htmx:finally:request", answered);
-  };
-});
+async function post(fields) {
+  try {
+    const answer = await fetch(document.getElementById("cart").action, {
+      method: "POST",
+      body: new URLSearchParams(fields),
+      headers: { "HX-Request": "true", "X-CSRFToken": document.querySelector("#cart [name=csrfmiddlewaretoken]").value },
+      redirect: "manual",
+      signal: AbortSignal.timeout(PATIENCE),
+    });
+    return { answer, text: await answer.text() };
+  } catch {
+    return {};
+  }
+}
+
+const isClaim = (row) => row.isConnected && row.classList.contains("ghost");
+
+function whatFailed(answer) {
+  if (!answer) return navigator.onLine ? "unreachable" : "offline";
+  if (answer.type === "opaqueredirect" || [401, 403].includes(answer.status)) return "signed-out";
+  return "failed";
+}
+
+/** Nothing was ordered: the cart gets back what it held, unless something else was put in. */
+function refuse(row) {
+  if (!isClaim(row)) return;
+  say(row, "refused");
+  const { fields } = claimOf(row), of = (name) => fields.filter(([field]) => field === name).map(([, value]) => value);
+  if (!of("scenario").length && !cart.lines().length) cart.fill(of("sku").map((sku, at) => [sku, of("quantity")[at]]));
+}
 
 // What was kept comes back with the page. Nobody knows whether it reached the server, but its key does.
 named("claims", (list) => {
-  const drop = (event) => {
-    const row = event.target.closest("[data-drop]")?.closest(".order");
-    if (!row) return;
-    claims.forget(row.dataset.key);
+  const act = (event) => {
+    const row = event.target.closest(".order");
+    if (event.target.closest("[data-again]")) send(row);
+    if (!event.target.closest("[data-drop]")) return;
+    claims.forget(claimOf(row).key);
     row.remove();
   };
   for (const claim of claims.kept().reverse()) {
-    if (claims.isAnswered(claim.key)) {
-      claims.forget(claim.key);
-      continue;
-    }
-    const row = draw(claim);
-    place(row);
-    say(row, claim.when === "signed-out" ? "kept" : claim.when === "sent" ? "unreachable" : claim.when);
+    if (claims.isAnswered(claim.key)) claims.forget(claim.key);
+    else say(place(claim), { sent: "slow", "signed-out": "kept", offline: "kept" }[claim.when] ?? claim.when);
   }
-  list.addEventListener("click", drop);
-  return () => list.removeEventListener("click", drop);
+  list.addEventListener("click", act);
+  return () => list.removeEventListener("click", act);
 });
 
 // A frame may bring an order before its answer does: the claim makes room for it.
 on("frame", () => {
   for (const row of [...(claims.list()?.children ?? [])]) {
-    const key = row.id.slice("order-".length);
+    const key = row.id.slice(rowOf("").length);
     if (!claims.isAnswered(key)) continue;
     claims.forget(key);
+    const focused = row.contains(document.activeElement);
     row.remove();
+    if (focused) document.querySelector(`[id="${row.id}"] a`)?.focus();
   }
+});
+
+// Connected again: what waited for it is sent, one after the other.
+let sending = false;
+on("connection", async ({ state }) => {
+  if (sending || !["live", "polling"].includes(state)) return;
+  sending = true;
+  for (const row of claims.list()?.querySelectorAll('[data-said="offline"]') ?? []) await send(row);
+  sending = false;
+});
+
+// Answered or dropped in another tab.
+addEventListener("storage", () => {
+  const kept = new Set(claims.kept().map(({ key }) => rowOf(key)));
+  for (const row of claims.list()?.querySelectorAll(".stuck") ?? []) if (!kept.has(row.id)) row.remove();
 });

@@ -1,12 +1,10 @@
-// On narrow screens my orders are a sheet that peeks; a tap on its head opens and closes it.
+// On narrow screens cart and orders are a sheet that peeks; a tap on its grip opens and closes it.
 
 import { named } from "../../flowdeck/js/behaviour.js";
 
-named("sheet", (sheet) => {
-  const head = sheet.querySelector(".bar");
-  const flip = (event) => {
-    if (!event.target.closest("button")) sheet.classList.toggle("open");
-  };
-  head.addEventListener("click", flip);
-  return () => head.removeEventListener("click", flip);
+named("side-sheet", (sheet) => {
+  const grip = sheet.querySelector(".grip");
+  const flip = () => grip.setAttribute("aria-expanded", String(sheet.classList.toggle("open")));
+  grip.addEventListener("click", flip);
+  return () => grip.removeEventListener("click", flip);
 });

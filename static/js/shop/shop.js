@@ -1,6 +1,9 @@
 // The shop page.
 
+import "./cart.js";
 import "./order.js";
-import "./quantity.js";
 import "./filter.js";
+import "./fold.js";
+import "./reveal.js";
+import "./rows.js";
 import "./sheet.js";
