@@ -18,6 +18,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware  # noqa: E40
 
 from eda_site.bodies import LimitedBodies  # noqa: E402
 from eda_site.loopback import LoopbackOnly  # noqa: E402
+from eda_site.tracing import send_spans  # noqa: E402
 from flowdeck.live.origin import SameOrigin  # noqa: E402
 from flowdeck.live.routing import websocket_urlpatterns  # noqa: E402
 
@@ -29,6 +30,7 @@ application = ProtocolTypeRouter(
 )
 # Whose client and scheme are those of X-Forwarded-For and -Proto; from anybody else they are noise.
 application = ProxyHeadersMiddleware(application, settings.TRUSTED_PROXIES)
+send_spans("flowdeck-web")
 if settings.DEMO:
     application = LoopbackOnly(application)
 

@@ -45,7 +45,8 @@ class Conf:
     ``BROKERS`` are the addresses of brokers by the names that outlets and inlets give them
     (docs/connectors.md). Who has an address in ``METRICS_NETWORKS`` reads ``/metrics`` without a
     token (behind a proxy that is not trusted, everybody has the proxy's).
-    Timers that were cancelled or refused are kept for ``TIMERS_KEPT_DAYS``.
+    Timers that were cancelled or refused are kept for ``TIMERS_KEPT_DAYS``. ``TRACE_URL`` is the
+    address of a distributed trace where your project keeps its spans, with ``{trace_id}`` in it.
     """
 
     REDIS_URL: str = ""
@@ -76,6 +77,7 @@ class Conf:
     BROKERS: Mapping[str, str] = field(default_factory=dict)
     METRICS_NETWORKS: tuple[str, ...] = ()
     TIMERS_KEPT_DAYS: float = 1
+    TRACE_URL: str = ""
     GROUPS: Mapping[str, str] = field(default_factory=lambda: GROUPS)
 
     def __post_init__(self) -> None:
@@ -88,6 +90,11 @@ class Conf:
                     raise ImproperlyConfigured(
                         f"FLOWDECK[{name!r}] names {network!r}, which is none ({error})."
                     ) from error
+        if self.TRACE_URL and "{trace_id}" not in self.TRACE_URL:
+            raise ImproperlyConfigured(
+                f"FLOWDECK['TRACE_URL'] is {self.TRACE_URL!r}; say where the id of the trace "
+                "stands: 'https://tracing.example.org/trace/{trace_id}'."
+            )
         if unknown := sorted(set(self.GROUPS) - set(GROUPS)):
             raise ImproperlyConfigured(
                 f"FLOWDECK['GROUPS'] names the unknown role {unknown[0]!r}; roles are "

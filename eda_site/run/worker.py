@@ -11,11 +11,13 @@ import sys
 
 from eda_site.celery import app
 from eda_site.run.priority import step_back
+from eda_site.tracing import send_spans
 
 
 def main(arguments: list[str]) -> None:
     """Run ``celery worker`` with these arguments until told to stop."""
     step_back()
+    send_spans("flowdeck-worker")
     app.start(["--quiet", "worker", *arguments])
 
 

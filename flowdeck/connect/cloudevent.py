@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from flowdeck import spans
 from flowdeck.connect.messages import STRUCTURED
 from flowdeck.errors import FlowdeckError, PublishError
 from flowdeck.log.storable import checked_time
@@ -43,6 +44,11 @@ class CloudEvent:
         found = _uuid(self.extensions.get("correlationid"))
         parts = str(self.extensions.get("traceparent", "")).split("-")
         return found or (_uuid(parts[1]) if len(parts) == 4 else None)
+
+    @property
+    def traceparent(self) -> str:
+        """The span of its sender, in the form of W3C Trace Context; empty if it names none."""
+        return spans.checked(self.extensions.get(spans.KEY))
 
     @property
     def hops(self) -> int:

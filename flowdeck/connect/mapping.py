@@ -57,5 +57,6 @@ def _completed(made: Inlet, message: CloudEvent, number: int, draft: Draft) -> D
         correlation_id=draft.correlation_id or message.correlation_id,
         producer=draft.producer or made.name,
         occurred_at=draft.occurred_at or message.time,
+        traceparent=draft.traceparent or message.traceparent,
         hops=message.hops + 1 if message.hops else 0,
     )

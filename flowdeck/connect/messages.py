@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from flowdeck.spans import KEY
+
 SEND_SECONDS = 5.0
 """How long a broker may take to confirm what it was sent; then it counts as away."""
 JSON = "application/json"
@@ -35,8 +37,18 @@ class Outgoing:
         return names + (len(self.data) if self.data.isascii() else len(self.data.encode()))
 
     def headers(self, prefix: str) -> list[tuple[str, str]]:
-        """The attributes of the binary form, each with the broker's prefix."""
-        return [(f"{prefix}{name}", _text(value)) for name, value in self.attributes.items()]
+        """The attributes of the binary form, each with the broker's prefix.
+
+        The ``traceparent`` also stands alone, where instrumentation of consumers looks for it.
+        """
+        found = [(f"{prefix}{name}", _text(value)) for name, value in self.attributes.items()]
+        return [*found, *self.trace_header.items()]
+
+    @property
+    def trace_header(self) -> dict[str, str]:
+        """The ``traceparent`` as a header of its own, if the event carries one."""
+        carried = self.attributes.get(KEY)
+        return {KEY: str(carried)} if carried else {}
 
     def structured(self) -> bytes:
         """All of it as one JSON object: the structured form."""

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from uuid_utils.compat import uuid7
 
+from flowdeck import spans
 from flowdeck.connect.cloudevent import CloudEvent
 from flowdeck.connect.mapping import event_id
 from flowdeck.declare.event import Draft
@@ -81,6 +82,7 @@ def _draft(message: CloudEvent, producer: str) -> Draft:
         producer=producer,
         occurred_at=message.time,
         id=event_id(_BY_HTTP, message.source, message.id),
+        traceparent=message.traceparent or spans.carried(),
     )
 
 

@@ -119,6 +119,7 @@ class Draft:
     ``stream`` falls back to the stream of the cause; ``correlation_id`` and ``causation_id`` to
     those of the current context; ``also_caused_by`` are further causes of a join (event ids of the
     same correlation). ``occurred_at`` is when it happened, if that is not when it is recorded.
+    ``traceparent`` names the span that publishes it (see :mod:`flowdeck.spans`).
     ``hops`` is how many effects lead from the first event of its trace to it; whoever lets time
     pass in between, as a timer does, begins at 0 again. ``id`` is given by whoever knows that the
     same event may come again; else it is a new one. ``when`` is given to what is to
@@ -137,6 +138,7 @@ class Draft:
     when: When | None = None
     once: tuple[UUID, ...] = ()
     number: int = 0
+    traceparent: str = ""
 
 
 NOT_EXPECTED = (
@@ -206,12 +208,14 @@ class Delivery:
 
     ``attempt`` counts from 1. ``idempotency_key`` is the same on every attempt: pass it to the
     outside world. ``replaying`` is true while a projection is run over past events again.
+    ``traceparent`` names the span of this attempt, if there is one: pass it on in calls.
     """
 
     processor: str
     attempt: int
     envelope: StoredEvent
     replaying: bool = False
+    traceparent: str = field(default="", init=False)
     in_transaction: InitVar[bool] = False
     emitted: Collected[Draft | Cancel] = field(init=False)
     expectations: Collected[Expectation] = field(init=False)

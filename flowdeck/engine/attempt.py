@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from django.db import OperationalError
 
-from flowdeck import clock
+from flowdeck import clock, spans
 from flowdeck.conf import conf
 from flowdeck.declare import context, interception
 from flowdeck.declare.event import Delivery, Draft, Event, Expectation
@@ -86,6 +86,8 @@ def attempt_together(processor: Processor, dues: list[DueDelivery]) -> list[Outc
     first = dues[0].event
     with context.entered(context.Context(first.correlation_id, first.id, in_batch=True)):
         handle = partial(_call, processor, events, deliveries, deliveries)
+        if containment.traced or any(spans.KEY in due.event.metadata for due in dues):
+            handle = partial(_in_a_span, deliveries, handle)
         if processor.timeout is not None:
             handle = partial(_timed, processor, handle, None)
         result = _blamed(containment, handle)
@@ -190,12 +192,19 @@ def _attempt_one(processor: Processor, due: DueDelivery, containment: Containmen
     event = load(due.event)
     around = context.Context(due.event.correlation_id, due.event.id, delivery)
     with context.entered(around):
-        handle = partial(_run, processor, event, delivery)
+        handle: Callable[[], None] = partial(_run, processor, event, delivery)
+        if containment.traced or spans.KEY in due.event.metadata:
+            handle = partial(_in_a_span, [delivery], handle)
         if processor.timeout is not None:
             words = partial(_write_down, processor, due, started, lanes.working_on())
             handle = partial(_timed, processor, handle, words)
         _blamed(containment, handle)
     return _done(processor, due, delivery, started, clock.now())
+
+
+def _in_a_span(deliveries: list[Delivery], handle: Callable[[], Returned]) -> Returned:
+    with spans.handling(deliveries):
+        return handle()
 
 
 def _timed(
@@ -268,6 +277,12 @@ def _delivery(processor: Processor, due: DueDelivery) -> Delivery:
     return Delivery(processor.name, due.attempts + 1, due.event, in_transaction=processor.atomic)
 
 
+def _carrying(traceparent: str, one: Draft | Cancel) -> Draft | Cancel:
+    if isinstance(one, Draft) and not one.traceparent:
+        return replace(one, traceparent=traceparent)
+    return one
+
+
 def _refuse_to_go_round(due: DueDelivery, emitted: list[Draft | Cancel]) -> None:
     most = conf().MAX_HOPS
     drafts = (one for one in emitted if isinstance(one, Draft))
@@ -297,6 +312,8 @@ def _done(
     emitted = list(delivery.emitted)
     if emitted:
         _refuse_to_go_round(due, emitted)
+        if delivery.traceparent:
+            emitted = [_carrying(delivery.traceparent, one) for one in emitted]
     mark = Mark(
         position=due.position,
         state=DeliveryState.DONE,

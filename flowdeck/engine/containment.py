@@ -16,7 +16,7 @@ from typing import Any, NoReturn, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 
-from flowdeck import telemetry
+from flowdeck import spans, telemetry
 from flowdeck.declare.registry import Processor
 from flowdeck.engine.faults import ends_this_worker
 from flowdeck.errors import HandlerContractError
@@ -73,14 +73,15 @@ class Containment:
     """Calls handlers of one processor, one after the other, in the thread that made it.
 
     A batch needs but one: to look the connection up takes longer than to call a handler that has
-    little to do.
+    little to do. ``traced``: there may be somebody who records spans.
     """
 
-    __slots__ = ("_processor", "_shared", "_watch")
+    __slots__ = ("_processor", "_shared", "_watch", "traced")
 
     def __init__(self, processor: Processor) -> None:
         self._processor, self._watch = processor, _Watch()
         self._shared = connections[DEFAULT_DB_ALIAS]
+        self.traced = spans.on()
 
     def call(self, handle: Callable[[], Returned]) -> Returned:
         """What ``handle`` returns. Settings are put back before anything else uses the connection.

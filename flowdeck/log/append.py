@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db import connection
 from uuid_utils.compat import uuid7
 
+from flowdeck import spans
 from flowdeck.conf import conf
 from flowdeck.declare.event import Draft, Expectation, StoredEvent
 from flowdeck.declare.registry import registry, slot_of
@@ -150,6 +151,8 @@ def _row(draft: Draft, payload: str, ordinal: int) -> EventRow:
         metadata["hops"] = draft.hops
     if draft.also_caused_by:
         metadata["also_caused_by"] = [str(cause) for cause in draft.also_caused_by]
+    if draft.traceparent:
+        metadata[spans.KEY] = draft.traceparent
     if draft.when is not None and draft.when.missed:
         metadata["missed"] = draft.when.missed
     return EventRow(

@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db import IntegrityError, connection, transaction
 from uuid_utils.compat import uuid7
 
-from flowdeck import telemetry
+from flowdeck import spans, telemetry
 from flowdeck.bells import bell
 from flowdeck.conf import conf
 from flowdeck.declare import context
@@ -98,7 +98,10 @@ def publish(
     if around is not None and around.delivery is not None:
         _collect(around, drafts, expectations)
         return Receipt(shared, (), _names(drafts))
-    appended = _append(drafts, expectations)
+    with spans.publishing([type(draft.event).__name__ for draft in drafts]) as carried:
+        if carried:
+            drafts = [changed(one, traceparent=one.traceparent or carried) for one in drafts]
+        appended = _append(drafts, expectations)
     if id is not None and not appended:
         return _first_receipt(drafts)
     return Receipt(shared, tuple(event.position for event in appended), _names(drafts))

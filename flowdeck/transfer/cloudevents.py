@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
+from flowdeck import spans
 from flowdeck.conf import conf
 from flowdeck.declare.event import StoredEvent, joined_causes
 from flowdeck.errors import ImportRefused, PublishError
@@ -73,6 +74,8 @@ def attributes(event: StoredEvent, *, masked: bool = False) -> dict[str, str | b
         found["hops"] = str(event.hops)
     if causes := joined_causes(event.metadata):
         found["alsocausedby"] = ",".join(str(cause) for cause in causes)
+    if carried := spans.checked(event.metadata.get(spans.KEY)):
+        found[spans.KEY] = carried
     if masked:
         found["datamasked"] = True
     return found
@@ -107,6 +110,8 @@ def _stored(value: Mapping[str, Any]) -> StoredEvent:
         metadata["hops"] = _number(value, "hops")
     if causes := value.get("alsocausedby"):
         metadata["also_caused_by"] = [str(UUID(one)) for one in causes.split(",")]
+    if carried := spans.checked(value.get(spans.KEY)):
+        metadata[spans.KEY] = carried
     return StoredEvent(
         position=_number(value, "position"),
         id=UUID(value["id"]),

@@ -90,7 +90,7 @@ class AmqpSender:
             delivery_mode=2,
             message_id=one.id,
             type=str(one.attributes["type"]),
-            application_headers={"orderkey": one.key},
+            application_headers={"orderkey": one.key, **one.trace_header},
         )
         self._published += 1
         self._waiting[self._published] = number

@@ -12,7 +12,8 @@ from uuid import UUID
 
 from django.urls import reverse
 
-from flowdeck import parsing
+from flowdeck import parsing, spans
+from flowdeck.conf import conf
 from flowdeck.dashboard.shared.retried import retry_told
 from flowdeck.dashboard.shared.stack import Group, groups_of
 from flowdeck.dashboard.shared.waits import Tried, rounds_told, with_waits
@@ -110,6 +111,14 @@ class TracePage:
     def record(self) -> Record:
         """The business record it is about: that of its first event."""
         return record_of(self.trace.roots[0].row.stream)
+
+    @property
+    def spans_url(self) -> str:
+        """Where its spans are, if the project said so and an event carries a trace of theirs."""
+        template = conf().TRACE_URL
+        found = (spans.trace_id(one.row.metadata) for one in self.trace.events) if template else ()
+        trace_id = next(filter(None, found), "")
+        return template.replace("{trace_id}", trace_id) if trace_id else ""
 
     @cached_property
     def waterfall(self) -> Waterfall:

@@ -25,7 +25,7 @@ from flowdeck.privacy import forgetting
 from flowdeck.testing import settle
 from flowdeck.verification import verify
 from tests.flowdeck.connect.brokers import Redis
-from tests.flowdeck.connect.declared import INLET, MakeIn, mapped, put, taken_in
+from tests.flowdeck.connect.declared import INLET, Make, MakeIn, mapped, put, taken_in
 from tests.probe.events import Probed
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -169,3 +169,12 @@ def test_what_can_not_work_is_refused_where_it_is_declared() -> None:
         inlet("wrong", broker="probe", source="x", batch=0)
     with pytest.raises(RegistrationError, match="a name is"):
         inlet("not a name", broker="probe", source="x")(mapped)
+
+
+def test_a_distributed_trace_goes_out_and_comes_in(make: Make, make_in: MakeIn) -> None:
+    foreign = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    publish(Draft(Probed(n=1), stream="probe-1", traceparent=foreign))
+    source = make_in()
+    relay.run_once(make(to=source.source))
+    assert intake.run_once(source) == 1
+    assert [one.metadata["traceparent"] for one in Event.objects.all()] == [foreign, foreign]
