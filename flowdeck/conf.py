@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from ipaddress import ip_network
@@ -43,8 +43,9 @@ class Conf:
     can tell when it will be full. ``RELEASE`` names the version of the code (empty: what the
     environment says in ``FLOWDECK_RELEASE`` or ``GIT_SHA``, or a digest of what is declared).
     ``BROKERS`` are the addresses of brokers by the names that outlets and inlets give them
-    (docs/connectors.md). Who has an address in ``METRICS_NETWORKS`` reads ``/metrics`` without a
-    token (behind a proxy that is not trusted, everybody has the proxy's).
+    (docs/connectors.md), ``WEBHOOK_SECRETS`` what messages from or to those of them that are
+    webhooks are signed with, the newest first. Who has an address in ``METRICS_NETWORKS`` reads
+    ``/metrics`` without a token (behind a proxy that is not trusted, everybody has the proxy's).
     Timers that were cancelled or refused are kept for ``TIMERS_KEPT_DAYS``. ``TRACE_URL`` is the
     address of a distributed trace where your project keeps its spans, with ``{trace_id}`` in it.
     """
@@ -64,6 +65,7 @@ class Conf:
     PERSONAL_KEY: str = ""
     PERSONAL_KEY_FALLBACKS: tuple[str, ...] = ()
     WEBHOOK_NETWORKS: tuple[str, ...] = ()
+    WEBHOOK_SECRETS: Mapping[str, Sequence[str]] = field(default_factory=dict)
     LIVE_SOCKETS_PER_USER: int = 100
     LIVE_VIEWS_PER_USER: int = 60
     LOGOUT_URL: str = "logout"

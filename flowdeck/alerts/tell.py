@@ -10,20 +10,15 @@ import hashlib
 import hmac
 import json
 import time
-import urllib.error
-import urllib.request
-from http.client import HTTPException, HTTPMessage
-from typing import IO, Any
 
 from django.core.mail import EmailMessage
 from django.utils.crypto import salted_hmac
 
-from flowdeck.alerts.deadline import Deadline
 from flowdeck.alerts.facts import AlertFired, AlertResolved
 from flowdeck.declare.event import Delivery
 from flowdeck.declare.registry import processor
 from flowdeck.declare.retry import Retry
-from flowdeck.errors import Reject
+from flowdeck.http.post import post
 from flowdeck.models import AlertRule
 
 _TIMEOUT = 5.0  # seconds of silence
@@ -55,39 +50,18 @@ def webhook(event: AlertFired | AlertResolved, delivery: Delivery) -> None:
     rule = _rule(event)
     if rule is None or not rule.webhook:
         return
-    if not rule.webhook.startswith(("https://", "http://")):
-        raise Reject(f"{rule.webhook[:100]!r} is no address of a webhook: it begins with https://.")
     state = "fired" if isinstance(event, AlertFired) else "resolved"
     body = json.dumps({"state": state, **event.model_dump(mode="json")}).encode()
     moment = str(int(time.time()))
-    request = urllib.request.Request(  # noqa: S310 - its scheme is checked above
-        rule.webhook,
-        data=body,
-        method="POST",
-        headers={
-            "Content-Type": "application/json",
-            "Idempotency-Key": delivery.idempotency_key,
-            "Flowdeck-Timestamp": moment,
-            "Flowdeck-Signature": f"v1={signature(secret(rule.pk), moment, body)}",
-        },
-    )
-    _send(request)
-
-
-def _send(request: urllib.request.Request) -> None:
-    """Raises WebhookRefused, or OSError for a receiver that is not there. The status is enough."""
-    with Deadline(_DEADLINE) as deadline:
-        opener = urllib.request.build_opener(
-            _NoRedirect, urllib.request.ProxyHandler({}), *deadline.handlers()
-        )
-        try:
-            opener.open(request, timeout=_TIMEOUT).close()
-        except urllib.error.HTTPError as error:
-            raise WebhookRefused(f"It answered {error.code}.") from error
-        except (OSError, HTTPException) as error:
-            if deadline.is_over:
-                raise WebhookRefused(f"It took more than {_DEADLINE:.0f} s to answer.") from error
-            raise
+    headers = {
+        "Content-Type": "application/json",
+        "Idempotency-Key": delivery.idempotency_key,
+        "Flowdeck-Timestamp": moment,
+        "Flowdeck-Signature": f"v1={signature(secret(rule.pk), moment, body)}",
+    }
+    answer = post(rule.webhook, body, headers, silence=_TIMEOUT, seconds=_DEADLINE)
+    if answer.status // 100 != 2:  # the status is enough
+        raise WebhookRefused(f"It answered {answer.status}.")
 
 
 def secret(rule: int) -> str:
@@ -118,18 +92,3 @@ def _text(event: AlertFired | AlertResolved, rule: AlertRule) -> str:
         f"{words(event)}.\n\nThe rule: {rule.threshold} or more {rule.get_kind_display()}, "
         f"for {rule.hold_seconds} s.\n"
     )
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A receiver that sends elsewhere could send into the network behind."""
-
-    def redirect_request(
-        self,
-        req: urllib.request.Request,
-        fp: IO[bytes],
-        code: int,
-        msg: str,
-        headers: HTTPMessage,
-        newurl: str,
-    ) -> Any:
-        return None

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 
 from flowdeck.spans import KEY
 
 SEND_SECONDS = 5.0
 """How long a broker may take to confirm what it was sent; then it counts as away."""
+MOST = 1_000
+"""Messages of a batch."""
 JSON = "application/json"
 STRUCTURED = "application/cloudevents+json"
 
@@ -65,6 +67,9 @@ class Refusal(NamedTuple):
 
 class Sender(Protocol):
     """A connection that sends. Belongs to one thread, and is closed after any error."""
+
+    most: ClassVar[int]
+    """How many messages it can be given at once, so that a batch ends in time."""
 
     @property
     def largest(self) -> int:

@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from flowdeck.connect import brokers, lease, refused
 from flowdeck.connect.envelope import messages
 from flowdeck.connect.lease import Lease
-from flowdeck.connect.messages import Outgoing, Refusal, Sender
+from flowdeck.connect.messages import MOST, Outgoing, Refusal, Sender
 from flowdeck.connect.outlets import Outlet, too_large
 from flowdeck.connect.refused import Held
 from flowdeck.declare.event import StoredEvent
@@ -25,8 +25,6 @@ from flowdeck.models import Connector
 from flowdeck.sql import dialect
 from flowdeck.sql.parts import placeholders
 
-MOST = 1_000
-"""Events sent before the position is written."""
 _MOST_BYTES = 16 * 1024 * 1024
 _STRETCH = 50_000  # positions looked at for events that the outlet hears
 _PATIENCE = 0.2  # seconds that appends under way are waited for
@@ -99,12 +97,17 @@ class Relay:
         after = self._lease.position
         if newest_position() <= after:
             return False
+        if self._sender is None:
+            self._sender = brokers.sender(self._outlet.broker)
+            self._most = min(MOST, self._sender.most)
         upto = min(horizon(after, _PATIENCE).position, after + _STRETCH)
         if upto <= after:
             return False
         events = self._read(after, upto)
         if events:
-            self._hand_on(events, events[-1].position if len(events) == self._most else upto)
+            self._hand_on(
+                self._sender, events, events[-1].position if len(events) == self._most else upto
+            )
             self._spare_memory(events)
         else:
             self._lease.keep(upto, 0)
@@ -130,15 +133,14 @@ class Relay:
 
     def _spare_memory(self, events: Sequence[StoredEvent]) -> None:
         average = max(1, sum(len(event.data) for event in events) // len(events))
-        self._most = max(1, min(MOST, _MOST_BYTES // average))
+        most = MOST if self._sender is None else min(MOST, self._sender.most)
+        self._most = max(1, min(most, _MOST_BYTES // average))
 
-    def _hand_on(self, events: Sequence[StoredEvent], upto: int) -> None:
-        if self._sender is None:
-            self._sender = brokers.sender(self._outlet.broker)
+    def _hand_on(self, sender: Sender, events: Sequence[StoredEvent], upto: int) -> None:
         held = self._held.among(events)
-        batch, refusals, behind = self._sorted_out(self._sender, events, held)
+        batch, refusals, behind = self._sorted_out(sender, events, held)
         self._lease.secure()
-        said = self._sender.send([message for _, message in batch]) if batch else []
+        said = sender.send([message for _, message in batch]) if batch else []
         refusals += [(batch[one.at][0], one) for one in said]
         first: dict[str, int] = {}
         for event, _ in refusals:

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 from django.core.exceptions import ImproperlyConfigured
 
 from flowdeck.conf import conf
+from flowdeck.connect import signatures
 from flowdeck.connect.messages import Receiver, Sender
 
 _MODULES = {
@@ -21,6 +22,8 @@ _MODULES = {
     "kafka": "kafka",
     "amqp": "amqp",
     "amqps": "amqp",
+    "https": "webhook",
+    "http": "webhook",
 }
 _CLIENTS = {"redis_streams": "redis", "kafka": "confluent_kafka", "amqp": "amqp"}
 _EXTRAS = {"redis_streams": "redis", "kafka": "kafka", "amqp": "rabbitmq"}
@@ -105,7 +108,8 @@ def receiver(name: str, source: str, group: str, offsets: Mapping[str, str]) -> 
 def _module(found: Address) -> ModuleType:
     name = _MODULES[found.scheme]
     try:
-        import_module(_CLIENTS[name])
+        if name in _CLIENTS:
+            import_module(_CLIENTS[name])
     except ImportError as error:
         raise ImproperlyConfigured(
             f"FLOWDECK['BROKERS'][{found.name!r}] needs {_CLIENTS[name]}: "
@@ -118,6 +122,8 @@ def fault(name: str) -> str:
     """What is wrong with a broker's setting, or ""."""
     try:
         _module(address(name))
+        for secret in conf().WEBHOOK_SECRETS.get(name, ()):
+            signatures.key(secret)
     except ImproperlyConfigured as error:
         return str(error)
     return ""

@@ -16,7 +16,7 @@ import amqp
 from amqp.exceptions import AMQPError, PreconditionFailed
 
 from flowdeck.connect.brokers import Address
-from flowdeck.connect.messages import SEND_SECONDS, STRUCTURED, Incoming, Outgoing, Refusal
+from flowdeck.connect.messages import MOST, SEND_SECONDS, STRUCTURED, Incoming, Outgoing, Refusal
 from flowdeck.errors import BrokerAway
 
 LARGEST = 8 * 1024 * 1024
@@ -33,6 +33,8 @@ def open_sender(address: Address) -> AmqpSender:
 
 class AmqpSender:
     """One connection with one channel in confirm mode."""
+
+    most = MOST
 
     def __init__(self, address: Address) -> None:
         self._address = address

@@ -14,7 +14,7 @@ import confluent_kafka
 from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, TopicPartition
 
 from flowdeck.connect.brokers import Address
-from flowdeck.connect.messages import JSON, SEND_SECONDS, Incoming, Outgoing, Refusal
+from flowdeck.connect.messages import JSON, MOST, SEND_SECONDS, Incoming, Outgoing, Refusal
 from flowdeck.errors import BrokerAway
 
 LARGEST = 1_000_000
@@ -56,6 +56,8 @@ def settings(address: Address) -> dict[str, Any]:
 
 class KafkaSender:
     """Produces with a sequence per partition, so that the broker drops what is repeated."""
+
+    most = MOST
 
     def __init__(self, address: Address) -> None:
         self._address = address

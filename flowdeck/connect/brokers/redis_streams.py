@@ -13,7 +13,7 @@ from typing import Any
 import redis
 
 from flowdeck.connect.brokers import Address
-from flowdeck.connect.messages import JSON, SEND_SECONDS, Incoming, Outgoing, Refusal
+from flowdeck.connect.messages import JSON, MOST, SEND_SECONDS, Incoming, Outgoing, Refusal
 from flowdeck.errors import BrokerAway
 
 LARGEST = 64 * 1024 * 1024
@@ -28,6 +28,8 @@ def open_sender(address: Address) -> RedisSender:
 
 class RedisSender:
     """Appends to streams, a pipeline for each batch."""
+
+    most = MOST
 
     def __init__(self, address: Address) -> None:
         self._address = address

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import socket
 import threading
-import time
-import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
@@ -18,7 +14,7 @@ import pytest
 from django.core import mail
 
 from flowdeck import publish, read_stream
-from flowdeck.alerts import reach, rules, tell, watch
+from flowdeck.alerts import rules, tell, watch
 from flowdeck.declare.registry import registry
 from flowdeck.engine import drain, pause
 from flowdeck.letters import dead_letters
@@ -182,38 +178,6 @@ def test_a_webhook_is_signed_and_carries_its_idempotency_key(receiver: str) -> N
     assert json.loads(body)["state"] == "fired"
 
 
-@pytest.fixture
-def dripping(settings: Any) -> Iterator[str]:
-    """A receiver that never is silent for long, and never done."""
-    settings.FLOWDECK = {**settings.FLOWDECK, "WEBHOOK_NETWORKS": ("127.0.0.0/8",)}
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def drip() -> None:
-            line, _ = server.accept()
-            with line, contextlib.suppress(OSError):
-                line.recv(65_536)
-                for byte in b"HTTP/1.1 204 " + b"x" * 600:
-                    line.send(bytes([byte]))
-                    threading.Event().wait(0.1)
-
-        thread = threading.Thread(target=drip, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{server.getsockname()[1]}/hook"
-        thread.join(60)
-        assert not thread.is_alive()
-
-
-def test_a_receiver_that_drips_has_a_deadline(
-    dripping: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tell, "_DEADLINE", 0.5)
-    request = urllib.request.Request(dripping, data=b"{}", method="POST")
-    began = time.monotonic()
-    with pytest.raises(tell.WebhookRefused, match="took more than"):
-        tell._send(request)
-    assert time.monotonic() - began < 30  # it would drip for a minute
-
-
 @pytest.mark.parametrize("name", ["alert-webhook", "alert-mail"])
 def test_who_is_slow_to_be_told_holds_one_lane(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drain._Pace, "_fast", {name})
@@ -245,34 +209,6 @@ def test_a_webhook_into_the_network_is_a_dead_letter_at_once(
     [failure] = Attempt.objects.filter(processor="alert-webhook")
     assert "inside of the network" in failure.message
     assert "WEBHOOK_NETWORKS" in failure.message
-
-
-@pytest.mark.parametrize(
-    ("address", "allowed"),
-    [
-        ("93.184.216.34", True),
-        ("2606:2800:220:1::1", True),
-        ("10.1.2.3", True),
-        ("10.2.0.1", False),
-        ("127.0.0.1", False),
-        ("169.254.169.254", False),
-        ("192.168.1.1", False),
-        ("100.64.0.1", False),
-        ("0.0.0.0", False),
-        ("224.0.0.1", False),
-        ("::1", False),
-        ("fe80::1%eth0", False),
-        ("fd00::1", False),
-        ("::ffff:10.2.0.1", False),
-        ("64:ff9b::7f00:1", False),
-        ("2002:7f00:1::", False),
-    ],
-)
-def test_webhooks_go_to_public_addresses_and_networks_that_are_named(
-    address: str, allowed: bool, settings: Any
-) -> None:
-    settings.FLOWDECK = {**settings.FLOWDECK, "WEBHOOK_NETWORKS": ("10.1.0.0/16",)}
-    assert reach.is_allowed(address) is allowed
 
 
 @pytest.mark.parametrize(

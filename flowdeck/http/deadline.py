@@ -10,7 +10,7 @@ from http.client import HTTPConnection, HTTPResponse, HTTPSConnection
 from types import TracebackType
 from typing import Any, Self
 
-from flowdeck.alerts import reach
+from flowdeck.http import reach
 
 
 class Deadline:
