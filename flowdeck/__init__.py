@@ -8,6 +8,7 @@ What an app needs is here: declare events and processors, publish, read streams:
 from flowdeck.connect.cloudevent import CloudEvent
 from flowdeck.connect.inlets import inlet
 from flowdeck.connect.outlets import outlet
+from flowdeck.connect.webhooks import webhook
 from flowdeck.declare.context import correlation
 from flowdeck.declare.event import Delivery, Draft, Event, StoredEvent
 from flowdeck.declare.personal import Personal, eraser
@@ -55,4 +56,5 @@ __all__ = [
     "schedule",
     "settled_position",
     "upcaster",
+    "webhook",
 ]

@@ -17,6 +17,7 @@ from flowdeck.bells import line, messages
 from flowdeck.conf import conf
 from flowdeck.connect import brokers, connectors
 from flowdeck.connect.outlets import outlets
+from flowdeck.connect.webhooks import fault_of, webhooks
 from flowdeck.dashboard.shell.navigation import sign_out_url
 from flowdeck.declare.registry import registry
 from flowdeck.declare.upcasting import faults, gaps
@@ -109,6 +110,9 @@ def connections(**_: Any) -> list[CheckMessage]:
     for name in connectors.names():
         if fault := brokers.fault(connectors.named(name).broker):
             found.append(Error(f"Connector {name!r}: {fault}", id="flowdeck.E010"))
+    for name, hook in webhooks.items():
+        if fault := fault_of(hook):
+            found.append(Error(f"Webhook {name!r}: {fault}", id="flowdeck.E010"))
     for one in outlets.values():
         if unknown := sorted(set(one.types) - set(registry.event_types)):
             found.append(

@@ -21,8 +21,8 @@ from ninja import Field, Query, Schema
 from ninja.errors import HttpError
 
 from flowdeck import parsing
-from flowdeck.api.cloudevents import router
 from flowdeck.api.problems import require
+from flowdeck.api.webhooks import router
 from flowdeck.conf import conf
 from flowdeck.declare.event import StoredEvent
 from flowdeck.log.horizon import horizon

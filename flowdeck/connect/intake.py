@@ -9,20 +9,16 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 
-from django.db import InterfaceError, OperationalError, transaction
-from uuid_utils.compat import uuid7
+from django.db import transaction
 
-from flowdeck.conf import conf
 from flowdeck.connect import brokers, lease
-from flowdeck.connect.cloudevent import read
 from flowdeck.connect.lease import Lease
-from flowdeck.connect.mapping import Inlet, drafts
+from flowdeck.connect.mapping import Inlet
 from flowdeck.connect.messages import Incoming, Receiver
-from flowdeck.connect.unread import refused
+from flowdeck.connect.taking import accepted, made_of
 from flowdeck.declare.event import Draft
-from flowdeck.errors import BrokerAway, PublishError, TraceTooDeep
+from flowdeck.errors import BrokerAway, PublishError
 from flowdeck.log.append import append, unknown
 from flowdeck.log.publishing import after_commit
 from flowdeck.models import Connector, InletOffset
@@ -103,37 +99,13 @@ class Intake:
         return brokers.receiver(self._inlet.broker, self._inlet.source, self._inlet.group, known)
 
     def _take_in(self, messages: Sequence[Incoming]) -> None:
-        found = [(message, self._drafts(message)) for message in messages]
+        found = [(message, made_of(self._inlet, message)) for message in messages]
         try:
             self._commit(messages, [one for _, some in found for one in some])
         except PublishError:
             # One of them is at fault: each is looked at by itself.
-            found = [(message, self._accepted(message, some)) for message, some in found]
+            found = [(one, accepted(self._inlet, one, some)) for one, some in found]
             self._commit(messages, [one for _, some in found for one in some])
-
-    def _drafts(self, message: Incoming) -> list[Draft]:
-        """What a message becomes; if it can't be read, the event that says so."""
-        try:
-            made = [
-                _traced(one) for one in drafts(self._inlet, read(message.headers, message.body))
-            ]
-            if any(one.hops > conf().MAX_HOPS for one in made):
-                raise TraceTooDeep("It has gone round: it is an effect of too many effects.")
-            return made
-        except (OperationalError, InterfaceError):
-            raise
-        except Exception as error:
-            return [_traced(refused(self._inlet, message, _said(error)))]
-
-    def _accepted(self, message: Incoming, made: list[Draft]) -> list[Draft]:
-        """The same drafts if the log takes them; it is asked, and what it did taken back."""
-        try:
-            with transaction.atomic():
-                append(unknown(made))
-                transaction.set_rollback(True)
-        except PublishError as error:
-            return [_traced(refused(self._inlet, message, _said(error)))]
-        return made
 
     def _commit(self, messages: Sequence[Incoming], made: Sequence[Draft]) -> None:
         places = {message.part: message.next for message in messages if message.next}
@@ -158,12 +130,3 @@ class Intake:
             return
         self._counted_at = now
         self._lease.note_waiting(receiver.waiting())
-
-
-def _traced(draft: Draft) -> Draft:
-    return draft if draft.correlation_id else replace(draft, correlation_id=uuid7())
-
-
-def _said(error: Exception) -> str:
-    text = str(error) or "no message"
-    return text if isinstance(error, PublishError) else f"{type(error).__name__}: {text}"
