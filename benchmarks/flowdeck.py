@@ -31,7 +31,7 @@ _UNFINISHED = """
 SELECT 1 FROM (SELECT DISTINCT processor FROM flowdeck_lane) AS l
 WHERE EXISTS (
   SELECT 1 FROM flowdeck_due d
-  WHERE d.processor = l.processor AND state IN ('pending', 'retrying'))
+  WHERE d.processor = l.processor AND state IN ('pending', 'retrying', 'sleeping'))
 LIMIT 1
 """
 _WORK = "SELECT count(*), min(started_at), max(finished_at) FROM flowdeck_done"

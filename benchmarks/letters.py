@@ -270,7 +270,7 @@ def _wait(row: Any, so: Any) -> None:
 def _drained() -> None:
     from flowdeck.models import Due
 
-    unfinished = Due.objects.filter(state__in=("pending", "retrying")).extra(
+    unfinished = Due.objects.filter(state__in=("pending", "retrying", "sleeping")).extra(
         where=[
             "NOT EXISTS (SELECT 1 FROM flowdeck_due d WHERE d.state = 'dead' AND "
             "d.processor = flowdeck_due.processor AND d.key = flowdeck_due.key "

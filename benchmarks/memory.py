@@ -14,7 +14,7 @@ from benchmarks.stand import Numbers, Stand
 _PATIENCE = 600  # seconds
 _LEFT = """
 SELECT count(*) FROM flowdeck_due
-WHERE processor = 'bench.noop' AND state IN ('pending', 'retrying')
+WHERE processor = 'bench.noop' AND state IN ('pending', 'retrying', 'sleeping')
 """
 
 

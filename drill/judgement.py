@@ -75,7 +75,7 @@ def _dead_streams() -> set[str]:
 
 
 def _unfinished_streams() -> set[str]:
-    unfinished = Delivery.objects.filter(state__in=["pending", "retrying"])
+    unfinished = Delivery.objects.filter(state__in=["pending", "retrying", "sleeping"])
     return set(unfinished.values_list("event__stream", flat=True))
 
 

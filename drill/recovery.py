@@ -25,11 +25,11 @@ SELECT count(*) FROM flowdeck_due d
 WHERE d.state = 'pending' AND d.position <= {newest} AND NOT EXISTS (
   SELECT 1 FROM flowdeck_due ahead
   WHERE ahead.processor = d.processor AND ahead.key = d.key AND ahead.slot = d.slot
-    AND ahead.state IN ('retrying', 'dead') AND ahead.position < d.position)
+    AND ahead.state IN ('retrying', 'sleeping', 'dead') AND ahead.position < d.position)
 """
 _UNSETTLED = """
 SELECT count(*) FROM flowdeck_due d
-WHERE d.state = 'retrying' OR (d.state = 'pending' AND NOT EXISTS (
+WHERE d.state IN ('retrying', 'sleeping') OR (d.state = 'pending' AND NOT EXISTS (
   SELECT 1 FROM flowdeck_due ahead
   WHERE ahead.processor = d.processor AND ahead.key = d.key AND ahead.slot = d.slot
     AND ahead.state = 'dead' AND ahead.position < d.position))

@@ -20,7 +20,7 @@ from django.utils.functional import cached_property
 from django.utils.html import format_html_join
 
 from flowdeck import parsing
-from flowdeck.declare.states import DeliveryState
+from flowdeck.declare.states import WAITING, DeliveryState
 from flowdeck.letters import dead_letters
 from flowdeck.models import (
     AlertRule,
@@ -140,8 +140,8 @@ class StateFilter(admin.SimpleListFilter):
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Dead and retrying."""
-        return [(state, state) for state in (DeliveryState.DEAD, DeliveryState.RETRYING)]
+        """Dead, retrying and sleeping."""
+        return [(state, state) for state in (DeliveryState.DEAD, *WAITING)]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Letters in the chosen state."""

@@ -12,7 +12,7 @@ SHOP = "shop"
 WIDTH, HEIGHT = 100, 30
 Wire = tuple[str, str]
 Places = Mapping[str, tuple[int, int]]
-_WORST = ("dead", "retrying", "running", "pending")
+_WORST = ("dead", "retrying", "sleeping", "running", "pending")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from flowdeck.extend import duration, registry
 
 REACHED = frozenset(("running", "retrying", "done", "dead", "no", "discarded"))
 SETTLED = frozenset(("done", "no"))
-ATTENTION = ("dead", "retrying", "parked", "running", "pending")
+ATTENTION = ("dead", "retrying", "sleeping", "parked", "running", "pending")
 """States of deliveries under way, the one that says most of a stage first."""
 
 
@@ -183,7 +183,7 @@ def _under_way(word: str, processor: str, waiting: list[Underway], quiet: bool =
         return Stage(word, "dead", f"{worst.attempts} of {attempts} failed" if attempts else "dead")
     if worst.state == "retrying":
         return Stage(word, "retrying", f"{worst.attempts + 1}/{attempts},", worst.due_at)
-    return Stage(word, worst.state)
+    return Stage(word, worst.state, due=worst.due_at if worst.state == "sleeping" else None)
 
 
 def _rank(state: str) -> int:

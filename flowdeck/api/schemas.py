@@ -164,7 +164,7 @@ class ProcessorOut(Schema):
     """One processor. What is not known is null, never 0."""
 
     name: str
-    state: str = Field(description="idle, running, retrying or paused")
+    state: str = Field(description="idle, running, retrying, sleeping or paused")
     description: str
     subscriptions: list[str]
     atomic: bool
@@ -175,6 +175,7 @@ class ProcessorOut(Schema):
     lanes: int
     waiting: int = Field(description="deliveries not settled yet")
     retrying: int
+    sleeping: int = Field(description="deliveries whose handlers asked for a later time")
     dead: int
     oldest_at: datetime | None = Field(description="when the oldest waiting event was recorded")
     per_second: float | None = Field(description="deliveries done per second lately")
@@ -200,6 +201,7 @@ class ProcessorOut(Schema):
             lanes=row.lanes,
             waiting=row.waiting,
             retrying=row.retrying,
+            sleeping=row.sleeping,
             dead=row.dead,
             oldest_at=row.oldest_at,
             per_second=row.per_second,

@@ -6,10 +6,14 @@ from enum import StrEnum
 
 
 class DeliveryState(StrEnum):
-    """The first five are stored; the others are derived when read (docs/state_machine.md)."""
+    """The first six are stored; the others are derived when read (docs/state_machine.md).
+
+    ``sleeping``: its handler asked for a later time, which is no failure.
+    """
 
     PENDING = "pending"
     RETRYING = "retrying"
+    SLEEPING = "sleeping"
     DONE = "done"
     DEAD = "dead"
     DISCARDED = "discarded"
@@ -25,17 +29,22 @@ class AttemptOutcome(StrEnum):
     DIED = "died"
 
 
-STORED = tuple(DeliveryState)[:5]
+STORED = tuple(DeliveryState)[:6]
 IN_DUE = (
     DeliveryState.PENDING,
     DeliveryState.RETRYING,
+    DeliveryState.SLEEPING,
     DeliveryState.DEAD,
     DeliveryState.DISCARDED,
 )
-UNFINISHED = (DeliveryState.PENDING, DeliveryState.RETRYING)
-HOLDING = (DeliveryState.RETRYING, DeliveryState.DEAD)
-KEPT = (DeliveryState.RETRYING, DeliveryState.DEAD, DeliveryState.DISCARDED)
-"""States in the order in which the conditions of partial indexes name them."""
+UNFINISHED = (DeliveryState.PENDING, DeliveryState.RETRYING, DeliveryState.SLEEPING)
+WAITING = (DeliveryState.RETRYING, DeliveryState.SLEEPING)
+HOLDING = (*WAITING, DeliveryState.DEAD)
+KEPT = (*HOLDING, DeliveryState.DISCARDED)
+"""States in the order in which the conditions of partial indexes name them.
+
+Those WAITING are due at a time of their own, and hold their key back until then.
+"""
 
 
 def among(*states: DeliveryState) -> str:

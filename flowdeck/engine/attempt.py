@@ -1,6 +1,6 @@
 """One attempt at one delivery: call the handler, and turn what happens into an outcome.
 
-The outcomes are a closed set: done (with events to append), retrying, dead, snoozed. Faults of the
+The outcomes are a closed set: done (with events to append), retrying, dead, sleeping. Faults of the
 infrastructure are none of them; they are raised, and the whole batch is run again.
 """
 
@@ -117,7 +117,7 @@ def failed(processor: Processor, due: DueDelivery, started: datetime, error: Exc
     if isinstance(cause, Snooze):
         mark = Mark(
             position=due.position,
-            state=DeliveryState.RETRYING,
+            state=DeliveryState.SLEEPING,
             attempts=due.attempts,
             due_in=cause.seconds,
             started_at=started,

@@ -12,7 +12,7 @@ from django.db.models import F, Max, QuerySet
 
 from flowdeck import clock, telemetry
 from flowdeck.bells import bell
-from flowdeck.declare.states import UNFINISHED, DeliveryState
+from flowdeck.declare.states import UNFINISHED, WAITING, DeliveryState
 from flowdeck.history import tally
 from flowdeck.history.tally import Change
 from flowdeck.letters import floors
@@ -175,16 +175,16 @@ def last_attempts(letters: Iterable[int]) -> dict[int, Attempt]:
 
 
 def make_due(deliveries: QuerySet[Delivery]) -> int:
-    """End the waiting of retrying deliveries now; return how many there were."""
+    """End the waiting of retrying and sleeping deliveries now; return how many there were."""
     count, chosen = 0, defaultdict[str, list[int]](list)
     with transaction.atomic():
-        retrying = deliveries.filter(state__among=UNFINISHED, state=DeliveryState.RETRYING)
-        for processor, position in retrying.values_list("processor", "event_id"):
+        waiting = deliveries.filter(state__among=UNFINISHED, state__in=WAITING)
+        for processor, position in waiting.values_list("processor", "event_id"):
             chosen[processor].append(position)
         for processor, positions in sorted(chosen.items()):
             rows = Due.objects.filter(processor=processor, event_id__in=positions)
             floors.lower(rows.values_list("processor", "slot"))
-            still = rows.filter(state=DeliveryState.RETRYING)
+            still = rows.filter(state__in=WAITING)
             count += still.update(state=DeliveryState.PENDING, due_at=None)
     return count
 

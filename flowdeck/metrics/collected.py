@@ -104,6 +104,7 @@ def _processors(now: Overview) -> Iterator[Metric]:
     gauges = {
         "flowdeck_waiting": ("Deliveries that are not settled yet, up to 20,000.", "waiting"),
         "flowdeck_retrying": ("Deliveries that are tried again.", "retrying"),
+        "flowdeck_sleeping": ("Deliveries whose handlers asked for a later time.", "sleeping"),
         "flowdeck_dead_letters": ("Dead letters there are.", "dead"),
     }
     for name, (text, field) in gauges.items():

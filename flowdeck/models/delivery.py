@@ -21,7 +21,7 @@ class Among(models.Lookup):
     prepare_rhs = False
 
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
-        """``state IN ('pending', 'retrying')``, or ``state = 'dead'``."""
+        """``state IN ('pending', 'retrying', 'sleeping')``, or ``state = 'dead'``."""
         column, parameters = self.process_lhs(compiler, connection)
         return f"{column} {among(*self.rhs)}", tuple(parameters)
 

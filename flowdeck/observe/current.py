@@ -35,7 +35,9 @@ _OLD = timedelta(seconds=5)
 _MINUTE = 60.0  # seconds that rates are of
 
 _UNFINISHED, _HELD = f"d.state {among(*UNFINISHED)}", f"d.state {among(*HOLDING)}"
+_AWAKE = f"{_UNFINISHED} AND d.state <> '{DeliveryState.SLEEPING}'"
 _RETRYING = f"{_HELD} AND d.state {among(DeliveryState.RETRYING)}"
+_SLEEPING = f"{_HELD} AND d.state {among(DeliveryState.SLEEPING)}"
 _DEAD = f"{_HELD} AND d.state {among(DeliveryState.DEAD)}"
 
 # On PostgreSQL the index of what is due is by sixteenth of the slots, so the oldest is the lowest
@@ -43,10 +45,10 @@ _DEAD = f"{_HELD} AND d.state {among(DeliveryState.DEAD)}"
 _OLDEST = {
     "postgresql": f"""(SELECT min(first) FROM generate_series(0, 15) AS band, LATERAL (
       SELECT d.position AS first FROM flowdeck_due d
-      WHERE d.processor = p.name AND {_UNFINISHED} AND d.slot >> 6 = band
+      WHERE d.processor = p.name AND {_AWAKE} AND d.slot >> 6 = band
       ORDER BY d.position LIMIT 1) AS of_band)""",
     "sqlite": f"""(SELECT min(d.position) FROM flowdeck_due d
-      WHERE d.processor = p.name AND {_UNFINISHED})""",
+      WHERE d.processor = p.name AND {_AWAKE})""",
 }
 _ALL_DEAD = f"""
 SELECT count(*) FROM (
@@ -61,7 +63,9 @@ SELECT count(DISTINCT e.correlation_id), count(*) FROM (
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """One processor: unfinished, retrying and dead deliveries, when the oldest was recorded.
+    """One processor: unfinished, retrying, sleeping and dead deliveries.
+
+    ``oldest_at`` is when the oldest was recorded that is not sleeping.
 
     ``done``: how many were done in the last minute. ``leased`` counts its leased lanes, ``workers``
     has them.
@@ -69,6 +73,7 @@ class Counted:
 
     waiting: int = 0
     retrying: int = 0
+    sleeping: int = 0
     dead: int = 0
     oldest_at: datetime | None = None
     done: int = 0
@@ -164,7 +169,7 @@ def _time(text: str | None) -> datetime | None:
 def _moment() -> Moment:
     now, names = clock.now(), sorted(registry.processors)
     counts = _counts(names)
-    oldest = [row[3] for row in counts.values() if row[3]]
+    oldest = [row[-1] for row in counts.values() if row[-1]]
     recorded = dict(
         Event.objects.filter(position__in=oldest).values_list("position", "recorded_at")
     )
@@ -197,11 +202,12 @@ def _counted(
     lanes: Sequence[Lane],
     now: datetime,
 ) -> Counted:
-    waiting, retrying, dead, oldest = counts
+    waiting, retrying, sleeping, dead, oldest = counts
     leased = [lane for lane in lanes if lane.lease_expires_at and lane.lease_expires_at > now]
     return Counted(
         waiting=waiting,
         retrying=retrying,
+        sleeping=sleeping,
         dead=dead,
         oldest_at=recorded.get(oldest) if oldest else None,
         done=done,
@@ -212,17 +218,16 @@ def _counted(
 
 
 def oldest_waiting(names: list[str]) -> dict[str, int | None]:
-    """Per processor: position of the oldest unfinished delivery."""
+    """Per processor: position of the oldest unfinished delivery that does not sleep."""
     found = _of_each(names, _OLDEST[connection.vendor])
     return {name: row[0] for name, row in found.items()}
 
 
 def _counts(names: list[str]) -> dict[str, tuple[Any, ...]]:
-    """Per processor: unfinished, retrying, dead, position of the oldest unfinished."""
+    """Per processor: unfinished, retrying, sleeping, dead, position of the oldest waiting."""
     oldest = _OLDEST[connection.vendor]
-    return _of_each(
-        names, f"{_number(_UNFINISHED)}, {_number(_RETRYING)}, {_number(_DEAD)}, {oldest}"
-    )
+    kinds = (_UNFINISHED, _RETRYING, _SLEEPING, _DEAD)
+    return _of_each(names, ", ".join((*map(_number, kinds), oldest)))
 
 
 def _of_each(names: list[str], columns: str) -> dict[str, tuple[Any, ...]]:

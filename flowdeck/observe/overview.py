@@ -39,6 +39,7 @@ class ProcessorRow:
     pause_reason: str
     waiting: int
     retrying: int
+    sleeping: int
     dead: int
     oldest_at: datetime | None
     per_second: float | None
@@ -59,12 +60,14 @@ class ProcessorRow:
 
     @property
     def state(self) -> str:
-        """The word for it: paused, retrying, running or idle."""
+        """The word for it: paused, retrying, running, sleeping or idle."""
         if self.paused_at is not None:
             return "paused"
         if self.retrying:
             return DeliveryState.RETRYING
-        return DeliveryState.RUNNING if self.waiting else "idle"
+        if self.waiting > self.sleeping:
+            return DeliveryState.RUNNING
+        return DeliveryState.SLEEPING if self.sleeping else "idle"
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +198,7 @@ def _row(name: str, found: Moment, state: ProcessorState | None) -> ProcessorRow
         pause_reason=state.pause_reason if state else "",
         waiting=one.waiting,
         retrying=one.retrying,
+        sleeping=one.sleeping,
         dead=one.dead,
         oldest_at=one.oldest_at,
         per_second=found.per_second(name),

@@ -1,8 +1,8 @@
 """The state of a delivery as it is read: the stored one, or running or parked, which are derived.
 
 ``running``: a worker holds the lease of its lane and took it after the event was there. ``parked``:
-it waits because an earlier delivery of the same key is retrying or dead. Neither is ever stored, so
-neither can be wrong after a crash.
+it waits because an earlier delivery of the same key is retrying, sleeping or dead. Neither is ever
+stored, so neither can be wrong after a crash.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from django.db.models import F, Min, Q
 
 from flowdeck import clock
 from flowdeck.declare.registry import registry
-from flowdeck.declare.states import HOLDING, UNFINISHED, DeliveryState
+from flowdeck.declare.states import HOLDING, UNFINISHED, WAITING, DeliveryState
 from flowdeck.models import Delivery, Due, Lane
 
 UNDER_WAY = frozenset((*UNFINISHED, DeliveryState.RUNNING, DeliveryState.PARKED))
@@ -58,7 +58,7 @@ def derive(deliveries: Iterable[Delivery]) -> dict[tuple[int, str], Derived]:
 
 def _held_back(waiting: list[Delivery]) -> dict[tuple[str, str], int]:
     """Position of the first delivery of each key that holds the later ones back."""
-    wanted = Q(state=DeliveryState.RETRYING) | Q(
+    wanted = Q(state__in=WAITING) | Q(
         state=DeliveryState.DEAD, processor__in=_parking({d.processor for d in waiting})
     )
     rows = (

@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db.models import Count, F, Max, Sum
 from django.db.models.functions import Greatest
 
-from flowdeck.declare.states import DeliveryState
+from flowdeck.declare.states import UNFINISHED, DeliveryState
 from flowdeck.history.traces import refused as refused_of
 from flowdeck.models import Done, Due, Event
 
@@ -33,7 +33,7 @@ class Totals:
     @property
     def under_way(self) -> bool:
         """Whether some delivery will still change."""
-        return bool(self.states & {DeliveryState.PENDING, DeliveryState.RETRYING})
+        return bool(self.states & set(UNFINISHED))
 
 
 def totals_of(correlation_ids: Collection[UUID]) -> dict[UUID, Totals]:

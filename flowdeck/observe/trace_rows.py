@@ -100,10 +100,11 @@ def _conditions(wanted: Wanted) -> Iterator[Q]:
 
 def _came_to(outcome: str) -> Q:
     if outcome == DeliveryState.RETRYING:
-        return Q(correlation_id__in=_retrying())
+        return Q(correlation_id__in=_in_state(DeliveryState.RETRYING))
     if outcome == WAITS:
         ended = (Trace.State.DONE, Trace.State.REFUSED)
-        return Q(correlation_id__in=_waiting(), state__in=ended)
+        timed = Q(correlation_id__in=_waiting(), state__in=ended)
+        return timed | Q(correlation_id__in=_in_state(DeliveryState.SLEEPING))
     return Q(state=_STATES[outcome])
 
 
@@ -127,9 +128,9 @@ _ORDERS: dict[str, Callable[[QuerySet[Trace]], QuerySet[Trace]]] = {
 }
 
 
-def _retrying() -> list[UUID]:
-    """Of the newest deliveries that wait to be tried again."""
-    rows = Delivery.objects.filter(state__among=KEPT, state=DeliveryState.RETRYING)
+def _in_state(state: DeliveryState) -> list[UUID]:
+    """Of the newest deliveries that wait so."""
+    rows = Delivery.objects.filter(state__among=KEPT, state=state)
     return _traces_of(rows.order_by("-event_id").values_list("event_id", flat=True)[:_MOST])
 
 

@@ -14,7 +14,7 @@ from uuid import UUID
 from flowdeck import clock
 from flowdeck.declare.event import joined_causes
 from flowdeck.declare.registry import registry
-from flowdeck.declare.states import DeliveryState
+from flowdeck.declare.states import WAITING, DeliveryState
 from flowdeck.models import Attempt, Delivery, Event, Timer
 from flowdeck.observe.states import UNDER_WAY, Derived
 from flowdeck.observe.totals import Totals
@@ -63,11 +63,11 @@ class DeliveryNode:
         return max((t.finished_at for t in self.tries if t.finished_at), default=None)
 
     def gaps(self, now: datetime) -> Iterator[tuple[datetime, datetime]]:
-        """The waits after failed tries, the last one open until ``now`` while it is retrying."""
+        """The waits after tries, the last one open until ``now`` while it is due later."""
         for one, following in pairwise(self.tries):
             if one.finished_at is not None:
                 yield one.finished_at, max(following.started_at, one.finished_at)
-        if self.state == DeliveryState.RETRYING and self.ends_at is not None:
+        if self.state in WAITING and self.ends_at is not None:
             yield self.ends_at, max(now, self.ends_at)
 
 
@@ -200,9 +200,9 @@ class Trace:
         for state in (DeliveryState.DEAD, DeliveryState.RETRYING):
             if state in states:
                 return str(state)
-        if states & UNDER_WAY:
+        if states & (UNDER_WAY - {DeliveryState.SLEEPING}):
             return DeliveryState.RUNNING
-        if self.to_come:
+        if self.to_come or DeliveryState.SLEEPING in states:
             return WAITS
         refused = (
             self.totals.refused

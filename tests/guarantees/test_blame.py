@@ -429,7 +429,7 @@ def test_the_longest_snooze_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     let(monkeypatch, "probe.leased", put_off)
     drain.drain(registry.processor("probe.leased"))
     delivery = delivery_of("probe.leased")
-    assert (delivery.state, delivery.attempts) == ("retrying", 0)
+    assert (delivery.state, delivery.attempts) == ("sleeping", 0)
 
 
 def test_a_letter_that_was_retried_more_often_than_a_row_can_count_goes_on() -> None:

@@ -13,11 +13,14 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from flowdeck import Retry, publish
+from flowdeck import Delivery as Delivered
+from flowdeck import Retry, Snooze, publish
 from flowdeck.declare.registry import registry, slot_of
 from flowdeck.engine import batch, drain, lanes, sweep
 from flowdeck.letters import dead_letters
 from flowdeck.models import Attempt, Delivery, Lane
+from flowdeck.observe import overview
+from flowdeck.observe.states import derive
 from flowdeck.testing import settle
 from tests.deliveries import change
 from tests.probe import processors
@@ -117,6 +120,35 @@ def test_a_snooze_uses_up_no_attempt() -> None:
     assert processors.snoozed.total() == 2
     assert Effect.objects.get(processor="probe.snoozing").attempt == 1
     assert not Attempt.objects.exists()
+
+
+def test_what_its_handler_puts_off_sleeps_and_is_no_failure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It holds its key back, disturbs nobody of its batch, and nobody calls it a retry."""
+    publish(Keyed(owner="ada", n=2), Keyed(owner="ada", n=4), stream="thing-1")
+    publish(Keyed(owner="bob", n=6), stream="thing-1")
+
+    def put_off(event: Keyed, delivery: Delivered) -> None:
+        if event.n == 2:
+            raise Snooze(60)
+        processors.effect(delivery).save()
+
+    sleepy = replace(registry.processor("probe.snoozing"), handler=put_off)
+    drain.drain(sleepy)
+    found = list(Delivery.objects.filter(processor=sleepy.name).order_by("event_id"))
+    assert [(one.state, one.attempts) for one in found] == [
+        ("sleeping", 0),
+        ("pending", 0),
+        ("done", 1),
+    ]
+    assert [one.state for one in derive(found).values()] == ["sleeping", "parked", "done"]
+    (row,) = (one for one in overview.processors() if one.name == sleepy.name)
+    assert (row.waiting, row.sleeping, row.retrying) == (2, 1, 0)
+    assert row.oldest_at == found[1].event.recorded_at, "what sleeps is late for nothing"
+    assert not Attempt.objects.exists()
+    settle()
+    assert [sequence for _, sequence in handled(sleepy.name)] == [3, 1, 2]
 
 
 def test_a_rejection_is_final() -> None:

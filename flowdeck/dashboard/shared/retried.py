@@ -18,6 +18,7 @@ def retry_told(row: Delivery, state: str) -> str:
         DeliveryState.DONE: f"Retried by hand: it succeeded at {tried}.",
         DeliveryState.DEAD: f"Retried by hand: it failed again at {tried}, and is dead again.",
         DeliveryState.RETRYING: f"Retried by hand: it failed at {tried}, and is tried once more.",
+        DeliveryState.SLEEPING: "Retried by hand: its handler asked for a later time.",
         DeliveryState.RUNNING: "Retried by hand: it runs now.",
         DeliveryState.PARKED: "Retried by hand: it waits behind an earlier one of its key.",
         DeliveryState.DISCARDED: f"Retried by hand without success, and given up after {tried}.",

@@ -26,7 +26,7 @@ BEGIN
       SELECT true FROM generate_series((l.first_slot >> 6)::int, (l.last_slot >> 6)::int) AS band
       CROSS JOIN LATERAL (
         SELECT true FROM flowdeck_due d
-        WHERE d.processor = name AND d.state IN ('pending', 'retrying')
+        WHERE d.processor = name AND d.state IN ('pending', 'retrying', 'sleeping')
           AND d.slot >> 6 = band AND d.slot BETWEEN l.first_slot AND l.last_slot
           AND d.position >= l.floor
           AND (d.due_at IS NULL OR d.due_at <= statement_timestamp())

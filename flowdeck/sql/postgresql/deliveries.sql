@@ -34,9 +34,9 @@ FROM flowdeck_done;
 
 -- What is due, held back and dead.
 CREATE INDEX IF NOT EXISTS flowdeck_due_waiting ON flowdeck_due
-  (processor, (slot >> 6), position) WHERE state IN ('pending', 'retrying');
+  (processor, (slot >> 6), position) WHERE state IN ('pending', 'retrying', 'sleeping');
 CREATE INDEX IF NOT EXISTS flowdeck_due_held ON flowdeck_due
-  (processor, slot) WHERE state IN ('retrying', 'dead');
+  (processor, slot) WHERE state IN ('retrying', 'sleeping', 'dead');
 CREATE INDEX IF NOT EXISTS flowdeck_due_dead ON flowdeck_due (letter) WHERE state = 'dead';
 CREATE INDEX IF NOT EXISTS flowdeck_due_dead_group ON flowdeck_due
   (fingerprint, key, processor, letter, finished_at, retried) WHERE state = 'dead';
@@ -45,10 +45,10 @@ CREATE INDEX IF NOT EXISTS flowdeck_due_dead_key ON flowdeck_due
 CREATE INDEX IF NOT EXISTS flowdeck_due_dead_at ON flowdeck_due
   (finished_at, fingerprint, processor) WHERE state = 'dead';
 CREATE INDEX IF NOT EXISTS flowdeck_due_retried ON flowdeck_due
-  (fingerprint, processor, letter) WHERE retried > 0 AND state IN ('pending', 'retrying');
+  (fingerprint, processor, letter) WHERE retried > 0 AND state IN ('pending', 'retrying', 'sleeping');
 -- A handful of rows, newest first: the log's filter by state, and the lanes' trouble.
 CREATE INDEX IF NOT EXISTS flowdeck_due_open ON flowdeck_due
-  (state, position) WHERE state IN ('retrying', 'dead', 'discarded');
+  (state, position) WHERE state IN ('retrying', 'sleeping', 'dead', 'discarded');
 -- Letters by their numbers, also after they were dealt with.
 CREATE INDEX IF NOT EXISTS flowdeck_due_letter ON flowdeck_due (letter) WHERE letter IS NOT NULL;
 CREATE INDEX IF NOT EXISTS flowdeck_done_letter ON flowdeck_done (letter) WHERE letter IS NOT NULL;

@@ -12,7 +12,7 @@ BEGIN
   SELECT asked.name FROM unnest(names) AS asked(name)
   WHERE (
       SELECT true FROM flowdeck_due d
-      WHERE d.processor = asked.name AND d.state IN ('pending', 'retrying')
+      WHERE d.processor = asked.name AND d.state IN ('pending', 'retrying', 'sleeping')
         AND d.position >= coalesce(
           (SELECT min(l.floor) FROM flowdeck_lane l WHERE l.processor = asked.name), 0)
         AND (d.due_at IS NULL OR d.due_at <= statement_timestamp())

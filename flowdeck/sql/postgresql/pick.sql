@@ -30,14 +30,14 @@ BEGIN
     INTO held, waits, low
     FROM flowdeck_due o
     WHERE o.slot BETWEEN first_slot AND last_slot
-      AND o.processor = name AND o.state IN ('retrying', 'dead')
+      AND o.processor = name AND o.state IN ('retrying', 'sleeping', 'dead')
       AND ((parks AND o.state = 'dead') OR o.due_at > statement_timestamp());
     RETURN QUERY
     SELECT d.attempts, d.position, this, least(d.position, waits)
     FROM generate_series(first_slot >> 6, last_slot >> 6) AS band
     CROSS JOIN LATERAL (
       SELECT w.attempts, w.position FROM flowdeck_due w
-      WHERE w.processor = name AND w.state IN ('pending', 'retrying')
+      WHERE w.processor = name AND w.state IN ('pending', 'retrying', 'sleeping')
         AND w.slot >> 6 = band AND w.slot BETWEEN first_slot AND last_slot
         AND w.position >= low
         AND (w.due_at IS NULL OR w.due_at <= statement_timestamp())

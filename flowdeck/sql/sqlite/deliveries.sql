@@ -30,11 +30,11 @@ FROM flowdeck_done;
 -- What is due, held back and dead. SQLite uses a partial index only if its condition stands in the
 -- query word for word (``state__among`` in flowdeck/models/delivery.py).
 CREATE INDEX IF NOT EXISTS flowdeck_due_waiting ON flowdeck_due
-  (processor, position) WHERE state IN ('pending', 'retrying');
+  (processor, position) WHERE state IN ('pending', 'retrying', 'sleeping');
 CREATE INDEX IF NOT EXISTS flowdeck_due_slot ON flowdeck_due
-  (processor, slot) WHERE state IN ('pending', 'retrying');
+  (processor, slot) WHERE state IN ('pending', 'retrying', 'sleeping');
 CREATE INDEX IF NOT EXISTS flowdeck_due_held ON flowdeck_due
-  (processor, key) WHERE state IN ('retrying', 'dead');
+  (processor, key) WHERE state IN ('retrying', 'sleeping', 'dead');
 CREATE INDEX IF NOT EXISTS flowdeck_due_dead ON flowdeck_due (letter) WHERE state = 'dead';
 CREATE INDEX IF NOT EXISTS flowdeck_due_dead_group ON flowdeck_due
   (fingerprint, key, processor, letter, finished_at, retried) WHERE state = 'dead';
@@ -43,9 +43,9 @@ CREATE INDEX IF NOT EXISTS flowdeck_due_dead_key ON flowdeck_due
 CREATE INDEX IF NOT EXISTS flowdeck_due_dead_at ON flowdeck_due
   (finished_at, fingerprint, processor) WHERE state = 'dead';
 CREATE INDEX IF NOT EXISTS flowdeck_due_retried ON flowdeck_due
-  (fingerprint, processor, letter) WHERE retried > 0 AND state IN ('pending', 'retrying');
+  (fingerprint, processor, letter) WHERE retried > 0 AND state IN ('pending', 'retrying', 'sleeping');
 CREATE INDEX IF NOT EXISTS flowdeck_due_open ON flowdeck_due
-  (state, position) WHERE state IN ('retrying', 'dead', 'discarded');
+  (state, position) WHERE state IN ('retrying', 'sleeping', 'dead', 'discarded');
 -- Letters by their numbers, also after they were dealt with.
 CREATE INDEX IF NOT EXISTS flowdeck_due_letter ON flowdeck_due (letter) WHERE letter IS NOT NULL;
 CREATE INDEX IF NOT EXISTS flowdeck_done_letter ON flowdeck_done (letter) WHERE letter IS NOT NULL;

@@ -111,9 +111,10 @@ def test_everything_that_the_database_has_stands_in_a_file() -> None:
 @pytest.mark.parametrize(
     "condition",
     [
-        "processor = 'a' AND state IN ('pending', 'retrying') AND slot BETWEEN 1 AND 9",
-        "processor = 'a' AND key IN ('k') AND state IN ('retrying', 'dead')",
-        "state = 'dead' AND state IN ('retrying', 'dead', 'discarded') ORDER BY position DESC",
+        "processor = 'a' AND state IN ('pending', 'retrying', 'sleeping') AND slot BETWEEN 1 AND 9",
+        "processor = 'a' AND key IN ('k') AND state IN ('retrying', 'sleeping', 'dead')",
+        "state = 'dead' AND state IN ('retrying', 'sleeping', 'dead', 'discarded') "
+        "ORDER BY position DESC",
     ],
 )
 def test_what_is_due_or_held_is_found_by_index(condition: str) -> None:
