@@ -22,6 +22,10 @@ from flowdeck.log.awaiting import apublish, in_transaction
 from flowdeck.log.horizon import settled_position
 from flowdeck.log.payloads import load, parse
 from flowdeck.log.publishing import Receipt, cancel, publish
+from flowdeck.process_managers.declared import process
+from flowdeck.process_managers.flow import during, otherwise, starts
+from flowdeck.process_managers.instance import Process
+from flowdeck.process_managers.state import State, state_upcaster
 
 __all__ = [
     "CloudEvent",
@@ -30,23 +34,28 @@ __all__ = [
     "Event",
     "FlowdeckError",
     "Personal",
+    "Process",
     "PublishError",
     "Receipt",
     "Reject",
     "Retry",
     "SequenceConflict",
     "Snooze",
+    "State",
     "StoredEvent",
     "after",
     "apublish",
     "cancel",
     "correlation",
+    "during",
     "eraser",
     "in_transaction",
     "inlet",
     "load",
+    "otherwise",
     "outlet",
     "parse",
+    "process",
     "processor",
     "projection",
     "publish",
@@ -55,6 +64,8 @@ __all__ = [
     "read_streams",
     "schedule",
     "settled_position",
+    "starts",
+    "state_upcaster",
     "upcaster",
     "webhook",
 ]

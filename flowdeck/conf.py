@@ -46,8 +46,9 @@ class Conf:
     (docs/connectors.md), ``WEBHOOK_SECRETS`` what messages from or to those of them that are
     webhooks are signed with, the newest first. Who has an address in ``METRICS_NETWORKS`` reads
     ``/metrics`` without a token (behind a proxy that is not trusted, everybody has the proxy's).
-    Timers that were cancelled or refused are kept for ``TIMERS_KEPT_DAYS``. ``TRACE_URL`` is the
-    address of a distributed trace where your project keeps its spans, with ``{trace_id}`` in it.
+    Timers that were cancelled or refused are kept for ``TIMERS_KEPT_DAYS``, instances of processes
+    that are over for ``PROCESSES_KEPT_DAYS``. ``TRACE_URL`` is the address of a distributed trace
+    where your project keeps its spans, with ``{trace_id}`` in it.
     """
 
     REDIS_URL: str = ""
@@ -79,6 +80,7 @@ class Conf:
     BROKERS: Mapping[str, str] = field(default_factory=dict)
     METRICS_NETWORKS: tuple[str, ...] = ()
     TIMERS_KEPT_DAYS: float = 1
+    PROCESSES_KEPT_DAYS: float = 30
     TRACE_URL: str = ""
     GROUPS: Mapping[str, str] = field(default_factory=lambda: GROUPS)
 

@@ -179,6 +179,10 @@ class Snooze(FlowdeckError):
         self.seconds: float = max(0.0, float(seconds))
 
 
+class StateFromNewerCode(FlowdeckError):
+    """The state of a process was written by newer code than this: that code goes on with it."""
+
+
 class OtherLetters(FlowdeckError):
     """The dead letters are not those that somebody was asked about; ``count`` fit now."""
 

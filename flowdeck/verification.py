@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from django.db import connection
 
 from flowdeck.declare.registry import Processor, registry, slot_of
-from flowdeck.declare.states import IN_DUE, UNFINISHED, DeliveryState, among
+from flowdeck.declare.states import IN_DUE, UNFINISHED, WAITING, DeliveryState, among
 from flowdeck.errors import CheckImpossible
 from flowdeck.letters import floors
 from flowdeck.log.positions import newest_position
 from flowdeck.models import AuditEntry, Lane
+from flowdeck.process_managers.declared import flows
+from flowdeck.process_managers.replay import differences
 from flowdeck.sql.parts import heard_by, rows
 
 CHUNK = 50_000  # positions looked at by one statement
@@ -198,13 +200,19 @@ def _runnable(scope: Scope) -> Iterator[str]:
             yield f"{what}: no lane covers slot {slot}"
         elif slot != slot_of(key):
             yield f"{what}: slot is {slot}, but the key belongs to {slot_of(key)}"
-        elif state == DeliveryState.RETRYING and never_due:
-            yield f"{what}: retrying without a time to be due at"
+        elif state in WAITING and never_due:
+            yield f"{what}: {state} without a time to be due at"
     for processor, state, count in rows(
         "SELECT processor, state, count(*) FROM flowdeck_due "
         f"WHERE state NOT {among(*IN_DUE)} GROUP BY processor, state"
     ):
         yield f"{count} deliveries of {processor} are in the unknown state {state!r}"
+
+
+@check("states of processes follow from their events")
+def _processes(scope: Scope) -> Iterator[str]:
+    for name in sorted(flows):
+        yield from differences(name)
 
 
 @check("lanes divide the slots")

@@ -60,38 +60,6 @@ class Reservation(models.Model):
         return f"reservation for order {self.order_id}"
 
 
-class Mediation(models.Model):
-    """Where the mediator stands with an order: what it waits for, and what is to be undone."""
-
-    class Step(models.TextChoices):
-        """What it waits for, or how it ended."""
-
-        RESERVING = "reserving"
-        PAYING = "paying"
-        RELEASING = "releasing"
-        CONFIRMED = "confirmed"
-        CANCELLED = "cancelled"
-
-    ENDS = (Step.CONFIRMED, Step.CANCELLED)
-
-    order_id = models.BigIntegerField(primary_key=True)
-    user_id = models.BigIntegerField()
-    total = models.DecimalField(max_digits=10, decimal_places=2)
-    items = models.JSONField()
-    scenario = models.CharField(max_length=40, default="")
-    step = models.CharField(max_length=10, choices=Step.choices, default=Step.RESERVING)
-    reason = models.CharField(max_length=300, default="")
-
-    def __str__(self) -> str:
-        """The order and the step."""
-        return f"order {self.order_id}: {self.step}"
-
-    @property
-    def ended(self) -> bool:
-        """Whether the order is decided."""
-        return self.step in self.ENDS
-
-
 class FraudWatch(models.Model):
     """The failed payments of a user that may still become a suspicion, by event time."""
 

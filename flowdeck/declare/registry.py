@@ -36,7 +36,8 @@ class Processor:
     listens to (empty: all). ``emits`` are names of the event types it says it emits; None if it
     does not say (then nothing it emits is a surprise). ``mediates``: it decides each next step of
     its flows (mediator topology); the flow map can show those apart. A handler that takes longer
-    than ``timeout`` seconds is stopped, and has failed.
+    than ``timeout`` seconds is stopped, and has failed. ``remembers``: it keeps a state that has
+    its past events in it, so they are not given again.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Processor:
     emits: tuple[str, ...] | None = None
     mediates: bool = False
     timeout: float | None = None
+    remembers: bool = False
 
     @property
     def description(self) -> str:
@@ -278,18 +280,22 @@ def declare(
     parameters = list(inspect.signature(handler).parameters.values())
     if not 1 <= len(parameters) <= 2:
         raise RegistrationError(f"{where}: takes (event) or (event, delivery).")
-    subscribed = tuple(_annotated_events(handler, parameters[0].name, where))
+    subscribed = tuple(annotated_events(handler, parameters[0].name, where))
     return Processor(
         name=name,
         handler=handler,
         subscriptions=subscribed,
         wants_delivery=len(parameters) == 2,
-        emits=_emitted(handler, emits),
+        emits=emitted_types(handler, emits),
         **options,
     )
 
 
-def _annotated_events(handler: Callable[..., Any], parameter: str, where: str) -> Iterable[str]:
+def annotated_events(handler: Callable[..., Any], parameter: str, where: str) -> Iterable[str]:
+    """Names of the event types that the annotation of ``parameter`` names.
+
+    Raises RegistrationError, which says ``where``.
+    """
     annotation = typing.get_type_hints(handler).get(parameter)
     classes = list(_classes(annotation))
     if not classes or not all(isinstance(c, type) and issubclass(c, Event) for c in classes):
@@ -300,7 +306,7 @@ def _annotated_events(handler: Callable[..., Any], parameter: str, where: str) -
     return [c.__event_type__.name for c in classes]
 
 
-def _emitted(
+def emitted_types(
     handler: Callable[..., Any], declared: Iterable[type[Event]] | None
 ) -> tuple[str, ...] | None:
     """Names of ``declared``, or of the event types that the return annotation names."""

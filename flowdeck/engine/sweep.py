@@ -32,6 +32,7 @@ from flowdeck.history import fold
 from flowdeck.letters import bulk, floors
 from flowdeck.log.positions import newest_position
 from flowdeck.observe import current
+from flowdeck.process_managers import retention
 from flowdeck.processes import worker_name
 from flowdeck.replay import shadow
 from flowdeck.sql import dialect
@@ -186,6 +187,7 @@ class Sweeper(threading.Thread):
             make_room()
             floors.mend()
             timers.forget_ended()
+            retention.forget_ended()
 
     def _say_alive(self) -> None:
         from flowdeck.models import Worker

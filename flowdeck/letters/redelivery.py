@@ -61,7 +61,8 @@ class Choice:
 def dry_run(name: str, choice: Choice) -> dict[str, int]:
     """How many deliveries of each event type would be made due again.
 
-    Raises UnknownProcessor, or ReplayRefused for projections, which would count twice.
+    Raises UnknownProcessor, or ReplayRefused for projections and processes, which would
+    count twice.
     """
     chosen = choice.of(_redeliverable(name)).order_by()
     return dict(chosen.values_list("event__type").annotate(n=Count("*")))
@@ -144,5 +145,10 @@ def _redeliverable(name: str) -> Processor:
         raise ReplayRefused(
             f"{name} is a projection: an event given again would count twice in its read model. "
             f"Use manage.py replay {name} --rebuild."
+        )
+    if processor.remembers:
+        raise ReplayRefused(
+            f"{name} is a process: its state has its past events in it already, and would take "
+            "them for new ones. manage.py flowdeck processes replay compares it with them."
         )
     return processor

@@ -9,6 +9,7 @@ from flowdeck.models.event import Event, Stream
 from flowdeck.models.history import Current, Fold, Handled, Produced, Tally, Trace
 from flowdeck.models.lane import Lane, ProcessorState, Release, Settled, Worker
 from flowdeck.models.personal_key import PersonalKey
+from flowdeck.models.process import ProcessInstance, ProcessStep
 from flowdeck.models.replay import ReplayRun
 from flowdeck.models.resolution import AuditedDelivery, AuditEntry, BulkAction, DeadLetterGroup
 from flowdeck.models.saved_view import SavedView
@@ -40,6 +41,8 @@ __all__ = [
     "InletOffset",
     "Lane",
     "PersonalKey",
+    "ProcessInstance",
+    "ProcessStep",
     "ProcessorState",
     "Produced",
     "Release",

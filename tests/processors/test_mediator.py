@@ -18,12 +18,12 @@ from flowdeck import Reject, publish
 from flowdeck.declare.registry import registry
 from flowdeck.engine import batch, drain
 from flowdeck.letters import dead_letters
-from flowdeck.models import Attempt, Delivery, Event, Lane
+from flowdeck.models import Attempt, Delivery, Event, Lane, ProcessInstance
 from flowdeck.testing import settle
 from flowdeck.verification import verify
 from lab import injection
 from lab.switched_faults import switch_off, switch_on
-from processors.models import Charge, Mediation, Reservation, Stock
+from processors.models import Charge, Reservation, Stock
 from tests.guarantees.test_nothing_lost import in_a_process
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("shelf")]
@@ -204,5 +204,5 @@ def test_killed_anywhere_it_loses_nothing(customer: User, step: str) -> None:
     settle()
     assert [s for s, _, _ in outcomes(order_ids)] == ["confirmed", "cancelled"]
     assert not Attempt.objects.exists()
-    assert all(order.ended for order in Mediation.objects.all())
+    assert not ProcessInstance.objects.filter(ended_at=None).exists()
     assert not list(verify())

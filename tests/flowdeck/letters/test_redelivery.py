@@ -67,6 +67,7 @@ def test_only_the_chosen_events_go_to_only_this_processor(positions: tuple[int, 
     ("arguments", "message"),
     [
         (["probe.tally", "--type", "Probed"], "would count twice"),
+        (["mediator", "--type", "OrderSubmitted"], "is a process"),
         (["probe.atomic"], "Say which events"),
         (["probe.atomic", "--type", "Probed", "--yes"], "Say why"),
         (["nobody", "--type", "Probed"], "No installed app declares"),

@@ -1,0 +1,1 @@
+"""Process managers: what an app says of a flow, and keeping its instances exactly once."""
