@@ -6,6 +6,7 @@ from flowdeck.dashboard.catalog import page as catalog
 from flowdeck.dashboard.connectors import page as connectors
 from flowdeck.dashboard.flow import page as flow
 from flowdeck.dashboard.flow import past as flow_past
+from flowdeck.dashboard.home import page as home
 from flowdeck.dashboard.letters import page as dead_letters
 from flowdeck.dashboard.logs import page as log
 from flowdeck.dashboard.logs import reveal, saved_views
@@ -13,7 +14,7 @@ from flowdeck.dashboard.processors import page as processors
 from flowdeck.dashboard.replay import page as replay
 from flowdeck.dashboard.replay import redeliver, streams
 from flowdeck.dashboard.shared import columns
-from flowdeck.dashboard.shell import account, alerts, database, design_review, home, search
+from flowdeck.dashboard.shell import account, alerts, database, design_review, plain_live, search
 from flowdeck.dashboard.shell import audit as audit_page
 from flowdeck.dashboard.timeline import page as timeline
 from flowdeck.dashboard.timers import page as timers
@@ -41,8 +42,8 @@ register_converter(StoredName, "stored")
 
 urlpatterns = [
     path("", home.home, name="home"),
-    path(routing.LIVE, home.live, name="live"),
-    path("live/regions/", home.live_regions, name="live_regions"),
+    path(routing.LIVE, plain_live.live, name="live"),
+    path("live/regions/", plain_live.live_regions, name="live_regions"),
     path("timeline/", timeline.timeline, name="timeline"),
     path("events/", log.log, name="log"),
     path("events/<int:position>/", log.event, name="event"),

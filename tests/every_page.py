@@ -37,7 +37,6 @@ _ACTIONS = {
     "flowdeck:prove",
     "flowdeck:create_token",
     "flowdeck:revoke_token",
-    "flowdeck:home",
     "flowdeck:live",
     "flowdeck:live_regions",
     "lab:reset",
@@ -61,6 +60,7 @@ _ACTIONS = {
     "flowdeck-metrics:metrics",
 }
 PAGES = {
+    "flowdeck:home",
     "flowdeck:timeline",
     "flowdeck:log",
     "flowdeck:event",

@@ -4,6 +4,7 @@ from flowdeck import live
 from flowdeck.dashboard.connectors.live import ConnectorsView
 from flowdeck.dashboard.event.live import EventPeopleView, EventView
 from flowdeck.dashboard.flow.live import FlowNodeView, FlowView
+from flowdeck.dashboard.home.live import OverviewView
 from flowdeck.dashboard.letters.live import DeadLettersView, LettersView, LetterView
 from flowdeck.dashboard.logs.live import LogCountView, LogView
 from flowdeck.dashboard.processors.live import ProcessorsView, RateView
@@ -14,6 +15,7 @@ from flowdeck.dashboard.timers.live import TimersView
 from flowdeck.dashboard.trace.live import TracesView, TraceView
 
 VIEWS: dict[str, type[live.LiveView]] = {
+    "overview": OverviewView,
     "log": LogView,
     "log-count": LogCountView,
     "event": EventView,

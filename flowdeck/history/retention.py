@@ -8,7 +8,7 @@ from django.db import connection, models
 
 from flowdeck.history.figures import GRAINS, kept_from
 from flowdeck.history.rows import key_columns
-from flowdeck.models import Handled, Produced
+from flowdeck.models import Gauge, Handled, Produced
 
 _AT_ONCE = 5_000  # rows of a table and grain
 
@@ -17,7 +17,7 @@ def remove_old(now: datetime) -> None:
     """Remove what is older than it is kept; some thousand rows at most."""
     for grain in GRAINS:
         if before := kept_from(grain, now):
-            for model in (Handled, Produced):
+            for model in (Handled, Produced, Gauge):
                 _remove(model, grain, before)
 
 

@@ -6,7 +6,7 @@ from flowdeck.models.archive import Archive, ArchivedStream
 from flowdeck.models.connector import Connector, InletOffset
 from flowdeck.models.delivery import Attempt, DeadLetter, Delivery, Done, Due
 from flowdeck.models.event import Event, Stream
-from flowdeck.models.history import Current, Fold, Handled, Produced, Tally, Trace
+from flowdeck.models.history import Current, Fold, Gauge, Handled, Produced, Tally, Trace
 from flowdeck.models.lane import Lane, ProcessorState, Release, Settled, Worker
 from flowdeck.models.personal_key import PersonalKey
 from flowdeck.models.process import ProcessInstance, ProcessStep
@@ -37,6 +37,7 @@ __all__ = [
     "Due",
     "Event",
     "Fold",
+    "Gauge",
     "Handled",
     "InletOffset",
     "Lane",

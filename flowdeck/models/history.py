@@ -119,6 +119,27 @@ class Produced(models.Model):
         return f"{self.producer} {self.type}: {self.n}"
 
 
+class Gauge(models.Model):
+    """What waited for a processor in a stretch of time: the most of it that was seen.
+
+    ``processor`` is empty for all together, and ``oldest`` is seconds. A stretch that has a row of
+    all was looked at; a processor without a row of its own had nothing to do then.
+    """
+
+    pk = models.CompositePrimaryKey("grain", "at", "processor")
+    grain = models.IntegerField()
+    at = models.BigIntegerField()
+    processor = models.CharField(max_length=64)
+    waiting = models.BigIntegerField()
+    retrying = models.BigIntegerField()
+    dead = models.BigIntegerField()
+    oldest = models.FloatField()
+
+    def __str__(self) -> str:
+        """Who and how much."""
+        return f"{self.processor or 'all'}: {self.waiting}"
+
+
 class Trace(models.Model):
     """One trace: what it began with, and how it went so far.
 

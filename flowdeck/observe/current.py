@@ -20,6 +20,8 @@ from django.db.models import QuerySet
 from flowdeck import clock
 from flowdeck.declare.registry import registry
 from flowdeck.declare.states import HOLDING, UNFINISHED, DeliveryState, among
+from flowdeck.history import gauges
+from flowdeck.history.gauges import Reading
 from flowdeck.models import Current, Event, Lane
 from flowdeck.observe import rates
 from flowdeck.observe.lane_state import LaneState
@@ -27,6 +29,8 @@ from flowdeck.sql.parts import placeholders, rows
 
 COUNTED = 20_000
 """Rows of a kind counted at most; a count of this many means "at least"."""
+READ = 1_000_000
+"""Unfinished deliveries of a processor that its gauge tells of at most."""
 LOOKED_AT = 1_000
 """Unfinished deliveries whose traces are counted."""
 
@@ -139,6 +143,23 @@ def keep() -> None:
             traces=under.traces,
             deliveries=under.deliveries,
         )
+        if gauges.is_due(counted.at):
+            gauges.note(counted.at, _readings(counted))
+
+
+def _readings(found: Moment) -> dict[str, Reading]:
+    """What the gauges say; those that stopped counting for the pages go on here."""
+    more = [name for name, one in found.by.items() if one.waiting >= COUNTED]
+    waiting = {name: row[0] for name, row in _of_each(more, _number(_UNFINISHED, READ)).items()}
+    return {
+        name: Reading(
+            waiting.get(name, one.waiting),
+            one.retrying,
+            one.dead,
+            max(0.0, (found.at - one.oldest_at).total_seconds()) if one.oldest_at else 0.0,
+        )
+        for name, one in found.by.items()
+    }
 
 
 def _read(row: Current) -> Moment | None:
@@ -238,8 +259,8 @@ def _of_each(names: list[str], columns: str) -> dict[str, tuple[Any, ...]]:
     return {row[0]: row[1:] for row in found}
 
 
-def _number(condition: str) -> str:
+def _number(condition: str, most: int | None = None) -> str:
     return (
         "(SELECT count(*) FROM (SELECT 1 FROM flowdeck_due d "
-        f"WHERE d.processor = p.name AND {condition} LIMIT {COUNTED}) AS counted)"
+        f"WHERE d.processor = p.name AND {condition} LIMIT {most or COUNTED}) AS counted)"
     )

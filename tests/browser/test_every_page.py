@@ -18,6 +18,7 @@ pytestmark = pytest.mark.browser
 PAGES = {
     "customer": ("/shop/", "/shop/outbox/", "/lab/lessons/ripple/", "/lab/glossary/", "/account/"),
     "operator": (
+        "/",
         "/timeline/?window=300",
         "/timeline/?selected={position}",
         "/events/",

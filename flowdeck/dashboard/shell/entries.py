@@ -33,6 +33,16 @@ def types(user: Any) -> Count:
 def register() -> None:
     """Put them into the navigation."""
     navigation.register(
+        section="",
+        label="Overview",
+        url_name="flowdeck:home",
+        icon="home",
+        order=0,
+        permission="view_processors",
+        key="h",
+        tab=True,
+    )
+    navigation.register(
         section="Watch",
         label="Timeline",
         url_name="flowdeck:timeline",
@@ -69,7 +79,6 @@ def register() -> None:
         order=30,
         permission="view_processors",
         key="f",
-        tab=True,
     )
     navigation.register(
         section="Operate",

@@ -48,6 +48,6 @@ def test_a_narrow_screen_has_five_tabs() -> None:
         return [item["label"] for one in sections for item in one["items"] if item["tab"]]
 
     customer = tabs(person("customer"))
-    assert tabs(person("operator")) == ["Shop", "Timeline", "Traces", "Flow map", "Dead letters"]
+    assert tabs(person("operator")) == ["Overview", "Shop", "Timeline", "Traces", "Dead letters"]
     assert len(customer) <= TABS
     assert "Outbox" in customer

@@ -1,25 +1,12 @@
-"""The start: the first page that the person may open. And what live pages ask for by plain HTTP."""
+"""What live pages ask for by plain HTTP."""
 
 from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import redirect
 from django.views.decorators.http import require_safe
 
-from flowdeck.dashboard.shell.navigation import navigation
 from flowdeck.dashboard.shell.page import signed_in
-from flowdeck.dashboard.shell.rendering import render
 from flowdeck.live import polling
-
-
-@signed_in
-def home(request: HttpRequest) -> HttpResponse:
-    """Go to the first page that is open to this person."""
-    for section in navigation(request)["nav_sections"]:
-        for item in section["items"]:
-            if item["url"] != request.path:
-                return redirect(item["url"])
-    return render(request, "flowdeck/nothing_open.html", status=403)
 
 
 @require_safe

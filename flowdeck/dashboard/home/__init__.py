@@ -1,0 +1,1 @@
+"""The first page: is all well, what changed, what comes first."""

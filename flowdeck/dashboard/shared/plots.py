@@ -1,0 +1,123 @@
+"""Lines and areas of charts by time: values in bins become paths, what is not known a gap. Pure.
+
+Paths are drawn in a box of 1000 by ``height`` that is stretched to its place; positions beside them
+are percent of the width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import groupby
+from math import log10
+
+from flowdeck.models import Release
+
+WIDTH = 1000
+_ROOM = 4  # px that the highest value leaves free
+_FLAGS = 20
+_DECADES = 3  # of a scale of logarithms
+
+Values = Sequence[float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From ``since`` to ``until``, in ``bins`` of the same length."""
+
+    since: datetime
+    until: datetime
+    bins: int
+
+    @property
+    def step(self) -> float:
+        """Seconds of a bin."""
+        return (self.until - self.since).total_seconds() / self.bins
+
+    def x(self, moment: datetime) -> float:
+        """Percent of a moment."""
+        length = (self.until - self.since).total_seconds()
+        return round((moment - self.since).total_seconds() / length * 100, 2)
+
+    def ticks(self, seconds: int) -> list[tuple[float, datetime]]:
+        """Round moments, each so many seconds, with their places; none at the very ends."""
+        first = int(self.since.timestamp()) // seconds * seconds + seconds
+        moments = (
+            datetime.fromtimestamp(at, UTC)
+            for at in range(first, int(self.until.timestamp()), seconds)
+        )
+        return [(x, at) for at in moments if 3 < (x := self.x(at)) < 97]
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Paths of a line and the area under it, and the value at the top."""
+
+    line: str
+    area: str
+    top: float
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """A release that was first seen here."""
+
+    x: float
+    name: str
+    note: str
+
+
+def curve(values: Values, height: int, *, top: float = 0.0, log: bool = False) -> Curve:
+    """Values from the left to the right end, 0 at the bottom; ``top`` is the least scale."""
+    most = max([top, *(value for value in values if value is not None)]) or 1.0
+    runs = list(_runs(values, height, most, log))
+    lines = ["L".join(f"{x:g} {y:g}" for x, y in run) for run in runs]
+    areas = [
+        f"M{run[0][0]:g} {height}L{line}L{run[-1][0]:g} {height}Z"
+        for run, line in zip(runs, lines, strict=True)
+    ]
+    return Curve("".join(f"M{line}" for line in lines), "".join(areas), most)
+
+
+def binned(rows: Iterable[tuple[int, float]], span: Span) -> dict[int, float]:
+    """Sums by number of the bin, of values with their seconds since 1970."""
+    begin, found = span.since.timestamp(), dict[int, float]()
+    for at, value in rows:
+        number = int((at - begin) // span.step)
+        if 0 <= number < span.bins:
+            found[number] = found.get(number, 0.0) + value
+    return found
+
+
+def flags(span: Span) -> list[Flag]:
+    """Releases that were first seen in a stretch, the newest of too many; one query."""
+    seen = {"first_seen_at__gte": span.since, "first_seen_at__lte": span.until}
+    found = Release.objects.filter(**seen).order_by("-first_seen_at")[:_FLAGS]
+    return [Flag(span.x(one.first_seen_at), one.name, one.note) for one in found]
+
+
+def _runs(
+    values: Values, height: int, most: float, log: bool
+) -> Iterable[list[tuple[float, float]]]:
+    """Points of each stretch without a gap; a value that stands alone is a short dash."""
+    step = WIDTH / len(values) if values else WIDTH
+    for known, group in groupby(enumerate(values), lambda pair: pair[1] is not None):
+        if not known:
+            continue
+        points = [
+            (round((n + 0.5) * step, 1), _y(value or 0.0, height, most, log)) for n, value in group
+        ]
+        left, right = points[0][0] - step / 2, points[-1][0] + step / 2
+        yield [
+            (round(left, 1), points[0][1]),
+            *points,
+            (round(right, 1), points[-1][1]),
+        ]
+
+
+def _y(value: float, height: int, most: float, log: bool) -> float:
+    part = value / most
+    if log:
+        part = max(0.0, 1 + log10(part) / _DECADES) if part > 0 else 0.0
+    return round(height - part * (height - _ROOM), 1)
