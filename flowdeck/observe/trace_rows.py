@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-from typing import Protocol
+from math import log
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Case, Count, F, FloatField, Q, QuerySet, Value, When
+from django.db.models.functions import Floor, Greatest, Ln
 
 from flowdeck.declare.states import KEPT, DeliveryState
 from flowdeck.log.positions import SLACK, first_since
@@ -18,7 +20,15 @@ from flowdeck.models import Delivery, Event, Timer, Trace
 from flowdeck.observe.traces import WAITS
 
 SORTS = ("newest", "slowest", "retries")
-_MOST = 1_000  # traces of one stream, or that wait to retry
+_MOST = 1_000  # traces of one stream, with an event of some type, or that wait to retry
+SPREAD = 20_000
+"""Of how many traces the durations are told at most: the newest that fit."""
+STEPS = 6
+"""Stretches that each tenfold of a duration is divided into."""
+_SHORTEST = 0.001  # seconds; what took less is told with it
+FIRST = -18
+"""The step that the shortest are in."""
+_EDGE = 1e-9  # what a logarithm misses a whole number by
 
 _STATES = {
     DeliveryState.DONE: Trace.State.DONE,
@@ -53,8 +63,16 @@ class Wanted(Protocol):
         """A stream that any of its events is in."""
 
     @property
-    def over(self) -> int | None:
+    def type(self) -> str:
+        """The type of any of its events."""
+
+    @property
+    def over(self) -> float | None:
         """Milliseconds that it took at least."""
+
+    @property
+    def under(self) -> float | None:
+        """Milliseconds that it took less than."""
 
     @property
     def retried(self) -> str:
@@ -74,13 +92,58 @@ def chosen(
 ) -> list[tuple[UUID, int]]:
     """The ids and first positions of up to ``most`` traces in order; one query, two more for some
     conditions."""
-    rows = Trace.objects.filter(*_conditions(wanted))
+    rows = _within(since, until).filter(*_conditions(wanted), *_durations(wanted))
+    if wanted.before is not None:
+        rows = rows.filter(first_position__lt=wanted.before)
+    ordered = _ORDERS[wanted.sort or SORTS[0]](rows)
+    return list(ordered.values_list("correlation_id", "first_position")[skip : skip + most])
+
+
+class Stretch(NamedTuple):
+    """So many traces took from ``10 ** (step / STEPS)`` seconds to the next one, and came to
+    ``kind``: done, retried, refused or dead."""
+
+    step: int
+    kind: str
+    number: int
+
+
+def spread(wanted: Wanted, since: datetime | None, until: datetime | None) -> list[Stretch]:
+    """How long the newest ``SPREAD`` that fit took, whatever is asked of their duration; one query,
+    two more for some conditions. Those under way have none."""
+    rows = _within(since, until).filter(*_conditions(wanted), seconds__isnull=False)
+    newest = rows.order_by("-first_position").values("pk")[:SPREAD]
+    counted = (
+        Trace.objects.filter(pk__in=newest)
+        .order_by()
+        .annotate(step=_STEP, kind=_KIND)
+        .values_list("step", "kind")
+        .annotate(n=Count("pk"))
+    )
+    return sorted(Stretch(int(step), kind, number) for step, kind, number in counted)
+
+
+_SECONDS = Greatest(F("seconds"), Value(_SHORTEST), output_field=FloatField())
+_STEP = Floor(
+    Ln(Greatest(F("seconds"), Value(_SHORTEST), output_field=FloatField())) * (STEPS / log(10))
+    + _EDGE,
+    output_field=FloatField(),
+)
+_KIND = Case(
+    When(state=Trace.State.DEAD, then=Value("dead")),
+    When(state=Trace.State.REFUSED, then=Value("refused")),
+    When(retries__gt=0, then=Value("retried")),
+    default=Value("done"),
+)
+
+
+def _within(since: datetime | None, until: datetime | None) -> QuerySet[Trace]:
+    rows = Trace.objects.all()
     if since is not None:
         rows = rows.filter(first_position__gte=first_since(since - SLACK), started_at__gte=since)
     if until is not None:
         rows = rows.filter(first_position__lt=first_since(until + SLACK), started_at__lt=until)
-    ordered = _ORDERS[wanted.sort or SORTS[0]](rows)
-    return list(ordered.values_list("correlation_id", "first_position")[skip : skip + most])
+    return rows
 
 
 def _conditions(wanted: Wanted) -> Iterator[Q]:
@@ -90,12 +153,17 @@ def _conditions(wanted: Wanted) -> Iterator[Q]:
         yield Q(began_with=wanted.began)
     if wanted.stream:
         yield Q(correlation_id__in=_of_stream(wanted.stream))
-    if wanted.over is not None:
-        yield Q(seconds__gte=wanted.over / 1000)
+    if wanted.type:
+        yield Q(correlation_id__in=_with_type(wanted.type))
     if wanted.retried:
         yield Q(retries__gt=0)
-    if wanted.before is not None:
-        yield Q(first_position__lt=wanted.before)
+
+
+def _durations(wanted: Wanted) -> Iterator[Q]:
+    if wanted.over is not None:
+        yield Q(seconds__gte=wanted.over / 1000)
+    if wanted.under is not None:
+        yield Q(seconds__lt=wanted.under / 1000)
 
 
 def _came_to(outcome: str) -> Q:
@@ -143,6 +211,12 @@ def _waiting() -> list[UUID]:
 def _of_stream(stream: str) -> list[UUID]:
     """Of the newest events of the stream."""
     events = Event.objects.filter(stream=stream).order_by("-sequence")
+    return list(dict.fromkeys(events.values_list("correlation_id", flat=True)[:_MOST]))
+
+
+def _with_type(name: str) -> list[UUID]:
+    """Of the newest events of the type."""
+    events = Event.objects.filter(type=name).order_by("-position")
     return list(dict.fromkeys(events.values_list("correlation_id", flat=True)[:_MOST]))
 
 

@@ -14,6 +14,7 @@ from flowdeck import clock, parsing
 
 _FIRST_YEAR, _LAST_YEAR = 1971, 9000  # far enough from where arithmetic with times overflows
 _AGO = re.compile(r"(\d{1,4})(s|min|h|d)")
+_DECIMAL = re.compile(r"\d{1,15}(\.\d{1,3})?", re.ASCII)
 _UNITS = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days"}
 
 
@@ -62,6 +63,17 @@ class Parameters:
                 (name, f"{value[:60]!r} is not a number from {least:,} to {most:,}")
             )
         return found
+
+    def decimal(self, name: str, *, most: int) -> float | None:
+        """A number from 0 on, to three digits behind the point."""
+        value = self.query.get(name, "").strip()
+        if not value:
+            return None
+        found = float(value) if _DECIMAL.fullmatch(value) else None
+        if found is None or found > most:
+            self.problems.append((name, f"{value[:60]!r} is not a number from 0 to {most:,}"))
+            return None
+        return int(found) if found.is_integer() else found
 
     def time(self, name: str) -> str:
         """A time as text that :func:`moment` understands: ``1h`` stays, others are put in UTC."""

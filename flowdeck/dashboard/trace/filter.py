@@ -8,26 +8,32 @@ from urllib.parse import urlencode
 
 from django.http import QueryDict
 
+from flowdeck import words
 from flowdeck.dashboard.logs.filter import Chip
 from flowdeck.dashboard.shared.parameters import Parameters
 from flowdeck.observe.trace_rows import OUTCOMES, SORTS
 
-FIELDS = ("outcome", "began", "stream", "over", "retried", "since", "until")
+FIELDS = ("outcome", "began", "type", "stream", "over", "under", "retried", "since", "until")
 LARGEST_SKIP = 1_000
 _MONTH = 31 * 86_400_000  # ms
+_DURATIONS = ("over", "under")
+_WORDS = {"began": "began with", "type": "with", "over": "took at least", "under": "took less than"}
 
 
 @dataclass(frozen=True, slots=True)
 class TraceFilter:
-    """Conditions that all hold. ``over`` are milliseconds a trace took at least; ``retried`` is
-    "yes" for those with an attempt after a first one. ``since`` and ``until`` are texts for
+    """Conditions that all hold. ``type`` is that of any event; ``over`` and ``under`` are
+    milliseconds that a trace took at least, and less than; ``retried`` is "yes" for those with an
+    attempt after a first one. ``since`` and ``until`` are texts for
     ``parameters.moment``. ``before`` is an exclusive position, ``skip`` how many rows were shown.
     """
 
     outcome: str = ""
     began: str = ""
+    type: str = ""
     stream: str = ""
-    over: int | None = None
+    over: float | None = None
+    under: float | None = None
     retried: str = ""
     since: str = ""
     until: str = ""
@@ -43,8 +49,10 @@ class TraceFilter:
         found = cls(
             outcome=read.one_of("outcome", tuple(OUTCOMES)),
             began=read.text("began", 100),
+            type=read.text("type", 100),
             stream=read.text("stream", 200),
-            over=read.number("over", most=_MONTH),
+            over=read.decimal("over", most=_MONTH),
+            under=read.decimal("under", most=_MONTH),
             retried=read.one_of("retried", ("yes",)),
             since=read.time("since"),
             until=read.time("until"),
@@ -65,13 +73,28 @@ class TraceFilter:
         return self.sort in ("", SORTS[0])
 
     @property
+    def live_view(self) -> str:
+        """The live view of its first page; empty for other pages and orders: they hold still."""
+        if not self.by_position or self.before is not None or self.until:
+            return ""
+        return f"traces:{self.query}" if self.chips else "traces"
+
+    @property
     def chips(self) -> list[Chip]:
         """Each condition that is set."""
         return [
-            Chip(name, str(value), replace(self.first, **_unset(name)).query)
+            Chip(_WORDS.get(name, name), _said(name, value), self.without(name).query)
             for name in FIELDS
-            if (value := getattr(self, name))
+            if (value := getattr(self, name)) not in ("", None)
         ]
+
+    def without(self, *names: str) -> TraceFilter:
+        """The same without these conditions, on its first page."""
+        return replace(self.first, **{name: _unset(name) for name in names})  # type: ignore[arg-type]
+
+    def sorted_by(self, sort: str) -> TraceFilter:
+        """The same in another order, on its first page."""
+        return replace(self.first, sort="" if sort == SORTS[0] else sort)
 
     @property
     def first(self) -> TraceFilter:
@@ -89,5 +112,9 @@ class TraceFilter:
         return urlencode([(n, v) for n in names if (v := getattr(self, n)) not in ("", None)])
 
 
-def _unset(name: str) -> dict[str, Any]:
-    return {name: None if name == "over" else ""}
+def _unset(name: str) -> str | None:
+    return None if name in _DURATIONS else ""
+
+
+def _said(name: str, value: Any) -> str:
+    return words.duration(value / 1000) if name in _DURATIONS else str(value)

@@ -10,8 +10,9 @@ from django.db.models import Max
 from django.http import QueryDict
 
 from flowdeck.dashboard.shell.rendering import render_to_string
+from flowdeck.dashboard.trace.filter import TraceFilter
 from flowdeck.dashboard.trace.page import TracePage, parse_choice, query_of
-from flowdeck.dashboard.trace.recent import TraceRow, recent_traces
+from flowdeck.dashboard.trace.recent import TraceRow, filtered_traces, recent_traces
 from flowdeck.live import Changes, Fragment, LiveView, Refusal
 from flowdeck.models import Event
 from flowdeck.people.access import can, can_see_trace
@@ -82,8 +83,9 @@ class TraceView(LiveView):
 
 
 class TracesView(LiveView):
-    """``traces``: the list of the newest. What no message names is not read again, since of a long
-    trace everything is counted.
+    """``traces``: the list of the newest, or ``traces:`` and a filter: of those that fit. What no
+    message names is not read again, since of a long trace everything is counted; those that fit are
+    told by their rows, which are a second behind.
     """
 
     interval = 0.5
@@ -91,6 +93,13 @@ class TracesView(LiveView):
     def __init__(self, user: Any, argument: str) -> None:
         super().__init__(user, argument)
         self._rows: dict[UUID, TraceRow] = {}
+        self._wanted = TraceFilter.parse(QueryDict(argument))
+
+    @classmethod
+    def canonical(cls, argument: str) -> str | None:
+        """The filter in its order; None for what is no first page of the newest."""
+        wanted = TraceFilter.parse(QueryDict(argument))
+        return wanted.query if wanted.live_view and not wanted.problems else None
 
     @classmethod
     def allowed(cls, user: Any, argument: str) -> Refusal | None:
@@ -112,7 +121,8 @@ class TracesView(LiveView):
         )
 
     def _rendered(self, known: Mapping[UUID, TraceRow]) -> Sequence[Fragment]:
-        page = recent_traces(known=known)
+        wanted = self._wanted
+        page = recent_traces(known=known) if wanted.plain else filtered_traces(wanted)
         self._rows = {row.trace.correlation_id: row for row in page.rows}
         return [
             Fragment(

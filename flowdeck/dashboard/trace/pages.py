@@ -14,7 +14,7 @@ from flowdeck.dashboard.trace.compare import compare as lay_out_both
 from flowdeck.dashboard.trace.filter import TraceFilter
 from flowdeck.dashboard.trace.mermaid import sequence_diagram
 from flowdeck.dashboard.trace.page import TracePage, parse_choice
-from flowdeck.dashboard.trace.recent import alike, filtered_traces, recent_traces
+from flowdeck.dashboard.trace.recent import alike, durations_of, filtered_traces, recent_traces
 from flowdeck.declare.registry import registry
 from flowdeck.log.positions import newest_position
 from flowdeck.observe.loading import load_traces
@@ -35,7 +35,9 @@ def traces(request: HttpRequest) -> HttpResponse:
         "page": page,
         "filter": wanted,
         "older": following.query if following != wanted.first else "",
-        "live_view": "traces" if wanted.plain and wanted.before is None else "",
+        "live_view": wanted.live_view,
+        "durations": durations_of(wanted),
+        "sorted": {sort: wanted.sorted_by(sort).query for sort in SORTS},
         "types": sorted(registry.event_types),
         "outcomes": OUTCOMES.items(),
         "sorts": SORTS,

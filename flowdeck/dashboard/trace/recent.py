@@ -9,11 +9,13 @@ from uuid import UUID
 
 from flowdeck.dashboard.shared.parameters import moment
 from flowdeck.dashboard.shell.records import Record, record_of
+from flowdeck.dashboard.trace.durations import Durations, durations
 from flowdeck.dashboard.trace.filter import LARGEST_SKIP, TraceFilter
+from flowdeck.dashboard.trace.glance import Glance, glance_of, scale_of
 from flowdeck.log.positions import newest_position
 from flowdeck.models import Event
 from flowdeck.observe.loading import load_traces
-from flowdeck.observe.trace_rows import chosen
+from flowdeck.observe.trace_rows import chosen, spread
 from flowdeck.observe.traces import Trace
 
 SIZE = 40
@@ -40,6 +42,12 @@ class RecentTraces:
     skip: int | None = None
     most: int = SIZE
 
+    @property
+    def glances(self) -> list[tuple[TraceRow, Glance]]:
+        """Each row with what is seen of it at a glance, on one scale."""
+        scale = scale_of([row.trace for row in self.rows])
+        return [(row, glance_of(row.trace, scale)) for row in self.rows]
+
 
 def filtered_traces(wanted: TraceFilter) -> RecentTraces:
     """Traces that fit, in the order that is wanted; at most nine queries."""
@@ -55,6 +63,13 @@ def filtered_traces(wanted: TraceFilter) -> RecentTraces:
     if wanted.by_position:
         return RecentTraces(rows, traces[SIZE - 1][1])
     return RecentTraces(rows, None, skip + SIZE if skip + SIZE <= LARGEST_SKIP else None)
+
+
+def durations_of(wanted: TraceFilter) -> Durations | None:
+    """How long those that fit took, whatever is asked of their duration; three queries at most."""
+    since = moment(wanted.since) if wanted.since else None
+    until = moment(wanted.until) if wanted.until else None
+    return durations(spread(wanted, since, until), wanted)
 
 
 def _row(trace: Trace) -> TraceRow:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 from typing import Any
 
 import pytest
 from django.test import Client
 
 from flowdeck import publish
+from flowdeck.dashboard.trace.glance import _parts
 from flowdeck.letters import dead_letters
+from flowdeck.live.views import find
 from flowdeck.models import Delivery, Trace
+from flowdeck.observe.budget import Budget
 from flowdeck.testing import settle
 from tests.probe.events import Keyed, Probed
 
@@ -32,7 +36,7 @@ def page(client: Client, query: str = "") -> str:
 def traces() -> None:
     """One that is done, one with retries, one with a dead letter, one of another type; one is
     under way."""
-    publish(Probed(n=1), stream="probe-done")
+    publish(Probed(n=1, echoes=1), stream="probe-done")
     publish(Probed(n=2, fails=1, by="probe.atomic"), stream="probe-retried")
     publish(Probed(n=3, rejects="probe.batch"), stream="probe-dead")
     publish(Keyed(owner="a"), stream="probe-keyed")
@@ -57,6 +61,9 @@ def traces() -> None:
         ("?stream=probe-dead", ["dead"]),
         ("?stream=probe-dead&outcome=done", []),
         ("?retried=yes", ["retried"]),
+        ("?type=Keyed", ["keyed"]),
+        ("?type=Echoed", ["done"]),
+        ("?under=86400000", ["keyed", "dead", "retried", "done"]),
         ("?sort=retries", ["retried"]),
         ("?over=86400000", []),
         ("?since=1h&until=1min", []),
@@ -101,6 +108,58 @@ def test_pages_of_what_was_chosen(operator: Client) -> None:
 )
 def test_what_makes_no_sense_is_said(operator: Client, query: str) -> None:
     assert ("ferr" in page(operator, query)) == (query != "?stream=%00")
+
+
+@pytest.mark.usefixtures("traces")
+def test_bars_are_the_durations_of_all_that_fit_and_lead_to_their_traces(
+    operator: Client,
+) -> None:
+    told = Trace.objects.filter(seconds__isnull=False)
+    assert "4 traces that ended" in page(operator)
+    bars = re.findall(r'href="/traces/\?([^"]+)" aria-label="(\d+) traces? of', page(operator))
+    assert sum(int(number) for _, number in bars) == told.count()
+    for query, number in bars:
+        asked = unescape(query)
+        chosen = shown(operator, f"?{asked}")
+        limits = dict(pair.split("=") for pair in asked.split("&"))
+        low, high = float(limits["over"]) / 1000, float(limits["under"]) / 1000
+        fit = told.filter(seconds__gte=low, seconds__lt=high)
+        assert len(chosen) == fit.count() == int(number)
+    assert re.findall(r'class="d-(\w+)"', page(operator, "?outcome=dead")) == ["dead"]
+    assert "durs" not in page(operator, "?began=Nothing"), "no trace that fits has ended"
+    asked = unescape(bars[0][0])
+    assert "4 traces that ended" in page(operator, f"?{asked}"), "what is brushed stays in sight"
+
+
+@pytest.mark.usefixtures("traces")
+def test_where_the_time_went_and_the_shape_are_in_each_row(operator: Client) -> None:
+    html = page(operator)
+    done = next(one for one in html.split("<tr ") if "probe-done" in one)
+    assert re.search(r'aria-label="\d+ events: Probed, Echoed', done)
+    assert re.search(r"<title>queue [^<]+, work [^<]+</title>", done)
+    assert {"b-wait", "b-done"} <= set(re.findall(r'rect class="([\w-]+)"', done))
+    open_ = next(one for one in html.split("<tr ") if "probe-open" in one)
+    assert "<rect" not in open_, "it would be another one at each look"
+    parts = _parts(Budget(queue=1, working=2, failed=3, retry_wait=9), scale=10)
+    assert [(one.kind, one.x, one.width) for one in parts] == [
+        ("queue", 0, 10),
+        ("fail", 10, 30),
+        ("gap", 40, 60),
+    ], "what is longer than the scale is cut off"
+
+
+@pytest.mark.usefixtures("traces")
+def test_what_is_filtered_is_live_too(operator: Client) -> None:
+    assert 'data-live-view="traces"' in page(operator)
+    assert 'data-live-view="traces:outcome=dead"' in page(operator, "?outcome=dead")
+    assert "data-live-view" not in page(operator, "?sort=slowest").split("<main")[1]
+    name = find("traces:sort=newest&outcome=dead")
+    assert name is not None
+    (rows,) = name.view(None, name.argument).regions()
+    assert "probe-dead" in rows.html
+    assert "probe-done" not in rows.html
+    assert find("traces:sort=slowest") is None
+    assert find("traces:outcome=sad") is None
 
 
 def test_nothing_fits(operator: Client) -> None:
