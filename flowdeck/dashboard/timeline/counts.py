@@ -14,10 +14,11 @@ from typing import Any
 from django.db.models import F, Model, QuerySet, Sum
 
 from flowdeck.dashboard.shared.clockwork import Bin
+from flowdeck.declare.states import DeliveryState
 from flowdeck.history.figures import MINUTE
 from flowdeck.history.tally import FINEST
 from flowdeck.log.positions import SLACK, first_since
-from flowdeck.models import Attempt, Done, Event, Handled, Produced
+from flowdeck.models import Attempt, Done, Due, Event, Handled, Produced
 from flowdeck.observe import rates
 from flowdeck.observe.rates import Window
 
@@ -32,14 +33,15 @@ Counts = Counter[tuple[str, int]]
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """Events of producers, deliveries that processors finished and attempts that failed, in bins of
-    ``step`` seconds. ``cut``: the beginning is not known. ``late`` is up to when all is counted, if
-    that is long ago."""
+    """Events of producers, deliveries that processors finished, attempts that failed and those of
+    them that left a dead letter, in bins of ``step`` seconds. ``cut``: the beginning is not known.
+    ``late`` is up to when all is counted, if that is long ago."""
 
     step: int
     events: Counts
     done: Counts
     failed: Counts
+    dead: Counts
     cut: bool = False
     late: datetime | None = None
 
@@ -52,7 +54,7 @@ class Counted:
 def counted(since: datetime, until: datetime, step: int) -> Counted:
     """What happened between two moments, in bins of ``step`` seconds, or of ten if there is much.
 
-    Five queries at most, or three.
+    Six queries at most, or four.
     """
     if step < MINUTE and (few := _few(since, until, step)) is not None:
         return few
@@ -70,13 +72,14 @@ def _few(since: datetime, until: datetime, step: int) -> Counted | None:
         (recorded, "producer", "recorded_at"),
         (Done.objects.filter(**ended), "processor", "finished_at"),
         (Attempt.objects.filter(**ended), "processor", "finished_at"),
+        (Due.objects.filter(state=DeliveryState.DEAD, **ended), "processor", "finished_at"),
     ):
         bins = _bins(rows, name, Bin(moment, step))
         if bins is None:
             return None
         found.append(bins)
-    events, done, failed = found
-    return Counted(step, events, done, failed)
+    events, done, failed, dead = found
+    return Counted(step, events, done, failed, dead)
 
 
 def _bins(rows: QuerySet[Any], name: str, bin: Bin) -> Counts | None:
@@ -91,6 +94,7 @@ def _kept(window: Window, since: datetime, until: datetime) -> Counted:
         events=_sums(Produced, window, "producer", F("n")),
         done=_sums(Handled, window, "processor", F("done")),
         failed=_sums(Handled, window, "processor", F("failed") + F("rejected")),
+        dead=_sums(Handled, window, "processor", F("dead")),
         cut=window.since > since,
         late=window.until if window.until < until - _LATE else None,
     )

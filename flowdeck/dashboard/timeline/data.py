@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import connection
 
 from flowdeck import clock
+from flowdeck.dashboard.timeline.bands import bands
 from flowdeck.dashboard.timeline.density import Strip, density, strip
+from flowdeck.dashboard.timeline.flags import flags
 from flowdeck.dashboard.timeline.lanes import lay_out
-from flowdeck.dashboard.timeline.shapes import WINDOWS, Drawing, Flag, Lane, Window
+from flowdeck.dashboard.timeline.shapes import NOW, WINDOWS, Drawing, Flag, Lane, Window
 from flowdeck.declare.registry import registry
 from flowdeck.declare.states import HOLDING, DeliveryState, among
 from flowdeck.log.positions import SLACK, first_since, newest_position
-from flowdeck.models import Attempt, Delivery, Done, Event, ProcessorState, Release
+from flowdeck.models import Attempt, Delivery, Done, Event, ProcessorState
 from flowdeck.models import Lane as StoredLane
 from flowdeck.observe import rates
 from flowdeck.observe.states import derive
@@ -24,7 +27,6 @@ from flowdeck.observe.traces import Trace, build_trace
 MOST = 200
 """Events drawn one by one; a window with more of them shows counts. It bounds the page's size."""
 _LONG = timedelta(hours=1)
-_FLAGS = 20
 LANES = 8
 """Processors with a lane of their own unless more are asked for; those in trouble always have."""
 
@@ -84,7 +86,10 @@ class Timeline:
         follows = window.until == now
         trouble = _trouble() if follows else {}
         quiet = _quiet(now) if follows else _was_quiet(window.until)
-        names, folded = _fold(list(registry.processors), trouble, quiet, wanted.unfolded)
+        paused = [name for name, (state, _) in trouble.items() if state == DeliveryState.PARKED]
+        waits = bands(window, list(registry.processors), paused, follows=follows)
+        kept = {*trouble, *waits}
+        names, folded = _fold(list(registry.processors), kept, quiet, wanted.unfolded)
         events = [] if seconds == max(WINDOWS) else _newest(selected, window, now)
         dense, found = seconds == max(WINDOWS) or _too_many(events, window), None
         if not dense:
@@ -92,10 +97,10 @@ class Timeline:
             dense = len(late) > MOST
             events = [*Event.objects.filter(position__in=late).order_by("position"), *events]
         if dense:
-            drawing, found = density(window, names, folded)
+            drawing, found = density(window, names, folded, waits)
         else:
             at = selected.position if selected is not None else None
-            drawing = lay_out(_trace(events), window, names, folded, at)
+            drawing = lay_out(_trace(events), window, names, folded, at, waits)
         heads = [Head(lane, *trouble.get(lane.name, ("", ""))) for lane in drawing.lanes]
         return cls(
             window=window,
@@ -108,15 +113,13 @@ class Timeline:
             cut=found is not None and found.cut,
             as_of=found.late if found else None,
             follows=follows,
-            flags=_flags(window),
+            flags=flags(window),
         )
 
-
-def _flags(window: Window) -> list[Flag]:
-    """Releases that were first seen in the window; the newest of too many."""
-    seen = {"first_seen_at__gte": window.since, "first_seen_at__lte": window.until}
-    found = Release.objects.filter(**seen).order_by("-first_seen_at")[:_FLAGS]
-    return [Flag(window.x(one.first_seen_at), one.name, one.note) for one in found]
+    @property
+    def words_at(self) -> float:
+        """Percent at which the words of a band end, before the line of now."""
+        return round(self.window.shift + NOW - 0.8, 2)
 
 
 def _end(wanted: Wanted, selected: Event | None, now: datetime) -> datetime:
@@ -141,14 +144,14 @@ def _was_quiet(until: datetime) -> frozenset[str]:
 
 
 def _fold(
-    names: list[str], trouble: Trouble, quiet: frozenset[str], unfolded: bool
+    names: list[str], kept: Collection[str], quiet: frozenset[str], unfolded: bool
 ) -> tuple[list[str], list[str]]:
     """Names with a lane and names without. By name, quiet ones last, but not by how busy they are:
     lanes stay put."""
     if unfolded or len(names) <= LANES + 1:
         return names, []
     first = set([name for name in names if name not in quiet][:LANES])
-    shown = [name for name in names if name in first or name in trouble]
+    shown = [name for name in names if name in first or name in kept]
     return shown, [name for name in names if name not in shown]
 
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from math import sqrt
+from types import MappingProxyType
 
 from flowdeck.dashboard.timeline.counts import Counted, Counts, counted
+from flowdeck.dashboard.timeline.flags import flags
 from flowdeck.dashboard.timeline.shapes import (
     FOLDED,
     NOW,
+    Band,
     Bar,
     Drawing,
+    Flag,
     Lane,
     Window,
     lanes_for,
@@ -27,41 +32,48 @@ _STRIP_HEIGHT = 26
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """Five minutes: counts in ``bars``, failures as a foot, the window as ``brush``."""
+    """Five minutes: counts in ``bars``, failures and dead letters as a foot, the window as
+    ``brush``, releases as ``flags``."""
 
     window: Window
     bars: list[Bar]
     brush: Bar | None
     total: int
     cut: bool
+    flags: list[Flag]
 
 
 def density(
-    window: Window, processors: Sequence[str], folded: Sequence[str]
+    window: Window,
+    processors: Sequence[str],
+    folded: Sequence[str],
+    bands: Mapping[str, Band] = MappingProxyType({}),
 ) -> tuple[Drawing, Counted]:
-    """Counts: events of producers, and of processors what they finished, with failures as a foot.
+    """Counts: events of producers, and of processors what they finished, with failures and dead
+    letters stacked upon it.
 
-    Five queries at most; also what was counted.
+    Six queries at most; also what was counted.
     """
     found = counted(window.since, window.until, max(1, window.seconds // _BINS))
     known = {*processors, *folded}
     outside = {name for name, _ in found.events if name not in known}
-    lanes = lanes_for(processors, outside, folded)
+    lanes = lanes_for(processors, outside, folded, bands)
     for lane in lanes:
         of_processor = lane.is_processor or lane.folded
         kind = "b-count" if of_processor else "b-events"
         own = _of_lane(found.done if of_processor else found.events, lane, outside, folded)
-        bad = _of_lane(found.failed, lane, outside, folded) if of_processor else {}
-        most = max([*own.values(), *bad.values()], default=1)
-        sizes = (window, found.step, lane.height - 6, lane.height - 1)
-        lane.bars = _columns(own, *sizes, kind, most) + _columns(bad, *sizes, "h-bad", most)
+        dead = _of_lane(found.dead, lane, outside, folded) if of_processor else {}
+        failed = _of_lane(found.failed, lane, outside, folded) if of_processor else {}
+        bad = Counter(failed) - Counter(dead)
+        sizes = (window, found.step, lane.inner - 6, lane.inner - 1)
+        lane.bars = _stacked([(own, kind), (bad, "h-bad"), (dead, "h-dead")], *sizes)
         lane.per_second = sum(own.values()) / window.seconds if found.whole else None
     shown = found.events.total() + found.done.total() + found.failed.total()
     return Drawing(lanes, ticks(window), [], stack(lanes), shown), found
 
 
 def strip(now: datetime, shown: Window) -> Strip:
-    """The five minutes around the window; the last five while it is among them. Five queries."""
+    """The five minutes around the window; the last five while it is among them. Seven queries."""
     until = now
     if shown.since < now - timedelta(seconds=_STRIP):
         until = min(now, shown.until + timedelta(seconds=_STRIP / 4))
@@ -69,13 +81,14 @@ def strip(now: datetime, shown: Window) -> Strip:
     end = int(until.timestamp()) // _STRIP_STEP * _STRIP_STEP + _STRIP_STEP
     window = Window(_STRIP, datetime.fromtimestamp(end, UTC))
     found = counted(window.since, until, _STRIP_STEP)
-    counts, failures = _in_all(found.events), _in_all(found.failed)
-    most = max([*counts.values(), *failures.values()], default=1)
+    counts, dead = _in_all(found.events), Counter(_in_all(found.dead))
+    failures = Counter(_in_all(found.failed)) - dead
     sizes = (window, found.step, _STRIP_HEIGHT - 2, _STRIP_HEIGHT)
-    bars = _columns(counts, *sizes, "h-ok", most) + _columns(failures, *sizes, "h-bad", most)
+    foot = _stacked([(dead, "h-dead"), (failures, "h-bad")], *sizes, most=_most([counts]))
+    bars = _stacked([(counts, "h-ok")], *sizes) + foot
     left, right = window.x(max(window.since, shown.since)), window.x(shown.until)
     brush = Bar(left, round(right - left, 2), 0.5, _STRIP_HEIGHT, "brush") if right > left else None
-    return Strip(window, bars, brush, sum(counts.values()), found.cut)
+    return Strip(window, bars, brush, sum(counts.values()), found.cut, flags(window))
 
 
 def _of_lane(
@@ -101,21 +114,36 @@ def _belongs(name: str, lane: str, outside: set[str], folded: Sequence[str]) -> 
     return name in outside if not lane else name == lane
 
 
-def _columns(
-    counts: Mapping[int, int],
+Layer = tuple[Mapping[int, int], str]
+
+
+def _most(layers: Iterable[Mapping[int, int]]) -> int:
+    """The highest of the sums of layers upon each other."""
+    sums = Counter[int]()
+    for counts in layers:
+        sums.update(counts)
+    return max(sums.values(), default=1)
+
+
+def _stacked(
+    layers: Sequence[Layer],
     window: Window,
     step: int,
     height: float,
     floor: float,
-    kind: str,
     most: int = 0,
 ) -> list[Bar]:
-    highest = most or max(counts.values(), default=1)
+    """Columns of counts, one layer upon the other. Heights are square roots of the sums, so that a
+    burst does not flatten all else; what is there at all can be seen."""
+    highest = max(most, _most(counts for counts, _ in layers))
     width = step / window.seconds * NOW * 0.8
-    found = []
-    for bin, n in sorted(counts.items()):
-        tall = round(max(1.5, n / highest * height), 1)
-        x = window.x(datetime.fromtimestamp(bin * step, UTC))
-        seen = max(0.1, min(width, window.x(window.until) - x))
-        found.append(Bar(x, round(seen, 2), round(floor - tall, 1), tall, kind))
+    below, found = Counter[int](), list[Bar]()
+    for counts, kind in layers:
+        for bin, n in sorted(counts.items()):
+            x = window.x(datetime.fromtimestamp(bin * step, UTC))
+            seen = max(0.1, min(width, window.x(window.until) - x))
+            low, high = (sqrt(count / highest) * height for count in (below[bin], below[bin] + n))
+            tall = round(max(1.5, high - low), 1)
+            found.append(Bar(x, round(seen, 2), round(floor - low - tall, 1), tall, kind))
+            below[bin] += n
     return found

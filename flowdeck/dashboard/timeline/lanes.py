@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from statistics import median
+from types import MappingProxyType
 from uuid import UUID
 
 from flowdeck.dashboard.shared.shapes import bar_kind
@@ -16,6 +17,7 @@ from flowdeck.dashboard.timeline.shapes import (
     MANY_ROWS,
     ROW,
     Arc,
+    Band,
     Bar,
     Drawing,
     Lane,
@@ -54,6 +56,7 @@ def lay_out(
     processors: Sequence[str],
     folded: Sequence[str] = (),
     selected: int | None = None,
+    bands: Mapping[str, Band] = MappingProxyType({}),
 ) -> Drawing:
     """Draw what is known of the newest events. ``trace`` may mix correlations.
 
@@ -62,7 +65,7 @@ def lay_out(
     nodes = trace.events if trace else []
     known = {*processors, *folded}
     outside = [node.row.producer for node in nodes if node.row.producer not in known]
-    lanes = {lane.name: lane for lane in lanes_for(processors, outside, folded)}
+    lanes = {lane.name: lane for lane in lanes_for(processors, outside, folded, bands)}
     as_of = trace.as_of if trace else window.until
     kin = _correlation(nodes, selected)
     pen = _Pen(

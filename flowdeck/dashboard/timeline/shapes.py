@@ -5,9 +5,10 @@ Heights are pixels, positions along the time axis percent, so the drawing stretc
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from uuid import UUID
 
 from flowdeck.models import Event
@@ -18,6 +19,8 @@ HEAD = 24
 ROW, FIRST = 12, 8
 """Distance of a lane's rows and middle of the first, px."""
 FEW_ROWS, MANY_ROWS = 3, 5
+BAND = 26
+"""Height of the band of what waits, px."""
 FOLDED = "+"
 """Name of the lane that stands for those that are folded away."""
 
@@ -128,6 +131,17 @@ class Arc:
         return round((self.y1 + self.y2) / 2, 1)
 
 
+@dataclass(frozen=True, slots=True)
+class Band:
+    """What waits: an area and its edge in a box of 1000 by ``BAND``; ``kind`` is why it waits:
+    ``parked``, ``retrying`` or ``pending``. ``words`` stand at its right end."""
+
+    kind: str
+    area: str
+    line: str
+    words: str
+
+
 @dataclass(slots=True)
 class Lane:
     """A swimlane; y of what is in it counts from its own top. It grows with what runs at once."""
@@ -140,14 +154,20 @@ class Lane:
     runs: list[Run] = field(default_factory=list)
     bars: list[Bar] = field(default_factory=list)  # counts, of a dense window
     marks: list[Mark] = field(default_factory=list)
+    band: Band | None = None
     left_out: int = 0
     per_second: float | None = None
     p50: float | None = None
 
     @property
-    def height(self) -> int:
-        """Height, px."""
+    def inner(self) -> int:
+        """Height of its rows, px."""
         return (self.rows - 1) * ROW + 2 * FIRST
+
+    @property
+    def height(self) -> int:
+        """Height with its band, px."""
+        return self.inner + (BAND if self.band is not None else 0)
 
     @property
     def folded(self) -> bool:
@@ -183,12 +203,15 @@ def ticks(window: Window) -> list[Tick]:
 
 
 def lanes_for(
-    processors: Sequence[str], outside: Iterable[str], folded: Sequence[str] = ()
+    processors: Sequence[str],
+    outside: Iterable[str],
+    folded: Sequence[str] = (),
+    bands: Mapping[str, Band] = MappingProxyType({}),
 ) -> list[Lane]:
     """One lane for producers outside of processors, one for each processor, one for the folded."""
     names = sorted(set(outside))
     lanes = [Lane("", names[0] if len(names) == 1 else "producers", False)]
-    lanes += [Lane(name, name, True) for name in processors]
+    lanes += [Lane(name, name, True, band=bands.get(name)) for name in processors]
     if folded:
         lanes.append(Lane(FOLDED, f"{len(folded)} more", False))
     return lanes

@@ -11,13 +11,15 @@ import pytest
 from django.db import connection, transaction
 from django.test import Client
 
-from flowdeck import publish
+from flowdeck import clock, publish
 from flowdeck.dashboard.timeline import counts as timeline_counts
 from flowdeck.dashboard.timeline import data as timeline_data
 from flowdeck.dashboard.timeline.counts import counted
 from flowdeck.declare.registry import registry, slot_of
 from flowdeck.engine import pause
-from flowdeck.models import Attempt, Delivery, Event, Fold, Tally
+from flowdeck.history import gauges
+from flowdeck.history.gauges import Reading
+from flowdeck.models import Attempt, Delivery, Due, Event, Fold, Release, Tally
 from flowdeck.sql import dialect
 from flowdeck.testing import settle
 from tests.flowdeck.dashboard.test_hostile_text import HOSTILE, assert_harmless, hostile_event
@@ -114,12 +116,10 @@ def test_many_processors_are_folded_but_not_those_in_trouble(
     names = list(registry.processors)
     pause.pause(names[-1], by="operator", reason="test")
     page = shown(viewer)
-    lanes = re.findall(r'<span class="grow clip" title="([^"]+)"', page)
+    lanes = re.findall(r'class="grow clip"(?: href="[^"]+")? title="([^"]+)"', page)
     assert lanes == ["producers", *names[:2], names[-1]]
     assert f"{len(names) - 3} more" in page
-    assert len(re.findall(r'<span class="grow clip"', shown(viewer, "?lanes=all"))) == 1 + len(
-        names
-    )
+    assert len(re.findall(r'class="grow clip"', shown(viewer, "?lanes=all"))) == 1 + len(names)
 
 
 def test_processors_without_work_for_an_hour_are_folded_first(
@@ -129,7 +129,7 @@ def test_processors_without_work_for_an_hour_are_folded_first(
     publish(Probed(n=1), stream="probe-1")
     settle()
     page = shown(viewer)
-    lanes = re.findall(r'<span class="grow clip" title="([^"]+)"', page)
+    lanes = re.findall(r'class="grow clip"(?: href="[^"]+")? title="([^"]+)"', page)
     worked = {d.processor for d in Delivery.objects.all()}
     assert set(lanes[1:]) <= worked
     assert [name for name in registry.processors if name in lanes] == lanes[1:], "by name"
@@ -249,7 +249,54 @@ def test_the_number_of_queries_is_constant(
         publish(*[Probed(n=n, echoes=1) for n in range(count)], stream="probe-1")
         settle()
         for query in ("", "?window=3600"):
-            with django_assert_max_num_queries(30) as asked:
+            with django_assert_max_num_queries(40) as asked:
                 shown(viewer, query)
             counts.add((query, len(asked)))
     assert len(counts) == 2, counts
+
+
+def test_what_waits_is_a_band_and_says_how_much(viewer: Client) -> None:
+    pause.pause("probe.batch", by="lena", reason="stock count")
+    publish(*[Probed(n=n) for n in range(8)], stream="probe-1")
+    settle()
+    now = clock.now()
+    gauges.note(now - timedelta(seconds=70), {"probe.batch": Reading(2)})
+    gauges.note(now - timedelta(seconds=10), {"probe.batch": Reading(8)})
+    page = shown(viewer, "?window=60")
+    waiting = Due.objects.filter(processor="probe.batch", state="pending").count()
+    assert re.findall(r'class="band (\w+)"', page) == ["parked"], "and no other has one"
+    assert re.search(rf">{waiting} wait, (oldest [^<]+, )?\+6 a minute<", page)
+    assert "banded parked" in page
+    past = at((now - timedelta(hours=1)).astimezone(UTC))
+    assert "band " not in shown(viewer, f"?window=60&until={past}"), "nobody read it then"
+
+
+def test_a_lane_with_a_band_is_never_folded(
+    viewer: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timeline_data, "LANES", 0)
+    publish(*[Probed(n=n) for n in range(8)], stream="probe-1")
+    page = shown(viewer)
+    assert 'href="/processors/probe.batch/"' in page
+    assert "band pending" in page
+
+
+def test_failures_and_dead_letters_are_stacked_in_their_colours(
+    viewer: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timeline_data, "MOST", 0)
+    publish(Probed(n=1, fails=9, by="probe.batch"), Probed(n=2), stream="probe-1")
+    settle()
+    found = counted(clock.now() - timedelta(minutes=1), clock.now(), 1)
+    assert sum(n for (name, _), n in found.failed.items() if name == "probe.batch") == 3
+    assert sum(n for (name, _), n in found.dead.items() if name == "probe.batch") == 1
+    page = shown(viewer, "?window=60").split('class="mini"')[0]
+    lane = page.split('id="lane-probe.batch"')[1].split("</svg>")[0]
+    assert set(re.findall(r'class="(h-\w+)"', lane)) == {"h-bad", "h-dead"}
+
+
+def test_a_release_stands_on_the_strip(viewer: Client) -> None:
+    Release.objects.create(name="a41f9c2", first_seen_at=clock.now() - timedelta(minutes=3))
+    lanes, strip = shown(viewer).split('class="mini"')
+    assert "Release a41f9c2" in strip
+    assert "Release a41f9c2" not in lanes, "it was before the window"
