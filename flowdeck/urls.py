@@ -65,6 +65,7 @@ urlpatterns = [
     path("flow/past/hops/", flow_past.hops, name="hops"),
     path("search/", search.search, name="search"),
     path("processors/", processors.processors, name="processors"),
+    path("processors/<str:name>/", processors.processor, name="processor"),
     path("processors/<str:name>/pause/", processors.pause, name="pause"),
     path("processors/<str:name>/resume/", processors.resume, name="resume"),
     path("connectors/", connectors.page, name="connectors"),

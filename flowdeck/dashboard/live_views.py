@@ -7,7 +7,7 @@ from flowdeck.dashboard.flow.live import FlowNodeView, FlowView
 from flowdeck.dashboard.home.live import OverviewView
 from flowdeck.dashboard.letters.live import DeadLettersView, LettersView, LetterView
 from flowdeck.dashboard.logs.live import LogCountView, LogView
-from flowdeck.dashboard.processors.live import ProcessorsView, RateView
+from flowdeck.dashboard.processors.live import ProcessorsView, ProcessorView, RateView
 from flowdeck.dashboard.replay.live import ReplayView
 from flowdeck.dashboard.shell.live import AlertsView
 from flowdeck.dashboard.timeline.live import TimelineView
@@ -22,6 +22,7 @@ VIEWS: dict[str, type[live.LiveView]] = {
     "event-people": EventPeopleView,
     "trace": TraceView,
     "traces": TracesView,
+    "processor": ProcessorView,
     "processors": ProcessorsView,
     "connectors": ConnectorsView,
     "rate": RateView,

@@ -28,6 +28,7 @@ for _tag in (
     marks.clock,
     marks.ago,
     marks.marked,
+    marks.processor,
 ):
     register.simple_tag(_tag)
 for _filter in (

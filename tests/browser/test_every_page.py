@@ -34,6 +34,7 @@ PAGES = {
         "/flow/",
         "/flow/?node=processor:payment",
         "/processors/",
+        "/processors/payment/",
         "/processors/?pause=payment",
         "/dead-letters/",
         "/replay/",

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from flowdeck.dashboard.flow.facts import PROCESSOR, Edge, Facts, Node
 from flowdeck.dashboard.flow.histogram import Histogram, histogram
 from flowdeck.dashboard.flow.retries import RetryStep, steps_of
+from flowdeck.dashboard.shared.failures import newest_of_each
 from flowdeck.declare.retry import Retry
 from flowdeck.declare.states import KEPT, DeliveryState
 from flowdeck.models import Attempt, Due
 
-_FAILURES = 500  # newest failed attempts looked at
 _SHOWN = 4
 _RETRYING = 2_000  # oldest retrying deliveries looked at
 
@@ -45,7 +45,7 @@ def panel_of(key: str, facts: Facts) -> Panel | None:
         node=node,
         incoming=incoming,
         outgoing=outgoing,
-        failures=_failures(node.name),
+        failures=newest_of_each(node.name, _SHOWN),
         runs=histogram(node.times.runs),
         steps=_steps(node.name, retry) if retry else None,
     )
@@ -56,21 +56,3 @@ def _steps(processor: str, retry: Retry) -> list[RetryStep]:
     retrying = Due.objects.filter(state__among=KEPT, state=DeliveryState.RETRYING)
     oldest = retrying.order_by("event_id").values_list("processor", "attempts")[:_RETRYING]
     return steps_of(retry, Counter(n for name, n in oldest if name == processor))
-
-
-def _failures(processor: str) -> list[tuple[Attempt, int]]:
-    """The newest of each kind."""
-    newest = Attempt.objects.order_by("-id").values("id")[:_FAILURES]
-    kinds = (
-        Attempt.objects.filter(id__in=newest, processor=processor)
-        .order_by("-id")
-        .values_list("fingerprint", "id")[: _FAILURES // 5]
-    )
-    counts: Counter[str] = Counter()
-    latest: dict[str, int] = {}
-    for kind, number in kinds:
-        latest.setdefault(kind, number)
-        counts[kind] += 1
-    shown = Attempt.objects.filter(id__in=list(latest.values())[:_SHOWN]).defer("traceback")
-    rows = shown.select_related("event").order_by("-id")
-    return [(one, counts[one.fingerprint]) for one in rows]

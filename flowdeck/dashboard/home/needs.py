@@ -207,4 +207,4 @@ def _outlook(one: Standing) -> str:
 
 
 def _page_of(one: Standing) -> str:
-    return f"{reverse('flowdeck:processors')}#processor-{one.name}"
+    return reverse("flowdeck:processor", args=[one.name])

@@ -13,11 +13,14 @@ from django.db.models import Count
 from django.db.models.functions import TruncSecond
 
 from flowdeck import clock
+from flowdeck.dashboard.processors.one import SCALES, ProcessorPage
+from flowdeck.dashboard.processors.page import context_of
 from flowdeck.dashboard.shared.run_times import run_times
 from flowdeck.dashboard.shell.entries import dead_letters, under_way
 from flowdeck.dashboard.shell.navigation import count_fragment
 from flowdeck.dashboard.shell.rendering import render_to_string
-from flowdeck.live import Fragment, LiveView, Refusal
+from flowdeck.declare.registry import registry
+from flowdeck.live import Changes, Fragment, LiveView, Refusal
 from flowdeck.log.positions import newest_position
 from flowdeck.models import Event
 from flowdeck.observe.overview import overview
@@ -26,6 +29,7 @@ from flowdeck.people.access import can
 _SECONDS = 60
 _NEWEST = 20_000  # events looked at for the minute before somebody watched
 _WIDTH, _HEIGHT = 84, 22
+_CURVES = 10.0  # seconds between two drawings of the curves of a processor
 
 
 class ProcessorsView(LiveView):
@@ -53,6 +57,52 @@ class ProcessorsView(LiveView):
             )
             found.append(Fragment(f"processor-{row.name}", html))
         return found
+
+
+class ProcessorView(LiveView):
+    """``processor:<name>:<window>``: one of them; its curves every ten seconds."""
+
+    interval = 1.0
+    beats = True
+
+    def __init__(self, user: Any, argument: str) -> None:
+        super().__init__(user, argument)
+        name, _, window = argument.rpartition(":")
+        self._choice = name, window
+        self._drawn_at = 0.0
+
+    @classmethod
+    def canonical(cls, argument: str) -> str | None:
+        """As it is, if there is such a window; what is no processor is refused."""
+        return argument if argument.rpartition(":")[2] in SCALES else None
+
+    @classmethod
+    def allowed(cls, user: Any, argument: str) -> Refusal | None:
+        """Whoever may see the processors."""
+        decision = can(user, "view_processors")
+        if decision and argument.rpartition(":")[0] not in registry.processors:
+            return Refusal("There is no such processor.")
+        return None if decision else Refusal(decision.reason)
+
+    def regions(self) -> Sequence[Fragment]:
+        """All of it but its buttons, and what people did."""
+        self._drawn_at = time.monotonic()
+        return self._fragments("now", "reasons", "errors", "lane_bars", "history")
+
+    def patch(self, changes: Changes) -> Sequence[Fragment]:
+        """The same, its curves if it is time."""
+        if time.monotonic() - self._drawn_at > _CURVES:
+            return self.regions()
+        return self._fragments("now", "reasons", "errors", "lane_bars")
+
+    def _fragments(self, *parts: str) -> list[Fragment]:
+        context = context_of(ProcessorPage(*self._choice)) | {"oob": True}
+        return [
+            Fragment(
+                f"of-{part}", render_to_string(f"flowdeck/processors/_one_{part}.html", context)
+            )
+            for part in parts
+        ]
 
 
 class RateView(LiveView):

@@ -10,6 +10,7 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
 from flowdeck import parsing
+from flowdeck.dashboard.processors.one import SCALES, USUAL, ProcessorPage
 from flowdeck.dashboard.shared.run_times import run_times
 from flowdeck.dashboard.shell.page import requires
 from flowdeck.dashboard.shell.rendering import render
@@ -27,6 +28,24 @@ def processors(request: HttpRequest) -> HttpResponse:
         if name := request.GET.get(verb.lower(), ""):
             return _page(request, asked=name, verb=verb)
     return _page(request)
+
+
+@requires("view_processors")
+def processor(request: HttpRequest, name: str) -> HttpResponse:
+    """One of them, with its history: ``?window=`` is 1h, 24h or 7d."""
+    if name not in registry.processors:
+        raise Http404(f"There is no processor {name!r}.")
+    window = request.GET.get("window", "")
+    context = context_of(ProcessorPage(name, window if window in SCALES else USUAL)) | {
+        "may_pause": can(request.user, "pause_processor"),
+        "may_audit": can(request.user, "view_audit"),
+    }
+    return render(request, "flowdeck/processors/one.html", context)
+
+
+def context_of(page: ProcessorPage) -> dict[str, Any]:
+    """What the templates of one processor need."""
+    return {"page": page, "scales": list(SCALES)}
 
 
 @require_POST

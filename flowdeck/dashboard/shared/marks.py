@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -97,6 +98,14 @@ def ago(moment: datetime | None, form: str = "age") -> SafeString:
         words.moment(timezone.localtime(moment)),
         text,
     )
+
+
+def processor(name: str) -> SafeString:
+    """The name of a processor, as a link to its page if it is declared."""
+    if name not in registry.processors:
+        return format_html('<span class="mid">{}</span>', name)
+    url = reverse("flowdeck:processor", args=[name])
+    return format_html('<a class="mid" href="{}">{}</a>', url, name)
 
 
 def marked(text: str, query: str) -> SafeString:

@@ -46,6 +46,7 @@ _ARGUMENTS = {
     "experiment": "ripple",
     "flow-node": "type:Probed",
     "letter": "1",
+    "processor": "probe.atomic:24h",
 }
 
 

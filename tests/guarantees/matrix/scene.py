@@ -72,6 +72,7 @@ def build() -> Scene:
             "fingerprint": dead.fingerprint,
             "name": "Probed",
             "stream": "probe-1",
+            "flowdeck:processor name": "probe.atomic",
             "flowdeck:pause name": "probe.atomic",
             "flowdeck:resume name": "probe.atomic",
             "flowdeck:letter number": dead.letter,
