@@ -255,7 +255,7 @@ def test_in_chromium_pages_are_whole_live_and_quiet(
         page.get_by_label("Email").fill("ada@example.org")
         page.get_by_label("Passwort").fill("enter-as-ada")
         page.get_by_role("button", name="Enter").click()
-        expect(page.get_by_role("heading", name="Timeline")).to_be_visible()
+        expect(page.get_by_role("heading", name="Overview")).to_be_visible()
         for path, _, text in host.asked(_WALK):
             if "<!doctype" in text.lower():
                 _looked_at(page, url + path)

@@ -155,9 +155,9 @@ async def _refused(user: Any, names: list[str]) -> set[str]:
             await browser.until(lambda: browser.closed is not None)
             return set(names)
     found: set[str] = set()
-    for some in (names[:8], names[8:]):
+    for first in range(0, len(names), 8):  # a socket watches a dozen or two
         async with tab(user) as browser:
-            await browser.watch(*some, "nonsense")
+            await browser.watch(*names[first : first + 8], "nonsense")
             await browser.until(lambda said=browser.said: any("refused" in one for one in said))
             found |= {one["view"] for said in browser.said for one in said.get("refused", ())}
     return found
