@@ -41,13 +41,13 @@ class Span:
         return round((moment - self.since).total_seconds() / length * 100, 2)
 
     def ticks(self, seconds: int) -> list[tuple[float, datetime]]:
-        """Round moments, each so many seconds, with their places; none at the very ends."""
+        """Round moments, each so many seconds, with their places; none where now is written."""
         first = int(self.since.timestamp()) // seconds * seconds + seconds
         moments = (
             datetime.fromtimestamp(at, UTC)
             for at in range(first, int(self.until.timestamp()), seconds)
         )
-        return [(x, at) for at in moments if 3 < (x := self.x(at)) < 97]
+        return [(x, at) for at in moments if 3 < (x := self.x(at)) < 93]
 
 
 @dataclass(frozen=True, slots=True)

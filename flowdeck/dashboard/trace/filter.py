@@ -74,7 +74,7 @@ class TraceFilter:
 
     @property
     def live_view(self) -> str:
-        """The live view of its first page; empty for other pages and orders: they hold still."""
+        """The live view of its first page; empty for other pages and sorts: they hold still."""
         if not self.by_position or self.before is not None or self.until:
             return ""
         return f"traces:{self.query}" if self.chips else "traces"
