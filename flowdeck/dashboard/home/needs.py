@@ -200,7 +200,7 @@ def _wait(one: Standing) -> str:
 
 
 def _outlook(one: Standing) -> str:
-    if one.growth is None:
+    if one.growth is None or not one.waiting:
         return ""
     minute = one.growth * 60
     return f"+{minute:,.0f} a minute" if minute >= 0.5 else f"done {one.drained}"

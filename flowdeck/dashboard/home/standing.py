@@ -112,10 +112,11 @@ class Home:
         return None if per_second is None else per_second * 60
 
     @property
-    def drained(self) -> str:
-        """When nothing will wait any more."""
+    def outlook(self) -> str:
+        """When nothing will wait any more; empty if nothing waits, or it grows."""
         oldest, per_second = self.overview.totals.oldest_at, self._lately.per_second(ALL)
-        return standing.drained(self.waiting, oldest, per_second, self.overview.as_of)
+        done = standing.drained(self.waiting, oldest, per_second, self.overview.as_of)
+        return f"done {done}" if self.waiting and done.startswith("in ") else ""
 
     @property
     def troubled(self) -> list[Standing]:

@@ -17,6 +17,7 @@ from flowdeck.models import Release
 WIDTH = 1000
 _ROOM = 4  # px that the highest value leaves free
 _FLAGS = 20
+_NAME = 30.0  # percent of the width that a name needs, to either side
 _DECADES = 3  # of a scale of logarithms
 
 Values = Sequence[float | None]
@@ -61,11 +62,12 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """A release that was first seen here."""
+    """A release that was first seen here; ``named`` if there is room for its name."""
 
     x: float
     name: str
     note: str
+    named: bool
 
 
 def curve(values: Values, height: int, *, top: float = 0.0, log: bool = False) -> Curve:
@@ -93,8 +95,13 @@ def binned(rows: Iterable[tuple[int, float]], span: Span) -> dict[int, float]:
 def flags(span: Span) -> list[Flag]:
     """Releases that were first seen in a stretch, the newest of too many; one query."""
     seen = {"first_seen_at__gte": span.since, "first_seen_at__lte": span.until}
-    found = Release.objects.filter(**seen).order_by("-first_seen_at")[:_FLAGS]
-    return [Flag(span.x(one.first_seen_at), one.name, one.note) for one in found]
+    found, last = list[Flag](), 100.0 + _NAME
+    for one in Release.objects.filter(**seen).order_by("-first_seen_at")[:_FLAGS]:
+        x = span.x(one.first_seen_at)
+        named = last - x >= _NAME
+        last = x if named else last
+        found.append(Flag(x, one.name, one.note, named))
+    return found
 
 
 def _runs(

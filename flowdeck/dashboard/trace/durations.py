@@ -16,6 +16,7 @@ from flowdeck.dashboard.trace.filter import TraceFilter
 from flowdeck.observe.trace_rows import FIRST, SPREAD, STEPS, Stretch
 
 HEIGHT = 44
+_FEW = 24  # stretches that the scale has at least
 KINDS = ("done", "refused", "retried", "dead")
 
 
@@ -70,7 +71,7 @@ def durations(found: Iterable[Stretch], wanted: TraceFilter) -> Durations | None
         by_step[step][kind] = number
     if not by_step:
         return None
-    low, high = min(by_step) - 1, max(by_step) + 2
+    low, high = _scale(min(by_step), max(by_step))
     most = max(sum(kinds.values()) for kinds in by_step.values())
     width = 100 / (high - low)
     bars = [
@@ -87,6 +88,13 @@ def durations(found: Iterable[Stretch], wanted: TraceFilter) -> Durations | None
         low,
         high - low,
     )
+
+
+def _scale(lowest: int, highest: int) -> tuple[int, int]:
+    """Where it begins and ends: a stretch beyond what there is, and never so few that bars are
+    broad."""
+    room = max(2, _FEW - (highest + 1 - lowest))
+    return lowest - room // 2, highest + 1 + (room + 1) // 2
 
 
 def milliseconds(step: int) -> float:
