@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("flowdeck", "0018_permissions"),
+        ("flowdeck", "0020_processes"),
     ]
 
     operations = [
