@@ -17,7 +17,7 @@ pytestmark = pytest.mark.browser
 def per_minute(page: Page) -> float:
     """The rate of OrderCreated to payment that the table under the map says."""
     row = page.locator("#flow-connections tr", has_text="OrderCreated").filter(has_text="payment")
-    text = row.first.locator(".num").inner_text()
+    text = row.first.locator(".num").text_content() or ""
     number = float(re.sub(r"[^0-9.]", "", text) or 0)
     return number * 60 if "/s" in text else number
 
@@ -30,7 +30,8 @@ def test_an_order_shows_on_the_open_map(sign_in: SignIn, site: Site) -> None:
         site.order()
     line = page.locator(".fe[data-from='type:OrderCreated'][data-to='processor:payment']")
     expect(line.locator("circle").first).to_be_attached(timeout=10_000)
-    expect(line.locator("text")).not_to_be_empty()
+    said = page.locator(".fe[data-to='type:OrderCreated'] text")
+    expect(said).not_to_be_empty()
     eventually(lambda: per_minute(page) != before)
 
 
@@ -95,16 +96,66 @@ def test_a_pasted_id_goes_straight_to_its_trace(sign_in: SignIn, site: Site) -> 
     page.wait_for_url(f"**/traces/{trace}/")
 
 
-def test_on_a_phone_the_map_pans_and_the_page_does_not(sign_in: SignIn, site: Site) -> None:
+def test_on_a_phone_the_map_is_a_list_in_its_order(sign_in: SignIn, site: Site) -> None:
+    site.order()
     page = sign_in("operator", "/flow/")
     page.set_viewport_size({"width": 390, "height": 844})
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    wrap = page.locator("#flow-drawing")
-    assert wrap.evaluate("it => it.scrollWidth > it.clientWidth")
+    expect(page.locator("#flow-drawing")).to_be_hidden()
+    steps = page.locator("#flow-steps > li")
+    expect(steps.filter(has_text="confirmation")).to_contain_text("OrderConfirmed")
+    names = [name.strip() for name in steps.locator("a").all_inner_texts()]
+    assert names.index("payment") < names.index("confirmation") < names.index("notification")
     page.get_by_role("button", name="Search").first.click()
     page.keyboard.type("OrderConf")
     expect(page.locator("#found .hit").first).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+MEASURED = """() => {
+  const map = document.querySelector('.fmap'), pane = document.querySelector('.fmapwrap')
+  const texts = [...map.querySelectorAll('text')].filter(one => one.textContent.trim())
+  const boxes = texts.map(one => ({said: one.textContent, box: one.getBoundingClientRect(),
+    size: parseFloat(getComputedStyle(one).fontSize) * map.getBoundingClientRect().width
+      / map.viewBox.baseVal.width}))
+  const meet = ({box: a}, {box: b}) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1
+    && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 2
+  return {
+    smallest: Math.min(...boxes.map(one => one.size)),
+    fits: pane.scrollWidth <= pane.clientWidth,
+    share: pane.getBoundingClientRect().height / innerHeight,
+    meeting: boxes.flatMap((one, place) => boxes.slice(place + 1)
+      .filter(other => meet(one, other)).map(other => `${one.said} / ${other.said}`)),
+  }
+}"""
+
+
+def test_words_of_the_map_can_be_read_and_none_lies_on_another(sign_in: SignIn, site: Site) -> None:
+    for scenario in ("all_well", "card_declined", "out_of_stock", "provider_down"):
+        site.order(scenario=scenario)
+    page = sign_in("operator", "/flow/?models=1")
+    expect(page.locator(".fmap .fr").first).to_be_attached()
+    for path, width in (("/flow/", 1440), ("/flow/?topology=mediator", 1440), ("/flow/", 1024)):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.goto(f"{site.url}{path}")
+        seen = page.evaluate(MEASURED)
+        assert seen["meeting"] == [], path
+        assert seen["smallest"] >= 11, path
+        assert seen["fits"] or width < 1440, path
+        assert seen["share"] == pytest.approx(0.6, abs=0.01)
+    page.goto(f"{site.url}/flow/?topology=all&unused=1&models=1&window=3600")
+    seen = page.evaluate(MEASURED)
+    assert seen["meeting"] == []
+    assert seen["smallest"] >= 11
+
+
+def test_a_name_leads_to_its_neighbourhood(sign_in: SignIn, site: Site) -> None:
+    page = sign_in("operator", "/flow/")
+    page.get_by_label("Show the neighbourhood of").fill("FraudSuspected")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**focus=FraudSuspected**")
+    expect(page.locator(".fn[data-node='processor:fraud']")).to_be_visible()
+    expect(page.locator(".fn[data-node='processor:inventory']")).to_have_count(0)
 
 
 def test_the_window_and_the_topology_of_the_map_are_links(sign_in: SignIn, site: Site) -> None:
@@ -119,9 +170,6 @@ def test_the_window_and_the_topology_of_the_map_are_links(sign_in: SignIn, site:
     expect(page.locator("#flow-panel")).to_contain_text("Retry policy")
     row = page.locator("#flow-processors tr", has=page.locator("[data-node='processor:payment']"))
     expect(row).to_have_attribute("aria-selected", "true")
-    page.locator(".fn[data-node='dead:letters']").focus()
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/dead-letters/")
 
 
 def test_typing_narrows_the_catalog(sign_in: SignIn, site: Site) -> None:

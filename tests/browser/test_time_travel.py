@@ -70,11 +70,23 @@ def test_a_rebuild_is_watched_until_it_is_done_and_readers_go_on(
 def test_a_past_minute_is_played(sign_in: SignIn, site: Site) -> None:
     site.order()
     page = sign_in("operator", "/flow/past/")
-    expect(page.locator("[data-said]")).to_contain_text("The minute is loaded")
+    expect(page.locator("[data-said]")).to_contain_text("Loaded: play it")
     page.select_option("[data-speed]", "20")
     page.get_by_role("button", name="Play").click()
     expect(page.locator("[data-events]")).not_to_have_text("0", timeout=15_000)
-    line = page.locator(".fe[data-from='type:OrderCreated'][data-to='processor:payment'] text")
+    line = page.locator(".fe[data-to='type:OrderCreated'] text")
     expect(line).not_to_be_empty()
     page.locator("[data-moment]").focus()
     page.keyboard.press("Home")
+    # A longer reach is shown step by step; the newest step is at the end.
+    page.get_by_role("link", name="1 h", exact=True).click()
+    expect(page.locator("[data-said]")).to_contain_text("Loaded: play it")
+    expect(page.locator("[data-pulse] rect").first).to_be_attached()
+    slider = page.locator("[data-moment]")
+    slider.focus()
+    page.keyboard.press("End")
+    for _ in range(6):  # the figures of an order are of the step in which it was placed
+        if line.first.text_content():
+            break
+        page.keyboard.press("ArrowLeft")
+    expect(line).to_contain_text("/")

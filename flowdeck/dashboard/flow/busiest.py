@@ -19,6 +19,6 @@ def busiest(shown: set[str], edges: Iterable[Edge], asked: set[str]) -> set[str]
     for edge in edges:
         for end in edge.link:
             # What fails or is held back matters more than any rate.
-            weight[end] += 1e9 if edge.dead or edge.held else edge.per_second + 0.001 * edge.seen
+            weight[end] += 1e9 if edge.held else edge.per_second + 0.001 * edge.seen
     order = sorted(shown, key=lambda key: (key not in asked, -weight[key], key))
     return set(order[:MOST])

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from flowdeck.connect.standing import followed
-from flowdeck.dashboard.flow.dead import DeadLetters, dead_letters
 from flowdeck.dashboard.shared.observed import Produced, Received, TypeStatus, produced, received
 from flowdeck.dashboard.shared.observed import type_statuses as statuses_of
 from flowdeck.dashboard.shared.run_times import QUIET, UNKNOWN, RunTimes, run_times
@@ -16,14 +15,15 @@ from flowdeck.models import Delivery
 from flowdeck.observe import rates
 from flowdeck.observe.overview import Overview, ProcessorRow, overview
 
-PRODUCER, TYPE, PROCESSOR, DEAD = "producer", "type", "processor", "dead"
+PRODUCER, TYPE, PROCESSOR = "producer", "type", "processor"
 MINUTE = 60
+POOLED = 20
+"""From so many on, what waits before a healthy processor is drawn."""
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A box of the map. ``status`` is that of a type, ``row`` and ``times`` of a processor,
-    ``letters`` of what is dead."""
+    """A box of the map. ``status`` is that of a type, ``row`` and ``times`` of a processor."""
 
     kind: str
     name: str
@@ -31,7 +31,6 @@ class Node:
     status: TypeStatus | None = None
     row: ProcessorRow | None = None
     times: RunTimes = UNKNOWN
-    letters: DeadLetters | None = None
 
     @property
     def key(self) -> str:
@@ -48,6 +47,20 @@ class Node:
         """Whether a processor has something to say, however quiet it is."""
         row = self.row
         return row is not None and bool(row.waiting or row.dead or row.paused_at)
+
+    @property
+    def heat(self) -> str:
+        """What is wrong with a processor: "paused", "failing", or nothing."""
+        if self.row is not None and self.row.paused_at:
+            return "paused"
+        fails = self.row is not None and (self.row.retrying or self.times.failed)
+        return "failing" if fails else ""
+
+    @property
+    def pool(self) -> int:
+        """How many wait before a processor, if that is worth a look: 0 while it is only busy."""
+        waiting = self.row.waiting - self.row.sleeping if self.row else 0
+        return waiting if self.heat or waiting >= POOLED else 0
 
     @property
     def role(self) -> str:
@@ -87,11 +100,6 @@ class Edge:
         return self.source, self.target
 
     @property
-    def dead(self) -> bool:
-        """Whether it is the way of what failed for good."""
-        return self.target.startswith(f"{DEAD}:")
-
-    @property
     def mark(self) -> str:
         """What is odd about it: "unseen", "undeclared", or nothing."""
         if self.declared and not self.seen:
@@ -122,13 +130,12 @@ class Facts:
 
     @classmethod
     def load(cls, window: int = MINUTE) -> Facts:
-        """Read it in fifteen queries, each of which looks at a bounded number of rows."""
+        """Read it in thirteen queries, each of which looks at a bounded number of rows."""
         known = rates.lately(window)
         got, wrote = received(known), produced(known)
         statuses = statuses_of(wrote)
         now, times = overview(), run_times(known)
         quiet = QUIET if known.seconds else UNKNOWN
-        letters = dead_letters(now.rows, window)
         nodes = [
             *(Node(TYPE, s.name, s.name in registry.event_types, s) for s in statuses),
             *(
@@ -142,7 +149,6 @@ class Facts:
                 )
                 for row in now.rows
             ),
-            *([Node(DEAD, "letters", letters=letters)] if now.rows else []),
         ]
         found = {node.key: node for node in nodes}
         edges = {
@@ -150,7 +156,6 @@ class Facts:
             for edge in (
                 *_listens(statuses, got, now),
                 *_writes(statuses, wrote),
-                *_buried(letters),
             )
         }
         for edge in edges.values():  # whoever is not declared: people, commands, former processors
@@ -201,10 +206,3 @@ def _writes(statuses: list[TypeStatus], wrote: list[Produced]) -> Iterator[Edge]
             declared=(producer, name) in declared if says else None,
             ever=name in ever,
         )
-
-
-def _buried(letters: DeadLetters) -> Iterator[Edge]:
-    """From processors to the dead letters."""
-    for name in letters.sources:
-        rate = letters.per_second.get(name, 0.0)
-        yield Edge(f"{PROCESSOR}:{name}", f"{DEAD}:letters", rate, True, None)

@@ -12,19 +12,21 @@ from __future__ import annotations
 
 from bisect import bisect_right, insort
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import pairwise
 
-from flowdeck.dashboard.flow.place import GAP_X, Item, Layout, Link, Name, place
+from flowdeck.dashboard.flow.place import Item, Layout, Link, Name, place
 
 _SWEEPS = 12
 
 
 def layered(
-    sizes: Mapping[Name, tuple[float, float]], links: Iterable[Link], gap: float = GAP_X
+    sizes: Mapping[Name, tuple[float, float]],
+    links: Iterable[Link],
+    labelled: Collection[Link] = (),
 ) -> Layout:
-    """Draw boxes of these ``sizes`` (width, height) and the links between them, left to right,
-    with a ``gap`` between the columns.
+    """Draw boxes of these ``sizes`` (width, height) and the links between them, left to right;
+    ``labelled`` links get a place for a label that meets no other.
 
     The same input gives the same drawing. Links that close a cycle lead back below all boxes.
     """
@@ -37,7 +39,9 @@ def layered(
     layers, near = _with_passing(layer_of, forward)
     _order(layers, near)
     ways = {link: _way(layer_of, *link) for link in forward}
-    return place(sizes=sizes, layers=layers, near=near, ways=ways, back=sorted(back), gap=gap)
+    return place(
+        sizes=sizes, layers=layers, near=near, ways=ways, back=sorted(back), labelled=labelled
+    )
 
 
 def _closing(names: Sequence[Name], links: Sequence[Link]) -> set[Link]:

@@ -7,15 +7,15 @@ from typing import Any
 
 from django.http import QueryDict
 
+from flowdeck.dashboard.flow.choice import WINDOWS, Choice
 from flowdeck.dashboard.flow.facts import MINUTE, Facts
-from flowdeck.dashboard.flow.map import WINDOWS, Choice
 from flowdeck.dashboard.flow.page import context_of
 from flowdeck.dashboard.flow.panel import panel_of
 from flowdeck.dashboard.shell.rendering import render_to_string
 from flowdeck.live import Fragment, LiveView, Refusal
 from flowdeck.people.access import can
 
-_PARTS = ("marks", "drawing", "window", "processors", "connections")
+_PARTS = ("marks", "drawing", "steps", "window", "jam", "processors", "connections")
 
 
 class _Watched(LiveView):
@@ -43,7 +43,7 @@ class FlowView(_Watched):
         return _choice(argument).query(node="")
 
     def regions(self) -> Sequence[Fragment]:
-        """The map, what is odd, and both tables."""
+        """The map, what is odd, where it jams, and both tables."""
         choice = _choice(self.argument)
         context = context_of(choice, Facts.load(choice.window)) | {"oob": True}
         return [

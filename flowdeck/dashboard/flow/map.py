@@ -2,84 +2,27 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from math import log2
-from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from math import log2, sqrt
 
-from flowdeck.dashboard.flow.below import with_below
 from flowdeck.dashboard.flow.boxes import label_of, size_of
 from flowdeck.dashboard.flow.busiest import busiest
-from flowdeck.dashboard.flow.facts import DEAD, MINUTE, PROCESSOR, TYPE, Edge, Facts, Node
+from flowdeck.dashboard.flow.choice import Choice
+from flowdeck.dashboard.flow.facts import PROCESSOR, TYPE, Edge, Facts, Node
 from flowdeck.dashboard.flow.layout import layered
-from flowdeck.dashboard.flow.place import GAP_X, TIGHT_X, Box, Layout, Link
-from flowdeck.dashboard.flow.topology import MEDIATOR, TOPOLOGIES, mediators, members
+from flowdeck.dashboard.flow.place import GAP_X, Box, Layout, Link
+from flowdeck.dashboard.flow.topology import MEDIATOR, members
 from flowdeck.dashboard.flow.unused import unused_in
 from flowdeck.dashboard.shared.hues import producer_hue
 
 _REACH = 2  # steps of a neighbourhood: a type, who hears it, what those write
 _SPEED = 80.0  # px per second
-_READABLE = 1_180
-FITS = 1_560
-"""A map up to this wide (px) is shrunk to the page, not below ``_READABLE``."""
-WINDOWS = {10: "10 s", MINUTE: "1 min", 3_600: "1 h"}
-"""Seconds that rates and percentiles are of, and how they are called."""
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """What of the map is asked for: around ``focus``, with read models, with processors that never
-    got anything (``unused``), of one ``topology``, ``node`` selected; rates of the ``window``."""
-
-    focus: str = ""
-    models: bool = False
-    node: str = ""
-    unused: bool = False
-    topology: str = ""
-    window: int = MINUTE
-
-    @classmethod
-    def of(cls, query: Mapping[str, Any]) -> Choice:
-        """From untrusted parameters."""
-        text = {name: str(query.get(name, ""))[:120] for name in ("focus", "node")}
-        models, unused = (query.get(name) == "1" for name in ("models", "unused"))
-        topology = str(query.get("topology", ""))
-        topology = topology if topology in TOPOLOGIES and mediators() else ""
-        windows = {str(seconds): seconds for seconds in WINDOWS}
-        window = windows.get(str(query.get("window", "")), MINUTE)
-        return cls(
-            focus=text["focus"],
-            models=models,
-            node=text["node"],
-            unused=unused,
-            topology=topology,
-            window=window,
-        )
-
-    @property
-    def window_label(self) -> str:
-        """How the window is called: ``10 s``."""
-        return WINDOWS[self.window]
-
-    @property
-    def kept(self) -> list[tuple[str, str]]:
-        """The parameters that stay when another focus is chosen."""
-        return parse_qsl(self.query(focus="", node="").removeprefix("?"))
-
-    def query(self, **changes: Any) -> str:
-        """The parameters of an address, with some changed: ``?focus=type%3AProbed``."""
-        values = {
-            "focus": self.focus,
-            "models": "1" if self.models else "",
-            "unused": "1" if self.unused else "",
-            "topology": self.topology,
-            "window": "" if self.window == MINUTE else str(self.window),
-            "node": self.node,
-        }
-        values |= changes
-        return "?" + urlencode({name: value for name, value in values.items() if value})
+_ROOM = 1_240
+FITS = 1_400
+"""A map up to this wide (px) is shrunk to the page's ``_ROOM``: its words stay 11 px high."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +35,31 @@ class Place:
     url: str
     selected: bool
 
+    @property
+    def pool(self) -> str:
+        """What waits before a processor, as a wedge that points at it; empty if nothing does."""
+        waiting = self.node.pool
+        if not waiting:
+            return ""
+        half = min(self.box.height, 14 + 2 * sqrt(waiting)) / 2
+        middle, long = self.box.height / 2, GAP_X
+        bend = f"{-0.45 * long:.1f} {middle:.1f} {-0.4 * long:.1f}"
+        return (
+            f"M{-long:.1f} {middle:.1f}C{bend} {middle - half:.1f} 0 {middle - half:.1f}"
+            f"V{middle + half:.1f}C{-0.4 * long:.1f} {middle + half:.1f}"
+            f" {-0.45 * long:.1f} {middle:.1f} {-long:.1f} {middle:.1f}z"
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """An edge as drawn: its way, its width, and the dots of a hue (a class) that run along it."""
+    """An edge as drawn: its way, its width, and the dots of a hue (a class) that run along it.
+
+    A rate is said once, where it is made: ``label`` is where, None on the ways to processors."""
 
     edge: Edge
     path: str
-    label: tuple[float, float]
+    label: tuple[float, float] | None
     width: float
     hue: str
     back: bool
@@ -113,7 +73,6 @@ class Line:
             "fe",
             self.edge.mark,
             "held" if self.edge.held else "",
-            "deadl" if self.edge.dead else "",
             "back" if self.back else "",
         ]
         return " ".join(word for word in words if word)
@@ -140,12 +99,12 @@ class FlowMap:
         shown = busiest(wanted, facts.edges.values(), {choice.focus, choice.node})
         nodes = {key: node for key, node in facts.nodes.items() if key in shown}
         edges = {k: e for k, e in facts.edges.items() if k[0] in shown and k[1] in shown}
-        layout, tight = _fitting(nodes, tuple(edges))
+        layout = _drawn(tuple((key, size_of(node)) for key, node in nodes.items()), tuple(edges))
         places = [
             Place(
                 node,
                 layout.boxes[key],
-                label_of(node, tight),
+                label_of(node),
                 choice.query(node=key),
                 key == choice.node,
             )
@@ -172,10 +131,8 @@ class FlowMap:
 
     @property
     def fit(self) -> str:
-        """How it meets a narrower page: as it is (""), shrunk a little, or panned ("wide")."""
-        if self.layout.width > FITS:
-            return "wide"
-        return "shrinks" if self.layout.width > _READABLE else ""
+        """How it meets a narrower page: shrunk a little as long as words can be read, or panned."""
+        return "shrinks" if _ROOM < self.layout.width <= FITS else ""
 
     @property
     def marked(self) -> list[Edge]:
@@ -210,6 +167,17 @@ class FlowMap:
         return [(nodes[x.edge.source], nodes[x.edge.target], x.edge) for x in self.lines]
 
     @property
+    def steps(self) -> list[tuple[Place, list[Node], list[Node]]]:
+        """The processors drawn in the order of the flow, with what each hears and says."""
+        hears: dict[str, list[Node]] = defaultdict(list)
+        says: dict[str, list[Node]] = defaultdict(list)
+        for source, target, _ in self.connections:
+            hears[target.key].append(source)
+            says[source.key].append(target)
+        drawn = [place for place in self.places if place.node.kind == PROCESSOR]
+        return [(place, hears[place.node.key], says[place.node.key]) for place in drawn]
+
+    @property
     def choices(self) -> list[Node]:
         """What one may focus on."""
         found = [n for n in self.facts.nodes.values() if n.kind in (TYPE, PROCESSOR)]
@@ -223,7 +191,7 @@ def _shown(facts: Facts, choice: Choice) -> set[str]:
         for key, node in facts.nodes.items()
         if choice.models or not node.is_projection or key in asked
     }
-    if choice.topology:
+    if choice.topology and not choice.focus:
         shown &= members(choice.topology, facts.nodes, facts.edges) | asked
     if not (choice.unused or choice.focus or choice.topology == MEDIATOR):
         shown -= unused_in(facts) - asked
@@ -243,26 +211,10 @@ def _around(focus: str, edges: Iterable[Link]) -> set[str]:
     return found
 
 
-def _fitting(nodes: Mapping[str, Node], links: tuple[Link, ...]) -> tuple[Layout, bool]:
-    """The drawing, and whether it is the tight one: if only that fits the page."""
-    roomy, tight = (
-        _drawn(tuple((key, size_of(node, close)) for key, node in nodes.items()), links, gap)
-        for close, gap in ((False, GAP_X), (True, TIGHT_X))
-    )
-    return (tight, True) if tight.width <= FITS < roomy.width else (roomy, False)
-
-
 @lru_cache(maxsize=64)
-def _drawn(
-    sizes: tuple[tuple[str, tuple[float, float]], ...], links: tuple[Link, ...], gap: float
-) -> Layout:
+def _drawn(sizes: tuple[tuple[str, tuple[float, float]], ...], links: tuple[Link, ...]) -> Layout:
     """The drawing changes only when somebody new appears; rates change all the time."""
-    dead = {key: size for key, size in sizes if key.startswith(f"{DEAD}:")}
-    above = {key: size for key, size in sizes if key not in dead}
-    layout = layered(above, [link for link in links if link[1] not in dead], gap)
-    for key, size in dead.items() if above else ():
-        layout = with_below(layout, key, size, [a for a, b in links if b == key])
-    return layout
+    return layered(dict(sizes), links, {link for link in links if link[1].startswith(TYPE)})
 
 
 def _line(edge: Edge, layout: Layout, nodes: Mapping[str, Node]) -> Line:
@@ -278,13 +230,12 @@ def _line(edge: Edge, layout: Layout, nodes: Mapping[str, Node]) -> Line:
         else 1 + (edge.per_second >= 1) + (edge.per_second >= 10)
     )
     of_type = nodes[edge.source] if edge.source.startswith(TYPE) else nodes[edge.target]
-    hue = "s-dead" if edge.dead else producer_hue(of_type.hue)
     return Line(
         edge=edge,
         path=layout.paths[edge.link],
-        label=layout.labels[edge.link],
-        width=round(1.2 + min(3.6, 0.9 * log2(1 + edge.per_second)), 1),
-        hue=hue,
+        label=layout.labels.get(edge.link),
+        width=round(1.2 + min(4.8, 1.2 * log2(1 + edge.per_second)), 1),
+        hue=producer_hue(of_type.hue),
         back=back,
         seconds=seconds,
         dots=tuple(round(seconds * (n + 0.17) / count, 2) for n in range(count)),

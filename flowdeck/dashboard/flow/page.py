@@ -6,8 +6,10 @@ from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 
+from flowdeck.dashboard.flow.choice import WINDOWS, Choice
 from flowdeck.dashboard.flow.facts import Facts
-from flowdeck.dashboard.flow.map import WINDOWS, Choice, FlowMap
+from flowdeck.dashboard.flow.jam import sentence_of
+from flowdeck.dashboard.flow.map import FlowMap
 from flowdeck.dashboard.flow.panel import panel_of
 from flowdeck.dashboard.flow.topology import TOPOLOGIES, mediators
 from flowdeck.dashboard.shell.once import wants_part
@@ -46,8 +48,11 @@ def context_of(choice: Choice, facts: Facts) -> dict[str, Any]:
     """What the map and the tables need; it is the same for whoever looks."""
     return {
         "map": FlowMap.of(facts, choice),
+        "jam": sentence_of(facts),
         "choice": choice,
+        "focused": choice.focus.partition(":")[2],
         "kept": choice.kept,
+        "here": choice.query(node=""),
         "windows": [(choice.query(window=s), s, label) for s, label in WINDOWS.items()],
         "topologies": _topologies(choice),
         "live_view": f"flow:{choice.query(node='')}",
@@ -59,4 +64,6 @@ def context_of(choice: Choice, facts: Facts) -> dict[str, Any]:
 def _topologies(choice: Choice) -> list[tuple[str, str, str]]:
     """Address, name and label of each way to look at the flows; none if nobody mediates."""
     names = {"": "All", **TOPOLOGIES} if mediators() else {}
-    return [(choice.query(topology=name) or "?", name, label) for name, label in names.items()]
+    return [
+        (choice.query(topology=name, focus="") or "?", name, label) for name, label in names.items()
+    ]

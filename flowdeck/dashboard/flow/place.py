@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-GAP_X, TIGHT_X, GAP_Y, EDGE = 48.0, 34.0, 20.0, 20.0
-_BACK = 16.0  # between the ways back below the map
+GAP_X, GAP_Y, EDGE = 46.0, 18.0, 20.0
+_BACK = 20.0  # between the ways back below the map
 _PASSING, _GAP_PASSING = 10.0, 8.0  # what a long line takes in a layer that it passes
 _SWEEPS = 8
 _CORNER = 6.0
-_LABEL = 36.0, 13.0  # room that a label takes
-_ON_BEND = 0.5, 0.7, 0.3, 0.85, 0.15  # parts of a bend where it may stand
+_LABEL = 52.0, 17.0  # room that a label takes
+_FOR_LABEL = 16.0  # how much wider a gap is that has labels in it
+_ON_BEND = 0.5, 0.62, 0.38, 0.56, 0.44  # parts of a bend where it may stand
 
 Name = str
 Link = tuple[Name, Name]
@@ -43,7 +44,8 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """All boxes, the way of each link as an SVG path, where its label stands, which lead back."""
+    """All boxes, the way of each link as an SVG path, which of them lead back, and where labels
+    stand: of those links that have one and room for it."""
 
     boxes: dict[Name, Box] = field(default_factory=dict)
     paths: dict[Link, str] = field(default_factory=dict)
@@ -51,7 +53,6 @@ class Layout:
     back: frozenset[Link] = frozenset()
     width: float = 0.0
     height: float = 0.0
-    gap: float = GAP_X
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +67,12 @@ def place(
     near: Mapping[Item, Sequence[Item]],
     ways: Mapping[Link, Sequence[Item]],
     back: Sequence[Link],
-    gap: float = GAP_X,
+    labelled: Collection[Link],
 ) -> Layout:
     """Coordinates of everything; ``ways`` are the items that each forward link goes through."""
     middles = _middles(sizes, layers, near)
-    columns = _columns(sizes, layers, gap)
+    ends = {way[-1] for link, way in ways.items() if link in labelled}
+    columns = _columns(sizes, layers, ends)
     boxes = {
         item: Box(number, columns[number].left, middles[item] - sizes[item][1] / 2, *sizes[item])
         for number, layer in enumerate(layers)
@@ -83,10 +85,13 @@ def place(
     labels: dict[Link, Point] = {}
     for link, way in ways.items():
         paths[link], points = _forward(way, boxes, middles, columns)
-        labels[link] = free(points, labels.values())
+        if link in labelled and (point := free(points, labels.values())):
+            labels[link] = point
     for number, link in enumerate(back):
         low = floor + EDGE + number * _BACK
-        paths[link], labels[link] = _backward(boxes[link[0]], boxes[link[1]], columns, low, number)
+        paths[link], label = _backward(boxes[link[0]], boxes[link[1]], columns, low, number)
+        if link in labelled:
+            labels[link] = label
     height = floor + EDGE + (len(back) * _BACK + EDGE / 2 if back else 0)
     width = columns[-1].right + EDGE * 1.5
     return Layout(
@@ -96,18 +101,22 @@ def place(
         back=frozenset(back),
         width=round(width, 1),
         height=round(height, 1),
-        gap=gap,
     )
 
 
 def _columns(
-    sizes: Mapping[Name, tuple[float, float]], layers: Sequence[Sequence[Item]], gap: float
+    sizes: Mapping[Name, tuple[float, float]],
+    layers: Sequence[Sequence[Item]],
+    ends: Collection[Item],
 ) -> list[_Column]:
+    """The columns, farther apart where the ways that end in them (at ``ends``) have labels."""
     found, left = [], EDGE
-    for layer in layers:
+    for number, layer in enumerate(layers):
+        if number and any(item in ends for item in layer):
+            left += _FOR_LABEL
         right = left + max([sizes[item][0] for item in layer if isinstance(item, str)], default=0.0)
         found.append(_Column(left, right))
-        left = right + gap
+        left = right + GAP_X
     return found
 
 
@@ -166,7 +175,7 @@ def _forward(
     middles: Mapping[Item, float],
     columns: Sequence[_Column],
 ) -> tuple[str, list[Point]]:
-    """The path, and where on it a label may stand, the best first."""
+    """The path, and where on its last bend a label may stand, the best first."""
     first = boxes[str(way[0])]
     x, y = columns[first.layer].right, first.middle
     path, points = f"M{first.right:.1f} {y:.1f}H{x:.1f}", list[Point]()
@@ -174,7 +183,7 @@ def _forward(
         column, below = columns[layer], middles[item]
         half = (x + column.left) / 2
         path += f"C{half:.1f} {y:.1f} {half:.1f} {below:.1f} {column.left:.1f} {below:.1f}"
-        points += [_on_curve(x, y, column.left, below, part) for part in _ON_BEND]
+        points = [_on_curve(x, y, column.left, below, part) for part in _ON_BEND]
         x, y = column.right, below
         if item != way[-1]:
             path += f"H{x:.1f}"
@@ -191,13 +200,13 @@ def _on_curve(x: float, y: float, to_x: float, to_y: float, part: float) -> Poin
     )
 
 
-def free(points: Sequence[Point], taken: Iterable[Point]) -> Point:
-    """The first point where a label meets none of those that stand already."""
+def free(points: Sequence[Point], taken: Iterable[Point]) -> Point | None:
+    """The first point where a label meets none of those that stand already, if there is one."""
     stand = list(taken)
     for x, y in points:
         if all(abs(x - other) > _LABEL[0] or abs(y - below) > _LABEL[1] for other, below in stand):
             return x, y
-    return points[0]
+    return None
 
 
 def _backward(

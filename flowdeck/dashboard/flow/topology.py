@@ -13,7 +13,7 @@ from flowdeck.declare.registry import Processor, registry
 
 BROKER, MEDIATOR = "broker", "mediator"
 TOPOLOGIES = {BROKER: "Broker", MEDIATOR: "Mediator"}
-_TYPE, _PROCESSOR, _DEAD = "type:", "processor:", "dead:"
+_TYPE, _PROCESSOR = "type:", "processor:"
 
 
 def mediators() -> list[Processor]:
@@ -26,12 +26,11 @@ def members(topology: str, keys: Collection[Name], links: Iterable[Link]) -> set
     found = mediators()
     if not found or topology not in TOPOLOGIES:
         return set(keys)
-    dead = {key for key in keys if key.startswith(_DEAD)}
     own = {_PROCESSOR + p.name for p in found}
     listed = list(links)
     if topology == MEDIATOR:
-        return _through(own, listed, found) & set(keys) | dead
-    return set(keys) - _only_mediated(own | _confined(found), listed) | dead
+        return _through(own, listed, found) & set(keys)
+    return set(keys) - _only_mediated(own | _confined(found), listed)
 
 
 def _through(own: set[Name], links: list[Link], found: list[Processor]) -> set[Name]:

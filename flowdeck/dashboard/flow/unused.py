@@ -21,8 +21,10 @@ def unused_in(facts: Facts) -> set[str]:
     kept = {end for link in facts.edges if not idle.intersection(link) for end in link}
     written = {b for a, b in facts.edges if b not in seen and a in idle}
     by_others = {b for a, b in facts.edges if a not in idle}
+    linked = {end for link in facts.edges for end in link}
     return (
         idle
+        | {n.key for n in known if n.kind == TYPE and n.key not in linked | seen}
         | (written - by_others)
         | {end for link in facts.edges if idle.intersection(link) for end in link} - kept
     )

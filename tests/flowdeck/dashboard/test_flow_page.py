@@ -10,8 +10,9 @@ import pytest
 from django.test import Client
 
 from flowdeck import publish
+from flowdeck.dashboard.flow.choice import Choice
 from flowdeck.dashboard.flow.facts import Edge, Facts, Node
-from flowdeck.dashboard.flow.map import Choice, FlowMap
+from flowdeck.dashboard.flow.map import FlowMap
 from flowdeck.declare.registry import Registry, registry
 from flowdeck.engine.pause import pause
 from flowdeck.live.changes import Changes
@@ -147,7 +148,15 @@ def test_the_live_views_show_what_the_page_shows(viewer: Client) -> None:
     for name, ids in (
         (
             "flow:?models=1",
-            ["flow-marks", "flow-drawing", "flow-window", "flow-processors", "flow-connections"],
+            [
+                "flow-marks",
+                "flow-drawing",
+                "flow-steps",
+                "flow-window",
+                "flow-jam",
+                "flow-processors",
+                "flow-connections",
+            ],
         ),
         ("flow-node:type:Probed", ["flow-figures"]),
     ):
@@ -163,9 +172,9 @@ def test_the_number_of_queries_is_constant(viewer: Client, django_assert_num_que
     for count in (2, 40):
         publish(*[Probed(n=n, rejects="probe.atomic") for n in range(count)], stream="probe-1")
         settle()
-        with django_assert_num_queries(25):  # shell 7; facts 18, of them the processors 8
+        with django_assert_num_queries(23):  # shell 7; facts 16, of them the processors 8
             viewer.get("/flow/")
-        with django_assert_num_queries(28):  # and kinds of failures, failures, retries
+        with django_assert_num_queries(26):  # and kinds of failures, failures, retries
             viewer.get("/flow/?node=processor:probe.atomic")
     assert Attempt.objects.count() == 1
 
@@ -186,25 +195,22 @@ def test_what_was_never_used_is_hidden_until_asked_for(operator: Client) -> None
 
 
 @settling
-def test_what_failed_for_good_leads_to_the_dead_letters(viewer: Client) -> None:
+def test_what_waits_and_what_fails_is_seen_on_the_map(viewer: Client) -> None:
     publish(Probed(n=1), stream="probe-1", producer="tests")
     settle()
-    empty = FlowMap.of(Facts.load(), Choice(unused=True))
-    [place] = [place for place in empty.places if place.node.kind == "dead"]
-    assert place.box.y > max(p.box.y for p in empty.places if p is not place), "below all else"
-    assert "none waits" in viewer.get("/flow/").content.decode()
-    publish(Probed(n=1, rejects="probe.atomic"), stream="probe-1", producer="tests")
+    assert "Nothing jams." in viewer.get("/flow/").content.decode()
+    pause("probe.atomic", by="mara", reason="x")
+    publish(*[Probed(n=n, rejects="probe.leased") for n in range(3)], stream="probe-1")
     settle()
-    drawn = FlowMap.of(Facts.load(), Choice(unused=True))
-    [line] = [line for line in drawn.lines if line.edge.dead]
-    assert line.edge.link == ("processor:probe.atomic", "dead:letters")
-    assert line.edge.per_second == pytest.approx(1 / 60)
-    assert line.hue == "s-dead"
+    drawn = {place.node.name: place for place in FlowMap.of(Facts.load(), Choice()).places}
+    held, failing = drawn["probe.atomic"], drawn["probe.leased"]
+    assert (held.node.heat, held.node.pool) == ("paused", 3)
+    assert held.pool.startswith("M-46.0 25.0C"), "it points at the middle of its box"
+    assert failing.node.heat == "failing"
     page = viewer.get("/flow/").content.decode()
-    assert "1, oldest" in page
-    assert 'href="/dead-letters/" data-node="dead:letters"' in page
-    moved = [p.box for p in drawn.places if p.node.kind == "dead"]
-    assert [box.x for box in moved] == [place.box.x], "it stays where it is"
+    assert "It jams at probe.atomic" in page
+    assert "3 wait before probe.atomic, which mara paused." in page
+    assert 'class="pool"' in page
 
 
 def names(topology: str) -> set[str]:
@@ -214,13 +220,17 @@ def names(topology: str) -> set[str]:
 
 def test_the_flows_of_a_mediator_apart_from_the_others(viewer: Client) -> None:
     mediated, others = names("mediator"), names("broker")
-    assert "letters" in mediated & others, "both lead to the dead letters"
     assert {"mediator", "OrderSubmitted", "PaymentRequested", "payment"} <= mediated
     assert not mediated & {"confirmation", "OrderCreated", "Probed"}
     assert {"confirmation", "OrderCreated", "payment", "PaymentProcessed", "Probed"} <= others
     assert not others & {"mediator", "OrderSubmitted", "PaymentRequested"}
     assert "InventoryReleased" in others, "it is written there, if only read models listen"
-    assert 'href="?topology=mediator"' in viewer.get("/flow/").content.decode()
+    page = viewer.get("/flow/").content.decode()
+    assert 'href="?topology=mediator"' in page
+    assert 'href="?topology=all"' in page
+    assert Choice.of({}).topology == "broker", "what is looked at first is not both at once"
+    focused = FlowMap.of(Facts.load(), Choice.of({"focus": "OrderSubmitted"}))
+    assert "mediator" in {place.node.name for place in focused.places}, "found by its name"
 
 
 def test_where_nobody_mediates_there_is_no_choice(
@@ -246,11 +256,7 @@ def chain(length: int) -> FlowMap:
     return FlowMap.of(facts, Choice())
 
 
-def test_only_what_is_too_wide_is_drawn_tight(db: None) -> None:
-    roomy, tight, hopeless = chain(7), chain(9), chain(30)
-    assert [drawn.fit for drawn in (roomy, tight, hopeless)] == ["shrinks", "shrinks", "wide"]
-    assert {place.label[1] for place in roomy.places} == {""}
-    assert {place.label for place in tight.places if place.node.kind == "type"} == {
-        ("Payment", f"Requested{at}") for at in range(0, 9, 2)
-    }
-    assert {place.label[1] for place in hopeless.places} == {""}, "it is panned, so it may be wide"
+def test_what_is_too_wide_is_shrunk_as_long_as_it_can_be_read(db: None) -> None:
+    narrow, wider, hopeless = chain(7), chain(8), chain(30)
+    assert [drawn.fit for drawn in (narrow, wider, hopeless)] == ["", "shrinks", ""]
+    assert narrow.layout.width < wider.layout.width < hopeless.layout.width

@@ -67,7 +67,7 @@ named("flow", (page) => {
     if (event.ctrlKey || event.metaKey || event.shiftKey) return;
     const link = event.target.closest("[data-node]");
     const ends = event.target.closest("#flow-panel [data-close]");
-    if ((!link && !ends) || link?.dataset.node.startsWith("dead:")) return;
+    if (!link && !ends) return;
     event.preventDefault();
     if (ends) close();
     else open(link.dataset.node);
