@@ -22,11 +22,18 @@ _MODULES = {
     "kafka": "kafka",
     "amqp": "amqp",
     "amqps": "amqp",
+    "nats": "nats",
+    "tls": "nats",
     "https": "webhook",
     "http": "webhook",
 }
-_CLIENTS = {"redis_streams": "redis", "kafka": "confluent_kafka", "amqp": "amqp"}
-_EXTRAS = {"redis_streams": "redis", "kafka": "kafka", "amqp": "rabbitmq"}
+_CLIENTS = {
+    "redis_streams": "redis",
+    "kafka": "confluent_kafka",
+    "amqp": "amqp",
+    "nats": "nats",
+}
+_EXTRAS = {"redis_streams": "redis", "kafka": "kafka", "amqp": "rabbitmq", "nats": "nats"}
 
 
 @dataclass(frozen=True, slots=True)

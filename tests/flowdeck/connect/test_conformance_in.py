@@ -14,13 +14,16 @@ from flowdeck.models import Connector, Due, Event
 from flowdeck.testing import settle
 from tests.flowdeck.connect.brokers import Broker
 from tests.flowdeck.connect.declared import INLET, MakeIn, put, taken_in
+from tests.flowdeck.connect.test_conformance import SLOW
 from tests.guarantees.test_nothing_lost import in_a_process
 from tests.polling import eventually
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.parametrize(
-        "broker", ["redis", pytest.param("kafka", marks=pytest.mark.long)], indirect=True
+        "broker",
+        ["redis", *(pytest.param(one, marks=pytest.mark.long) for one in SLOW)],
+        indirect=True,
     ),
 ]
 
