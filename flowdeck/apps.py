@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from django.apps import AppConfig
+from django.db.backends.signals import connection_created
 from django.db.models.signals import post_migrate
 from django.utils.module_loading import autodiscover_modules
 
@@ -36,6 +38,16 @@ class FlowdeckConfig(AppConfig):
         logs.listen()
         announce.listen()
         post_migrate.connect(_after_migrate, sender=self)
+        connection_created.connect(_in_tests)
+
+
+def _in_tests(*, connection: Any, **_: Any) -> None:
+    """Tests of the project empty its database, and know nothing of a log that can't be emptied."""
+    tests = sys.modules.get("django.test.utils")
+    if hasattr(getattr(tests, "_TestState", None), "saved_data"):
+        from flowdeck.testing.settling import let_flush_empty_the_log
+
+        let_flush_empty_the_log(connection)
 
 
 def _after_migrate(**_: Any) -> None:

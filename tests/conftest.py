@@ -45,13 +45,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _log_may_be_emptied() -> None:
-    from flowdeck.testing import let_tests_empty_the_log
-
-    let_tests_empty_the_log()
-
-
-@pytest.fixture(autouse=True, scope="session")
 def _emptied_fast() -> None:
     spare_the_work()
 

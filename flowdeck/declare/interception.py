@@ -20,13 +20,18 @@ _around: Around | None = None
 _muffled: Muffled | None = None
 
 
-def install(around: Around, muffled: Muffled) -> None:
+def install(around: Around | None, muffled: Muffled | None) -> None:
     """Let ``around(processor, deliveries, handle)`` run handlers; ``muffled(name)`` stops a bell.
 
     ``around`` answers what ``handle()`` answers, or raises what an attempt may raise.
     """
     global _around, _muffled
     _around, _muffled = around, muffled
+
+
+def installed() -> tuple[Around | None, Muffled | None]:
+    """What :func:`install` was given last, to be given back to it."""
+    return _around, _muffled
 
 
 def run(processor: Processor, deliveries: Sequence[Delivery], handle: Handle) -> Any:

@@ -1,19 +1,19 @@
-"""For tests of an app that uses ``flowdeck``: work off what is due, in this process."""
+"""Working off all that is due in this process, and emptying the log after a test."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
 
-from django.db import connection
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.operations import BaseDatabaseOperations
-from django.db.models import F, QuerySet
-from uuid_utils.compat import uuid7
+from django.db.models import QuerySet
 
 from flowdeck.engine.drain import drain_all
 from flowdeck.letters.dead_letters import make_due
-from flowdeck.models import Clock, Delivery, Due, Schedule, Timer
+from flowdeck.models import Delivery
 from flowdeck.sql.parts import placeholders
+from flowdeck.testing.work import time_passes
 
 _KEPT = ("flowdeck_event", "flowdeck_auditentry", "flowdeck_archive", "flowdeck_archivedstream")
 
@@ -40,41 +40,33 @@ def passes(*, seconds: float = 0.0, hours: float = 0.0, days: float = 0.0) -> in
 
     Returns how many deliveries were settled. Clocks stay as they are: what waits is due earlier.
     """
-    earlier = timedelta(seconds=seconds, hours=hours, days=days)
-    waiting = (Timer.objects.filter(ended_at=None), Due.objects.filter(due_at__isnull=False))
-    for rows in waiting:
-        rows.update(due_at=F("due_at") - earlier)
-    Timer.objects.filter(ended_at=None).update(stale_at=F("stale_at") - earlier)
-    Clock.objects.update(walked_at=None, behind=None)  # what is due since longer is looked at too
-    Schedule.objects.update(last_nominal=F("last_nominal") - earlier)
-    for timer in Timer.objects.filter(ended_at=None, scope__startswith="schedule:"):
-        # Its nominal time comes again, by clocks that stay: it must not be the event of both.
-        Timer.objects.filter(pk=timer.pk).update(event_id=uuid7())
+    time_passes(timedelta(seconds=seconds, hours=hours, days=days))
     return settle()
 
 
-def let_tests_empty_the_log() -> None:
-    """Let Django's flush empty the log; call it once, from ``conftest.py``.
+def let_flush_empty_the_log(connection: BaseDatabaseWrapper) -> None:
+    """Let Django's flush empty the log; done for each connection of a process that runs tests.
 
     The append-only rule refuses to, whether flush deletes row by row (SQLite) or truncates
     (PostgreSQL). The rule is lifted for the flush alone and in force in every test.
     """
-    operations = type(connection.ops)
-    flush = operations.execute_sql_flush
+    kind = type(connection.ops)
+    flush = kind.execute_sql_flush
     if getattr(flush, "lifts_append_only", False):
         return
-    rules = _rules_on_postgresql if connection.vendor == "postgresql" else _rules_on_sqlite
 
     def lifted(operations: BaseDatabaseOperations, statements: Iterable[str]) -> None:
         emptying = list(statements)
-        lift, restore = rules(emptying)
+        lift, restore = _RULES[operations.connection.vendor](operations.connection, emptying)
         flush(operations, [*lift, *emptying, *restore])
 
     lifted.lifts_append_only = True  # type: ignore[attr-defined]
-    operations.execute_sql_flush = lifted  # type: ignore[method-assign,assignment]
+    kind.execute_sql_flush = lifted  # type: ignore[method-assign,assignment]
 
 
-def _rules_on_postgresql(statements: list[str]) -> tuple[list[str], list[str]]:
+def _rules_on_postgresql(
+    connection: BaseDatabaseWrapper, statements: list[str]
+) -> tuple[list[str], list[str]]:
     truncated = " ".join(one for one in statements if one.startswith("TRUNCATE"))
     tables = [table for table in _KEPT if f'"{table}"' in truncated]
     return (
@@ -83,7 +75,9 @@ def _rules_on_postgresql(statements: list[str]) -> tuple[list[str], list[str]]:
     )
 
 
-def _rules_on_sqlite(statements: list[str]) -> tuple[list[str], list[str]]:
+def _rules_on_sqlite(
+    connection: BaseDatabaseWrapper, statements: list[str]
+) -> tuple[list[str], list[str]]:
     marks = placeholders(_KEPT)
     with connection.cursor() as cursor:
         cursor.execute(
@@ -92,3 +86,6 @@ def _rules_on_sqlite(statements: list[str]) -> tuple[list[str], list[str]]:
         )
         triggers = cursor.fetchall()
     return [f"DROP TRIGGER {name}" for name, _ in triggers], [sql for _, sql in triggers]
+
+
+_RULES = {"postgresql": _rules_on_postgresql, "sqlite": _rules_on_sqlite}
