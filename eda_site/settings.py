@@ -143,6 +143,7 @@ CHANNEL_LAYERS: dict[str, Any] = {
 FLOWDECK: dict[str, Any] = {
     "REDIS_URL": REDIS_URL,
     "PRODUCER": "shop",
+    "TUNE_WORKERS": True,
     "SCHEMAS_LOCK": str(BASE_DIR / "schemas.lock"),
     "BADGE": "demo" if DEMO else "",
     "PROVE_OUTSIDE": DEMO,

@@ -8,11 +8,12 @@ from typing import Any
 from django.apps import AppConfig
 from django.db.backends.signals import connection_created
 from django.db.models.signals import post_migrate
-from django.utils.module_loading import autodiscover_modules
+
+from flowdeck.discovery import discover
 
 
 class FlowdeckConfig(AppConfig):
-    """Finds ``events.py``/``processors.py`` of installed apps as Django finds ``admin.py``."""
+    """Finds ``events.py``/``processors.py`` of installed apps (:mod:`flowdeck.discovery`)."""
 
     name = "flowdeck"
     label = "flowdeck"
@@ -21,7 +22,7 @@ class FlowdeckConfig(AppConfig):
 
     def ready(self) -> None:
         """Load declarations and checks, register views and listeners: nothing else does."""
-        autodiscover_modules("domain_events", "events", "processors", "connectors")
+        discover()
         # What these declare with decorators: checks, processors, hooks of the worker.
         from flowdeck import checks  # noqa: F401
         from flowdeck.alerts import tell  # noqa: F401

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import Field, dataclass, field, fields
+from difflib import get_close_matches
 from functools import lru_cache
 from ipaddress import ip_network
+from math import inf
 from typing import Any
 
 from django.conf import settings
@@ -17,13 +19,56 @@ GROUPS = {role: f"flowdeck-{role}" for role in ("viewer", "operator", "admin")}
 """The Django group of each role, unless the setting of this name says otherwise."""
 
 
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _are_texts(value: object) -> bool:
+    return isinstance(value, (list, tuple)) and all(isinstance(one, str) for one in value)
+
+
+_KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "str": (lambda value: isinstance(value, str), "a text"),
+    "bool": (lambda value: isinstance(value, bool), "True or False"),
+    "int": (
+        lambda value: _is_number(value) and value == int(value) >= 1,
+        "a whole number of 1 or more",
+    ),
+    "float": (lambda value: _is_number(value) and 0 <= value < inf, "a number of 0 or more"),
+    "tuple[str, ...]": (_are_texts, "a list of texts"),
+    "tuple[str, ...] | None": (lambda value: value is None or _are_texts(value), "a list of texts"),
+    "Mapping[str, str]": (
+        lambda value: isinstance(value, Mapping) and _are_texts([*value, *value.values()]),
+        "a dict of texts",
+    ),
+    "Mapping[str, Sequence[str]]": (
+        lambda value: (
+            isinstance(value, Mapping) and all(map(_are_texts, [[*value], *value.values()]))
+        ),
+        "a dict of lists of texts",
+    ),
+}
+"""What fits each kind of setting, and how it is called."""
+
+
+def _demand_kind(one: Field[Any], value: object) -> None:
+    fits, wanted = _KINDS[str(one.type)]
+    if value != one.default and not fits(value):
+        raise ImproperlyConfigured(f"FLOWDECK[{one.name!r}] is {value!r}; it takes {wanted}.")
+
+
 @dataclass(frozen=True, slots=True)
 class Conf:
     """All settings. Times are seconds, sizes bytes.
 
-    ``REDIS_URL`` is where bells are de-bounced (empty: they are not). ``PRODUCER`` names events
-    that no processor emitted. ``LEASE_SECONDS`` is how long a worker that vanished while calling
-    the outside world keeps its lanes. A drain goes on for ``DRAIN_SECONDS``, a batch ends after
+    ``REDIS_URL`` is where bells are de-bounced (empty: they are not). ``PREFIX`` begins the names
+    of keys in Redis and of groups in the channel layer, so that projects can share them; ``QUEUE``
+    is the Celery queue of bells (empty: where Celery routes them). ``DISCOVER`` names the apps
+    whose modules ``events``, ``processors`` and ``connectors`` are imported (None: those of them
+    that import ``flowdeck``). With ``TUNE_WORKERS`` worker processes are the library's alone: how
+    they collect garbage and how they lose Redis is changed. ``PRODUCER`` names events that no
+    processor emitted. ``LEASE_SECONDS`` is how long a worker that vanished while calling the
+    outside world keeps its lanes. A drain goes on for ``DRAIN_SECONDS``, a batch ends after
     ``BATCH_SECONDS``; ``LANES_PER_CLAIM`` lanes are worked on in one batch. A lane whose claims
     ended badly ``CRASHES`` times in a row is worked on one delivery at a time. A trace goes on from
     cause to effect for ``MAX_HOPS`` at most: an event that causes itself would never end.
@@ -52,6 +97,8 @@ class Conf:
     """
 
     REDIS_URL: str = ""
+    PREFIX: str = "flowdeck"
+    QUEUE: str = ""
     PRODUCER: str = "app"
     MAX_PAYLOAD_BYTES: int = 256 * 1024
     LEASE_SECONDS: float = 30.0
@@ -62,6 +109,8 @@ class Conf:
     MAX_HOPS: int = 100
     BELL_SECONDS: float = 2.0
     SWEEP_SECONDS: float = 1.0
+    DISCOVER: tuple[str, ...] | None = None
+    TUNE_WORKERS: bool = False
     SCHEMAS_LOCK: str = "schemas.lock"
     PERSONAL_KEY: str = ""
     PERSONAL_KEY_FALLBACKS: tuple[str, ...] = ()
@@ -86,6 +135,8 @@ class Conf:
 
     def __post_init__(self) -> None:
         """Refuse what can't work; roles that the setting does not name keep their groups."""
+        for one in fields(self):
+            _demand_kind(one, getattr(self, one.name))
         for name in ("WEBHOOK_NETWORKS", "METRICS_NETWORKS"):
             for network in getattr(self, name):
                 try:
@@ -112,12 +163,10 @@ def conf() -> Conf:
     """The settings in force. Raises ImproperlyConfigured on an unknown name."""
     given: dict[str, Any] = getattr(settings, "FLOWDECK", {})
     known = {one.name for one in fields(Conf)}
-    unknown = sorted(set(given) - known)
-    if unknown:
-        raise ImproperlyConfigured(
-            f"FLOWDECK has unknown settings {', '.join(unknown)}; known are "
-            f"{', '.join(sorted(known))}."
-        )
+    for name in sorted(set(given) - known):
+        meant = get_close_matches(name.upper(), known, n=1)
+        hint = f"do you mean {meant[0]!r}?" if meant else f"known are {', '.join(sorted(known))}."
+        raise ImproperlyConfigured(f"FLOWDECK has no setting {name!r}; {hint}")
     return Conf(**given)
 
 

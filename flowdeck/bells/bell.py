@@ -35,7 +35,7 @@ def _redis(url: str) -> redis.Redis:
 
 
 def _key(processor: str) -> str:
-    return f"flowdeck:bell:{processor}"
+    return f"{conf().PREFIX}:bell:{processor}"
 
 
 def ring(processors: Iterable[str], wait: bool = False) -> bool:

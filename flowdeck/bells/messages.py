@@ -19,6 +19,7 @@ from celery import current_app
 from uuid_utils import uuid7
 
 from flowdeck.bells.line import packed
+from flowdeck.conf import conf
 
 _CONNECTIONS = 10
 _SCHEMES = ("redis", "rediss", "unix", "redis+socket")
@@ -117,9 +118,14 @@ def _place(url: str) -> tuple[str, ...] | None:
 def _message(task: str, argument: str | int) -> tuple[Any, dict[str, Any], Any]:
     # A bell says the same each time but for its number; send_task() would build it anew, which
     # takes as long as sending it.
-    amqp = current_app.amqp
-    message = amqp.as_task_v2("", task, (argument,), {}, ignore_result=True)
-    return amqp.router.route({}, task)["queue"], message.headers, message.body
+    message = current_app.amqp.as_task_v2("", task, (argument,), {}, ignore_result=True)
+    return queue_of(task), message.headers, message.body
+
+
+def queue_of(task: str) -> Any:
+    """The queue that ``task`` is sent to."""
+    amqp, chosen = current_app.amqp, conf().QUEUE
+    return amqp.queues[chosen] if chosen else amqp.router.route({}, task)["queue"]
 
 
 def _written(task: str, argument: str, number: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import kombu.transport.redis
 import kombu.transport.virtual
+from celery import current_app
 from celery.concurrency import prefork
 from celery.signals import (
     worker_init,
@@ -17,6 +18,9 @@ from celery.signals import (
 )
 from django.core.checks import run_checks
 
+from flowdeck.bells.bell import DRAIN_TASK
+from flowdeck.bells.messages import queue_of
+from flowdeck.conf import conf
 from flowdeck.engine import sweep
 
 _YOUNG_OBJECTS = 50_000
@@ -40,7 +44,11 @@ class _ForgivingQoS(kombu.transport.redis.QoS):
 
 
 @worker_init.connect(weak=False)  # type: ignore[untyped-decorator]
-def _refuse_what_can_not_work(**_: Any) -> None:
+def _refuse_what_can_not_work(options: dict[str, Any] | None = None, **_: Any) -> None:
+    chosen = (options or {}).get("queues") or ()
+    names = chosen.split(",") if isinstance(chosen, str) else list(chosen)
+    if names and queue_of(DRAIN_TASK).name not in names:
+        return
     # Celery runs Django's checks and drops what they find.
     found = [one for one in run_checks(tags=["flowdeck"]) if one.is_serious()]
     errors = [one for one in found if not one.is_silenced()]
@@ -50,23 +58,31 @@ def _refuse_what_can_not_work(**_: Any) -> None:
 
 @worker_init.connect(weak=False)  # type: ignore[untyped-decorator]
 def _stay_able_to_hear(**_: Any) -> None:
-    kombu.transport.redis.Channel.QoS = _ForgivingQoS
+    if conf().TUNE_WORKERS:
+        kombu.transport.redis.Channel.QoS = _ForgivingQoS
 
 
 @worker_process_init.connect(weak=False)  # type: ignore[untyped-decorator]
 def _start_in_pool_process(**_: Any) -> None:
     # A batch makes thousands of objects that live until it ends: the collector would look through
     # all of them, and through everything imported, again and again.
-    gc.freeze()
-    gc.set_threshold(_YOUNG_OBJECTS)
-    sweep.start()
+    if conf().TUNE_WORKERS:
+        gc.freeze()
+        gc.set_threshold(_YOUNG_OBJECTS)
+    if _hears_bells():
+        sweep.start()
 
 
 @worker_ready.connect(weak=False)  # type: ignore[untyped-decorator]
 def _start_without_pool_processes(sender: Any = None, **_: Any) -> None:
     # All other pools work in this process: solo, threads, gevent, eventlet, somebody's own.
-    if not isinstance(getattr(sender, "pool", None), prefork.TaskPool):
+    if not isinstance(getattr(sender, "pool", None), prefork.TaskPool) and _hears_bells():
         sweep.start()
+
+
+def _hears_bells() -> bool:
+    """Whether this worker listens to the queue of bells: one for other work does none of ours."""
+    return queue_of(DRAIN_TASK).name in current_app.amqp.queues.consume_from
 
 
 @worker_process_shutdown.connect(weak=False)  # type: ignore[untyped-decorator]

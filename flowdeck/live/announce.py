@@ -18,16 +18,21 @@ from channels.layers import get_channel_layer
 from django.contrib.auth.signals import user_logged_out
 
 from flowdeck import telemetry
+from flowdeck.conf import conf
 from flowdeck.live.changes import Changes, Ids
 
 logger = logging.getLogger("flowdeck.live")
 
-GROUP = "flowdeck.changes"
 MESSAGE_TYPE = "flowdeck.changed"
 _GATHER = 0.01  # seconds to wait for more before sending, and as long again in a burst
 _BURST = 5  # positions
 _TIMEOUT = 1.0  # seconds that a hung Redis may cost this thread
 _REST = 1.0  # seconds to leave a faulty Redis alone; what happens meanwhile is one message
+
+
+def group() -> str:
+    """The group of the channel layer that is told of changes."""
+    return f"{conf().PREFIX}.changes"
 
 
 class Announcer:
@@ -123,7 +128,7 @@ class Announcer:
         message = {"type": MESSAGE_TYPE, **changes.to_message()}
         try:
             async with asyncio.timeout(_TIMEOUT):
-                await get_channel_layer().group_send(GROUP, message)
+                await get_channel_layer().group_send(group(), message)
         except Exception as error:
             # A bell that fails must harm nobody; the pages look for themselves.
             self.dropped += 1

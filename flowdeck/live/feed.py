@@ -23,7 +23,7 @@ from channels.db import database_sync_to_async
 from channels.layers import get_channel_layer
 from django.utils import timezone
 
-from flowdeck.live.announce import GROUP
+from flowdeck.live.announce import group
 from flowdeck.live.changes import Changes
 from flowdeck.live.channel import Channel
 from flowdeck.live.crowd import Crowd
@@ -141,7 +141,7 @@ class Feed:
             name = None
             try:
                 name = await layer.new_channel()
-                await layer.group_add(GROUP, name)
+                await layer.group_add(group(), name)
                 self.notice(Changes(unknown=True))  # bells may have rung before we listened
                 while True:
                     self.notice(Changes.from_message(await layer.receive(name)))
@@ -151,7 +151,7 @@ class Feed:
             finally:
                 if name is not None:
                     with suppress(Exception):
-                        await asyncio.wait_for(layer.group_discard(GROUP, name), _AGAIN)
+                        await asyncio.wait_for(layer.group_discard(group(), name), _AGAIN)
 
     async def _run(self) -> None:
         while True:
