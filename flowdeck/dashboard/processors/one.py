@@ -91,7 +91,7 @@ class ProcessorPage:
     def reasons(self) -> list[Reason]:
         """What waits, and why: who waits for what, in the order of how it ends."""
         one, row = self.standing, self.standing.row
-        free = max(0, one.waiting - row.retrying - one.behind)
+        free = max(0, one.waiting - row.retrying - row.sleeping - one.behind)
         if row.paused_at is not None:
             said = f"until somebody resumes it: paused by {row.paused_by}, {row.pause_reason}"
             return [Reason("parked", one.waiting, said)]
@@ -100,6 +100,7 @@ class ProcessorPage:
             said = "and nobody takes them: work is due and none was done for a minute"
         found = [
             Reason("retrying", row.retrying, "for their next try"),
+            Reason("sleeping", row.sleeping, "for the time that their handler asked for"),
             Reason("parked", one.behind, "behind a dead letter of their key"),
             Reason("dead" if one.mark == "dead" and not row.dead else "pending", free, said),
         ]

@@ -1,7 +1,7 @@
 """How each processor is doing, in one word: what stands still is told from what is only busy.
 
 A processor stands still if something could be done for a minute and nothing was: neither paused nor
-behind a dead letter, nor waiting for its next try.
+behind a dead letter, nor waiting for its next try or for a time of its own.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class Standing:
             Trouble.DEAD: f"{self.row.dead:,} dead",
             Trouble.BEHIND: "behind",
             Trouble.PAUSED: "paused",
-            Trouble.NONE: "working" if self.waiting else "up to date",
+            Trouble.NONE: "working" if self.waiting > self.row.sleeping else "up to date",
         }[self.trouble]
 
     @property
@@ -102,9 +102,9 @@ class Standing:
 
 def drained(waiting: int, oldest: datetime | None, growth: float | None, now: datetime) -> str:
     """When nothing will wait any more; a dash if that can't be known."""
-    if not waiting or oldest is None or now - oldest < _SOON:
+    if not waiting or (oldest is not None and now - oldest < _SOON):
         return "now"
-    if growth is None:
+    if growth is None or oldest is None:
         return "–"
     if growth >= 0:
         return "grows" if growth else "not at this rate"
@@ -150,7 +150,7 @@ def _trouble(row: ProcessorRow, times: RunTimes | None, behind: Behind, now: dat
     if row.paused_at is not None:
         return Trouble.HELD if row.waiting else Trouble.PAUSED
     late = row.oldest_at is not None and row.oldest_at < now - _LONG
-    free = row.waiting - row.retrying - behind.waiting
+    free = row.waiting - row.retrying - row.sleeping - behind.waiting
     if times is not None and (times.failed or 0.0) >= FAILING:
         return Trouble.FAILING
     if late and free > 0 and row.per_second == 0:
