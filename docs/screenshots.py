@@ -19,7 +19,7 @@ FOLDER = Path(__file__).parent / "screenshots"
 STORIES = ("Poison message", "Provider down", "Out of stock", "Card declined", "All goes well")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
-NARROW_TOO = ("shop", "timeline", "trace", "flow", "dead-letters", "catalog")
+NARROW_TOO = ("overview", "shop", "timeline", "trace", "flow", "dead-letters", "catalog")
 SETTLES = 2_200  # ms until the first frames and figures are there
 _FIND = """
 from flowdeck.models import Delivery, Event
@@ -107,6 +107,8 @@ def _look(browser: Browser, site: Site, theme: str) -> None:
     for name, path in {
         "timeline": f"/timeline/?selected={position}",
         "timeline-live": "/timeline/",
+        "overview": "/",
+        "processor": "/processors/payment/",
         "log": "/events/",
         "traces": "/traces/",
         "trace": f"/traces/{trace}/?delivery={delivery}&attempt=3",

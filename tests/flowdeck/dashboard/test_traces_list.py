@@ -62,6 +62,7 @@ def traces() -> None:
         ("?stream=probe-dead&outcome=done", []),
         ("?retried=yes", ["retried"]),
         ("?type=Keyed", ["keyed"]),
+        ("?type=Nothing", []),
         ("?type=Echoed", ["done"]),
         ("?under=86400000", ["keyed", "dead", "retried", "done"]),
         ("?sort=retries", ["retried"]),
