@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlencode
 from uuid import UUID
 
 from django.db.models import CharField
@@ -81,7 +80,7 @@ def find_processors(user: Any, query: str) -> Iterator[Hit]:
     wanted = query.casefold()
     for name, declared in sorted(registry.processors.items()):
         if wanted in name.casefold():
-            url = f"{reverse('flowdeck:flow')}?{urlencode({'node': f'processor:{name}'})}"
+            url = reverse("flowdeck:processor", args=[name])
             yield Hit(name, url, declared.description, "processors", name == query)
 
 
