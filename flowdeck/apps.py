@@ -51,11 +51,14 @@ def _in_tests(*, connection: Any, **_: Any) -> None:
         let_flush_empty_the_log(connection)
 
 
-def _after_migrate(**_: Any) -> None:
+def _after_migrate(*, using: str, **_: Any) -> None:
     """Lanes exist from the start; the tables may just have been emptied."""
+    from flowdeck.database import alias
     from flowdeck.declare.registry import registry
     from flowdeck.engine import lanes, schedules
 
+    if using != alias():
+        return
     lanes.forget_created()
     schedules.forget_introduced()
     lanes.create_missing(registry.processors.values())

@@ -7,11 +7,12 @@ from typing import Any
 
 from celery import current_app
 from channels.layers import get_channel_layer
+from django.apps import apps
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
-from django.db import DEFAULT_DB_ALIAS, connection
+from django.db import connections, router
 
 from flowdeck.bells import line, messages
 from flowdeck.conf import conf
@@ -19,9 +20,10 @@ from flowdeck.connect import brokers, connectors
 from flowdeck.connect.outlets import outlets
 from flowdeck.connect.webhooks import fault_of, webhooks
 from flowdeck.dashboard.shell.navigation import sign_out_url
+from flowdeck.database import alias, connection
 from flowdeck.declare.registry import registry
 from flowdeck.declare.upcasting import faults, gaps
-from flowdeck.models import Worker
+from flowdeck.models import ApiToken, SavedView, Worker
 from flowdeck.models.user_name import LONGEST_USER_NAME
 from flowdeck.observe.overview import cut_off_workers
 from flowdeck.people import groups
@@ -104,7 +106,7 @@ def surroundings(**_: Any) -> list[CheckMessage]:
 
 
 @register("flowdeck")
-def connections(**_: Any) -> list[CheckMessage]:
+def outside(**_: Any) -> list[CheckMessage]:
     """Brokers without an address or client, and types that nobody declares."""
     found: list[CheckMessage] = []
     for name in connectors.names():
@@ -125,10 +127,41 @@ def connections(**_: Any) -> list[CheckMessage]:
     return found
 
 
+@register("flowdeck")
+def databases(**_: Any) -> list[CheckMessage]:
+    """Where the tables of the library and of read models lie."""
+    elsewhere = {
+        used
+        for model in apps.get_app_config("flowdeck").get_models()
+        if model not in (ApiToken, SavedView)
+        for used in (router.db_for_read(model), router.db_for_write(model))
+    } - {alias()}
+    found: list[CheckMessage] = [
+        Error(
+            f"FLOWDECK['DATABASE'] is {alias()!r}, but models of flowdeck are routed to {used!r}.",
+            hint="Put 'flowdeck.database.Router' first into DATABASE_ROUTERS.",
+            id="flowdeck.E013",
+        )
+        for used in sorted(elsewhere)
+    ]
+    return found + [
+        Warning(
+            f"Projection {processor.name!r} writes {model._meta.label}, which is routed to "
+            f"{router.db_for_write(model)!r}: its effects do not commit with the delivery, which "
+            f"does in {alias()!r}. They may count twice after a crash, and it can't be replayed.",
+            hint="Route the read model to the database of the log, or write it idempotently.",
+            id="flowdeck.W006",
+        )
+        for processor in registry.processors.values()
+        for model in processor.models
+        if router.db_for_write(model) != alias()
+    ]
+
+
 @register(Tags.database)
 def rights(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
-    """What the database user may do; asked by ``migrate`` and ``check --database default``."""
-    if DEFAULT_DB_ALIAS not in (databases or ()) or connection.vendor != "postgresql":
+    """What the database user may do; asked by ``migrate`` and ``check --database``."""
+    if alias() not in (databases or ()) or connection.vendor != "postgresql":
         return []
     with connection.cursor() as cursor:
         cursor.execute("SELECT has_database_privilege(current_database(), 'CREATE')")
@@ -145,8 +178,8 @@ def rights(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessag
 
 @register(Tags.database)
 def signs_of_life(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
-    """What workers say of themselves; asked by ``check --database default``."""
-    if DEFAULT_DB_ALIAS not in (databases or ()) or not _workers_can_say():
+    """What workers say of themselves; asked by ``check --database``."""
+    if alias() not in (databases or ()) or not _workers_can_say():
         return []
     return [
         Warning(
@@ -172,8 +205,8 @@ def _workers_can_say() -> bool:
 
 @register(Tags.database)
 def ready_groups(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
-    """Ready groups that give nothing; asked by ``migrate`` and ``check --database default``."""
-    if DEFAULT_DB_ALIAS not in (databases or ()) or not _groups_are_there():
+    """Ready groups that give nothing; asked by ``migrate`` and ``check --database``."""
+    if router.db_for_read(Group) not in (databases or ()) or not _groups_are_there():
         return []
     return [
         Warning(
@@ -187,8 +220,7 @@ def ready_groups(databases: Sequence[str] | None = None, **_: Any) -> list[Check
 
 
 def _groups_are_there() -> bool:
-    with connection.cursor() as cursor:
-        tables = set(connection.introspection.table_names(cursor))
+    tables = set(connections[router.db_for_read(Group)].introspection.table_names())
     return {Group._meta.db_table, Group.permissions.through._meta.db_table} <= tables
 
 

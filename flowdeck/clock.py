@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime, timedelta
 
-from django.db import connection
+from flowdeck.database import connection
 
 _SECONDS = 10.0  # between two looks, for each process
 

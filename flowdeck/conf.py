@@ -13,6 +13,7 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
+from django.db import DEFAULT_DB_ALIAS
 from django.dispatch import receiver
 
 GROUPS = {role: f"flowdeck-{role}" for role in ("viewer", "operator", "admin")}
@@ -61,14 +62,15 @@ def _demand_kind(one: Field[Any], value: object) -> None:
 class Conf:
     """All settings. Times are seconds, sizes bytes.
 
-    ``REDIS_URL`` is where bells are de-bounced (empty: they are not). ``PREFIX`` begins the names
-    of keys in Redis and of groups in the channel layer, so that projects can share them; ``QUEUE``
-    is the Celery queue of bells (empty: where Celery routes them). ``DISCOVER`` names the apps
-    whose modules ``events``, ``processors`` and ``connectors`` are imported (None: those of them
-    that import ``flowdeck``). With ``TUNE_WORKERS`` worker processes are the library's alone: how
-    they collect garbage and how they lose Redis is changed. ``PRODUCER`` names events that no
-    processor emitted. ``LEASE_SECONDS`` is how long a worker that vanished while calling the
-    outside world keeps its lanes. A drain goes on for ``DRAIN_SECONDS``, a batch ends after
+    ``REDIS_URL`` is where bells are de-bounced (empty: they are not). ``DATABASE`` is the name that
+    ``DATABASES`` has for the database of the log. ``PREFIX`` begins the names of keys in Redis and
+    of groups in the channel layer, so that projects can share them; ``QUEUE`` is the Celery queue
+    of bells (empty: where Celery routes them). ``DISCOVER`` names the apps whose modules
+    ``events``, ``processors`` and ``connectors`` are imported (None: those of them that import
+    ``flowdeck``). With ``TUNE_WORKERS`` worker processes are the library's alone: how they collect
+    garbage and how they lose Redis is changed. ``PRODUCER`` names events that no processor emitted.
+    ``LEASE_SECONDS`` is how long a worker that vanished while calling the outside world keeps its
+    lanes. A drain goes on for ``DRAIN_SECONDS``, a batch ends after
     ``BATCH_SECONDS``; ``LANES_PER_CLAIM`` lanes are worked on in one batch. A lane whose claims
     ended badly ``CRASHES`` times in a row is worked on one delivery at a time. A trace goes on from
     cause to effect for ``MAX_HOPS`` at most: an event that causes itself would never end.
@@ -99,6 +101,7 @@ class Conf:
     REDIS_URL: str = ""
     PREFIX: str = "flowdeck"
     QUEUE: str = ""
+    DATABASE: str = DEFAULT_DB_ALIAS
     PRODUCER: str = "app"
     MAX_PAYLOAD_BYTES: int = 256 * 1024
     LEASE_SECONDS: float = 30.0
@@ -149,6 +152,11 @@ class Conf:
             raise ImproperlyConfigured(
                 f"FLOWDECK['TRACE_URL'] is {self.TRACE_URL!r}; say where the id of the trace "
                 "stands: 'https://tracing.example.org/trace/{trace_id}'."
+            )
+        if self.DATABASE not in settings.DATABASES:
+            raise ImproperlyConfigured(
+                f"FLOWDECK['DATABASE'] is {self.DATABASE!r}, but DATABASES has "
+                f"{', '.join(sorted(settings.DATABASES))} only."
             )
         if unknown := sorted(set(self.GROUPS) - set(GROUPS)):
             raise ImproperlyConfigured(

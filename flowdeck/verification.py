@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from django.db import connection
-
+from flowdeck.database import connection
 from flowdeck.declare.registry import Processor, registry, slot_of
 from flowdeck.declare.states import IN_DUE, UNFINISHED, WAITING, DeliveryState, among
 from flowdeck.errors import CheckImpossible

@@ -8,9 +8,10 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 
 from flowdeck import clock, parsing
+from flowdeck.database import transaction
 from flowdeck.declare.registry import registry
 from flowdeck.models import AlertRule
 from flowdeck.people import audit

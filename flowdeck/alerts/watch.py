@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from flowdeck import clock
 from flowdeck.alerts.facts import AlertFired, AlertResolved
 from flowdeck.alerts.measure import measure
+from flowdeck.database import transaction
 from flowdeck.log.publishing import publish
 from flowdeck.models import AlertRule
 

@@ -15,7 +15,6 @@ from typing import Any
 
 from channels.db import database_sync_to_async
 from django.core.handlers.asgi import ASGIRequest
-from django.db import connection
 from django.http import HttpRequest, StreamingHttpResponse
 from ninja import Field, Query, Schema
 from ninja.errors import HttpError
@@ -24,6 +23,7 @@ from flowdeck import parsing
 from flowdeck.api.problems import require
 from flowdeck.api.webhooks import router
 from flowdeck.conf import conf
+from flowdeck.database import connection
 from flowdeck.declare.event import StoredEvent
 from flowdeck.log.horizon import horizon
 from flowdeck.log.positions import newest_position

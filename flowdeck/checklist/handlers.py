@@ -6,11 +6,10 @@ import inspect
 import logging
 from collections.abc import Iterator
 
-from django.db import transaction
-
 from flowdeck.checklist import purpose
 from flowdeck.checklist.finding import Finding, listed
 from flowdeck.checklist.sandbox import deliver, fingerprints, rolled_back, samples, written_tables
+from flowdeck.database import transaction
 from flowdeck.declare.registry import Processor, registry
 from flowdeck.engine.attempt import attempt_together
 from flowdeck.log.append import read_log

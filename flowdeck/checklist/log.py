@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID, uuid4
 
-from django.db import DatabaseError, connection
+from django.db import DatabaseError
 
 from flowdeck.checklist.finding import Finding, listed
 from flowdeck.checklist.sandbox import rolled_back
+from flowdeck.database import connection
 from flowdeck.declare.event import Draft
 from flowdeck.declare.registry import registry
 from flowdeck.errors import FlowdeckError

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.apps import apps
-from django.db import connection, transaction
 from django.db.models import AutoField
 
+from flowdeck.database import connection, transaction
 from flowdeck.declare.registry import Processor
 from flowdeck.engine.attempt import Outcome, attempt
 from flowdeck.log.append import read_log

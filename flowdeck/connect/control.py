@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.db import transaction
-
 from flowdeck import clock
 from flowdeck.connect import connectors
 from flowdeck.connect.outlets import Outlet
+from flowdeck.database import transaction
 from flowdeck.errors import RewindRefused
 from flowdeck.log.positions import newest_position
 from flowdeck.models import Connector, Event, InletOffset

@@ -10,13 +10,12 @@ import threading
 import time
 from collections.abc import Sequence
 
-from django.db import transaction
-
 from flowdeck.connect import brokers, lease
 from flowdeck.connect.lease import Lease
 from flowdeck.connect.mapping import Inlet
 from flowdeck.connect.messages import Incoming, Receiver
 from flowdeck.connect.taking import accepted, made_of
+from flowdeck.database import transaction
 from flowdeck.declare.event import Draft
 from flowdeck.errors import BrokerAway, PublishError
 from flowdeck.log.append import append, unknown

@@ -8,11 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from django.db import connection
-
 from flowdeck.connect import brokers
 from flowdeck.connect.envelope import PERSONAL, PersonalAs, messages
 from flowdeck.connect.messages import Refusal, Sender
+from flowdeck.database import connection
 from flowdeck.declare.event import Delivery, Event, StoredEvent
 from flowdeck.declare.registry import Processor, registry
 from flowdeck.declare.retry import Retry

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from uuid_utils.compat import uuid7
 
 from flowdeck import spans
 from flowdeck.connect.cloudevent import CloudEvent
 from flowdeck.connect.mapping import event_id
+from flowdeck.database import transaction
 from flowdeck.declare.event import Draft
 from flowdeck.errors import FlowdeckError, InvalidPayload, InvalidStream
 from flowdeck.log.append import append, unknown

@@ -11,11 +11,11 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 
 from flowdeck import clock, telemetry
 from flowdeck.connect.messages import Refusal
+from flowdeck.database import connection, transaction
 from flowdeck.declare.event import StoredEvent
 from flowdeck.declare.registry import slot_of
 from flowdeck.declare.states import UNFINISHED, AttemptOutcome, DeliveryState

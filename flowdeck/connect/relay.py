@@ -9,14 +9,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
-from django.db import connection, transaction
-
 from flowdeck.connect import brokers, lease, refused
 from flowdeck.connect.envelope import messages
 from flowdeck.connect.lease import Lease
 from flowdeck.connect.messages import MOST, Outgoing, Refusal, Sender
 from flowdeck.connect.outlets import Outlet, too_large
 from flowdeck.connect.refused import Held
+from flowdeck.database import connection, transaction
 from flowdeck.declare.event import StoredEvent
 from flowdeck.errors import BrokerAway, FlowdeckError
 from flowdeck.log.horizon import horizon, settled_position

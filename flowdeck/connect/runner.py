@@ -11,10 +11,11 @@ import os
 import threading
 import time
 
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import DatabaseError, InterfaceError
 
 from flowdeck import telemetry
 from flowdeck.connect import connectors, lease
+from flowdeck.database import connection
 
 logger = logging.getLogger("flowdeck")
 _STOP_SECONDS = 3.0

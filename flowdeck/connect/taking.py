@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import InterfaceError, OperationalError
 from uuid_utils.compat import uuid7
 
 from flowdeck.conf import conf
@@ -12,6 +12,7 @@ from flowdeck.connect.cloudevent import read
 from flowdeck.connect.mapping import Inlet, drafts
 from flowdeck.connect.messages import Incoming
 from flowdeck.connect.unread import refused
+from flowdeck.database import transaction
 from flowdeck.declare.event import Draft
 from flowdeck.errors import PublishError, TraceTooDeep
 from flowdeck.log.append import append, unknown

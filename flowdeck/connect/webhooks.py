@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 
 from flowdeck.conf import conf
 from flowdeck.connect import signatures, unread
@@ -17,6 +17,7 @@ from flowdeck.connect.mapping import Mapping as Mapped
 from flowdeck.connect.messages import JSON, STRUCTURED, Incoming
 from flowdeck.connect.outlets import checked_name
 from flowdeck.connect.taking import accepted, made_of
+from flowdeck.database import transaction
 from flowdeck.declare.event import Draft
 from flowdeck.errors import PublishError, RegistrationError
 from flowdeck.log.append import append, unknown

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Generic, TypeVar
 
-from django.db import connection, transaction
+from flowdeck.database import connection, transaction
 
 T = TypeVar("T")
 

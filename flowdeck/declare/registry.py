@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, TypeVar
 
+from flowdeck.conf import conf
 from flowdeck.declare.event import Event, EventType, on_declared
 from flowdeck.declare.retry import Retry
 from flowdeck.errors import RegistrationError, UnknownEventType, UnknownProcessor
@@ -184,6 +185,7 @@ def processor(
     emits: Iterable[type[Event]] | None = None,
     mediates: bool = False,
     timeout: float | None = None,
+    database: str = "",
 ) -> Callable[[Handler], Handler]:
     """Subscribe the decorated function to the event types in its first annotation::
 
@@ -196,8 +198,12 @@ def processor(
     ``emits`` are the event types it may emit, for the flow map; by default those of the return
     annotation. ``mediates=True`` says that it decides each next step of its flows. With
     ``timeout=20`` a call that takes longer than so many seconds fails with HandlerTimedOut.
+    ``database`` says where it writes, which has to be where the log is.
     The function itself is returned unchanged. Raises RegistrationError.
     """
+
+    if database:
+        _demand_one_database(name, database)
 
     def register(handler: Handler) -> Handler:
         registry.add_processor(
@@ -289,6 +295,17 @@ def declare(
         emits=emitted_types(handler, emits),
         **options,
     )
+
+
+def _demand_one_database(name: str, database: str) -> None:
+    """Two databases don't commit together, so nothing exactly once can be promised for both."""
+    if database != conf().DATABASE:
+        raise RegistrationError(
+            f"processor {name!r}: it writes to the database {database!r}, but the log is in "
+            f"{conf().DATABASE!r}, and the two don't commit together: after a crash its effects "
+            "would count twice. Declare it with atomic=False and without database=, and let what "
+            "it writes be told apart by delivery.idempotency_key (a unique column)."
+        )
 
 
 def annotated_events(handler: Callable[..., Any], parameter: str, where: str) -> Iterable[str]:

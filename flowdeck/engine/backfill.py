@@ -13,9 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from django.db import connection, transaction
-
 from flowdeck.bells import bell
+from flowdeck.database import connection, transaction
 from flowdeck.declare.registry import Processor, registry, slot_of
 from flowdeck.declare.states import DeliveryState
 from flowdeck.letters import floors

@@ -12,10 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain, repeat
 
-from django.db import connection, transaction
-
 from flowdeck import clock, telemetry
 from flowdeck.conf import conf
+from flowdeck.database import connection, transaction
 from flowdeck.declare.registry import Processor
 from flowdeck.declare.states import DeliveryState
 from flowdeck.engine import containment, lanes

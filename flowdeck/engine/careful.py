@@ -17,11 +17,12 @@ import logging
 import time
 from datetime import timedelta
 
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError
 from django.db.models import F
 
 from flowdeck import clock, telemetry
 from flowdeck.conf import conf
+from flowdeck.database import connection, transaction
 from flowdeck.declare.registry import Processor
 from flowdeck.declare.states import UNFINISHED
 from flowdeck.engine import batch, watchdog

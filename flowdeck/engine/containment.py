@@ -14,9 +14,10 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NoReturn, TypeVar
 
-from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db import connections
 
 from flowdeck import spans, telemetry
+from flowdeck.database import alias, connection
 from flowdeck.declare.registry import Processor
 from flowdeck.engine.faults import ends_this_worker
 from flowdeck.errors import HandlerContractError
@@ -80,7 +81,7 @@ class Containment:
 
     def __init__(self, processor: Processor) -> None:
         self._processor, self._watch = processor, _Watch()
-        self._shared = connections[DEFAULT_DB_ALIAS]
+        self._shared = connections[alias()]
         self.traced = spans.on()
 
     def call(self, handle: Callable[[], Returned]) -> Returned:

@@ -9,11 +9,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from django.db import connection
-
 from flowdeck import telemetry
 from flowdeck.bells import bell
 from flowdeck.conf import conf
+from flowdeck.database import connection
 from flowdeck.declare.registry import Processor, registry
 from flowdeck.engine import batch, careful, lanes, schedules
 from flowdeck.engine import faults as infrastructure

@@ -11,9 +11,10 @@ from __future__ import annotations
 import traceback
 
 from celery.exceptions import WorkerShutdown, WorkerTerminate
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, OperationalError
 from django.db.utils import DatabaseErrorWrapper
 
+from flowdeck.database import connection
 from flowdeck.errors import PartitionMissing
 from flowdeck.sql import dialect
 

@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID, uuid4
 
-from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from flowdeck.conf import conf
+from flowdeck.database import connection, transaction
 from flowdeck.declare.registry import SLOTS, Processor
 from flowdeck.processes import worker_name
 from flowdeck.sql import LaneRow, Left, Taken, dialect

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from django.db import transaction
-
 from flowdeck import clock, telemetry
 from flowdeck.bells import bell
+from flowdeck.database import transaction
 from flowdeck.declare.registry import registry
 from flowdeck.models import ProcessorState
 from flowdeck.people import audit

@@ -10,10 +10,9 @@ import hashlib
 import os
 from functools import cache
 
-from django.db import transaction
-
 from flowdeck import clock, parsing
 from flowdeck.conf import conf
+from flowdeck.database import transaction
 from flowdeck.declare.registry import registry
 from flowdeck.errors import ReleaseRefused
 from flowdeck.models import Release

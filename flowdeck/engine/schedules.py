@@ -10,10 +10,10 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 
-from django.db import transaction
 from uuid_utils.compat import uuid7
 
 from flowdeck import clock
+from flowdeck.database import transaction
 from flowdeck.declare.event import Draft
 from flowdeck.declare.schedule import Schedule, schedules
 from flowdeck.declare.states import UNFINISHED

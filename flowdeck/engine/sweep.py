@@ -16,13 +16,12 @@ import time
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
-from django.db import connection
-
 from flowdeck import clock, telemetry
 from flowdeck.alerts import watch
 from flowdeck.bells import bell, reach
 from flowdeck.conf import conf
 from flowdeck.connect import runner
+from flowdeck.database import connection
 from flowdeck.declare.registry import registry
 from flowdeck.engine import drain, lanes, release, schedules, timers
 from flowdeck.engine import faults as infrastructure

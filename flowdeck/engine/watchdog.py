@@ -23,8 +23,9 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
 
-from django.db import connection, connections
+from django.db import connections
 
+from flowdeck.database import connection
 from flowdeck.errors import HandlerTimedOut
 
 logger = logging.getLogger("flowdeck")

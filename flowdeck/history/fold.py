@@ -15,10 +15,10 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from django.db import connection, transaction
 from django.db.models import Max, Min, OuterRef, Subquery
 
 from flowdeck import clock
+from flowdeck.database import connection, transaction
 from flowdeck.history import retention
 from flowdeck.history.told import Told
 from flowdeck.models import Event, Fold, Tally

@@ -10,10 +10,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
 
 from flowdeck import clock
+from flowdeck.database import connection, transaction
 from flowdeck.declare.states import AttemptOutcome, DeliveryState
 from flowdeck.history.figures import beginning
 from flowdeck.history.fold import locked, make_row

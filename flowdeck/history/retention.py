@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db import connection, models
+from django.db import models
 
+from flowdeck.database import connection
 from flowdeck.history.figures import GRAINS, kept_from
 from flowdeck.history.rows import key_columns
 from flowdeck.models import Gauge, Handled, Produced

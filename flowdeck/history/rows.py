@@ -11,8 +11,9 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from django.db import connection, models
+from django.db import models
 
+from flowdeck.database import connection
 from flowdeck.sql.parts import chunked, placeholders, rows
 
 CHUNK = 500

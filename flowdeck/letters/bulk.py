@@ -12,10 +12,10 @@ import time
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from django.db import transaction
 from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 
 from flowdeck import clock
+from flowdeck.database import transaction
 from flowdeck.declare.states import UNFINISHED, DeliveryState
 from flowdeck.errors import OtherLetters
 from flowdeck.letters import dead_letters

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from django.db import transaction
 from django.db.models import F, Max, QuerySet
 
 from flowdeck import clock, telemetry
 from flowdeck.bells import bell
+from flowdeck.database import transaction
 from flowdeck.declare.states import UNFINISHED, WAITING, DeliveryState
 from flowdeck.history import tally
 from flowdeck.history.tally import Change

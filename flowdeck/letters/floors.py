@@ -16,11 +16,11 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import NamedTuple
 
-from django.db import connection, transaction
 from django.db.models import F, Q, QuerySet
 
 from flowdeck import clock, telemetry
 from flowdeck.bells import bell
+from flowdeck.database import connection, transaction
 from flowdeck.declare.registry import registry
 from flowdeck.declare.states import UNFINISHED, DeliveryState, among
 from flowdeck.models import Lane, Settled

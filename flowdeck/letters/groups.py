@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db import transaction
 from django.db.models import Count, Max, Min, Q
 from django.db.models.functions import TruncHour
 
 from flowdeck import clock
+from flowdeck.database import transaction
 from flowdeck.declare.states import UNFINISHED, DeliveryState
 from flowdeck.letters.dead_letters import Criteria, last_attempts
 from flowdeck.models import Attempt, DeadLetterGroup, Due

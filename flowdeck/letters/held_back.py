@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from django.db import connection
 from django.db.models import Q
 
+from flowdeck.database import connection
 from flowdeck.declare.states import UNFINISHED, DeliveryState, among
 from flowdeck.models import Delivery, Due
 

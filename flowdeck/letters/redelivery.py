@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db import transaction
 from django.db.models import Count, QuerySet
 
 from flowdeck import clock
 from flowdeck.bells import bell
+from flowdeck.database import transaction
 from flowdeck.declare.registry import Processor, registry, slot_of
 from flowdeck.declare.states import DeliveryState
 from flowdeck.errors import ReplayRefused

@@ -8,8 +8,7 @@ letter the number of dead ones, a switch the processors' states.
 
 from __future__ import annotations
 
-from django.db import connection
-
+from flowdeck.database import connection
 from flowdeck.declare.states import UNFINISHED, DeliveryState, among
 
 Pulse = tuple[object, ...]

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
 from uuid_utils.compat import uuid7
 
 from flowdeck import spans
 from flowdeck.conf import conf
+from flowdeck.database import connection
 from flowdeck.declare.event import Draft, Expectation, StoredEvent
 from flowdeck.declare.registry import registry, slot_of
 from flowdeck.declare.timing import Cancel

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
 from asgiref.sync import sync_to_async
-from django.db import transaction
 
+from flowdeck.database import transaction
 from flowdeck.log.publishing import Receipt, publish
 
 P = ParamSpec("P")

@@ -11,9 +11,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
+from flowdeck.database import connection
 from flowdeck.log.positions import newest_position
 from flowdeck.sql import dialect
 

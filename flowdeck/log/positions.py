@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from django.db import connection
+from flowdeck.database import connection
 
 SLACK = timedelta(seconds=10)
 """How far positions and times may differ: both are given one after the other, and the database's

@@ -9,12 +9,13 @@ from dataclasses import replace as changed
 from datetime import datetime
 from uuid import UUID
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError
 from uuid_utils.compat import uuid7
 
 from flowdeck import spans, telemetry
 from flowdeck.bells import bell
 from flowdeck.conf import conf
+from flowdeck.database import connection, transaction
 from flowdeck.declare import context
 from flowdeck.declare.event import NOT_EXPECTED, Draft, Event, Expectation
 from flowdeck.declare.registry import registry

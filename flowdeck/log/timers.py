@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db import transaction
-
 from flowdeck import clock
 from flowdeck.conf import conf
+from flowdeck.database import transaction
 from flowdeck.log.storable import checked_line, checked_stream, checked_time
 from flowdeck.models import Clock, Stream, Timer
 from flowdeck.people import audit

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.db import migrations
+from django.db import connections, migrations, router
 
 from flowdeck.conf import conf
 
@@ -51,9 +51,12 @@ _GIVEN = {
 
 def keep_groups(apps: Any, editor: Any) -> None:
     """Give the group of each role, where there is one, what its members could do."""
-    alias = editor.connection.alias
+    group = apps.get_model("auth", "Group")
+    alias = router.db_for_write(group)
+    if group._meta.db_table not in connections[alias].introspection.table_names():
+        return  # people are in another database, which is not migrated yet: there are no groups
     named = {name: role for role, name in conf().GROUPS.items()}
-    groups = apps.get_model("auth", "Group").objects.using(alias).filter(name__in=named)
+    groups = group.objects.using(alias).filter(name__in=named)
     if not groups:
         return
     # `migrate` makes these two only after its last migration.

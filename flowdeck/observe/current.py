@@ -14,10 +14,10 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import orjson
-from django.db import connection
 from django.db.models import QuerySet
 
 from flowdeck import clock
+from flowdeck.database import connection
 from flowdeck.declare.registry import registry
 from flowdeck.declare.states import HOLDING, UNFINISHED, DeliveryState, among
 from flowdeck.history import gauges

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import connection
 from django.db.models import Sum
 
 from flowdeck import clock
 from flowdeck.conf import conf
+from flowdeck.database import connection
 from flowdeck.history import figures, fold
 from flowdeck.history.figures import DAY, EVER, HOUR
 from flowdeck.log.positions import newest_position

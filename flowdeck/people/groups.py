@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from django.contrib.auth.models import Group, Permission
-from django.db import transaction
 from django.db.models import QuerySet
 
+from flowdeck.database import atomic_with_people
 from flowdeck.errors import PermissionsMissing
 from flowdeck.people import access
 
@@ -28,7 +28,7 @@ def make_ready() -> list[Ready]:
     Takes nothing away: what a group was given besides, stays.
     Raises PermissionsMissing if ``migrate`` has not made the permissions yet.
     """
-    with transaction.atomic():
+    with atomic_with_people():
         rows = _rows()
         return [_ready(role, name, rows) for role, name in access.groups().items()]
 

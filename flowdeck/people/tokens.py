@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db import transaction
 from django.db.models import QuerySet
 
+from flowdeck.database import atomic_with_people
 from flowdeck.models import ApiToken
 from flowdeck.people import audit
 
@@ -28,7 +28,7 @@ def issue(
     Raises ValueError for a scope that there is not.
     """
     token, kept = _PREFIX + secrets.token_urlsafe(32), ApiToken.Scope(scope)
-    with transaction.atomic():
+    with atomic_with_people():
         made = ApiToken.objects.create(
             user=user,
             digest=_digest(token),
@@ -58,7 +58,7 @@ def revoke(user: Any, number: int) -> bool:
 
 def revoke_all(chosen: QuerySet[ApiToken], *, by: str) -> int:
     """Revoke those of the tokens that are not yet; return how many there were."""
-    with transaction.atomic():
+    with atomic_with_people():
         valid = chosen.filter(revoked_at=None)
         numbers = ", ".join(str(one) for one in valid.values_list("pk", flat=True)[:20])
         count = valid.update(revoked_at=datetime.now(UTC))

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from django.db import transaction
-
+from flowdeck.database import transaction
 from flowdeck.declare.personal import MESSAGE, erasers
 from flowdeck.declare.registry import Processor, registry
 from flowdeck.errors import RegistrationError

@@ -20,10 +20,10 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
-from django.db import connection
 from uuid_utils.compat import uuid7
 
 from flowdeck.conf import conf
+from flowdeck.database import connection
 from flowdeck.errors import PersonalKeyUnreadable
 from flowdeck.sql.parts import placeholders
 from flowdeck.sql.parts import rows as asked

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import transaction
-
+from flowdeck.database import transaction
 from flowdeck.models import Event
 from flowdeck.people import audit
 from flowdeck.privacy.masking import ERASED

@@ -12,12 +12,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import redis
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import DatabaseError, InterfaceError
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Q
 
 from flowdeck.bells import line
 from flowdeck.conf import conf
+from flowdeck.database import connection
 from flowdeck.declare.states import UNFINISHED
 from flowdeck.engine import lanes
 from flowdeck.engine.drain import due_processors

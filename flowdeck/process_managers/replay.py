@@ -11,8 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from django.db import connection
-
+from flowdeck.database import connection
 from flowdeck.declare.event import StoredEvent
 from flowdeck.declare.registry import registry
 from flowdeck.errors import FlowdeckError, Snooze

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from django.db import transaction
 from django.db.models import Q
 
 from flowdeck import clock
 from flowdeck.conf import conf
+from flowdeck.database import transaction
 from flowdeck.models import ProcessInstance, ProcessStep
 
 _AT_ONCE = 500

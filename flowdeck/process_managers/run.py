@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NoReturn
 
-from django.db import connection
-
 from flowdeck import clock
+from flowdeck.database import connection
 from flowdeck.declare.event import Delivery, Draft, Event, StoredEvent
 from flowdeck.declare.registry import registry
 from flowdeck.declare.timing import when

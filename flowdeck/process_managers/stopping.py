@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from django.db import transaction
-
 from flowdeck import clock
+from flowdeck.database import transaction
 from flowdeck.declare.event import Draft
 from flowdeck.log.publishing import publish
 from flowdeck.log.timers import take_back

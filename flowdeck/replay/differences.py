@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from django.db import connection, models
+from django.db import models
 
+from flowdeck.database import connection
 from flowdeck.errors import ReplayRefused
 from flowdeck.replay.shadow import Shadow
 

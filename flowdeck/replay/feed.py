@@ -13,8 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from django.db import connection
-
+from flowdeck.database import connection
 from flowdeck.declare import context
 from flowdeck.declare.event import Delivery, Event, StoredEvent
 from flowdeck.declare.registry import Processor, slot_of

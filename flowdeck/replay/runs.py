@@ -10,9 +10,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from django.db import connection, transaction
-
 from flowdeck import clock, telemetry
+from flowdeck.database import connection, transaction
 from flowdeck.declare.registry import Processor
 from flowdeck.errors import FlowdeckError, ReplayCancelled, ReplayRefused
 from flowdeck.log.horizon import settled_position

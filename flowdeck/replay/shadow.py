@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from django.db import OperationalError, connection, models, transaction
+from django.db import OperationalError, models
 
+from flowdeck.database import connection, transaction
 from flowdeck.errors import ReplayRefused
 from flowdeck.sql import shadow_tables
 

@@ -10,8 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, cast
 from uuid import UUID
 
-from django.db import connection
-
+from flowdeck.database import connection
 from flowdeck.declare.event import StoredEvent
 from flowdeck.declare.registry import Subscription
 from flowdeck.sql.health import Health, Holder

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from django.db import router
 from django.db.migrations.operations.base import Operation
 
 _FOLDER = Path(__file__).parent
@@ -56,7 +57,9 @@ class Install(Operation):
     def database_forwards(
         self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
     ) -> None:
-        """Run each file that this database has."""
+        """Run each file that this database has, if the tables are to lie in it."""
+        if not router.allow_migrate(schema_editor.connection.alias, app_label):
+            return
         vendor = schema_editor.connection.vendor
         for name in self.files:
             sql = text(vendor, name)

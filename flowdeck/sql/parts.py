@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence, Sized
 from typing import Any, TypeVar
 
-from django.db import connection
-
+from flowdeck.database import connection
 from flowdeck.declare.registry import Processor
 
 Item = TypeVar("Item")

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol, cast
 
-from django.db import connection
-
+from flowdeck.database import connection
 from flowdeck.declare.registry import Subscription
 from flowdeck.declare.timing import Cancel
 from flowdeck.sql.modules import module_of

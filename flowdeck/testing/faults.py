@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from django.db import connection
-
+from flowdeck.database import connection
 from flowdeck.declare.event import Draft
 from flowdeck.declare.registry import registry
 from flowdeck.engine.faults import Interrupted

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from flowdeck.conf import conf
 from flowdeck.declare.event import Draft, Event, StoredEvent
 from flowdeck.declare.states import DeliveryState
 from flowdeck.log.positions import newest_position
@@ -182,6 +183,14 @@ class FlowMixin(unittest.TestCase):
     """For a ``TestCase`` of Django: ``self.flow`` is a new flow in each test."""
 
     flow: Flow
+    databases: Any
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Its tests may ask the database of the log, whichever that is."""
+        super().__init_subclass__(**options)
+        named = getattr(cls, "databases", None)
+        if isinstance(named, (set, frozenset)):
+            cls.databases = named | {conf().DATABASE}
 
     def setUp(self) -> None:
         """Begin a flow."""

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from django.db import connection
 from django.db.models import F
 from uuid_utils.compat import uuid7
 
 from flowdeck import telemetry
+from flowdeck.database import connection
 from flowdeck.declare import interception
 from flowdeck.declare.event import Delivery
 from flowdeck.declare.registry import Processor, registry

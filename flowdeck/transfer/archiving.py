@@ -14,8 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from django.db import connection, transaction
-
+from flowdeck.database import connection, transaction
 from flowdeck.declare.event import StoredEvent
 from flowdeck.errors import ArchiveRefused
 from flowdeck.log.positions import SLACK, first_since, newest_position

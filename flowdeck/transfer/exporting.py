@@ -8,8 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
-
+from flowdeck.database import connection
 from flowdeck.declare.event import StoredEvent
 from flowdeck.errors import FlowdeckError
 from flowdeck.log import positions

@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from typing import IO, Any
 from uuid import UUID
 
-from django.db import connection, transaction
-
 from flowdeck.bells import bell
 from flowdeck.conf import conf
+from flowdeck.database import connection, transaction
 from flowdeck.declare.event import StoredEvent, joined_causes
 from flowdeck.declare.registry import registry, slot_of
 from flowdeck.declare.states import DeliveryState

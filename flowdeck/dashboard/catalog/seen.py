@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from django.db import connection
 from django.db.models import Count, Max, Min, QuerySet, Value
 
+from flowdeck.database import connection
 from flowdeck.models import Event
 
 NEWEST = 2_000

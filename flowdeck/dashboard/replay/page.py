@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -17,6 +16,7 @@ from flowdeck.bells import bell
 from flowdeck.dashboard.shared.as_of import position_of
 from flowdeck.dashboard.shell.page import requires
 from flowdeck.dashboard.shell.rendering import render
+from flowdeck.database import transaction
 from flowdeck.declare.registry import Processor
 from flowdeck.errors import FlowdeckError, ReplayRefused, UnknownProcessor
 from flowdeck.models import Archive, ReplayRun

@@ -6,8 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import connection
-
+from flowdeck.database import connection
 from flowdeck.declare.registry import registry
 from flowdeck.models import Event
 from flowdeck.observe import rates

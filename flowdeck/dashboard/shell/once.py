@@ -12,11 +12,11 @@ from datetime import timedelta
 from hashlib import sha256
 
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.urls import reverse
 
 from flowdeck import clock
+from flowdeck.database import transaction
 from flowdeck.models import Submission
 
 FIELD = "once"

@@ -7,14 +7,13 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import connection
-
 from flowdeck import clock
 from flowdeck.dashboard.timeline.bands import bands
 from flowdeck.dashboard.timeline.density import Strip, density, strip
 from flowdeck.dashboard.timeline.flags import flags
 from flowdeck.dashboard.timeline.lanes import lay_out
 from flowdeck.dashboard.timeline.shapes import NOW, WINDOWS, Drawing, Flag, Lane, Window
+from flowdeck.database import connection
 from flowdeck.declare.registry import registry
 from flowdeck.declare.states import HOLDING, DeliveryState, among
 from flowdeck.log.positions import SLACK, first_since, newest_position

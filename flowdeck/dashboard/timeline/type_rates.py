@@ -6,10 +6,10 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from django.db import connection
 from django.db.models import Sum
 
 from flowdeck import clock
+from flowdeck.database import connection
 from flowdeck.history.tally import FINEST
 from flowdeck.models import Produced
 from flowdeck.observe import rates

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import transaction
 
+from flowdeck.database import transaction
 from flowdeck.errors import FlowdeckError
 from flowdeck.management import acting
 from flowdeck.people import audit

@@ -6,8 +6,8 @@ import getpass
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import transaction
 
+from flowdeck.database import atomic_with_people
 from flowdeck.errors import PermissionsMissing
 from flowdeck.people import audit, groups
 from flowdeck.words import counted
@@ -24,7 +24,7 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         """Run the command."""
         try:
-            with transaction.atomic():
+            with atomic_with_people():
                 ready = groups.make_ready()
                 for one in ready:
                     _note(one)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import transaction
 
+from flowdeck.database import transaction
 from flowdeck.errors import FlowdeckError
 from flowdeck.management import acting
 from flowdeck.people import audit

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import orjson
-from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
+from flowdeck.database import connection
 from flowdeck.declare.registry import Subscription
 from flowdeck.declare.timing import Cancel
 from flowdeck.sql.postgresql import as_document, to_whom

@@ -7,10 +7,11 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 
-from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError
 from django.db.backends.utils import CursorWrapper
 from django.db.models import F, QuerySet
 
+from flowdeck.database import connection, transaction
 from flowdeck.declare.registry import Subscription
 from flowdeck.declare.timing import Cancel
 from flowdeck.models import Clock, Timer

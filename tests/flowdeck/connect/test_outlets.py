@@ -12,7 +12,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from flowdeck import outlet, publish
-from flowdeck.checks import connections as checked
+from flowdeck.checks import outside as checked
 from flowdeck.connect import connectors, control, lease, relay, runner
 from flowdeck.connect.standing import standings
 from flowdeck.declare.registry import registry
