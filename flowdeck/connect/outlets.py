@@ -83,7 +83,7 @@ def outlet(
         name=checked_name(where, name),
         broker=broker,
         to=_checked_target(where, to),
-        types=() if types == ALL else tuple(_named(one) for one in types),
+        types=() if types == ALL else tuple(name for one in types for name in _names(one)),
         streams=streams,
         mode=mode,
         personal=personal,
@@ -113,8 +113,8 @@ def _checked_target(where: str, to: str) -> str:
     return to
 
 
-def _named(one: type[Event] | str) -> str:
-    return one if isinstance(one, str) else one.__event_type__.name
+def _names(one: type[Event] | str) -> tuple[str, ...]:
+    return (one,) if isinstance(one, str) else one.__event_type__.names
 
 
 def _processor(made: Outlet) -> Processor:

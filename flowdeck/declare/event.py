@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import InitVar, dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -28,7 +29,7 @@ class EventType:
     says when the event reports a "no" of the business, for the pages: always (True), never
     (False), or when the payload has all of the given values. ``personal`` are the fields about a
     person, by name. ``round_trip`` says whether each event is to be read again before it is
-    stored.
+    stored. ``was`` are names that it had before.
     """
 
     name: str
@@ -38,6 +39,12 @@ class EventType:
     refusal: bool | Mapping[str, Any] = False
     personal: Mapping[str, Personal] = field(default_factory=dict)
     round_trip: RoundTrip = field(default_factory=RoundTrip)
+    was: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The name that it is stored by from now on, and those that it was stored by before."""
+        return (self.name, *self.was)
 
     def is_refusal(self, data: Mapping[str, Any]) -> bool:
         """Whether this payload (as stored JSON) reports a business refusal."""
@@ -53,6 +60,7 @@ class EventType:
         return None
 
 
+_NAME = re.compile(r"\w[\w.-]{0,99}")
 on_declared: list[Callable[[EventType], None]] = []
 """Who is told of each declared event type: the registry puts itself here."""
 
@@ -64,11 +72,13 @@ class Event(BaseModel):
             parcel_id: int
             total: Decimal
 
-    Class arguments: ``version`` (from 1), ``key`` (payload field that order is kept by; the stream
-    by default), ``refusal`` (see :class:`EventType`), ``abstract=True`` for bases that are not
-    event types. Fields about a person are marked with :class:`flowdeck.Personal`. Instances are
-    immutable, compare by value and refuse unknown fields. Fields that can't be read as they were
-    published (aliases, secrets, ``Json``, ...) raise RegistrationError, which says what to do.
+    Class arguments: ``name`` (``"parcels.sent"``; that of the class by default), ``was`` (names
+    that it had before: what is stored by them is read as this class), ``version`` (from 1),
+    ``key`` (payload field that order is kept by; the stream by default), ``refusal`` (see
+    :class:`EventType`), ``abstract=True`` for bases that are not event types. Fields about a person
+    are marked with :class:`flowdeck.Personal`. Instances are immutable, compare by value and refuse
+    unknown fields. Fields that can't be read as they were published (aliases, secrets, ``Json``,
+    ...) raise RegistrationError, which says what to do.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -82,6 +92,8 @@ class Event(BaseModel):
     def __pydantic_init_subclass__(
         cls,
         *,
+        name: str = "",
+        was: Sequence[str] = (),
         version: int = 1,
         key: str | None = None,
         refusal: bool | Mapping[str, Any] = False,
@@ -92,6 +104,12 @@ class Event(BaseModel):
         super().__pydantic_init_subclass__(**kwargs)
         if abstract:
             return
+        for one in (name or cls.__name__, *was):
+            if not _NAME.fullmatch(one) or isinstance(was, str):
+                raise RegistrationError(
+                    f"{cls.__name__}: a name is 1 to 100 letters, digits, '-', '_' or '.', and "
+                    f"was= is a list of such; it has {one!r}."
+                )
         if version < 1:
             raise RegistrationError(f"{cls.__name__}: version must be 1 or more, not {version}.")
         if key is not None and key not in cls.model_fields:
@@ -100,7 +118,8 @@ class Event(BaseModel):
         if key in personal:
             raise RegistrationError(f"{cls.__name__}: its key {key!r} is personal; keys are shown.")
         cls.__event_type__ = EventType(
-            name=cls.__name__,
+            name=name or cls.__name__,
+            was=tuple(was),
             version=version,
             cls=cls,
             key_field=key,

@@ -104,8 +104,8 @@ def _lost(name: str) -> Change:
         detail=f"{name} is not declared any more",
         backward=False,
         forward=False,
-        advice=f"keep {name} declared as long as such events are stored; publish the new type "
-        "beside it",
+        advice=f"name it in the new type, was=[{name!r}]; if there is none, keep {name} declared "
+        "as long as such events are stored",
     )
 
 

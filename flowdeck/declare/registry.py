@@ -7,7 +7,7 @@ import types
 import typing
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from flowdeck.conf import conf
@@ -96,15 +96,24 @@ class Registry:
         self._subscribers: dict[str, tuple[Processor, ...]] = {}
 
     def add_event_type(self, event_type: EventType) -> None:
-        """Declare an event type; a second class of the same name is kept as a problem."""
-        known = self.event_types.get(event_type.name)
-        if known is not None and _path(known.cls) != _path(event_type.cls):
-            self.problems.append(
-                f"Event type {event_type.name!r} is declared twice: in {_path(known.cls)} and "
-                f"{_path(event_type.cls)}. Rename one."
+        """Declare an event type; a second class of the same name is kept as a problem.
+
+        By the names that it had before it is known, too: such events are stored, and code that is
+        not replaced yet goes on publishing them.
+        """
+        for name in event_type.names:
+            known = self.event_types.get(name)
+            if known is not None and _path(known.cls) != _path(event_type.cls):
+                self.problems.append(
+                    f"Event type {name!r} is declared twice: in {_path(known.cls)} and "
+                    f"{_path(event_type.cls)}. Rename one, or give it an own name: "
+                    f"class {event_type.cls.__name__}(Event, name='my_app.{name}')."
+                )
+                return
+        for name in event_type.names:
+            self.event_types[name] = (
+                event_type if name == event_type.name else replace(event_type, name=name, was=())
             )
-            return
-        self.event_types[event_type.name] = event_type
 
     def add_processor(self, processor: Processor) -> None:
         """Declare a processor; a second one of the same name is kept as a problem."""
@@ -320,7 +329,7 @@ def annotated_events(handler: Callable[..., Any], parameter: str, where: str) ->
             f"{where}: annotate {parameter!r} with the event types it subscribes to, for example "
             f"'{parameter}: ParcelSent | ParcelLost' (list[...] of them with batch=True)."
         )
-    return [c.__event_type__.name for c in classes]
+    return [name for c in classes for name in c.__event_type__.names]
 
 
 def emitted_types(

@@ -38,19 +38,20 @@ def upcaster(
     """
 
     def register(function: Upcaster) -> Upcaster:
-        step = (event.__event_type__.name, from_version)
-        known = _chain.get(step)
+        declared = event.__event_type__
+        known = _chain.get((declared.name, from_version))
         if known is not None and known.__qualname__ != function.__qualname__:
             registry.problems.append(
-                f"{step[0]} has two upcasters from version {from_version}: "
+                f"{declared.name} has two upcasters from version {from_version}: "
                 f"{known.__module__}.{known.__qualname__} and "
                 f"{function.__module__}.{function.__qualname__}. Remove one."
             )
-        _chain.setdefault(step, function)
-        if sample is not None:
-            _samples.setdefault(step, sample)
-        if renames:
-            _renames.setdefault(step, dict(renames))
+        for step in ((name, from_version) for name in declared.names):
+            _chain.setdefault(step, function)
+            if sample is not None:
+                _samples.setdefault(step, sample)
+            if renames:
+                _renames.setdefault(step, dict(renames))
         return function
 
     return register

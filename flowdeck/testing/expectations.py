@@ -39,7 +39,7 @@ def found_wrong(wanted: Sequence[Wanted], found: Sequence[StoredEvent], *, only:
 
 def _is(wanted: Wanted, row: StoredEvent) -> bool:
     kind = wanted if isinstance(wanted, type) else type(wanted)
-    if row.type != kind.__event_type__.name:
+    if row.type not in kind.__event_type__.names:
         return False
     return isinstance(wanted, type) or _event(row) == wanted
 

@@ -27,7 +27,7 @@ def under_way() -> Count | None:
 
 def types(user: Any) -> Count:
     """How many are declared."""
-    return Count(str(len(registry.event_types)))
+    return Count(str(len({one.cls for one in registry.event_types.values()})))
 
 
 def register() -> None:
