@@ -34,7 +34,8 @@ def _redis(url: str) -> redis.Redis:
     return client(url)
 
 
-def _key(processor: str) -> str:
+def key(processor: str) -> str:
+    """The key in Redis that is there while the bell of ``processor`` is ringing."""
     return f"{conf().PREFIX}:bell:{processor}"
 
 
@@ -86,7 +87,7 @@ class Clearing:
         if not self._url or breaker.resting:
             return
         try:
-            self._sent = _line(self._url).send(packed("DEL", _key(processor)))
+            self._sent = _line(self._url).send(packed("DEL", key(processor)))
         except Resting:
             return
         except BROKER_ERRORS as error:
@@ -106,13 +107,13 @@ class Clearing:
 
 def _ring_silent(names: list[str], wait: bool) -> None:
     url, expiry = conf().REDIS_URL, int(conf().BELL_SECONDS * 1000)
-    keys = [_key(name) for name in names]
+    keys = [key(name) for name in names]
     if url and messages.shares_broker(url):
         line = _line(url)
         number = line.send(messages.unless_set(tuple(keys), expiry, DRAIN_TASK, tuple(names)))
         if wait:
             line.wait(number)
         return
-    for key, name in zip(keys, names, strict=True):
-        if not url or _redis(url).set(key, 1, nx=True, px=expiry):
+    for one, name in zip(keys, names, strict=True):
+        if not url or _redis(url).set(one, 1, nx=True, px=expiry):
             messages.send(DRAIN_TASK, name, TIMEOUT)

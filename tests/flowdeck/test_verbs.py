@@ -22,9 +22,15 @@ def said(*words: str) -> str:
 def test_without_a_verb_all_are_listed_with_a_line_each() -> None:
     lines = said().splitlines()
     assert [line.split()[0] for line in lines] == verbs.names()
-    assert _SHORT | {"archive", "export", "forget", "groups", "import", "redeliver"} <= set(
-        verbs.names()
-    )
+    assert _SHORT | {
+        "archive",
+        "doctor",
+        "export",
+        "forget",
+        "groups",
+        "import",
+        "redeliver",
+    } <= set(verbs.names())
     assert all(line.endswith(".") and len(line.split()) > 4 for line in lines)
 
 
