@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Max
+from django.db.models import Count, Max, OuterRef, Q, Subquery
 
 from events.models import Checkout, OrderSummary
 from events.orders import PlacedOrder
@@ -54,24 +54,18 @@ def own_summary(user: Any, order_id: int) -> Summary | None:
 def counts_of(user: Any) -> dict[str, int]:
     """How many of the newest ``COUNTED`` orders are open, confirmed and corrected.
 
-    An order counts as soon as it is placed: what the read model does not know yet is open.
+    An order counts as soon as it is placed: what the read model does not know yet is open. One
+    query, since every page asks.
     """
-    newest = Checkout.objects.filter(user_id=user.pk).order_by("-pk")[:COUNTED]
+    of_order = OrderSummary.objects.filter(order_id=OuterRef("pk")).values("status")[:1]
+    orders = Checkout.objects.filter(user_id=user.pk).annotate(status=Subquery(of_order))
     status = OrderSummary.Status
-    decided = dict(
-        OrderSummary.objects.filter(
-            order_id__in=newest.values("pk"), status__in=(status.CONFIRMED, status.CANCELLED)
-        )
-        .values_list("status")
-        .annotate(count=Count("pk"))
+    found = orders.order_by("-pk")[:COUNTED].aggregate(
+        all=Count("pk"),
+        confirmed=Count("pk", filter=Q(status=status.CONFIRMED)),
+        corrected=Count("pk", filter=Q(status=status.CANCELLED)),
     )
-    placed = newest.count()
-    return {
-        "all": placed,
-        "open": placed - sum(decided.values()),
-        "confirmed": decided.get(status.CONFIRMED, 0),
-        "corrected": decided.get(status.CANCELLED, 0),
-    }
+    return {**found, "open": found["all"] - found["confirmed"] - found["corrected"]}
 
 
 def count_open(user: Any) -> int:
