@@ -104,8 +104,10 @@ def _words(now: Counted | None, last: Reading, per_second: float | None, window:
     oldest = last.oldest
     if now is not None:
         oldest = (window.until - now.oldest_at).total_seconds() if now.oldest_at else 0.0
+    if not number:
+        return "nothing waits now" if now else "nothing waited at its end"
     said = [f"{number:,} {words.noun(number, 'waits', 'wait')}"]
-    if number and oldest >= 1:
+    if oldest >= 1:
         said.append(f"oldest {words.long(round(oldest))}")
     if per_second is not None and abs(per_second) * 60 >= 1:
         said.append(f"{per_second * 60:+,.0f} a minute")
