@@ -1,0 +1,3 @@
+"""The fixture ``flow``."""
+
+pytest_plugins = ["flowdeck.testing.plugin"]

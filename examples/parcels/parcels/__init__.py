@@ -1,0 +1,1 @@
+"""Parcels, from the announcement to the door."""

@@ -1,0 +1,35 @@
+"""The example project passes its own tests, with the library from its wheel."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+from tests.infra.conftest import ROOT
+
+
+def test_the_example_passes_its_checks_and_its_own_tests(wheel: Path, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "examples" / "parcels", tmp_path / "parcels")
+    zipfile.ZipFile(wheel).extractall(tmp_path / "installed")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "installed")}
+    for name in ("DJANGO_SETTINGS_MODULE", "REDIS_URL", "CELERY_BROKER_URL"):
+        environment.pop(name, None)  # nothing of it asks Redis
+
+    def run(*words: str) -> str:
+        done = subprocess.run(
+            [sys.executable, *words],
+            cwd=tmp_path / "parcels",
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    run("manage.py", "check", "--fail-level", "WARNING")
+    assert "No changes detected" in run("manage.py", "makemigrations", "--check")
+    assert "5 passed" in run("-m", "pytest", "-q", "-p", "no:schemathesis")
