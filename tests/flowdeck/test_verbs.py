@@ -29,6 +29,7 @@ def test_without_a_verb_all_are_listed_with_a_line_each() -> None:
         "forget",
         "groups",
         "import",
+        "init",
         "redeliver",
     } <= set(verbs.names())
     assert all(line.endswith(".") and len(line.split()) > 4 for line in lines)

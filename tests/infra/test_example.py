@@ -12,7 +12,9 @@ from pathlib import Path
 from tests.infra.conftest import ROOT
 
 
-def test_the_example_passes_its_checks_and_its_own_tests(wheel: Path, tmp_path: Path) -> None:
+def test_the_example_and_an_app_that_is_begun_in_it_pass_their_tests(
+    wheel: Path, tmp_path: Path
+) -> None:
     shutil.copytree(ROOT / "examples" / "parcels", tmp_path / "parcels")
     zipfile.ZipFile(wheel).extractall(tmp_path / "installed")
     environment = {**os.environ, "PYTHONPATH": str(tmp_path / "installed")}
@@ -33,3 +35,11 @@ def test_the_example_passes_its_checks_and_its_own_tests(wheel: Path, tmp_path: 
     run("manage.py", "check", "--fail-level", "WARNING")
     assert "No changes detected" in run("manage.py", "makemigrations", "--check")
     assert "5 passed" in run("-m", "pytest", "-q", "-p", "no:schemathesis")
+
+    run("manage.py", "startapp", "notes")
+    with (tmp_path / "parcels" / "depot" / "settings.py").open("a") as settings:
+        settings.write('INSTALLED_APPS.append("notes")\nBESIDE_THE_LOG.add("notes")\n')
+    assert "manage.py test notes" in run("manage.py", "flowdeck", "init", "notes")
+    run("manage.py", "makemigrations", "notes")
+    run("manage.py", "check", "--fail-level", "WARNING")
+    run("manage.py", "test", "notes")
