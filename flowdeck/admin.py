@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import json
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ActionForm
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.utils.functional import cached_property
 from django.utils.html import format_html_join
 
 from flowdeck import parsing
+from flowdeck.dashboard.shell.once import once
 from flowdeck.declare.states import WAITING, DeliveryState
 from flowdeck.letters import dead_letters
 from flowdeck.models import (
@@ -130,6 +132,7 @@ class EventAdmin(ReadOnly):
 class ReasonForm(ActionForm):
     """Why; whoever reads the audit log will ask."""
 
+    once = forms.CharField(widget=forms.HiddenInput, initial=uuid4, required=False)
     reason = forms.CharField(max_length=parsing.LONGEST_REASON, required=False, label="Reason")
 
 
@@ -196,28 +199,58 @@ class DeadLetterAdmin(ReadOnly):
         return bool(access.can(request.user, "retry_dead_letters"))
 
     @admin.action(description="Retry the selected dead letters", permissions=["resolve"])
-    def retry_dead(self, request: HttpRequest, chosen: QuerySet[DeadLetter]) -> None:
+    def retry_dead(
+        self, request: HttpRequest, chosen: QuerySet[DeadLetter]
+    ) -> HttpResponseBase | None:
         """Make them due again, by the engine."""
-        count = dead_letters.retry(
-            chosen.values_list("pk", flat=True),
-            by=request.user.get_username(),
-            reason=request.POST.get("reason", "").strip(),
-        )
-        self._tell(request, count, "made due again")
+        if not self._were_seen(request):
+            return None
+
+        def retry() -> HttpResponseBase:
+            count = dead_letters.retry(
+                chosen.values_list("pk", flat=True),
+                by=request.user.get_username(),
+                reason=request.POST.get("reason", "").strip(),
+            )
+            self._tell(request, count, "made due again")
+            return HttpResponseRedirect(request.get_full_path())
+
+        return once(request, retry)
 
     @admin.action(description="Discard the selected dead letters", permissions=["resolve"])
-    def discard_dead(self, request: HttpRequest, chosen: QuerySet[DeadLetter]) -> None:
+    def discard_dead(
+        self, request: HttpRequest, chosen: QuerySet[DeadLetter]
+    ) -> HttpResponseBase | None:
         """Give them up, by the engine; needs a reason."""
+        if not self._were_seen(request):
+            return None
         reason = parsing.reason(request.POST.get("reason", ""))
         if reason is None:
             self.message_user(
                 request, "Say why: a discard needs a reason. Nothing was done.", messages.ERROR
             )
-            return
-        count = dead_letters.discard(
-            chosen.values_list("pk", flat=True), by=request.user.get_username(), reason=reason
+            return None
+
+        def discard() -> HttpResponseBase:
+            count = dead_letters.discard(
+                chosen.values_list("pk", flat=True), by=request.user.get_username(), reason=reason
+            )
+            self._tell(request, count, "discarded")
+            return HttpResponseRedirect(request.get_full_path())
+
+        return once(request, discard)
+
+    def _were_seen(self, request: HttpRequest) -> bool:
+        """Whether single letters were chosen: "select all" takes in what came since."""
+        if request.POST.get("select_across") != "1":
+            return True
+        self.message_user(
+            request,
+            "Nothing was done: some of all that fit may never have been on this page. Choose "
+            "letters here, or use the console, which counts them first.",
+            messages.ERROR,
         )
-        self._tell(request, count, "discarded")
+        return False
 
     def _tell(self, request: HttpRequest, count: int, done: str) -> None:
         self.message_user(

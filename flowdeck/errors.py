@@ -6,7 +6,10 @@ Catch :class:`FlowdeckError` to catch them all. Each message names the offending
 from __future__ import annotations
 
 import math
+from asyncio import CancelledError
 
+FAULTS = (Exception, SystemExit, CancelledError)
+"""What code that is not ours may raise where it must not end whatever called it."""
 LONGEST_WAIT = 10 * 365 * 24 * 3600.0
 """Seconds that a delivery can be put off at most: ten years."""
 

@@ -15,6 +15,8 @@ from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
+from flowdeck.errors import FAULTS
+
 logger = logging.getLogger("flowdeck")
 
 
@@ -193,5 +195,5 @@ def emit(signal: Signal) -> None:
     for listener in _listeners[type(signal)]:
         try:
             listener(signal)
-        except Exception:
+        except FAULTS:
             logger.exception("A telemetry listener of %s failed.", type(signal).__name__)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.utils import timezone
+from flowdeck import clock
 
 SHORT_ID = 7
 _HARD = "\N{NO-BREAK SPACE}"  # between a number and its unit
@@ -46,18 +46,26 @@ def day(local: datetime) -> str:
 
     The year is left out if it is this one.
     """
-    today = timezone.localtime(timezone.now(), local.tzinfo).date()
+    today = clock.now().astimezone(local.tzinfo).date()
     if local.date() == today:
         return ""
     year = "" if local.year == today.year else f" {local.year}"
     return f"{local.day} {local:%b}{year} "
 
 
+def hour(local: datetime) -> str:
+    """A local time of day, with its date unless that is today, and seconds unless there are none.
+
+    Its zone has to stand beside it, or in its title (:func:`moment`).
+    """
+    return f"{day(local)}{local:%H:%M:%S}".removesuffix(":00")
+
+
 def age(moment: datetime | None) -> str:
     """How long ago in its biggest unit, as plain text: 5 h."""
     if moment is None:
         return "–"
-    return " ".join(long(round((timezone.now() - moment).total_seconds())).split()[:2])
+    return " ".join(long(round((clock.now() - moment).total_seconds())).split()[:2])
 
 
 def rate(per_second: float) -> str:

@@ -19,7 +19,7 @@ ELSEWHERE = {
     r"f\} ms\b|\[.ms.\]\} ms": {"flowdeck/words.py"},  # durations: words.duration
     "€": {"events/money.py", "static/js/shop/products.js"},  # money: money(), its claim by a script
     r"naturaltime|intcomma": set(),  # ages and numbers: ago, thousands
-    r"\|date:\"[^\"]*H:i\"": set(),  # a date with a time says its zone
+    r"\|(date|time):\"[^\"]*H:i": set(),  # moment says the zone, hour the date if it is not today
 }
 
 

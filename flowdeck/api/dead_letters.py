@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from hashlib import sha256
 from typing import Any
 
+from django.db import transaction
 from django.http import Http404, HttpRequest
-from ninja import Query, Router, Status
+from ninja import Header, Query, Router, Status
 from ninja.errors import HttpError
 
 from flowdeck.api.letter_schemas import (
@@ -29,7 +32,7 @@ from flowdeck.errors import OtherLetters
 from flowdeck.letters import bulk, dead_letters
 from flowdeck.letters.groups import groups, set_status
 from flowdeck.letters.question import Question
-from flowdeck.models import BulkAction, Due
+from flowdeck.models import BulkAction, Due, Submission
 from flowdeck.people.access import can
 
 router = Router(tags=["dead letters"])
@@ -88,8 +91,16 @@ def discard_letters(request: HttpRequest, wanted: Discarded) -> Resolution:
     response={200: Fitting, 202: BulkOut},
     summary="Retry or discard all that fit",
 )
-def ask_bulk(request: HttpRequest, wanted: BulkIn) -> Any:
+def ask_bulk(
+    request: HttpRequest,
+    wanted: BulkIn,
+    idempotency_key: str = Header(  # type: ignore[type-arg]
+        "", alias="Idempotency-Key", max_length=100
+    ),
+) -> Any:
     """Begin a bulk action over every dead letter that fits now; watch it with its ``id``.
+
+    With an ``Idempotency-Key``, who heard no answer asks again and gets the same action.
 
     With ``dry_run`` nothing is done: the answer says how many fit, and gives a ``seen`` to send
     along, so that the action is refused with 409 if they are not the same letters any more.
@@ -103,8 +114,11 @@ def ask_bulk(request: HttpRequest, wanted: BulkIn) -> Any:
     if wanted.dry_run:
         question = Question.about(criteria.letters(), "letter")
         return Status(200, Fitting(total=question.count, seen=question.digest))
-    try:
-        row = bulk.ask(
+    if wanted.action == "discard" and not wanted.seen:
+        raise HttpError(422, "seen: ask with dry_run first, and send what it says along")
+
+    def ask() -> BulkAction:
+        return bulk.ask(
             wanted.action,
             criteria,
             by=request.user.get_username(),
@@ -114,9 +128,27 @@ def ask_bulk(request: HttpRequest, wanted: BulkIn) -> Any:
             delay=wanted.delay,
             seen=wanted.seen,
         )
+
+    try:
+        row = _asked_once(request, idempotency_key, ask)
     except OtherLetters as error:
         raise HttpError(409, f"seen: {error}") from None
     return Status(202, BulkOut.of(row))
+
+
+def _asked_once(request: HttpRequest, key: str, ask: Callable[[], BulkAction]) -> BulkAction:
+    """What was asked for under this key before; else it is asked for now."""
+    if not key:
+        return ask()
+    digest = sha256(f"bulk {request.user.pk} {key}".encode()).hexdigest()
+    with transaction.atomic():
+        sent, is_first = Submission.objects.get_or_create(pk=digest)
+        if not is_first:
+            return BulkAction.objects.get(pk=sent.answer)
+        row = ask()
+        sent.answer = str(row.pk)
+        sent.save(update_fields=["answer"])
+    return row
 
 
 @router.get("/dead-letters/bulk/{int:number}", response=BulkOut, summary="Watch a bulk action")

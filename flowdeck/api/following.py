@@ -20,6 +20,7 @@ from ninja import Field, Query, Schema
 from ninja.errors import HttpError
 
 from flowdeck import parsing
+from flowdeck.api.budget import affordable
 from flowdeck.api.problems import require
 from flowdeck.api.webhooks import router
 from flowdeck.conf import conf
@@ -64,7 +65,7 @@ def follow_events(request: HttpRequest, wanted: Query[Followed]) -> Any:
     require(can(request.user, "view_log"))
     came = parsing.number(request.headers.get("Last-Event-ID", ""))
     start = wanted.after if came is None else came
-    follower = _Follower(newest_position() if start is None else start, tuple(wanted.type))
+    follower = _Follower(_from_now_on() if start is None else start, tuple(wanted.type))
     if isinstance(request, ASGIRequest):
         user = request.user.pk
         if _open[user] >= conf().LIVE_SOCKETS_PER_USER:
@@ -75,6 +76,12 @@ def follow_events(request: HttpRequest, wanted: Query[Followed]) -> Any:
     answer.headers["Cache-Control"] = "no-store"
     answer.headers["X-Accel-Buffering"] = "no"
     return answer
+
+
+def _from_now_on() -> int:
+    """Up to where all is visible: what commits late behind it is still to come."""
+    newest = newest_position()
+    return horizon(max(0, newest - _STRETCH), _PATIENCE).position
 
 
 class _Follower:
@@ -91,7 +98,10 @@ class _Follower:
         if upto <= self._after:
             return None
         events = self._read(upto)
-        self._after = events[-1].position if len(events) == _MOST else upto
+        full = len(events) == _MOST
+        some = affordable(events, lambda event: len(event.data))
+        self._after = some[-1].position if some and (full or len(some) < len(events)) else upto
+        events = list(some)
         missing = gone([event.payload for event in events])
         told = [
             f"id: {event.position}\nevent: {event.type}\ndata: {as_masked(event, missing)}\n\n"

@@ -13,7 +13,7 @@ from ninja import Field, Schema
 from flowdeck.api.budget import affordable
 from flowdeck.models import Attempt, Event
 from flowdeck.observe.overview import ProcessorRow
-from flowdeck.observe.traces import DeliveryNode, Trace
+from flowdeck.observe.traces import DeliveryNode, EventNode, Trace
 from flowdeck.privacy.masking import masked
 from flowdeck.privacy.sealing import gone
 
@@ -124,6 +124,12 @@ class DeliveryOut(Schema):
         )
 
 
+def _size(node: EventNode) -> int:
+    """Characters of an event and of why its deliveries failed."""
+    tries = (one.failure for delivery in node.deliveries for one in delivery.tries)
+    return len(json.dumps(node.row.data)) + sum(len(one.message) for one in tries if one)
+
+
 class TraceOut(Schema):
     """All that one request set off. ``complete`` is false while some delivery will still change, or
     an event of it is still to come.
@@ -146,7 +152,7 @@ class TraceOut(Schema):
     @classmethod
     def of(cls, trace: Trace) -> TraceOut:
         """From a loaded trace."""
-        shown = affordable(trace.events, lambda node: len(json.dumps(node.row.data)))
+        shown = affordable(trace.events, _size)
         return cls(
             correlation_id=trace.correlation_id,
             outcome=trace.outcome,

@@ -58,5 +58,5 @@ def _completed(made: Inlet, message: CloudEvent, number: int, draft: Draft) -> D
         producer=draft.producer or made.name,
         occurred_at=draft.occurred_at or message.time,
         traceparent=draft.traceparent or message.traceparent,
-        hops=message.hops + 1 if message.hops else 0,
+        hops=message.hops + 1,
     )

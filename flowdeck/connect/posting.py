@@ -10,11 +10,12 @@ from django.db import IntegrityError
 from uuid_utils.compat import uuid7
 
 from flowdeck import spans
+from flowdeck.conf import conf
 from flowdeck.connect.cloudevent import CloudEvent
 from flowdeck.connect.mapping import event_id
 from flowdeck.database import transaction
 from flowdeck.declare.event import Draft
-from flowdeck.errors import FlowdeckError, InvalidPayload, InvalidStream
+from flowdeck.errors import FlowdeckError, InvalidEnvelope, InvalidPayload, InvalidStream
 from flowdeck.log.append import append, unknown
 from flowdeck.log.payloads import parse
 from flowdeck.log.publishing import after_commit
@@ -75,6 +76,11 @@ def _draft(message: CloudEvent, producer: str) -> Draft:
         raise InvalidPayload(f"{message.type}: its data is not a JSON object.")
     if not message.subject:
         raise InvalidStream(f"{message.type}: give the stream as its subject.")
+    if message.hops >= conf().MAX_HOPS:
+        raise InvalidEnvelope(
+            f"{message.type}: its hops say {message.hops:,}, and {conf().MAX_HOPS:,} is the limit: "
+            "it has gone round."
+        )
     version = str(message.extensions.get("dataversion", ""))
     return Draft(
         parse(message.type, message.data, int(version) if _is_version(version) else None),
@@ -83,6 +89,7 @@ def _draft(message: CloudEvent, producer: str) -> Draft:
         producer=producer,
         occurred_at=message.time,
         id=event_id(_BY_HTTP, message.source, message.id),
+        hops=message.hops + 1,
         traceparent=message.traceparent or spans.carried(),
     )
 

@@ -16,6 +16,7 @@ from django.db import DatabaseError, InterfaceError
 from flowdeck import telemetry
 from flowdeck.connect import connectors, lease
 from flowdeck.database import connection
+from flowdeck.errors import FAULTS
 
 logger = logging.getLogger("flowdeck")
 _STOP_SECONDS = 3.0
@@ -56,7 +57,7 @@ def _run(name: str, stopping: threading.Event) -> None:
         connectors.run(name, stopping)
     except (DatabaseError, InterfaceError) as error:
         telemetry.emit(telemetry.InfrastructureFault(name, error))
-    except Exception:
+    except FAULTS:
         logger.exception("Connector %s failed; it is tried again.", name)
     finally:
         connection.close()

@@ -14,7 +14,7 @@ from flowdeck.connect.messages import Incoming
 from flowdeck.connect.unread import refused
 from flowdeck.database import transaction
 from flowdeck.declare.event import Draft
-from flowdeck.errors import PublishError, TraceTooDeep
+from flowdeck.errors import FAULTS, PublishError, TraceTooDeep
 from flowdeck.log.append import append, unknown
 
 
@@ -30,7 +30,7 @@ def made_of(inlet: Inlet, message: Incoming) -> list[Draft]:
         return made
     except (OperationalError, InterfaceError):
         raise
-    except Exception as error:
+    except FAULTS as error:
         return [_traced(refused(inlet, message, _said(error)))]
 
 
@@ -49,6 +49,6 @@ def _traced(draft: Draft) -> Draft:
     return draft if draft.correlation_id else replace(draft, correlation_id=uuid7())
 
 
-def _said(error: Exception) -> str:
+def _said(error: BaseException) -> str:
     text = str(error) or "no message"
     return text if isinstance(error, PublishError) else f"{type(error).__name__}: {text}"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from flowdeck.errors import LONGEST_WAIT, RegistrationError
+from flowdeck.errors import FAULTS, LONGEST_WAIT, RegistrationError
 
 logger = logging.getLogger("flowdeck")
 
@@ -121,7 +121,7 @@ def _seconds(
             return own
         if math.isfinite(said) and 0 <= said <= LONGEST_WAIT:
             return float(said)
-    except Exception:
+    except FAULTS:
         logger.exception("Retry(on=...) could not tell how long to wait for %r.", error)
         return own
     logger.error(

@@ -82,10 +82,9 @@ def attempt_together(processor: Processor, dues: list[DueDelivery]) -> list[Outc
     containment = Containment(processor)
     started, hooks = clock.now(), containment.hooks
     deliveries = [_delivery(processor, due) for due in dues]
-    events = [load(due.event) for due in dues]
     first = dues[0].event
     with context.entered(context.Context(first.correlation_id, first.id, in_batch=True)):
-        handle = partial(_call, processor, events, deliveries, deliveries)
+        handle = partial(_run_together, processor, deliveries)
         if containment.traced or any(spans.KEY in due.event.metadata for due in dues):
             handle = partial(_in_a_span, deliveries, handle)
         if processor.timeout is not None:
@@ -189,10 +188,9 @@ def keep_failures(processor: Processor, outcomes: list[Outcome]) -> None:
 def _attempt_one(processor: Processor, due: DueDelivery, containment: Containment) -> Outcome:
     started = clock.now()
     delivery = _delivery(processor, due)
-    event = load(due.event)
     around = context.Context(due.event.correlation_id, due.event.id, delivery)
     with context.entered(around):
-        handle: Callable[[], None] = partial(_run, processor, event, delivery)
+        handle: Callable[[], None] = partial(_run, processor, delivery)
         if containment.traced or spans.KEY in due.event.metadata:
             handle = partial(_in_a_span, [delivery], handle)
         if processor.timeout is not None:
@@ -228,9 +226,15 @@ def _write_down(
         write_down(processor, claim, failed(processor, due, started, hanging.error), hanging)
 
 
-def _run(processor: Processor, event: Event, delivery: Delivery) -> None:
+def _run(processor: Processor, delivery: Delivery) -> None:
+    # Loaded where the handler is called: upcasters and validators are the app's code, too.
+    event = load(delivery.envelope)
     for emitted in _events_of(processor, _call(processor, event, delivery, [delivery])):
         delivery.emit(emitted)
+
+
+def _run_together(processor: Processor, deliveries: list[Delivery]) -> Any:
+    return _call(processor, [load(one.envelope) for one in deliveries], deliveries, deliveries)
 
 
 def _blamed(containment: Containment, handle: Callable[[], Returned]) -> Returned:

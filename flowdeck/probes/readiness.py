@@ -9,13 +9,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import redis
 from django.db import DatabaseError, InterfaceError
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Q
 
+from flowdeck import clock
 from flowdeck.bells import line
 from flowdeck.conf import conf
 from flowdeck.database import connection
@@ -80,14 +81,14 @@ def _migrated() -> bool:
 
 
 def _workers() -> bool:
-    return Worker.objects.filter(seen_at__gt=datetime.now(UTC) - _ALIVE).exists()
+    return Worker.objects.filter(seen_at__gt=clock.now() - _ALIVE).exists()
 
 
 def _due() -> bool:
     """Whether no processor is left alone with what has been due for a minute."""
     due = due_processors()
     left = set(due) - set(lanes.claimed_within(due, _STUCK.total_seconds())) if due else set()
-    since = datetime.now(UTC) - _STUCK
+    since = clock.now() - _STUCK
     waiting = Due.objects.filter(
         Q(due_at=None) | Q(due_at__lt=since),
         processor__in=left,

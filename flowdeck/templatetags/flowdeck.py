@@ -56,6 +56,12 @@ def moment(at: datetime | None) -> str:
 
 
 @register.filter
+def hour(at: datetime | None) -> str:
+    """A time of day in the zone of the page, with its date unless that is today."""
+    return words.hour(timezone.localtime(at)) if at else "–"
+
+
+@register.filter
 def counted(number: int, nouns: str) -> str:
     """``{{ n|counted:"event" }}``, or with both nouns: ``"delivery,deliveries"``."""
     one, _, many = nouns.partition(",")

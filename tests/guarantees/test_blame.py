@@ -9,6 +9,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,8 @@ from flowdeck import Delivery as Delivered
 from flowdeck import Snooze, publish, telemetry
 from flowdeck.conf import conf
 from flowdeck.declare.registry import registry
-from flowdeck.declare.retry import MOST_ATTEMPTS
-from flowdeck.engine import careful, drain, faults, sweep
+from flowdeck.declare.retry import MOST_ATTEMPTS, Retry
+from flowdeck.engine import attempt, careful, drain, faults, sweep
 from flowdeck.errors import LONGEST_WAIT
 from flowdeck.models import Attempt, Delivery, Event, Lane
 from flowdeck.sql import dialect
@@ -322,6 +323,29 @@ def test_what_would_end_the_process_is_a_failed_attempt(
     assert (failure.outcome, failure.error) == ("failed", name)
     assert "leave_unexpectedly" in failure.traceback
     assert len(calls) > 1
+
+
+def test_code_around_a_handler_can_not_end_the_process_either(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Upcasters and validators, ``Retry(on=...)``, and whoever listens to telemetry."""
+
+    def leave(*_: object) -> Any:
+        raise SystemExit(3)
+
+    monkeypatch.setattr(attempt, "load", leave)
+    hesitant = Retry(max_attempts=2, base=0.0, on={SystemExit: leave})
+    batch = replace(registry.processor("probe.batch"), retry=hesitant)
+    monkeypatch.setitem(registry.processors, "probe.batch", batch)
+    telemetry.subscribe(telemetry.Settled, leave)
+    try:
+        publish(Probed(n=1), stream="probe-1")
+        for name in ("probe.atomic", "probe.leased", "probe.batch"):
+            drain.drain(registry.processor(name))
+    finally:
+        telemetry.unsubscribe(telemetry.Settled, leave)
+    for name in ("probe.atomic", "probe.leased", "probe.batch"):
+        assert delivery_of(name).failures.latest("number").error == "SystemExit", name
 
 
 def test_a_handler_that_is_a_generator_fails_as_any_other(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from flowdeck import words
+from flowdeck.clock import now
 from flowdeck.dashboard.shared import hues
 from flowdeck.declare.registry import registry
 from flowdeck.declare.states import DeliveryState
@@ -89,7 +90,7 @@ def ago(moment: datetime | None, form: str = "age") -> SafeString:
     """How long ago (``age``) or how long until (``countdown``); the page keeps it true."""
     if moment is None:
         return format_html("{}", "–")
-    distance = abs((timezone.now() - moment).total_seconds())
+    distance = abs((now() - moment).total_seconds())
     text = words.long(round(distance)) if form == "age" else words.countdown(distance)
     return format_html(
         '<time datetime="{}" data-time="{}" title="{}">{}</time>',
@@ -119,14 +120,10 @@ def marked(text: str, query: str) -> SafeString:
 
 def _mark(kind: str, symbol: str, box: str, label: str) -> SafeString:
     if label:
-        return format_html(
-            '<svg class="{}" viewBox="{}" role="img" aria-label="{}"><use href="#{}"/></svg>',
-            kind, box, label, symbol,
-        )  # fmt: skip
-    return format_html(
-        '<svg class="{}" viewBox="{}" aria-hidden="true"><use href="#{}"/></svg>',
-        kind, box, symbol,
-    )  # fmt: skip
+        named = '<svg class="{}" viewBox="{}" role="img" aria-label="{}"><use href="#{}"/></svg>'
+        return format_html(named, kind, box, label, symbol)
+    unnamed = '<svg class="{}" viewBox="{}" aria-hidden="true"><use href="#{}"/></svg>'
+    return format_html(unnamed, kind, box, symbol)
 
 
 def role(event: Any) -> str:

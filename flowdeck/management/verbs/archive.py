@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from flowdeck import clock
 from flowdeck.errors import FlowdeckError
 from flowdeck.management import acting
 from flowdeck.transfer.archiving import MOST_STREAMS, archive, closed_streams
@@ -36,7 +37,7 @@ class Command(BaseCommand):
 
     def handle(self, *, to: Path | None, **options: Any) -> None:
         """Run the command."""
-        before = datetime.now(UTC) - timedelta(days=options["older_than"])
+        before = clock.now() - timedelta(days=options["older_than"])
         streams = closed_streams(before, options["prefix"], options["limit"])
         self.stdout.write(f"{counted(len(streams), 'closed stream')}")
         digest = sha256("\n".join(streams).encode()).hexdigest()[:32]

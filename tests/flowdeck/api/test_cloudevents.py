@@ -13,10 +13,12 @@ from django.db import connection
 from django.http import HttpResponse
 
 from flowdeck import publish
+from flowdeck.api import budget, following
 from flowdeck.models import ApiToken, AuditEntry, Event
 from flowdeck.people import tokens
 from tests.flowdeck.api.conftest import Caller, person
 from tests.probe.events import Introduced, Probed
+from tests.under_way import open_transaction
 
 pytestmark = pytest.mark.django_db(transaction=True)
 STRUCTURED = "application/cloudevents+json"
@@ -130,7 +132,31 @@ def told(answer: HttpResponse) -> list[dict[str, str]]:
     return [dict(line.split(": ", 1) for line in block) for block in blocks]
 
 
-def test_the_stream_gives_what_is_behind_a_position_and_goes_on_there() -> None:
+@pytest.mark.postgres  # on SQLite nobody appends before the other has committed
+def test_a_stream_from_now_on_has_what_commits_late() -> None:
+    viewer = Caller(person("vera", "viewer"))
+    with open_transaction(lambda: publish(Probed(n=1), stream="late")) as commit:
+        publish(Probed(n=2), stream="early")
+        follower = following._Follower(following._from_now_on(), ())
+        commit()
+    assert "late" in (follower.next() or "")
+    assert viewer.get("/events/stream").status_code == 200
+
+
+def test_what_goes_round_over_http_ends(sender: Caller) -> None:
+    sent(sender, event(1))
+    first = Event.objects.get()
+    assert first.metadata["hops"] == 1
+    sent(sender, event(2, hops=str(first.metadata["hops"])))
+    assert Event.objects.latest("position").metadata["hops"] == 2
+    answer = sent(sender, event(3, hops="100"))
+    assert answer.status_code == 422
+    assert "gone round" in answer.json()["detail"]
+
+
+def test_the_stream_gives_what_is_behind_a_position_and_goes_on_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     viewer = Caller(person("vera", "viewer"))
     first, second = publish(Probed(n=1), Probed(n=2), stream="a").positions
     publish(Introduced(user_id=1, email="ada@example.org"), stream="b")
@@ -144,6 +170,14 @@ def test_the_stream_gives_what_is_behind_a_position_and_goes_on_there() -> None:
     )
     assert answer["Content-Type"] == "text/event-stream"
     assert [one["event"] for one in told(answer) if "event" in one] == ["Introduced"]
+    monkeypatch.setattr(budget, "BUDGET", 1)  # whatever the size, an event a part
+    assert [one.get("event") for one in told(viewer.get("/events/stream", after=first))] == [
+        None,
+        "Probed",
+        None,
+        "Introduced",
+        None,
+    ]
     last = all_of[-1]["id"]
     assert [one for one in told(viewer.get("/events/stream", after=last)) if "id" in one] == []
     assert Caller(person("ada")).get("/events/stream").status_code == 403

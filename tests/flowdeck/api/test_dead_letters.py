@@ -109,6 +109,8 @@ def test_a_bulk_action_is_held_to_the_letters_that_were_seen(
     assert (asked.status_code, asked.json()["total"]) == (200, 3)
     assert not BulkAction.objects.exists()
     assert dead_letters.retry(dead[:1], by="somebody else") == 1
+    unseen = operator.post("/dead-letters/bulk", body)
+    assert (unseen.status_code, "dry_run" in unseen.json()["detail"]) == (422, True)
     body["seen"] = asked.json()["seen"]
     refused = operator.post("/dead-letters/bulk", body)
     assert refused.status_code == 409
@@ -116,6 +118,18 @@ def test_a_bulk_action_is_held_to_the_letters_that_were_seen(
     assert not BulkAction.objects.exists()
     body["seen"] = operator.post("/dead-letters/bulk", {**body, "dry_run": True}).json()["seen"]
     assert operator.post("/dead-letters/bulk", body).status_code == 202
+
+
+def test_who_heard_no_answer_asks_for_the_same_bulk_action_again(
+    operator: Caller, dead: list[int]
+) -> None:
+    body = {"action": "retry", "all": True, "delay": 60}
+    ask = [operator.post("/dead-letters/bulk", body, Idempotency_Key="k-1") for _ in range(3)]
+    assert {one.status_code for one in ask} == {202}
+    assert len({one.json()["id"] for one in ask}) == BulkAction.objects.count() == 1
+    operator.post("/dead-letters/bulk", body, Idempotency_Key="k-2")
+    Caller(person("otto", "operator")).post("/dead-letters/bulk", body, Idempotency_Key="k-1")
+    assert BulkAction.objects.count() == 3
 
 
 @pytest.mark.parametrize(

@@ -113,14 +113,14 @@ def test_what_goes_round_over_a_broker_ends(broker: Redis, make_in: MakeIn, sett
     settings.FLOWDECK = {**settings.FLOWDECK, "MAX_HOPS": 3}
     out = outlet("probe-round", broker="probe", to=source.source, types=[Probed])
     try:
-        publish(Draft(Probed(n=1), hops=1), stream="a")
+        publish(Probed(n=1), stream="a")
         for _ in range(6):
             relay.run_once(out)
             intake.run_once(source)
     finally:
         outlets.pop("probe-round")
         registry.remove_processor("probe-round")
-    assert [one.hops for one in read_log() if one.type == "Probed"] == [1, 2, 3]
+    assert [one.hops for one in read_log() if one.type == "Probed"] == [0, 1, 2, 3]
     assert "gone round" in Event.objects.get(type="MessageRefused").data["reason"]
 
 

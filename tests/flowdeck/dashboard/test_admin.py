@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 from django.test import Client
 
 from flowdeck import publish
-from flowdeck.models import Delivery, Event
+from flowdeck.models import AuditEntry, Delivery, Event
 from flowdeck.testing import settle
 from tests.accounts import person, signed_in
 from tests.probe.events import Probed
@@ -62,6 +63,28 @@ def test_a_dead_letter_is_retried_by_the_engine(operator: Client, dead: Delivery
     dead.refresh_from_db()
     assert dead.state == "pending"
     assert "None of them is dead" in act(operator, "retry_dead", dead)
+
+
+def test_all_that_fit_were_not_all_seen(operator: Client, dead: Delivery) -> None:
+    form = {"select_across": "1", "reason": "all", "_selected_action": [dead.letter]}
+    for action in ("retry_dead", "discard_dead"):
+        answer = operator.post(
+            "/admin/flowdeck/deadletter/", {**form, "action": action}, follow=True
+        )
+        assert "may never have been on this page" in answer.content.decode()
+    dead.refresh_from_db()
+    assert dead.state == "dead"
+
+
+def test_a_form_of_the_admin_that_is_sent_twice_acts_once(operator: Client, dead: Delivery) -> None:
+    page = operator.get("/admin/flowdeck/deadletter/").content.decode()
+    found = re.search(r'name="once" value="([0-9a-f-]{36})"', page)
+    assert found
+    form = {"action": "retry_dead", "once": found[1], "_selected_action": [dead.letter]}
+    for _ in range(2):
+        operator.post("/admin/flowdeck/deadletter/", form)
+        settle()  # it fails again, at once
+    assert AuditEntry.objects.filter(action="retry").count() == 1
 
 
 def test_a_discard_needs_a_reason(operator: Client, dead: Delivery) -> None:
