@@ -6,7 +6,6 @@ from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
 
-from django.db import transaction
 from django.http import Http404, HttpRequest
 from ninja import Header, Query, Router, Status
 from ninja.errors import HttpError
@@ -27,6 +26,7 @@ from flowdeck.api.letter_schemas import (
     StatusIn,
 )
 from flowdeck.api.problems import require, require_action
+from flowdeck.database import transaction
 from flowdeck.declare.states import DeliveryState
 from flowdeck.errors import OtherLetters
 from flowdeck.letters import bulk, dead_letters
