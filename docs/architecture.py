@@ -17,7 +17,7 @@ LIBRARY = "flowdeck"
 READ_BY_NAME = "read by name"
 """The modules that Django, Celery or readers look for by their names, as one box."""
 
-_HEIGHT, _GAP, _EDGE = 26.0, 44.0, 24.0
+_HEIGHT, _EDGE = 26.0, 24.0
 _STYLE = """
   :root { --ink: #1f2430; --line: #8a93a3; --box: #fff; --back: #f3f5f8; }
   @media (prefers-color-scheme: dark) {
@@ -112,7 +112,7 @@ def drawn(pairs: Set[Link]) -> str:
 def _laid_out(pairs: Set[Link]) -> Layout:
     """Lying down, from left to right, as the flow map is; it is turned when it is drawn."""
     names = {name for link in pairs for name in link}
-    return layered({name: (_HEIGHT, len(name) * 7.3 + 20) for name in names}, pairs, _GAP)
+    return layered({name: (_HEIGHT, len(name) * 7.3 + 20) for name in names}, pairs)
 
 
 def _drawing(layout: Layout, x: float, y: float) -> Iterable[str]:

@@ -17,7 +17,7 @@ from flowdeck.conf import conf
 from flowdeck.declare.registry import registry
 from flowdeck.management.doctor.finding import Finding
 from flowdeck.models import ProcessorState, Worker
-from flowdeck.words import counted
+from flowdeck.words import counted, duration
 
 OLDEST_REDIS = 6
 _ALIVE = timedelta(seconds=15)  # workers say every 5 s that they are alive
@@ -106,8 +106,8 @@ def answered() -> Iterator[Finding]:
             return  # Redis or the broker is at fault, as said already
         while time.monotonic() - began < conf().BELL_SECONDS * 0.9:
             if not client.exists(bell.key(names[0])):
-                milliseconds = (time.monotonic() - began) * 1000
-                yield Finding(True, f"a worker answers the bell in {milliseconds:.0f} ms")
+                took = duration(time.monotonic() - began)
+                yield Finding(True, f"a worker answers the bell in {took}")
                 return
             time.sleep(0.01)
     yield Finding(

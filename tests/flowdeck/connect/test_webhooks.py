@@ -16,7 +16,7 @@ from django.http import HttpResponse
 from django.test import Client
 
 from flowdeck import Draft, parse, webhook
-from flowdeck.checks import connections
+from flowdeck.checks import outside
 from flowdeck.connect import signatures
 from flowdeck.connect.cloudevent import CloudEvent
 from flowdeck.connect.webhooks import webhooks
@@ -158,7 +158,7 @@ def test_what_can_not_work_is_told(settings: Any) -> None:
         webhook("wrong", scheme="paypal")  # type: ignore[arg-type]
     given = {"std": ("plain",), "pay": SECRETS["pay"]}
     settings.FLOWDECK = {**settings.FLOWDECK, "WEBHOOK_SECRETS": given}
-    found = [one.msg for one in connections()]
+    found = [one.msg for one in outside()]
     assert any("'std'" in one and "whsec_" in one for one in found)
     assert any("'hub'" in one and "no secret" in one for one in found)
     assert not any("'pay'" in one for one in found)
