@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
-.PHONY: help run test test-long plants lab-thrice lint audit package format traffic bench bench-connect bench-class bench-replay bench-live bench-claim bench-pages drill screenshots picture bench-letters clean
+.PHONY: help run test test-long plants lab-thrice lint audit package format traffic bench bench-connect bench-class bench-replay bench-live bench-claim bench-pages drill screenshots storyboard picture bench-letters clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,6 +82,9 @@ drill: $(INSTALLED_DEV) ## break a running system on purpose (MINUTES, SEED, DAT
 
 screenshots: $(INSTALLED_DEV) ## take the pictures of the docs anew
 	$(BIN)/python -m docs.screenshots
+
+storyboard: $(INSTALLED_DEV) ## take the pictures of an order's moment anew
+	$(BIN)/python -m docs.storyboard
 
 picture: $(INSTALLED_DEV) ## draw docs/architecture.svg anew, from the imports
 	$(BIN)/python -m docs.architecture

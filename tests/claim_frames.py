@@ -49,8 +49,9 @@ _RECORD = """() => {
     watch(seen.id)
   }).observe(claims, {childList: true})
 }"""
-_OVER = """() => {
-  const {frames} = window.claimFrames, last = frames.at(-1)
+_OVER = """outcome => {
+  const {frames, id} = window.claimFrames, last = frames.at(-1)
+  if (document.getElementById(id)?.dataset.group != outcome) return false
   return last?.step == 'fact' && last.rim == 0 && last.at - frames.findLast(
     frame => frame.step != 'fact').at > 1000
 }"""
@@ -74,9 +75,9 @@ def record(page: Page) -> None:
     page.evaluate(_RECORD)
 
 
-def seen(page: Page) -> Seen:
-    """Wait until its order is settled and shown as it is; what was seen until then."""
-    page.wait_for_function(_OVER, timeout=60_000)
+def seen(page: Page, outcome: str) -> Seen:
+    """Wait until its order is confirmed or corrected and shown so; what was seen until then."""
+    page.wait_for_function(_OVER, arg=outcome, timeout=60_000)
     found = page.evaluate("window.claimFrames")
     frames = found["frames"]
     # The claim is gone in the frame after the last one that has it.

@@ -15,7 +15,7 @@ _FOLDED = 6.0  # percent that a folded stretch takes
 _FOLDED_TOGETHER = 40.0
 _MARGIN = 0.08  # part of the working time that stays visible at each end of a folded stretch
 _TICKS = 9
-_LABEL_ROOM = 6.0  # percent
+_LABEL_ROOM = 11.0  # percent, of a chart with a drawer beside it
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +54,17 @@ class Tick:
 
 
 class Axis:
-    """From 0 to ``seconds``. ``busy`` are intervals in which something is done."""
+    """From 0 to ``seconds``. ``busy`` are intervals in which something is done; a label takes
+    ``room`` percent."""
 
     def __init__(
-        self, seconds: float, busy: Iterable[tuple[float, float]] = (), fold: bool = True
+        self,
+        seconds: float,
+        busy: Iterable[tuple[float, float]] = (),
+        fold: bool = True,
+        room: float = _LABEL_ROOM,
     ) -> None:
+        self.room = room
         self.seconds = max(seconds, 0.001)
         idle = list(_idle(self.seconds, busy)) if fold else []
         self.stretches = list(_stretches(self.seconds, idle))
@@ -81,7 +87,7 @@ class Axis:
         """The times skipped, each in the middle of its stretch, where labels do not meet."""
         labels: list[Tick] = []
         for stretch in self.folded:
-            if not labels or stretch.middle - labels[-1].x >= _LABEL_ROOM + 1:
+            if not labels or stretch.middle - labels[-1].x >= self.room + 1:
                 labels.append(Tick(round(stretch.middle, 3), _length(stretch.seconds)))
         return labels
 
@@ -93,7 +99,7 @@ class Axis:
         for moment in self._moments(step):
             x = self.x(moment)
             label = _label(moment, step)
-            room = label != last and all(abs(x - other) >= _LABEL_ROOM for other in labels)
+            room = label != last and all(abs(x - other) >= self.room for other in labels)
             if room:
                 labels.append(x)
                 last = label

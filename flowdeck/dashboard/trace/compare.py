@@ -14,6 +14,7 @@ from flowdeck.dashboard.shared.axis import Axis, Stretch, Tick
 from flowdeck.dashboard.shared.shapes import Rect, bar_kind
 from flowdeck.observe.traces import DeliveryNode, EventNode, Trace
 
+_LABEL_ROOM = 22.0  # percent: two charts stand side by side
 MOST_ROWS = 300
 _SHORTEST = 0.4  # percent
 _NOTABLE = 0.02  # seconds; a smaller difference is noise
@@ -89,7 +90,8 @@ class Comparison:
 
 def compare(first: Trace, second: Trace) -> Comparison:
     """Lay both out."""
-    axis = Axis(max(first.seconds, second.seconds), [*_busy(first), *_busy(second)])
+    busy = [*_busy(first), *_busy(second)]
+    axis = Axis(max(first.seconds, second.seconds), busy, room=_LABEL_ROOM)
     traces = (first, second)
     found = tuple(dict(_steps(trace)) for trace in traces)
     rows = []
