@@ -11,6 +11,7 @@ from flowdeck.connect.outlets import outlet
 from flowdeck.connect.webhooks import webhook
 from flowdeck.declare.context import correlation
 from flowdeck.declare.event import Delivery, Draft, Event, StoredEvent
+from flowdeck.declare.limits import Breaker, Limits
 from flowdeck.declare.personal import Personal, eraser
 from flowdeck.declare.registry import processor, projection
 from flowdeck.declare.retry import Retry, after
@@ -28,11 +29,13 @@ from flowdeck.process_managers.instance import Process
 from flowdeck.process_managers.state import State, state_upcaster
 
 __all__ = [
+    "Breaker",
     "CloudEvent",
     "Delivery",
     "Draft",
     "Event",
     "FlowdeckError",
+    "Limits",
     "Personal",
     "Process",
     "PublishError",

@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 
 from flowdeck.conf import conf
 from flowdeck.declare.event import Event, EventType, on_declared
+from flowdeck.declare.limits import Breaker, Limits
 from flowdeck.declare.retry import Retry
 from flowdeck.errors import RegistrationError, UnknownEventType, UnknownProcessor
 
@@ -38,7 +39,9 @@ class Processor:
     does not say (then nothing it emits is a surprise). ``mediates``: it decides each next step of
     its flows (mediator topology); the flow map can show those apart. A handler that takes longer
     than ``timeout`` seconds is stopped, and has failed. ``remembers``: it keeps a state that has
-    its past events in it, so they are not given again.
+    its past events in it, so they are not given again. With ``limits`` or a ``breaker`` each call
+    is handed out by the database. Of those that have work the one of the highest ``priority`` comes
+    first.
     """
 
     name: str
@@ -58,11 +61,24 @@ class Processor:
     mediates: bool = False
     timeout: float | None = None
     remembers: bool = False
+    limits: Limits | None = None
+    breaker: Breaker | None = None
+    priority: int = 0
 
     @property
     def description(self) -> str:
         """First line of the handler's docstring, for the pages."""
         return (inspect.getdoc(self.handler) or "").split("\n", 1)[0]
+
+    @property
+    def limited(self) -> bool:
+        """Whether the database hands out each of its calls."""
+        return self.limits is not None or self.breaker is not None
+
+    @property
+    def limited_by(self) -> str:
+        """The field of its events that its limits are kept apart by; "" if there is none."""
+        return self.limits.by if self.limits else ""
 
     @property
     def where(self) -> str:
@@ -75,11 +91,15 @@ class Processor:
 
 
 class Subscription(NamedTuple):
-    """What an append is told of a processor that subscribes to a type of its events."""
+    """What an append is told of a processor that subscribes to a type of its events.
+
+    ``by``: the field of their payloads that its limits are kept apart by.
+    """
 
     type: str
     processor: str
     streams: str
+    by: str = ""
 
     def hears(self, stream: str) -> bool:
         """Whether an event of the type in this stream is for the processor."""
@@ -151,7 +171,7 @@ class Registry:
     def fan_out(self, type_names: Iterable[str]) -> list[Subscription]:
         """Who subscribes to the types, for an append that does not know its streams yet."""
         return [
-            Subscription(name, processor.name, processor.streams)
+            Subscription(name, processor.name, processor.streams, processor.limited_by)
             for name in type_names
             for processor in self.subscribers(name)
         ]
@@ -194,6 +214,9 @@ def processor(
     emits: Iterable[type[Event]] | None = None,
     mediates: bool = False,
     timeout: float | None = None,
+    limits: Limits | None = None,
+    breaker: Breaker | None = None,
+    priority: int = 0,
     database: str = "",
 ) -> Callable[[Handler], Handler]:
     """Subscribe the decorated function to the event types in its first annotation::
@@ -208,6 +231,8 @@ def processor(
     annotation. ``mediates=True`` says that it decides each next step of its flows. With
     ``timeout=20`` a call that takes longer than so many seconds fails with HandlerTimedOut.
     ``database`` says where it writes, which has to be where the log is.
+    ``limits``, ``breaker`` and ``priority`` say how much of it happens at once
+    (:mod:`flowdeck.declare.limits`); a processor that is limited takes no batches.
     The function itself is returned unchanged. Raises RegistrationError.
     """
 
@@ -229,6 +254,9 @@ def processor(
                 emits=emits,
                 mediates=mediates,
                 timeout=timeout,
+                limits=limits,
+                breaker=breaker,
+                priority=priority,
             )
         )
         return handler
@@ -292,10 +320,13 @@ def declare(
             f"{where}: timeout must be above 0 and at most {_LONGEST_TIMEOUT:,} seconds, not "
             f"{timeout!r}."
         )
+    if options.get("batch") and (options.get("limits") or options.get("breaker")):
+        raise RegistrationError(f"{where}: calls are limited one by one, so not with batch=True.")
     parameters = list(inspect.signature(handler).parameters.values())
     if not 1 <= len(parameters) <= 2:
         raise RegistrationError(f"{where}: takes (event) or (event, delivery).")
     subscribed = tuple(annotated_events(handler, parameters[0].name, where))
+    _check_groups(where, subscribed, options.get("limits"))
     return Processor(
         name=name,
         handler=handler,
@@ -314,6 +345,18 @@ def _demand_one_database(name: str, database: str) -> None:
             f"{conf().DATABASE!r}, and the two don't commit together: after a crash its effects "
             "would count twice. Declare it with atomic=False and without database=, and let what "
             "it writes be told apart by delivery.idempotency_key (a unique column)."
+        )
+
+
+def _check_groups(where: str, subscribed: Iterable[str], limits: Limits | None) -> None:
+    if limits is None or not limits.by:
+        return
+    types_ = [registry.event_types[one] for one in subscribed if one in registry.event_types]
+    if not any(limits.by in one.cls.model_fields for one in types_):
+        raise RegistrationError(f"{where}: by={limits.by!r} is a field of none of its events.")
+    if any(limits.by in one.personal for one in types_):
+        raise RegistrationError(
+            f"{where}: by={limits.by!r} is personal, and groups are stored as they are."
         )
 
 

@@ -47,13 +47,17 @@ class HandlerFailed(Exception):
 
 @dataclass(slots=True)
 class Outcome:
-    """What becomes of a delivery: its new state, and what is appended with it."""
+    """What becomes of a delivery: its new state, and what is appended with it.
+
+    ``outage``: it failed as the processor's breaker counts failures.
+    """
 
     due: DueDelivery
     mark: Mark
     emitted: list[Draft | Cancel] = field(default_factory=list)
     expectations: list[Expectation] = field(default_factory=list)
     failure: Failure | None = None
+    outage: bool = False
 
     @property
     def done(self) -> bool:
@@ -137,7 +141,8 @@ def failed(processor: Processor, due: DueDelivery, started: datetime, error: Exc
         finished_at=finished,
         fingerprint=failure.fingerprint if delay is None else None,
     )
-    return Outcome(due, mark, failure=failure)
+    outage = processor.breaker is not None and isinstance(cause, processor.breaker.on)
+    return Outcome(due, mark, failure=failure, outage=outage)
 
 
 def died(processor: Processor, due: DueDelivery, last_exception: str = "") -> Outcome:

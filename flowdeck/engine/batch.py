@@ -8,7 +8,7 @@ run outside of any transaction under the lanes' lease, and only their results ar
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain, repeat
 
@@ -17,7 +17,7 @@ from flowdeck.conf import conf
 from flowdeck.database import connection, transaction
 from flowdeck.declare.registry import Processor
 from flowdeck.declare.states import DeliveryState
-from flowdeck.engine import containment, lanes
+from flowdeck.engine import breaker, containment, lanes
 from flowdeck.engine import faults as infrastructure
 from flowdeck.engine.attempt import (
     HandlerFailed,
@@ -34,6 +34,7 @@ from flowdeck.log.append import append
 from flowdeck.log.publishing import after_commit
 from flowdeck.privacy.sealing import may_be_sealed, opened
 from flowdeck.sql import DueDelivery, dialect
+from flowdeck.sql.starting import starts
 from flowdeck.telemetry import AppendedEvent, SettledDelivery
 
 _PAUSES = (0.0, 0.1, 0.3)  # seconds between tries to commit results; then a second each
@@ -57,9 +58,8 @@ def run(processor: Processor, claim: Claim, limit: int) -> Batch:
     """
     for repetition in range(_AGAIN + 1):
         try:
-            way = _run_atomic if processor.atomic else _run_leased
             with lanes.work_on(claim):
-                batch = way(processor, claim, limit)
+                batch = _way(processor)(processor, claim, limit)
         except Exception as error:
             if repetition == _AGAIN or not infrastructure.worth_retrying_now(error):
                 raise
@@ -71,6 +71,42 @@ def run(processor: Processor, claim: Claim, limit: int) -> Batch:
             containment.renew()
     tell(processor, batch)
     return batch
+
+
+def _way(processor: Processor) -> Callable[[Processor, Claim, int], Batch]:
+    if not processor.atomic:
+        return _run_leased
+    return _run_atomic_leased if processor.limited else _run_atomic
+
+
+def _run_atomic_leased(processor: Processor, claim: Claim, limit: int) -> Batch:
+    """One transaction under a lease, which is checked at its end: nobody waits for its locks."""
+    with lanes.kept(claim):
+        _wait_for_start(claim)
+        for _ in range(_AGAIN):
+            try:
+                with transaction.atomic():
+                    due = fetch(processor, claim, limit)
+                    outcomes = _attempts_together(processor, due)
+                    batch = Batch(len(due), outcomes, finish(processor, outcomes))
+                    _lock(processor, claim)
+                    return batch
+            except SequenceConflict:
+                continue
+            except Exception as error:
+                if infrastructure.is_fault(error) or isinstance(error, LeaseLost):
+                    raise
+                break
+        with transaction.atomic():
+            batch = _one_by_one(processor, fetch(processor, claim, limit))
+            _lock(processor, claim)
+            return batch
+
+
+def _wait_for_start(claim: Claim) -> None:
+    """Until the moment that was handed out with the claim, if it lies ahead."""
+    if (left := claim.starts_at - time.monotonic()) > 0:
+        time.sleep(left)
 
 
 def _run_atomic(processor: Processor, claim: Claim, limit: int) -> Batch:
@@ -109,8 +145,9 @@ def _one_by_one(processor: Processor, due: list[DueDelivery]) -> Batch:
 
 def _run_leased(processor: Processor, claim: Claim, limit: int) -> Batch:
     """Handlers run outside of transactions; what they return is committed under the lease."""
-    due = fetch(processor, claim, limit)
     with lanes.kept(claim):
+        _wait_for_start(claim)
+        due = fetch(processor, claim, limit)
         tried = Batch(len(due), _attempts_apart(processor, due))
         return _kept_results(processor, claim, tried)
 
@@ -245,6 +282,9 @@ def take(processor: Processor, claim: Claim, limit: int) -> list[DueDelivery]:
 
 def fetch(processor: Processor, claim: Claim, limit: int) -> list[DueDelivery]:
     """Up to ``limit`` due deliveries of lanes that this worker holds, by position."""
+    if claim.position is not None:
+        one = starts().fetch_one(processor.name, claim.position)
+        return _opened([one] if one else [])
     parks = processor.on_dead == "park"
     with connection.cursor() as cursor:
         taken = dialect().fetch_due(cursor, processor.name, claim.lanes, limit, parks)
@@ -264,6 +304,8 @@ def finish(processor: Processor, outcomes: list[Outcome]) -> tuple[AppendedEvent
     """Append and set what was emitted, then mark the deliveries: heads are locked for a moment."""
     if not outcomes:
         return ()
+    if processor.breaker is not None:
+        breaker.note(processor, processor.breaker, outcomes)
     emitted = [one for outcome in outcomes for one in outcome.emitted]
     expectations = [e for outcome in outcomes for e in outcome.expectations]
     appended = append(emitted, expectations) if emitted else ()

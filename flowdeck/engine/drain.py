@@ -29,11 +29,24 @@ _SLOW_BATCH = 8
 def answer_bell(name: str) -> None:
     """Drain the processor ``name`` because its bell was rung. Raises UnknownProcessor."""
     processor = registry.processor(name)
+    if (urgent := _more_urgent(processor)) is not None:
+        drain(urgent)
     clearing = bell.Clearing(name)  # before the first claim: a commit from now on rings again
     try:
         drain(processor, bell_is_clear=clearing.done)
     finally:
         clearing.done()
+
+
+def _more_urgent(processor: Processor) -> Processor | None:
+    """Who has work and a higher priority, the highest first; it is not asked if nobody has any."""
+    above = [one for one in registry.processors.values() if one.priority > processor.priority]
+    if not above:
+        return None
+    with connection.cursor() as cursor:
+        due = set(dialect().due_processors(cursor, sorted(one.name for one in above)))
+    waiting = [one for one in above if one.name in due]
+    return max(waiting, key=lambda one: (one.priority, one.name), default=None)
 
 
 def due_processors() -> list[str]:
@@ -149,6 +162,8 @@ class _Work:
         return count
 
     def _leased(self, claim: Claim) -> int:
+        if self._processor.limited:
+            bell.ring([self._processor.name])  # while this one is in the air, others may start
         return len(self._batch(claim, self._pace.batch_size).outcomes)
 
     def _careful(self, claim: Claim) -> int:
@@ -189,6 +204,8 @@ class _Pace:
 
     @property
     def batch_size(self) -> int:
+        if self._processor.limited:
+            return 1
         size = self._processor.batch_size
         return min(size, _SLOW_BATCH) if self.slow else size
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -22,6 +23,7 @@ from flowdeck.database import connection, transaction
 from flowdeck.declare.registry import SLOTS, Processor
 from flowdeck.processes import worker_name
 from flowdeck.sql import LaneRow, Left, Taken, dialect
+from flowdeck.sql.starting import Asked, starts
 
 logger = logging.getLogger("flowdeck")
 
@@ -34,12 +36,15 @@ class Claim:
     """Lanes that this worker may try to work on; with a ``token`` they are leased to it.
 
     ``floors``: from where on lanes have work, as far as was seen since
-    (:mod:`flowdeck.letters.floors`).
+    (:mod:`flowdeck.letters.floors`). ``starts_at``: not before then by ``time.monotonic()`` what is
+    due on it may be handed to the handler; with a ``position`` that one only.
     """
 
     lanes: list[LaneRow]
     token: UUID | None
     floors: dict[int, int] = field(default_factory=dict)
+    starts_at: float = 0.0
+    position: int | None = None
 
     @property
     def ids(self) -> list[int]:
@@ -48,7 +53,7 @@ class Claim:
 
     def only(self, lane: LaneRow) -> Claim:
         """The same claim on one of its lanes."""
-        return Claim([lane], self.token)
+        return replace(self, lanes=[lane])
 
     def saw(self, taken: Taken) -> None:
         """Note from where on lanes have work once what was taken of them is done."""
@@ -134,11 +139,18 @@ def _with_lanes(names: Iterable[str]) -> set[str]:
 
 
 _created: set[str] = set()
+_assigned: set[str] = set()
 
 
 def forget_created() -> None:
     """Look into the table again before the next claim (the database was emptied)."""
     _created.clear()
+    _assigned.clear()
+
+
+def assign_again() -> None:
+    """Look before the next claims for what is due and in no group: given again, or by old code."""
+    _assigned.clear()
 
 
 def ranges(lanes: int) -> Iterator[tuple[int, int]]:
@@ -159,6 +171,8 @@ def claim(
     """
     if processor.name not in _created:
         create_missing([processor])
+    if processor.limited:
+        return _claim_start(processor, leave_out)
     token = None if processor.atomic else uuid4()
     with connection.cursor() as cursor:
         lanes = dialect().claim_lanes(
@@ -173,6 +187,31 @@ def claim(
             left=leaving.left() if leaving else [],
         )
     return Claim(lanes, token) if lanes else None
+
+
+def _claim_start(processor: Processor, leave_out: Iterable[int]) -> Claim | None:
+    limits, token = processor.limits, uuid4()
+    if processor.limited_by and processor.name not in _assigned:
+        starts().assign_groups(processor.name, processor.limited_by)
+        _assigned.add(processor.name)
+    start = starts().claim_start(
+        Asked(
+            processor=processor.name,
+            worker=worker_name(),
+            token=token,
+            lease_seconds=conf().LEASE_SECONDS,
+            parks=processor.on_dead == "park",
+            concurrent=limits.concurrent if limits else None,
+            every=limits.every if limits else None,
+            burst=limits.burst if limits else 1,
+            grouped=bool(processor.limited_by),
+        ),
+        leave_out,
+    )
+    if start is None:
+        return None
+    at = time.monotonic() + start.seconds
+    return Claim([start.lane], token, starts_at=at, position=start.position)
 
 
 def leave(claim: Claim) -> None:

@@ -187,6 +187,7 @@ class Sweeper(threading.Thread):
             floors.mend()
             timers.forget_ended()
             retention.forget_ended()
+            lanes.assign_again()
 
     def _say_alive(self) -> None:
         from flowdeck.models import Worker

@@ -6,6 +6,7 @@ from flowdeck.models.archive import Archive, ArchivedStream
 from flowdeck.models.connector import Connector, InletOffset
 from flowdeck.models.delivery import Attempt, DeadLetter, Delivery, Done, Due
 from flowdeck.models.event import Event, Stream
+from flowdeck.models.flow_control import FlowControl, FlowGroup
 from flowdeck.models.history import Current, Fold, Gauge, Handled, Produced, Tally, Trace
 from flowdeck.models.lane import Lane, ProcessorState, Release, Settled, Worker
 from flowdeck.models.personal_key import PersonalKey
@@ -36,6 +37,8 @@ __all__ = [
     "Done",
     "Due",
     "Event",
+    "FlowControl",
+    "FlowGroup",
     "Fold",
     "Gauge",
     "Handled",

@@ -87,7 +87,8 @@ class Delivery(models.Model):
 class Due(models.Model):
     """A delivery that is not done: pending, retrying, dead or discarded. Fields as in Delivery.
 
-    Its table and indexes are in ``flowdeck/sql/<database>/deliveries.sql``.
+    ``grp``: what its processor's limits are kept apart by; None if they are not. Its table and
+    indexes are in ``flowdeck/sql/<database>/deliveries.sql``.
     """
 
     pk = models.CompositePrimaryKey("event", "processor")
@@ -103,6 +104,7 @@ class Due(models.Model):
     fingerprint = models.CharField(max_length=32, db_default="")
     retried = models.PositiveSmallIntegerField(db_default=0)
     letter = models.BigIntegerField(null=True)
+    grp = models.CharField(max_length=200, null=True)  # noqa: DJ001 (it is in no group, not in "")
 
     class Meta:
         verbose_name_plural = "due"

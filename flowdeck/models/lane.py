@@ -15,6 +15,7 @@ class Lane(models.Model):
     handler that kills its process is found; ``suspect`` is the position it was at then, and
     ``last_exception`` the traceback of what a claim ended with (``flowdeck/engine/careful.py``).
 
+    ``grp`` is the group that its lease was last for, if limits hold for groups apart.
     Below ``floor`` it has no work; ``lowered`` counts how often people have lowered it, and
     ``floor_wrong_at`` is when it was last found to be wrong (``flowdeck/letters/floors.py``).
     """
@@ -30,6 +31,7 @@ class Lane(models.Model):
     suspect = models.BigIntegerField(null=True)
     suspected_at = models.DateTimeField(null=True)
     last_exception = models.TextField(db_default="")
+    grp = models.CharField(max_length=200, db_default="")
     floor = models.BigIntegerField(db_default=0)
     lowered = models.IntegerField(db_default=0)
     floor_wrong_at = models.DateTimeField(null=True)

@@ -13,7 +13,7 @@ from flowdeck import clock
 from flowdeck.bells import reach
 from flowdeck.declare.registry import Processor, registry
 from flowdeck.declare.states import DeliveryState
-from flowdeck.models import ProcessorState, Worker
+from flowdeck.models import FlowControl, ProcessorState, Worker
 from flowdeck.observe import current
 from flowdeck.observe.current import Moment
 from flowdeck.observe.lane_state import LaneState
@@ -29,7 +29,8 @@ class ProcessorRow:
 
     ``waiting`` counts what is not settled yet, ``oldest_at`` is when the oldest of it was recorded.
     ``per_second`` is how many were done per second lately; None if that is not known. Counts stop
-    at ``current.COUNTED``.
+    at ``current.COUNTED``. Of one that is limited ``leased`` are in the air, ``next_start`` is when
+    the next may start, ``rests_until`` how long its breaker is open, if these lie ahead.
     """
 
     name: str
@@ -47,6 +48,8 @@ class ProcessorRow:
     leased: int
     workers: tuple[str, ...]
     lane_states: tuple[LaneState, ...] = ()
+    next_start: datetime | None = None
+    rests_until: datetime | None = None
 
     @property
     def held(self) -> int:
@@ -151,12 +154,15 @@ def processors() -> list[ProcessorRow]:
 
 
 def overview() -> Overview:
-    """All of it in three queries, or eight if nobody has counted lately."""
+    """All of it in three queries, or eight if nobody has counted lately; one more if any is
+    limited."""
     now, found = clock.now(), current.moment()
     names = sorted(registry.processors)
     states = {state.name: state for state in ProcessorState.objects.filter(name__in=names)}
     workers = list(Worker.objects.filter(seen_at__gt=now - _ALIVE).order_by("name"))
-    rows = [_row(name, found, states.get(name)) for name in names]
+    limited = [name for name in names if registry.processors[name].limited]
+    controls = FlowControl.objects.in_bulk(limited) if limited else {}
+    rows = [_row(name, found, states.get(name), controls.get(name), now) for name in names]
     return Overview(
         rows=rows,
         workers=workers,
@@ -188,8 +194,16 @@ def _silent_since(now: datetime) -> datetime | None:
     )
 
 
-def _row(name: str, found: Moment, state: ProcessorState | None) -> ProcessorRow:
+def _row(
+    name: str,
+    found: Moment,
+    state: ProcessorState | None,
+    control: FlowControl | None,
+    now: datetime,
+) -> ProcessorRow:
     one = found.by[name]
+    next_start = control.next_at if control else None
+    rests = control.open_until if control else None
     return ProcessorRow(
         name=name,
         declared=registry.processors.get(name),
@@ -206,6 +220,8 @@ def _row(name: str, found: Moment, state: ProcessorState | None) -> ProcessorRow
         leased=one.leased,
         workers=one.workers,
         lane_states=one.lanes,
+        next_start=next_start if next_start and next_start > now else None,
+        rests_until=rests if rests and rests > now else None,
     )
 
 

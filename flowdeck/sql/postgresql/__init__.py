@@ -181,9 +181,11 @@ def append(
 
 def to_whom(fan_out: Sequence[Subscription]) -> str:
     """The subscriptions as the functions take them."""
-    return orjson.dumps(
-        [{"type": t, "processor": name, "prefix": prefix} for t, name, prefix in fan_out]
-    ).decode()
+    told = []
+    for one in fan_out:
+        to = {"type": one.type, "processor": one.processor, "prefix": one.streams}
+        told.append({**to, "by": one.by} if one.by else to)
+    return orjson.dumps(told).decode()
 
 
 def mark(cursor: CursorWrapper, processor: str, marks: Sequence[Mark], told: str) -> None:

@@ -37,10 +37,11 @@ BEGIN
     FROM (SELECT row.*, clock_timestamp() AS now FROM row ORDER BY place) AS r
     RETURNING position, id, sequence, recorded_at
   ), delivered AS (
-    INSERT INTO flowdeck_due (position, processor, key, slot)
-    SELECT a.position, to_whom.processor, r.key, r.slot
+    INSERT INTO flowdeck_due (position, processor, key, slot, grp)
+    SELECT a.position, to_whom.processor, r.key, r.slot,
+      CASE WHEN to_whom.by IS NOT NULL THEN left(coalesce(nullif(r.data ->> to_whom.by, ''), '(none)'), 200) END
     FROM appended AS a JOIN row AS r ON r.id = a.id
-    JOIN json_to_recordset(fan_out) AS to_whom(type text, processor text, prefix text)
+    JOIN json_to_recordset(fan_out) AS to_whom(type text, processor text, prefix text, by text)
       ON to_whom.type = r.type AND starts_with(r.stream, to_whom.prefix)
     RETURNING position
   ), told AS (

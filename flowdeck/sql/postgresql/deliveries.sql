@@ -10,7 +10,8 @@ CREATE TABLE IF NOT EXISTS flowdeck_due (
   retried smallint NOT NULL DEFAULT 0, due_at timestamptz, started_at timestamptz,
   finished_at timestamptz, letter bigint, processor varchar(64) NOT NULL,
   key varchar(200) NOT NULL, state varchar(10) NOT NULL DEFAULT 'pending',
-  fingerprint varchar(32) NOT NULL DEFAULT '', PRIMARY KEY (position, processor));
+  fingerprint varchar(32) NOT NULL DEFAULT '', grp varchar(200), PRIMARY KEY (position, processor));
+ALTER TABLE flowdeck_due ADD COLUMN IF NOT EXISTS grp varchar(200);
 
 -- The partitions are made by flowdeck/sql/postgresql/partitions.py. There is none for the rest:
 -- attaching one would have to look through it, under a lock.
@@ -32,6 +33,14 @@ SELECT position, processor, ''::varchar(200), NULL::smallint, 'done'::varchar(10
   NULL::timestamptz, started_at, finished_at, fingerprint, retried, letter
 FROM flowdeck_done;
 
+-- What belongs to a group of a limited processor: the groups and their first ones, and the first of
+-- each key. Rows of others are in neither.
+CREATE INDEX IF NOT EXISTS flowdeck_due_group ON flowdeck_due
+  (processor, grp, (slot >> 6), position)
+  WHERE grp IS NOT NULL AND state IN ('pending', 'retrying', 'sleeping');
+CREATE INDEX IF NOT EXISTS flowdeck_due_group_key ON flowdeck_due
+  (processor, key, position)
+  WHERE grp IS NOT NULL AND state IN ('pending', 'retrying', 'sleeping', 'dead');
 -- What is due, held back and dead.
 CREATE INDEX IF NOT EXISTS flowdeck_due_waiting ON flowdeck_due
   (processor, (slot >> 6), position) WHERE state IN ('pending', 'retrying', 'sleeping');

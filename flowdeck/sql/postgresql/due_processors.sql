@@ -1,4 +1,4 @@
--- Which of the processors have due work and are not paused.
+-- Which of the processors have due work, are not paused, and may start something by now.
 --
 -- It is looked for from the lowest floor of their lanes on (the index has the position, so what is
 -- below costs no look at its row). A wrong floor is found by flowdeck/letters/floors.py.
@@ -19,5 +19,9 @@ BEGIN
       LIMIT 1)
     AND NOT EXISTS (
       SELECT 1 FROM flowdeck_processorstate p
-      WHERE p.name = asked.name AND p.paused_at IS NOT NULL);
+      WHERE p.name = asked.name AND p.paused_at IS NOT NULL)
+    AND NOT EXISTS (
+      SELECT 1 FROM flowdeck_flowcontrol f
+      WHERE f.processor = asked.name
+        AND greatest(f.not_before, f.open_until) > statement_timestamp());
 END $$;

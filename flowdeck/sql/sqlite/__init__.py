@@ -61,7 +61,7 @@ VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 _TELL = "INSERT INTO flowdeck_tally (processor, told) VALUES (%s, %s)"
 
 _INSERT_DUE = """
-INSERT INTO flowdeck_due (position, processor, key, slot) VALUES (%s, %s, %s, %s)
+INSERT INTO flowdeck_due (position, processor, key, slot, grp) VALUES (%s, %s, %s, %s, %s)
 """
 
 _INSERT_PENDING = """
@@ -147,7 +147,7 @@ def append(
         ],
     )
     due = [
-        (places[row.id].position, one.processor, row.key, row.slot)
+        (places[row.id].position, one.processor, row.key, row.slot, _group(row, one.by))
         for row in rows
         for one in fan_out
         if one.type == row.type and one.hears(row.stream)
@@ -157,6 +157,13 @@ def append(
     appended = [(place.position, came[place.position]) for place in places.values()]
     cursor.execute(_TELL, ["", json.dumps({"appended": appended})])
     return places
+
+
+def _group(row: EventRow, by: str) -> str | None:
+    if not by:
+        return None
+    value = json.loads(row.data).get(by) or "(none)"
+    return str(value)[:200]
 
 
 def mark(cursor: CursorWrapper, processor: str, marks: Sequence[Mark], told: str) -> None:

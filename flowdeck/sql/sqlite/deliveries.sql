@@ -6,6 +6,7 @@ CREATE TABLE IF NOT EXISTS flowdeck_due (
   attempts smallint unsigned NOT NULL DEFAULT 0 CHECK (attempts >= 0), due_at datetime,
   started_at datetime, finished_at datetime, fingerprint varchar(32) NOT NULL DEFAULT '',
   retried smallint unsigned NOT NULL DEFAULT 0 CHECK (retried >= 0), letter bigint,
+  grp varchar(200),
   PRIMARY KEY (position, processor)) WITHOUT ROWID;
 
 CREATE TABLE IF NOT EXISTS flowdeck_done (

@@ -70,6 +70,11 @@ WHERE d.processor = %s AND d.state {among(*UNFINISHED)}
 ORDER BY d.position LIMIT %s
 """
 
+_FETCH_ONE = f"""
+SELECT d.attempts, {ENVELOPE} FROM flowdeck_due d JOIN flowdeck_event e ON e.position = d.position
+WHERE d.processor = %s AND d.position = %s AND d.state {among(*UNFINISHED)}
+"""
+
 _RENEW = """
 UPDATE flowdeck_lane SET lease_expires_at = %s WHERE token IN (SELECT value FROM json_each(%s))
 """
@@ -82,6 +87,9 @@ WHERE EXISTS (
       AND (d.due_at IS NULL OR d.due_at <= %s))
   AND NOT EXISTS (
     SELECT 1 FROM flowdeck_processorstate p WHERE p.name = name.value AND p.paused_at IS NOT NULL)
+  AND NOT EXISTS (
+    SELECT 1 FROM flowdeck_flowcontrol f
+    WHERE f.processor = name.value AND (f.not_before > %s OR f.open_until > %s))
 """
 
 
@@ -128,6 +136,13 @@ def fetch_due(
     return Taken([_due(row) for row in cursor.fetchall()], {})
 
 
+def fetch_position(cursor: CursorWrapper, processor: str, position: int) -> DueDelivery | None:
+    """The delivery of the event at ``position``, if it is still to be done."""
+    cursor.execute(_FETCH_ONE, [processor, position])
+    row = cursor.fetchone()
+    return _due(row) if row else None
+
+
 def take_due(
     cursor: CursorWrapper,
     processor: str,
@@ -150,7 +165,8 @@ def renew_leases(cursor: CursorWrapper, tokens: Sequence[UUID], lease_seconds: f
 
 def due_processors(cursor: CursorWrapper, names: Sequence[str]) -> list[str]:
     """See Dialect."""
-    cursor.execute(_DUE_PROCESSORS, [json.dumps(list(names)), from_now()])
+    now = from_now()
+    cursor.execute(_DUE_PROCESSORS, [json.dumps(list(names)), now, now, now])
     return [row[0] for row in cursor.fetchall()]
 
 

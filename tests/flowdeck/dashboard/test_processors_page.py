@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -10,11 +11,12 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from flowdeck import clock, publish
+from flowdeck import Breaker, Limits, clock, publish
 from flowdeck.bells import bell
 from flowdeck.dashboard.shared.run_times import run_times
+from flowdeck.declare.registry import registry
 from flowdeck.engine import pause
-from flowdeck.models import Delivery, Lane, ProcessorState, Worker
+from flowdeck.models import Delivery, FlowControl, Lane, ProcessorState, Worker
 from flowdeck.observe import current
 from flowdeck.observe import overview as overview_module
 from flowdeck.observe.overview import overview
@@ -223,3 +225,16 @@ def test_totals_are_those_of_all_processors(
     publish(Probed(n=1), stream="probe-1")
     later(monkeypatch, 120)
     assert overview().totals.per_second is None
+
+
+def test_what_is_limited_tells_what_is_in_the_air_and_what_rests(
+    operator: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = Limits(concurrent=4, per="10/s")
+    limited = replace(registry.processor("probe.leased"), limits=limits, breaker=Breaker())
+    monkeypatch.setitem(registry.processors, limited.name, limited)
+    assert "0 of 4 in the air, 10/s" in operator.get("/processors/").content.decode()
+    FlowControl.objects.create(
+        processor=limited.name, open_until=clock.now() + timedelta(seconds=60)
+    )
+    assert "breaker open" in operator.get("/processors/").content.decode()
