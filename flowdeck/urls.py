@@ -10,6 +10,7 @@ from flowdeck.dashboard.home import page as home
 from flowdeck.dashboard.letters import page as dead_letters
 from flowdeck.dashboard.logs import page as log
 from flowdeck.dashboard.logs import reveal, saved_views
+from flowdeck.dashboard.processes import page as processes
 from flowdeck.dashboard.processors import page as processors
 from flowdeck.dashboard.replay import page as replay
 from flowdeck.dashboard.replay import redeliver, streams
@@ -72,6 +73,9 @@ urlpatterns = [
     path("connectors/<str:name>/pause/", connectors.pause, name="pause_connector"),
     path("connectors/<str:name>/resume/", connectors.resume, name="resume_connector"),
     path("connectors/<str:name>/rewind/", connectors.rewind, name="rewind_connector"),
+    path("processes/", processes.processes, name="processes"),
+    path("processes/<str:process>/", processes.process, name="process"),
+    path("processes/<str:process>/stop/", processes.stop, name="stop_process"),
     path("timers/", timers.timers, name="timers"),
     path("timers/switch/", timers.switch, name="switch_timers"),
     path("timers/schedules/<str:name>/", timers.change_schedule, name="change_schedule"),

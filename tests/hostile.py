@@ -83,6 +83,7 @@ def values(made: dict[str, Any]) -> dict[str, Any]:
         "number": 1,
         "fingerprint": "f",
         "name": "Probed",
+        "process": "mediator",
         "lesson": "ripple",
         "id": made["user"].pk,
         "stream": "probe-1",

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -21,9 +22,12 @@ from django.contrib.sessions.models import Session
 from django.urls import reverse
 
 from events import orders
+from events.domain_events import OrderSubmitted
 from flowdeck import publish
 from flowdeck.alerts import rules
 from flowdeck.connect import control
+from flowdeck.declare.registry import registry
+from flowdeck.engine import drain
 from flowdeck.letters import bulk, dead_letters, redelivery
 from flowdeck.letters.dead_letters import Criteria
 from flowdeck.models import (
@@ -165,6 +169,13 @@ def holds_timers(_: User) -> Sent:
     return Sent(reverse("flowdeck:switch_timers"), {"ask": "hold", "reason": "a test"})
 
 
+def stops_an_instance(_: User) -> Sent:
+    publish(OrderSubmitted(order_id=1, user_id=1, total=Decimal(1), items=[]), stream="mediated-1")
+    drain.drain(registry.processor("mediator"))
+    fields = {"key": "mediated-1", "undo": "1", "reason": "a test"}
+    return Sent(reverse("flowdeck:stop_process", args=["mediator"]), fields)
+
+
 def pauses_a_schedule(_: User) -> Sent:
     row = {"expression": "0 2 * * *", "zone": "UTC", "last_nominal": datetime.now(UTC)}
     Schedule.objects.create(name="nightly", **row)
@@ -283,6 +294,7 @@ FORMS: dict[str, Made] = {
     "flowdeck:change_timer": fires_a_timer,
     "flowdeck:switch_timers": holds_timers,
     "flowdeck:change_schedule": pauses_a_schedule,
+    "flowdeck:stop_process": stops_an_instance,
     "flowdeck:run_replay": verifies,
     "flowdeck:cancel_replay": cancels_a_run,
     PLAIN: redelivers,

@@ -7,6 +7,7 @@ from flowdeck.dashboard.flow.live import FlowNodeView, FlowView
 from flowdeck.dashboard.home.live import OverviewView
 from flowdeck.dashboard.letters.live import DeadLettersView, LettersView, LetterView
 from flowdeck.dashboard.logs.live import LogCountView, LogView
+from flowdeck.dashboard.processes.live import ProcessView
 from flowdeck.dashboard.processors.live import ProcessorsView, ProcessorView, RateView
 from flowdeck.dashboard.replay.live import ReplayView
 from flowdeck.dashboard.shell.live import AlertsView
@@ -23,6 +24,7 @@ VIEWS: dict[str, type[live.LiveView]] = {
     "trace": TraceView,
     "traces": TracesView,
     "processor": ProcessorView,
+    "processes": ProcessView,
     "processors": ProcessorsView,
     "connectors": ConnectorsView,
     "rate": RateView,

@@ -25,6 +25,7 @@ class Access(Event):
             ("retry_dead_letters", "Can retry and discard dead letters"),
             ("reveal_personal", "Can reveal personal data, with a reason"),
             ("operate_timers", "Can fire, move, cancel and hold timers"),
+            ("operate_processes", "Can stop instances of processes"),
             ("view_connectors", "Can see the connectors"),
             ("manage_connectors", "Can pause and resume connectors"),
             ("rewind_connectors", "Can rewind connectors"),

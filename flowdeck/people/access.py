@@ -38,6 +38,7 @@ _MENDS = (
     "retry_dead_letters",
     "reveal_personal",
     "operate_timers",
+    "operate_processes",
     "manage_connectors",
     "rewind_connectors",
     "manage_alerts",

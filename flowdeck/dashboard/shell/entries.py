@@ -100,6 +100,14 @@ def register() -> None:
     )
     navigation.register(
         section="Operate",
+        label="Processes",
+        url_name="flowdeck:processes",
+        icon="process",
+        order=15,
+        permission="view_log",
+    )
+    navigation.register(
+        section="Operate",
         label="Timers",
         url_name="flowdeck:timers",
         icon="timer",

@@ -190,4 +190,5 @@ def _arguments(name: str, events: list[Event]) -> list[str]:
         return [str(event.position) for event in events]
     if name == "letter":
         return [str(number) for number in Delivery.objects.values_list("letter", flat=True)]
-    return ["type:Odd"] if name == "flow-node" else ["ripple"] if name == "experiment" else [""]
+    needed = {"flow-node": "type:Odd", "experiment": "ripple", "processes": "mediator?"}
+    return [needed.get(name, "")]

@@ -47,6 +47,7 @@ _ARGUMENTS = {
     "flow-node": "type:Probed",
     "letter": "1",
     "processor": "probe.atomic:24h",
+    "processes": "mediator?",
 }
 
 

@@ -71,6 +71,7 @@ def build() -> Scene:
             "number": _NOBODYS,
             "fingerprint": dead.fingerprint,
             "name": "Probed",
+            "process": "mediator",
             "stream": "probe-1",
             "flowdeck:processor name": "probe.atomic",
             "flowdeck:pause name": "probe.atomic",

@@ -1,0 +1,1 @@
+"""Processes: the state diagram with who stands where, and one instance."""
