@@ -84,6 +84,12 @@ class Second(Tripping):
         """Ask twice."""
         return [super().asked(event), Echoed(n=0, by="asks again")]
 
+    @during(Step.ASKED, to=Step.BOOKED)
+    def answered(self, event: Told) -> Echoed:
+        """Any answer is one."""
+        self.state.step = Step.BOOKED
+        return Echoed(n=2, by="booked anew")
+
 
 @pytest.fixture(autouse=True)
 def trips() -> Iterator[None]:
@@ -218,9 +224,10 @@ def test_instances_stay_with_the_version_they_began_with() -> None:
     declare(Second, version=2)
     publish(Probed(n=60), stream="new")
     publish(Told(user_id=7), stream="old")
+    publish(Told(user_id=0), stream="new")
     work()
     assert (said("old"), trip("old").version) == (["asks", "booked"], 1)
-    assert (said("new"), trip("new").version) == (["asks", "asks again"], 2)
+    assert (said("new"), trip("new").version) == (["asks", "asks again", "booked anew"], 2)
     assert not list(differences(NAME))
 
 
