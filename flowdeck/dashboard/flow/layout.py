@@ -15,7 +15,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import pairwise
 
-from flowdeck.dashboard.flow.place import Item, Layout, Link, Name, place
+from flowdeck.dashboard.flow.place import GAP_X, Item, Layout, Link, Name, place
 
 _SWEEPS = 12
 
@@ -24,9 +24,10 @@ def layered(
     sizes: Mapping[Name, tuple[float, float]],
     links: Iterable[Link],
     labelled: Collection[Link] = (),
+    gap: float = GAP_X,
 ) -> Layout:
-    """Draw boxes of these ``sizes`` (width, height) and the links between them, left to right;
-    ``labelled`` links get a place for a label that meets no other.
+    """Draw boxes of these ``sizes`` (width, height) and the links between them, left to right, with
+    a ``gap`` between the columns; ``labelled`` links get a place for a label that meets no other.
 
     The same input gives the same drawing. Links that close a cycle lead back below all boxes.
     """
@@ -40,7 +41,13 @@ def layered(
     _order(layers, near)
     ways = {link: _way(layer_of, *link) for link in forward}
     return place(
-        sizes=sizes, layers=layers, near=near, ways=ways, back=sorted(back), labelled=labelled
+        sizes=sizes,
+        layers=layers,
+        near=near,
+        ways=ways,
+        back=sorted(back),
+        labelled=labelled,
+        gap=gap,
     )
 
 

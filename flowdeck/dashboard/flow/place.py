@@ -68,11 +68,12 @@ def place(
     ways: Mapping[Link, Sequence[Item]],
     back: Sequence[Link],
     labelled: Collection[Link],
+    gap: float = GAP_X,
 ) -> Layout:
     """Coordinates of everything; ``ways`` are the items that each forward link goes through."""
     middles = _middles(sizes, layers, near)
     ends = {way[-1] for link, way in ways.items() if link in labelled}
-    columns = _columns(sizes, layers, ends)
+    columns = _columns(sizes, layers, ends, gap)
     boxes = {
         item: Box(number, columns[number].left, middles[item] - sizes[item][1] / 2, *sizes[item])
         for number, layer in enumerate(layers)
@@ -108,6 +109,7 @@ def _columns(
     sizes: Mapping[Name, tuple[float, float]],
     layers: Sequence[Sequence[Item]],
     ends: Collection[Item],
+    gap: float,
 ) -> list[_Column]:
     """The columns, farther apart where the ways that end in them (at ``ends``) have labels."""
     found, left = [], EDGE
@@ -116,7 +118,7 @@ def _columns(
             left += _FOR_LABEL
         right = left + max([sizes[item][0] for item in layer if isinstance(item, str)], default=0.0)
         found.append(_Column(left, right))
-        left = right + GAP_X
+        left = right + gap
     return found
 
 

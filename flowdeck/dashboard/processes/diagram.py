@@ -32,12 +32,11 @@ class Node:
 class Edge:
     """A way as an SVG path, the events that lead along it, and how often lately.
 
-    ``declared``: a method says so with ``to=``. ``taken``: the instance that is shown went it.
+    ``place`` is where that stands, if there is room; ``taken``: the instance that is shown went it.
     """
 
     path: str
-    x: float
-    y: float
+    place: tuple[float, float] | None
     types: tuple[str, ...]
     count: int
     taken: bool = False
@@ -80,7 +79,7 @@ def draw(
     for link in gone:
         types.setdefault(link, {})
     names = {BEGIN, *flow.steps, *(name for link in types for name in link)}
-    layout = layered({name: _BOX if name != BEGIN else _DOT for name in names}, types, gap=_GAP)
+    layout = layered({name: _BOX if name != BEGIN else _DOT for name in names}, types, types, _GAP)
     walked = {name for link in gone for name in link}
     return Diagram(
         nodes=[
@@ -95,7 +94,7 @@ def draw(
             for name, box in sorted(layout.boxes.items())
         ],
         edges=[
-            Edge(path, *layout.labels[link], tuple(types[link]), counts[link], link in gone)
+            Edge(path, layout.labels.get(link), tuple(types[link]), counts[link], link in gone)
             for link, path in sorted(layout.paths.items())
         ],
         width=layout.width,
