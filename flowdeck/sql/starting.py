@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Protocol, cast
 from uuid import UUID
 
 from flowdeck.database import connection
-
 from flowdeck.sql.modules import module_of
 
 if TYPE_CHECKING:

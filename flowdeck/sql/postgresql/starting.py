@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from flowdeck.database import connection
-
 from flowdeck.declare.states import UNFINISHED, DeliveryState, among
 from flowdeck.sql.postgresql.lanes import array
 from flowdeck.sql.postgresql.stored import ENVELOPE, stored

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from flowdeck.database import connection, transaction
 from django.db.models import F, Min, Q, QuerySet
 
+from flowdeck.database import connection, transaction
 from flowdeck.declare.states import UNFINISHED, DeliveryState, among
 from flowdeck.models import Due, FlowControl, FlowGroup, Lane, ProcessorState
 from flowdeck.sql.rows import DueDelivery, LaneRow
