@@ -112,11 +112,7 @@ def drawn(pairs: Set[Link]) -> str:
 def _laid_out(pairs: Set[Link]) -> Layout:
     """Lying down, from left to right, as the flow map is; it is turned when it is drawn."""
     names = {name for link in pairs for name in link}
-<<<<<<< HEAD
     return layered({name: (_HEIGHT, len(name) * 7.3 + 20) for name in names}, pairs)
-=======
-    return layered({name: (_HEIGHT, len(name) * 7.3 + 20) for name in names}, pairs, gap=_GAP)
->>>>>>> e66343f (Diagrams of processes and the picture of packages have room between their columns)
 
 
 def _drawing(layout: Layout, x: float, y: float) -> Iterable[str]:
