@@ -251,6 +251,21 @@ def people(**_: Any) -> list[CheckMessage]:
     ]
 
 
+@register("flowdeck", deploy=True)
+def passwords(**_: Any) -> list[CheckMessage]:
+    """Whether API tokens end with the password of whoever made them."""
+    ending = "flowdeck.people.passwords.TokensEnd"
+    if any(one.get("NAME") == ending for one in settings.AUTH_PASSWORD_VALIDATORS):
+        return []
+    return [
+        Warning(
+            "API tokens outlive a changed password: who knew the old one may have made some.",
+            hint=f"Add {{'NAME': {ending!r}}} to AUTH_PASSWORD_VALIDATORS.",
+            id="flowdeck.W006",
+        )
+    ]
+
+
 @register("flowdeck")
 def pages(**_: Any) -> list[CheckMessage]:
     """Addresses of the project that pages lead to."""

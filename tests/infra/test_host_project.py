@@ -148,6 +148,7 @@ from mysite.members.models import Member
 event, letter = Event.objects.first(), Delivery.objects.get(state="dead")
 values = {{"position": event.position, "correlation_id": event.correlation_id, "name": event.type,
           "stream": event.stream, "number": letter.letter}}
+named = {{"processor": letter.processor}}
 more = {{"search": "?q=concert", "compare_traces": f"?a={{event.correlation_id}}",
         "timeline": f"?selected={{event.position}}",
         "dead_letters": f"?selected={{letter.letter}}"}}
@@ -157,7 +158,8 @@ client.force_login(Member.objects.get(is_superuser=True))
 for name in {sorted(name for name in PAGES if name.startswith("flowdeck:"))}:
     short = name.partition(":")[2]
     wanted = known.getlist(short)[0][0][0][1]
-    path = reverse(name, kwargs={{one: values[one] for one in wanted}}) + more.get(short, "")
+    given = {{**values, "name": named.get(short, event.type)}}
+    path = reverse(name, kwargs={{one: given[one] for one in wanted}}) + more.get(short, "")
     answer = client.get(path, follow=True)
     text = answer.getvalue().decode() if answer.streaming else answer.text
     walked.append((path, answer.status_code, text))

@@ -17,6 +17,7 @@ from django.test import override_settings
 from eda_site import environment
 from flowdeck import clock
 from flowdeck.bells import messages
+from flowdeck.checks import passwords
 from flowdeck.models import Worker
 
 
@@ -141,3 +142,9 @@ def test_a_worker_that_hears_no_bells_is_named() -> None:
     assert named() == []
     Worker.objects.update(cut_off_since=now - timedelta(seconds=30))
     assert ["Worker host:1 has not reached Redis" in one for one in named()] == [True]
+
+
+def test_tokens_that_outlive_a_password_are_named(settings: Any) -> None:
+    assert passwords() == []
+    settings.AUTH_PASSWORD_VALIDATORS = []
+    assert [one.id for one in passwords()] == ["flowdeck.W006"]
