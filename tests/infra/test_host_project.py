@@ -158,6 +158,8 @@ client.force_login(Member.objects.get(is_superuser=True))
 for name in {sorted(name for name in PAGES if name.startswith("flowdeck:"))}:
     short = name.partition(":")[2]
     wanted = known.getlist(short)[0][0][0][1]
+    if "process" in wanted:
+        continue  # the project declares none
     given = {{**values, "name": named.get(short, event.type)}}
     path = reverse(name, kwargs={{one: given[one] for one in wanted}}) + more.get(short, "")
     answer = client.get(path, follow=True)
