@@ -125,14 +125,13 @@ class _Suite:
 
 
 def main(arguments: list[str]) -> int:
-    """Run all suites at the same time, browsers after them; the first failure is the exit code."""
+    """Run all suites; the first failure is the exit code."""
     if "--long" in arguments:
-        arguments = [*_LONG, "tests", *(one for one in arguments if one != "--long")]
-    suites = _chosen(arguments)
+        words = [one for one in arguments if one != "--long"]
+        named = any(one.startswith("tests") for one in words)
+        arguments = [*_LONG, *(() if named else ("tests",)), *words]
     _stop_tidily()
-    browsers = [suite for suite in suites if _BROWSER[0] in suite[1]]
-    codes = _run([suite for suite in suites if suite not in browsers]) + _run(browsers)
-    return next(filter(None, codes), 0)
+    return next(filter(None, _run(_chosen(arguments))), 0)
 
 
 def _run(suites: list[tuple[str, list[str]]]) -> list[int]:
