@@ -190,5 +190,10 @@ def _arguments(name: str, events: list[Event]) -> list[str]:
         return [str(event.position) for event in events]
     if name == "letter":
         return [str(number) for number in Delivery.objects.values_list("letter", flat=True)]
-    needed = {"flow-node": "type:Odd", "experiment": "ripple", "processes": "mediator?"}
+    needed = {
+        "flow-node": "type:Odd",
+        "experiment": "ripple",
+        "processes": "mediator?",
+        "processor": "probe.atomic:24h",
+    }
     return [needed.get(name, "")]
