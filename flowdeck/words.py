@@ -54,11 +54,16 @@ def day(local: datetime) -> str:
 
 
 def hour(local: datetime) -> str:
-    """A local time of day, with its date unless that is today, and seconds unless there are none.
+    """A local time of day, with its date unless that is today.
 
     Its zone has to stand beside it, or in its title (:func:`moment`).
     """
-    return f"{day(local)}{local:%H:%M:%S}".removesuffix(":00")
+    return f"{day(local)}{time_of_day(local)}"
+
+
+def time_of_day(local: datetime) -> str:
+    """A local time of day, with seconds unless there are none; for an axis with titles."""
+    return f"{local:%H:%M:%S}".removesuffix(":00")
 
 
 def age(moment: datetime | None) -> str:

@@ -62,6 +62,12 @@ def hour(at: datetime | None) -> str:
 
 
 @register.filter
+def time_of_day(at: datetime | None) -> str:
+    """A time of day in the zone of the page, for an axis."""
+    return words.time_of_day(timezone.localtime(at)) if at else "–"
+
+
+@register.filter
 def counted(number: int, nouns: str) -> str:
     """``{{ n|counted:"event" }}``, or with both nouns: ``"delivery,deliveries"``."""
     one, _, many = nouns.partition(",")
