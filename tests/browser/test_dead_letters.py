@@ -46,6 +46,7 @@ def test_a_letter_is_read_retried_and_comes_back(sign_in: SignIn, site: Site) ->
     expect(page.locator(".dl-group", has_text="came back after a retry")).to_be_visible()
 
 
+@pytest.mark.long
 def test_a_retry_in_the_trace_tells_its_outcome_there(sign_in: SignIn, site: Site) -> None:
     order = poisoned(site)
     page = sign_in("operator", "/dead-letters/?processor=payment")
@@ -74,6 +75,7 @@ def test_a_discard_is_asked_about_and_can_be_undone(sign_in: SignIn, site: Site)
     expect(page.locator(".dl-group", has_text="MalformedPayment")).to_be_visible()
 
 
+@pytest.mark.long
 def test_a_whole_group_is_retried_step_by_step_and_stops(sign_in: SignIn, site: Site) -> None:
     for _ in range(3):
         poisoned(site)

@@ -50,6 +50,7 @@ def kill(site: Site, part: str) -> None:
         process.kill()
 
 
+@pytest.mark.long
 def test_redis_dies_and_comes_back_empty(sign_in: SignIn, site: Site) -> None:
     page = sign_in("operator", "/events/")
     redis.Redis(unix_socket_path=str(site.home / "redis.sock")).shutdown(nosave=True)
@@ -70,6 +71,7 @@ def test_the_web_process_is_started_anew(sign_in: SignIn, site: Site) -> None:
     catches_up(page, sign_in)
 
 
+@pytest.mark.long
 def test_the_laptop_slept_and_nobody_told_the_page_that_its_line_is_dead(
     sign_in: SignIn, site: Site
 ) -> None:

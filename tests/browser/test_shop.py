@@ -339,6 +339,7 @@ def test_a_customer_is_told_why_a_page_is_not_theirs(sign_in: SignIn, path: str)
     expect(page.locator("body")).to_contain_text("you need the permission")
 
 
+@pytest.mark.long
 def test_open_orders_are_counted_in_the_navigation_of_every_page(
     sign_in: SignIn, site: Site
 ) -> None:
