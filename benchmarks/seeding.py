@@ -251,6 +251,7 @@ def _due(
         delivery.fingerprint,
         delivery.retried,
         letter,
+        None,  # no group of limits
     )
 
 

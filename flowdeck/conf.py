@@ -66,9 +66,9 @@ class Conf:
     ``DATABASES`` has for the database of the log. ``PREFIX`` begins the names of keys in Redis and
     of groups in the channel layer, so that projects can share them; ``QUEUE`` is the Celery queue
     of bells (empty: where Celery routes them). ``DISCOVER`` names the apps whose modules
-    ``events``, ``processors`` and ``connectors`` are imported (None: those of them that import
-    ``flowdeck``). With ``TUNE_WORKERS`` worker processes are the library's alone: how they collect
-    garbage and how they lose Redis is changed. ``PRODUCER`` names events that no processor emitted.
+    ``events.py``, ``processors.py`` and ``connectors.py`` are imported (None: those of them that
+    import ``flowdeck``). With ``TUNE_WORKERS`` worker processes are the library's alone: how they
+    collect garbage and lose Redis is changed. ``PRODUCER`` names events that no processor emitted.
     ``LEASE_SECONDS`` is how long a worker that vanished while calling the outside world keeps its
     lanes. A drain goes on for ``DRAIN_SECONDS``, a batch ends after
     ``BATCH_SECONDS``; ``LANES_PER_CLAIM`` lanes are worked on in one batch. A lane whose claims

@@ -1,4 +1,4 @@
-"""Finding what apps declare in ``events``, ``processors`` and ``connectors``, as Django does.
+"""Finding what apps declare in their modules of certain names, as Django does.
 
 Other apps have modules of these names too (context processors, for one), and importing a stranger's
 module may do anything. So a module is imported if it, or one of its package, imports ``flowdeck``;

@@ -143,7 +143,7 @@ def _models() -> Iterator[Any]:
         m.__name__: m
         for a in ("flowdeck", "events", "processors", "lab")
         for m in apps.get_app_config(a).get_models()
-        if m._meta.managed
+        if m._meta.managed and not m._meta.proxy
     }
     first = [found.pop(name) for name in ("Due", "Attempt")]
     yield from first

@@ -17,10 +17,10 @@ _BAD = (DeliveryState.DEAD, DeliveryState.RETRYING, DeliveryState.DISCARDED)
 def outline(correlation_id: UUID) -> str:
     """The tree of causes, an event a line, those below it indented by two::
 
-        OrderPlaced
-          PaymentTaken by payment
-            OrderConfirmed by confirmation
-          ! stock: dead
+        ParcelAnnounced
+          ParcelSent by carrier
+            ParcelArrived by tracking
+          ! notices: dead
 
     Raises LookupError if there is no such trace.
     """

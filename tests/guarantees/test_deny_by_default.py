@@ -32,8 +32,15 @@ def compare(kind: str, found: table.Table) -> None:
         pytest.fail(wrong, pytrace=False)
 
 
-def test_everybody_gets_what_the_table_says_of_each_page(built: scene.Scene) -> None:
-    found = looks.look_at_pages(built)
+@pytest.mark.parametrize(
+    "people",
+    [("nobody", "customer", "viewer"), pytest.param(table.PEOPLE, marks=pytest.mark.long)],
+    ids=["few", "all"],
+)
+def test_everybody_gets_what_the_table_says_of_each_page(
+    people: tuple[str, ...], built: scene.Scene
+) -> None:
+    found = looks.look_at_pages(built, people)
     compare("page ", found)
 
 

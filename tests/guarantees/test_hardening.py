@@ -38,7 +38,7 @@ def raises(*_: object) -> None:
         ("/events/", 500),
         ("/none/", 404),
         ("/lab/class/", 403),
-        ("/", 302),
+        ("/", 200),
         ("/admin/", 200),
         ("/admin/flowdeck/event/", 200),
         ("/admin/none/", 404),

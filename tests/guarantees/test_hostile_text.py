@@ -69,6 +69,7 @@ def test_every_page_shows_what_is_kept_as_text(made: dict[str, Any]) -> None:
 def test_live_fragments_show_it_as_text(made: dict[str, Any]) -> None:
     arguments = {"trace": str(made["event"].correlation_id), "experiment": "ripple"}
     position = str(made["event"].position)
+    arguments |= {"processor": "probe.atomic:24h", "processes": "mediator?"}
     arguments |= {"flow-node": "type:Probed", "event": position, "event-people": position}
     arguments["letter"] = str(made["Due"].letter)
     for name, view in _views.items():

@@ -59,6 +59,8 @@ def test_no_page_gives_it_away(role: str, event: Event) -> None:
         "app_label": "flowdeck",
         "url": "none",
         "stream": "told-7",
+        "process": "mediator",
+        "flowdeck:processor name": "probe.told",
         "admin:flowdeck_deadletter_change object_id": delivery.letter,
     }
     seen = 0
@@ -80,6 +82,8 @@ def test_no_live_fragment_gives_it_away(event: Event) -> None:
         "log": "type=Told",
         "event": str(event.position),
         "event-people": str(event.position),
+        "processor": "probe.told:24h",
+        "processes": "mediator?",
         "letter": str(Delivery.objects.get(state="dead").letter),
     }
     user = person("operator")

@@ -9,9 +9,12 @@ import sys
 import zipfile
 from pathlib import Path
 
+import pytest
+
 from tests.infra.conftest import ROOT
 
 
+@pytest.mark.long
 def test_the_example_and_an_app_that_is_begun_in_it_pass_their_tests(
     wheel: Path, tmp_path: Path
 ) -> None:

@@ -47,6 +47,8 @@ client, known, pages = Client(), get_resolver("flowdeck.urls").reverse_dict, {{}
 client.force_login(olga)
 for name in {sorted(name.partition(":")[2] for name in PAGES if name.startswith("flowdeck:"))}:
     wanted = known.getlist(name)[0][0][0][1]
+    if "process" in wanted:
+        continue  # there is none
     given = values | ({{"name": "probe.atomic"}} if name == "processor" else {{}})
     path = reverse(f"flowdeck:{{name}}", kwargs={{one: given[one] for one in wanted}})
     pages[name] = client.get(path + more.get(name, ""), follow=True).status_code

@@ -36,7 +36,7 @@ class Choice:
         wanted = Wanted(
             step if step in newest(process).steps else "",
             _line(query.get("key", "")),
-            query.get("order") == "newest",
+            query.get("sort") == "newest",
         )
         page = min(parsing.number(query.get("page", "")) or 0, _PAGES)
         return cls(process, wanted, page, _line(query.get("selected", "")))
@@ -46,7 +46,7 @@ class Choice:
         named = {
             "step": self.wanted.step,
             "key": self.wanted.key,
-            "order": "newest" if self.wanted.newest else "",
+            "sort": "newest" if self.wanted.newest else "",
             "page": self.page or "",
             "selected": self.selected,
         }

@@ -123,7 +123,7 @@ def test_deliveries_wait_while_the_broker_is_away(broker: Redis, make: Make) -> 
     broker.proxy.cut()
     published(1, 2)
     drain.drain(registry.processor(OUTLET))
-    row = Due.objects.get(processor=OUTLET, state="retrying")
+    row = Due.objects.get(processor=OUTLET, state="sleeping")
     assert row.attempts == 0, "a broker that is away uses up no attempt"
     broker.proxy.mend()
     settle()

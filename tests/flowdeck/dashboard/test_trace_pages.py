@@ -102,11 +102,11 @@ def test_the_number_of_queries_is_constant(
             15
         ):  # shell 9, events, deliveries, failures, held, lanes, timers
             operator.get(url)
-    with django_assert_num_queries(17):  # and the highest position and the first events
+    with django_assert_num_queries(18):  # and the highest position and the first events
         operator.get("/traces/")
     for n in range(20):
         publish(Probed(n=n), stream=f"probe-{n}")
-    with django_assert_num_queries(17):
+    with django_assert_num_queries(18):
         operator.get("/traces/")
 
 

@@ -24,7 +24,7 @@ async def operator(name: str = "") -> User:
 
 @pytest.mark.parametrize(
     "odd",
-    ["orders:0x1", "traces:1", "processors:?", "rate:now", "outbox:x", "alerts:1", "stock:mug"],
+    ["orders:0x1", "processors:?", "rate:now", "outbox:x", "alerts:1", "stock:mug"],
 )
 async def test_a_view_without_argument_takes_none(odd: str) -> None:
     async with tab(await operator()) as browser:

@@ -112,7 +112,8 @@ def test_groups_of_earlier_installations_keep_what_they_gave() -> None:
     former = {role: member(name) for role, name in access.groups().items() if role in conf().GROUPS}
     _MIGRATION.keep_groups(apps, SimpleNamespace(connection=connection))
     for role, user in former.items():
-        kept = {one for one in access.permissions_in(role) if one.startswith("flowdeck.")}
+        now = {one for one in access.permissions_in(role) if one.startswith("flowdeck.")}
+        kept = now - {"flowdeck.operate_processes"}  # which there was not yet
         assert allowed(user) == kept
 
 

@@ -180,7 +180,7 @@ def test_rows_that_are_written_apart_are_found(flow: Flow, declares: Declare) ->
     apart.__module__ = "tests.probe.processors"
     declares("apart", apart, atomic=False)
     flow.given(Keyed(owner="a", n=1)).run("apart")
-    with pytest.raises(AssertionError, match="ends before INSERT") as wrong:
+    with pytest.raises(AssertionError, match="A worker that ends") as wrong:
         flow.survives("crashes")
     assert "+ row probe.Effect: {'processor': 'first'" in str(wrong.value)
     registry.remove_processor("apart")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from django.contrib import admin
@@ -17,7 +17,7 @@ from flowdeck.people import tokens
 from tests.addresses import Address, addresses
 from tests.flowdeck.live.communicate import tab
 from tests.guarantees.matrix.scene import Scene
-from tests.guarantees.matrix.table import PEOPLE, Table
+from tests.guarantees.matrix.table import NOT_ASKED, PEOPLE, Table
 
 METHODS = ("GET", "POST")
 OTHER_METHODS = ("PUT", "PATCH", "DELETE")
@@ -77,16 +77,18 @@ def operations() -> Iterator[tuple[str, str, Address]]:
     assert known == {}, "not in the API's description"
 
 
-def look_at_pages(scene: Scene) -> Table:
-    """The status of GET and POST."""
+def look_at_pages(scene: Scene, people: Collection[str]) -> Table:
+    """The status of GET and POST for these people; who was not asked has ``NOT_ASKED``."""
     found: Table = {}
-    browsers = {who: scene.browser(who) for who in PEOPLE}
+    browsers = {who: scene.browser(who) for who in people}
     for address in pages():
         ends = address.name.endswith("logout")  # the session of the browser
         for method in METHODS:
             path = address.path(scene.values)
             cells = [
-                _status(scene.browser(who) if ends else browsers[who], method, path)
+                NOT_ASKED
+                if who not in people
+                else _status(scene.browser(who) if ends else browsers[who], method, path)
                 for who in PEOPLE
             ]
             found[f"page {method:<4} {address.name}"] = tuple(cells)

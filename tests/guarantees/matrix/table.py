@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 PEOPLE = ("nobody", "customer", "other", "viewer", "operator", "teacher", "admin")
+NOT_ASKED = "?"
 FILE = Path(__file__).with_name("permissions.txt")
 
 Table = dict[str, tuple[str, ...]]
@@ -31,7 +32,11 @@ def differences(stated: Table, found: Table) -> str:
     lines += [f"in {FILE.name}, but there is no such thing: {one}" for one in stated.keys() - found]
     for thing in stated.keys() & found.keys():
         cells = zip(PEOPLE, stated[thing], found[thing], strict=True)
-        lines += [f"{thing}: {who} should get {s}, gets {f}" for who, s, f in cells if s != f]
+        lines += [
+            f"{thing}: {who} should get {s}, gets {f}"
+            for who, s, f in cells
+            if f not in (s, NOT_ASKED)
+        ]
     return "\n".join(lines)
 
 
