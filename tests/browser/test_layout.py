@@ -40,8 +40,10 @@ def widths(page: Page, table: str) -> list[int]:
 
 def test_columns_of_the_log_hold_still_while_rows_come(sign_in: SignIn, site: Site) -> None:
     page = sign_in("operator", "/events/")
-    site.order()
+    pill = page.locator('[data-behaviour~="connection"]').first
+    expect(pill).to_have_attribute("data-state", "live")  # what came before comes with the page
     before = widths(page, ".log")
+    site.order()
     expect(page.locator("#log-rows > tr.enter").first).to_be_attached()
     assert widths(page, ".log") == before
     assert sum(before) >= page.locator(".logscroll").evaluate("one => one.clientWidth") - 1
