@@ -33,6 +33,7 @@ def test_durations_in_the_unit_one_would_say(seconds: float | None, text: str) -
     assert words.duration(value) == text
 
 
+@pytest.mark.django_db  # today is what the database says
 def test_a_clock_has_its_date_when_it_is_not_today_and_its_zone_always() -> None:
     now = timezone.localtime()
     old = datetime(2016, 11, 3, 4, 5, 6, tzinfo=UTC)
