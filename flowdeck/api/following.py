@@ -97,11 +97,10 @@ class _Follower:
         upto = min(horizon(self._after, _PATIENCE).position, self._after + _STRETCH)
         if upto <= self._after:
             return None
-        events = self._read(upto)
-        full = len(events) == _MOST
-        some = affordable(events, lambda event: len(event.data))
-        self._after = some[-1].position if some and (full or len(some) < len(events)) else upto
-        events = list(some)
+        found = self._read(upto)
+        events = affordable(found, lambda event: len(event.data))
+        cut = len(found) == _MOST or len(events) < len(found)
+        self._after = events[-1].position if cut else upto
         missing = gone([event.payload for event in events])
         told = [
             f"id: {event.position}\nevent: {event.type}\ndata: {as_masked(event, missing)}\n\n"

@@ -48,7 +48,7 @@ _HEADERS: Object = {
 
 def document(title: str, version: str) -> Object:
     """The whole of it. Versions that only ``SCHEMAS_LOCK`` knows are in it, too."""
-    messages = _messages()
+    messages, servers = _messages(), _servers()
     versions = _versions(messages)
     channels: Object = {}
     operations: Object = {}
@@ -59,17 +59,18 @@ def document(title: str, version: str) -> Object:
     for outlet in outlets.values():
         for name in outlet.types or sorted(registry.event_types):
             key = f"outlet.{outlet.name}.{name}"
-            channels[key] = _outlet_channel(outlet, name, versions[name])
+            at = _at(servers, outlet.broker)
+            channels[key] = {**_outlet_channel(outlet, name, versions[name]), **at}
             operations[key] = _operation("send", key, f"Hands on what is in the log as {name}.")
     for inlet in inlets.values():
         key = f"inlet.{inlet.name}"
-        channels[key] = _inlet_channel(inlet)
+        channels[key] = {**_inlet_channel(inlet), **_at(servers, inlet.broker)}
         operations[key] = _operation("receive", key, "Takes messages into the log.")
     return {
         "asyncapi": "3.0.0",
         "info": {"title": title, "version": version},
         "defaultContentType": JSON,
-        "servers": _servers(),
+        "servers": servers,
         "channels": channels,
         "operations": operations,
         "components": {"messages": messages, "schemas": {"cloudevent": _HEADERS}},
@@ -136,13 +137,12 @@ def _log_channel(name: str, messages: Object) -> Object:
 
 
 def _outlet_channel(outlet: Outlet, name: str, messages: Object) -> Object:
-    found: Object = {
+    return {
         "address": outlet.to.format(type=name),
         "title": f"{name} by {outlet.name}",
         "description": f"At least once, in order by key; personal values are {outlet.personal}.",
         "messages": messages,
     }
-    return {**found, **_at(outlet.broker)}
 
 
 def _inlet_channel(inlet: Inlet) -> Object:
@@ -150,12 +150,11 @@ def _inlet_channel(inlet: Inlet) -> Object:
         "address": inlet.source,
         "title": inlet.name,
         "messages": {"cloudevent": {"$ref": "#/components/messages/cloudevent"}},
-        **_at(inlet.broker),
     }
 
 
-def _at(broker: str) -> Object:
-    return {"servers": [{"$ref": f"#/servers/{broker}"}]} if broker in _servers() else {}
+def _at(servers: Object, broker: str) -> Object:
+    return {"servers": [{"$ref": f"#/servers/{broker}"}]} if broker in servers else {}
 
 
 def _processors() -> Iterator[tuple[str, Object]]:

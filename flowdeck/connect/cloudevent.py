@@ -57,9 +57,14 @@ class CloudEvent:
         return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0
 
 
+def is_structured(headers: Mapping[str, str]) -> bool:
+    """Whether all of a CloudEvent is in the body. ``headers`` are in small letters."""
+    return headers.get("content-type", "").split(";")[0].strip() == STRUCTURED
+
+
 def read(headers: Mapping[str, str], body: bytes) -> CloudEvent:
     """The CloudEvent of a message, in whichever form it is. Raises Unreadable, which says why."""
-    if headers.get("content-type", "").split(";")[0].strip() == STRUCTURED:
+    if is_structured(headers):
         return of_json(_json(body))
     if "specversion" not in headers:
         raise Unreadable("It is no CloudEvent: it has no attribute specversion.")

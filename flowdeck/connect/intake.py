@@ -14,12 +14,10 @@ from flowdeck.connect import brokers, lease
 from flowdeck.connect.lease import Lease
 from flowdeck.connect.mapping import Inlet
 from flowdeck.connect.messages import Incoming, Receiver
-from flowdeck.connect.taking import accepted, made_of
+from flowdeck.connect.taking import accepted, append_new, made_of
 from flowdeck.database import transaction
 from flowdeck.declare.event import Draft
 from flowdeck.errors import BrokerAway, PublishError
-from flowdeck.log.append import append, unknown
-from flowdeck.log.publishing import after_commit
 from flowdeck.models import Connector, InletOffset
 
 _WAIT = 0.5  # seconds for a first message
@@ -110,7 +108,7 @@ class Intake:
         places = {message.part: message.next for message in messages if message.next}
         with transaction.atomic():
             self._lease.keep(self._lease.position, len(messages))
-            appended = append(fresh) if (fresh := unknown(made)) else ()
+            append_new(made)
             InletOffset.objects.bulk_create(
                 [
                     InletOffset(inlet=self._inlet.name, part=part, offset=offset)
@@ -120,8 +118,6 @@ class Intake:
                 unique_fields=["inlet", "part"],
                 update_fields=["offset"],
             )
-            if appended:
-                transaction.on_commit(lambda: after_commit(appended))
 
     def _count(self, receiver: Receiver) -> None:
         now = time.monotonic()

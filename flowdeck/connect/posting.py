@@ -13,12 +13,11 @@ from flowdeck import spans
 from flowdeck.conf import conf
 from flowdeck.connect.cloudevent import CloudEvent
 from flowdeck.connect.mapping import event_id
+from flowdeck.connect.taking import append_new
 from flowdeck.database import transaction
 from flowdeck.declare.event import Draft
 from flowdeck.errors import FlowdeckError, InvalidEnvelope, InvalidPayload, InvalidStream
-from flowdeck.log.append import append, unknown
 from flowdeck.log.payloads import parse
-from flowdeck.log.publishing import after_commit
 from flowdeck.models import Event
 
 MOST = 500
@@ -54,11 +53,7 @@ def post(messages: Sequence[CloudEvent], *, producer: str) -> list[Posted]:
 
 def _appended(made: Sequence[Draft]) -> list[Posted]:
     with transaction.atomic():
-        fresh = unknown(made)
-        appended = append(fresh) if fresh else ()
-        if appended:
-            transaction.on_commit(lambda: after_commit(appended))
-        new = {draft.id for draft in fresh}
+        new = {draft.id for draft in append_new(made)}
         stored = {row.id: row for row in Event.objects.filter(id__in=[one.id for one in made])}
         for draft in made:
             assert draft.id is not None

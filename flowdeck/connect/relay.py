@@ -107,7 +107,7 @@ class Relay:
             self._hand_on(
                 self._sender, events, events[-1].position if len(events) == self._most else upto
             )
-            self._spare_memory(events)
+            self._spare_memory(self._sender, events)
         else:
             self._lease.keep(upto, 0)
         return True
@@ -130,10 +130,9 @@ class Relay:
         with connection.cursor() as cursor:
             return dialect().select_events(cursor, where, values)
 
-    def _spare_memory(self, events: Sequence[StoredEvent]) -> None:
+    def _spare_memory(self, sender: Sender, events: Sequence[StoredEvent]) -> None:
         average = max(1, sum(len(event.data) for event in events) // len(events))
-        most = MOST if self._sender is None else min(MOST, self._sender.most)
-        self._most = max(1, min(most, _MOST_BYTES // average))
+        self._most = max(1, min(MOST, sender.most, _MOST_BYTES // average))
 
     def _hand_on(self, sender: Sender, events: Sequence[StoredEvent], upto: int) -> None:
         held = self._held.among(events)

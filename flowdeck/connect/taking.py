@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from django.db import InterfaceError, OperationalError
@@ -16,6 +17,7 @@ from flowdeck.database import transaction
 from flowdeck.declare.event import Draft
 from flowdeck.errors import FAULTS, PublishError, TraceTooDeep
 from flowdeck.log.append import append, unknown
+from flowdeck.log.publishing import after_commit
 
 
 def made_of(inlet: Inlet, message: Incoming) -> list[Draft]:
@@ -43,6 +45,18 @@ def accepted(inlet: Inlet, message: Incoming, made: list[Draft]) -> list[Draft]:
     except PublishError as error:
         return [_traced(refused(inlet, message, _said(error)))]
     return made
+
+
+def append_new(made: Sequence[Draft]) -> list[Draft]:
+    """Append what is not in the log yet; which of the drafts that were. Needs an open transaction.
+
+    Who listens is told after its commit. Raises a PublishError, or IntegrityError if somebody else
+    appends the same at this moment.
+    """
+    if fresh := unknown(made):
+        appended = append(fresh)
+        transaction.on_commit(lambda: after_commit(appended))
+    return fresh
 
 
 def _traced(draft: Draft) -> Draft:

@@ -12,16 +12,15 @@ from django.db import IntegrityError
 
 from flowdeck.conf import conf
 from flowdeck.connect import signatures, unread
+from flowdeck.connect.cloudevent import is_structured
 from flowdeck.connect.mapping import Inlet
 from flowdeck.connect.mapping import Mapping as Mapped
 from flowdeck.connect.messages import JSON, STRUCTURED, Incoming
 from flowdeck.connect.outlets import checked_name
-from flowdeck.connect.taking import accepted, made_of
+from flowdeck.connect.taking import accepted, append_new, made_of
 from flowdeck.database import transaction
 from flowdeck.declare.event import Draft
 from flowdeck.errors import PublishError, RegistrationError
-from flowdeck.log.append import append, unknown
-from flowdeck.log.publishing import after_commit
 
 Scheme = Literal["standard", "stripe", "github"]
 
@@ -109,23 +108,21 @@ def receive(found: Webhook, headers: Mapping[str, str], body: bytes) -> None:
     message = _message(found.inlet, scheme, headers, body)
     made = made_of(found.inlet, message)
     try:
-        _append_new(made)
+        _commit(made)
     except PublishError:
-        _append_new(accepted(found.inlet, message, made))
+        _commit(accepted(found.inlet, message, made))
     except IntegrityError:
-        _append_new(made)  # it was sent twice at the same moment: by now it is known
+        _commit(made)  # it was sent twice at the same moment: by now it is known
 
 
-def _append_new(made: Sequence[Draft]) -> None:
+def _commit(made: Sequence[Draft]) -> None:
     with transaction.atomic():
-        appended = append(fresh) if (fresh := unknown(made)) else ()
-        if appended:
-            transaction.on_commit(lambda: after_commit(appended))
+        append_new(made)
 
 
 def _message(inlet: Inlet, scheme: _Scheme, headers: Mapping[str, str], body: bytes) -> Incoming:
     """The call as a broker would have had it; what is a CloudEvent by itself stays one."""
-    if headers.get("content-type", "").split(";")[0].strip() == STRUCTURED:
+    if is_structured(headers):
         return Incoming({"content-type": STRUCTURED}, body)
     value = _read(body)
     given = {

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from flowdeck.connect import intake, lease
+from flowdeck.connect import intake, lease, taking
 from flowdeck.errors import BrokerAway
 from flowdeck.models import Connector, Due, Event
 from flowdeck.testing import settle
@@ -72,7 +72,7 @@ def _die_after(step: str, monkeypatch: pytest.MonkeyPatch) -> None:
     owner, name = {
         "receive": (intake.Intake, "_take_in"),
         "keep": (lease.Lease, "keep"),
-        "append": (intake, "append"),
+        "append": (taking, "append"),
         "commit": (intake.Intake, "_commit"),
         "done": (intake.Intake, "_count"),
     }[step]
