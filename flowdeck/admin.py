@@ -7,6 +7,7 @@ Lists never count millions of rows and search by indexed fields only.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -205,17 +206,8 @@ class DeadLetterAdmin(ReadOnly):
         """Make them due again, by the engine."""
         if not self._were_seen(request):
             return None
-
-        def retry() -> HttpResponseBase:
-            count = dead_letters.retry(
-                chosen.values_list("pk", flat=True),
-                by=request.user.get_username(),
-                reason=request.POST.get("reason", "").strip(),
-            )
-            self._tell(request, count, "made due again")
-            return HttpResponseRedirect(request.get_full_path())
-
-        return once(request, retry)
+        reason = request.POST.get("reason", "").strip()
+        return self._resolved(request, chosen, dead_letters.retry, reason, "made due again")
 
     @admin.action(description="Discard the selected dead letters", permissions=["resolve"])
     def discard_dead(
@@ -230,15 +222,24 @@ class DeadLetterAdmin(ReadOnly):
                 request, "Say why: a discard needs a reason. Nothing was done.", messages.ERROR
             )
             return None
+        return self._resolved(request, chosen, dead_letters.discard, reason, "discarded")
 
-        def discard() -> HttpResponseBase:
-            count = dead_letters.discard(
-                chosen.values_list("pk", flat=True), by=request.user.get_username(), reason=reason
-            )
-            self._tell(request, count, "discarded")
+    def _resolved(
+        self,
+        request: HttpRequest,
+        chosen: QuerySet[DeadLetter],
+        resolve: Callable[..., int],
+        reason: str,
+        done: str,
+    ) -> HttpResponseBase:
+        """The list again, with what became of it; sent twice, it is done once."""
+
+        def act() -> HttpResponseBase:
+            letters, by = chosen.values_list("pk", flat=True), request.user.get_username()
+            self._tell(request, resolve(letters, by=by, reason=reason), done)
             return HttpResponseRedirect(request.get_full_path())
 
-        return once(request, discard)
+        return once(request, act)
 
     def _were_seen(self, request: HttpRequest) -> bool:
         """Whether single letters were chosen: "select all" takes in what came since."""
