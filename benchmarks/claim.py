@@ -9,20 +9,18 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from benchmarks import servers
 from tests.claim_frames import Seen, record, seen
-from tests.site import Site, free_port
+from tests.site import Site
+from tests.stage import a_stage
 
 RESULT = Path(__file__).resolve().parent / "claim.json"
-FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 LINES = {"fast": 0, "slow_400ms": 400}
 STORIES = {"All goes well": "confirmed", "Card declined": "corrected"}
 ORDERS = 5
@@ -32,16 +30,10 @@ SHORTEST_CLAIM = 300  # ms
 
 def main() -> int:
     """Measure, write, and say whether all goals are met."""
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        print("There is no Chromium on PATH.", file=sys.stderr)
-        return 1
-    with servers.started() as running, tempfile.TemporaryDirectory(prefix="fdc-") as home:
+    with servers.started() as running:
         os.environ |= {"DATABASE_URL": running.postgres}
-        with Site.started(Path(home), free_port()) as site, sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        with a_stage() as (browser, site):
             found = {line: _worst(list(_orders(browser, site, ms))) for line, ms in LINES.items()}
-            browser.close()
     RESULT.write_text(json.dumps(found, indent=1) + "\n")
     print(RESULT.read_text())
     return int(not all(_good(numbers) for numbers in found.values()))

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from tests.site import Site, free_port
+from tests.site import Site
+from tests.stage import a_stage
 
 FOLDER = Path(__file__).parent / "screenshots"
 STORIES = ("Poison message", "Provider down", "Out of stock", "Card declined", "All goes well")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 NARROW_TOO = ("overview", "shop", "timeline", "trace", "flow", "dead-letters", "catalog")
 SETTLES = 2_200  # ms until the first frames and figures are there
@@ -34,23 +32,12 @@ print(paid.event.correlation_id, paid.name, good.correlation_id, reached.positio
 
 def main() -> int:
     """Start a site, let people order, and look at each page in both themes."""
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        print("There is no Chromium on PATH.", file=sys.stderr)
-        return 1
     FOLDER.mkdir(exist_ok=True)
     os.environ.setdefault("DATABASE_URL", "")
-    with (
-        tempfile.TemporaryDirectory(prefix="fd-") as home,
-        Site.started(Path(home), free_port()) as site,
-        sync_playwright() as playwright,
-    ):
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        with _traffic(site):
-            _order(browser, site)
-            for theme in ("light", "dark"):
-                _look(browser, site, theme)
-        browser.close()
+    with a_stage() as (browser, site), _traffic(site):
+        _order(browser, site)
+        for theme in ("light", "dark"):
+            _look(browser, site, theme)
     return 0
 
 

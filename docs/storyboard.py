@@ -3,35 +3,23 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
-import tempfile
-from pathlib import Path
 
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 
-from docs.screenshots import FLAGS, FOLDER, WIDE
-from tests.site import Site, free_port
+from docs.screenshots import FOLDER, WIDE
+from tests.site import Site
+from tests.stage import a_stage
 
 ORDERS = "**/shop/orders/"
 
 
 def main() -> int:
     """Start a site and live through a claim in both themes."""
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        print("There is no Chromium on PATH.", file=sys.stderr)
-        return 1
     os.environ.setdefault("DATABASE_URL", "")
-    with (
-        tempfile.TemporaryDirectory(prefix="fd-") as home,
-        Site.started(Path(home), free_port()) as site,
-        sync_playwright() as playwright,
-    ):
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+    with a_stage() as (browser, site):
         for theme in ("light", "dark"):
             _live_through(browser, site, theme)
-        browser.close()
     return 0
 
 
