@@ -38,8 +38,8 @@ def all_settled(site: Site) -> None:
 def catches_up(page: Page, sign_in: SignIn) -> None:
     """With what a reload shows, in order, nothing twice."""
     equals_its_reload(page, sign_in)
-    positions = [int(row.split()[0].removeprefix("event-")) for row in log_rows(page)]
-    assert positions
+    rows = eventually(lambda: found if len(found := log_rows(page)) >= 100 else None)
+    positions = [int(row.split()[0].removeprefix("event-")) for row in rows]
     assert positions == sorted(set(positions), reverse=True)
 
 
