@@ -8,14 +8,12 @@ one wait of a hundred is longer than ``ALLOWED``.
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 
 from benchmarks import servers
-from benchmarks.flowdeck import Database, Template, working
+from benchmarks.flowdeck import Template, running, working
 
 RATE, SECONDS, ALLOWED = 50, 30.0, 0.020
 _PAUSE = 0.002
@@ -23,10 +21,11 @@ _PAUSE = 0.002
 
 def main() -> int:
     """Order, read, print."""
-    with servers.started() as running, ExitStack() as stack:
-        database = stack.enter_context(Template(running, "postgresql").prepared().copied())
+    ordering = [sys.executable, "-m", "benchmarks.work", "order_steadily", str(RATE), "600"]
+    with servers.started() as place, ExitStack() as stack:
+        database = stack.enter_context(Template(place, "postgresql").prepared().copied())
         stack.enter_context(working(database))
-        stack.enter_context(_ordering(database))
+        stack.enter_context(running(ordering, database.environment()))
         os.environ |= database.environment()
         waits, appended = _reading()
     waits.sort()
@@ -34,17 +33,6 @@ def main() -> int:
     print(f"{len(waits)} questions while {appended / SECONDS:,.0f} events a second were appended")
     print(f"wait p50 {p50 * 1e3:.1f} ms, p99 {p99 * 1e3:.1f} ms, longest {waits[-1] * 1e3:.1f} ms")
     return int(p99 > ALLOWED)
-
-
-@contextmanager
-def _ordering(database: Database) -> Iterator[None]:
-    words = [sys.executable, "-m", "benchmarks.work", "order_steadily", str(RATE), "600"]
-    program = subprocess.Popen(words, env=database.environment())
-    try:
-        yield
-    finally:
-        program.terminate()
-        program.wait()
 
 
 def _reading() -> tuple[list[float], int]:

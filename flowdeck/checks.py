@@ -20,10 +20,10 @@ from flowdeck.connect import brokers, connectors
 from flowdeck.connect.outlets import outlets
 from flowdeck.connect.webhooks import fault_of, webhooks
 from flowdeck.dashboard.shell.navigation import sign_out_url
-from flowdeck.database import alias, connection
+from flowdeck.database import WITH_PEOPLE, alias, connection
 from flowdeck.declare.registry import registry
 from flowdeck.declare.upcasting import faults, gaps
-from flowdeck.models import ApiToken, SavedView, Worker
+from flowdeck.models import Worker
 from flowdeck.models.user_name import LONGEST_USER_NAME
 from flowdeck.observe.overview import cut_off_workers
 from flowdeck.people import groups
@@ -133,7 +133,7 @@ def databases(**_: Any) -> list[CheckMessage]:
     elsewhere = {
         used
         for model in apps.get_app_config("flowdeck").get_models()
-        if model not in (ApiToken, SavedView)
+        if model._meta.model_name not in WITH_PEOPLE
         for used in (router.db_for_read(model), router.db_for_write(model))
     } - {alias()}
     found: list[CheckMessage] = [
@@ -261,7 +261,7 @@ def passwords(**_: Any) -> list[CheckMessage]:
         Warning(
             "API tokens outlive a changed password: who knew the old one may have made some.",
             hint=f"Add {{'NAME': {ending!r}}} to AUTH_PASSWORD_VALIDATORS.",
-            id="flowdeck.W006",
+            id="flowdeck.W007",
         )
     ]
 

@@ -20,7 +20,7 @@ from django.db.transaction import Atomic
 from flowdeck.conf import conf
 
 _APP = "flowdeck"
-_WITH_PEOPLE = frozenset(("apitoken", "savedview"))
+WITH_PEOPLE = frozenset(("apitoken", "savedview"))
 """Models whose rows belong to a user, and end with them: they lie where users do."""
 
 
@@ -104,4 +104,4 @@ class Router:
 
 
 def _home(model_name: str | None) -> str:
-    return router.db_for_write(get_user_model()) if model_name in _WITH_PEOPLE else alias()
+    return router.db_for_write(get_user_model()) if model_name in WITH_PEOPLE else alias()

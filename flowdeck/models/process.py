@@ -47,6 +47,11 @@ class ProcessInstance(models.Model):
                 condition=models.Q(ended_at__isnull=False),
                 name="flowdeck_process_ended",
             ),
+            models.Index(
+                fields=["ended_at"],
+                condition=models.Q(ended_at__isnull=False),
+                name="flowdeck_process_over",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db.models import QuerySet
+
 from flowdeck import clock
 from flowdeck.bells import reach
 from flowdeck.declare.registry import Processor, registry
@@ -159,7 +161,7 @@ def overview() -> Overview:
     now, found = clock.now(), current.moment()
     names = sorted(registry.processors)
     states = {state.name: state for state in ProcessorState.objects.filter(name__in=names)}
-    workers = list(Worker.objects.filter(seen_at__gt=now - _ALIVE).order_by("name"))
+    workers = list(alive_workers(now))
     limited = [name for name in names if registry.processors[name].limited]
     controls = FlowControl.objects.in_bulk(limited) if limited else {}
     rows = [_row(name, found, states.get(name), controls.get(name), now) for name in names]
@@ -172,6 +174,11 @@ def overview() -> Overview:
     )
 
 
+def alive_workers(now: datetime) -> QuerySet[Worker]:
+    """Those that have said so lately, by name."""
+    return Worker.objects.filter(seen_at__gt=now - _ALIVE).order_by("name")
+
+
 def is_cut_off(worker: Worker, now: datetime) -> bool:
     """Whether ``worker`` has not reached Redis or the broker for longer than a restart takes."""
     since = worker.cut_off_since
@@ -181,8 +188,7 @@ def is_cut_off(worker: Worker, now: datetime) -> bool:
 def cut_off_workers() -> list[Worker]:
     """Those of the workers alive that are, in one query."""
     now = clock.now()
-    alive = Worker.objects.filter(seen_at__gt=now - _ALIVE).order_by("name")
-    return [worker for worker in alive if is_cut_off(worker, now)]
+    return [worker for worker in alive_workers(now) if is_cut_off(worker, now)]
 
 
 def _silent_since(now: datetime) -> datetime | None:

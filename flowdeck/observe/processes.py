@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -64,7 +65,10 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An instance, what it waits for (types of events), what holds that up, its open timers."""
+    """An instance, what it waits for (types of events), what holds that up, its open timers.
+
+    ``timers`` are in the order in which they are due.
+    """
 
     row: ProcessInstance
     awaited: list[str]
@@ -74,7 +78,7 @@ class Row:
     @property
     def next_timer(self) -> Timer | None:
         """The one that is due first."""
-        return min(self.timers, key=lambda timer: timer.due_at, default=None)
+        return next(iter(self.timers), None)
 
 
 def counts() -> dict[str, int]:
@@ -101,12 +105,8 @@ def ways(process: str) -> list[Way]:
     steps = ProcessStep.objects.filter(
         process=process, at__gt=clock.now() - WINDOW, note="", position__isnull=False
     )
-    newest_ones = steps.order_by("-at").values("from_step", "to_step", "type")[:_COUNTED]
-    counted: dict[tuple[str, str, str], int] = {}
-    for one in newest_ones:
-        way = (one["from_step"], one["to_step"], one["type"])
-        counted[way] = counted.get(way, 0) + 1
-    return [Way(*way, count) for way, count in sorted(counted.items())]
+    newest_ones = steps.order_by("-at").values_list("from_step", "to_step", "type")[:_COUNTED]
+    return [Way(*way, count) for way, count in sorted(Counter(newest_ones).items())]
 
 
 def instances(process: str, wanted: Wanted, skip: int = 0) -> tuple[list[Row], bool]:
@@ -150,15 +150,18 @@ def said(process: str, steps: Sequence[ProcessStep]) -> dict[int, list[Event]]:
 def _with_all(process: str, rows: list[ProcessInstance]) -> list[Row]:
     flow, troubles = newest(process), _troubles(process, [row.key for row in rows])
     ids = {timer["event_id"]: row.key for row in rows for timer in row.timers.values()}
+    streams = {timer["stream"] for row in rows for timer in row.timers.values()}
+    # By stream, too: that has an index.
+    found = Timer.objects.filter(scope__in=streams, event_id__in=list(ids), ended_at=None)
     timers: dict[str, list[Timer]] = {}
-    for timer in Timer.objects.filter(event_id__in=list(ids), ended_at=None) if ids else ():
+    for timer in found.order_by("due_at"):
         timers.setdefault(ids[str(timer.event_id)], []).append(timer)
     return [
         Row(
             row=row,
             awaited=[type_ for at, type_ in flow.expected if at == row.step and not row.ended_at],
             trouble=None if row.ended_at else troubles.get(row.key),
-            timers=sorted(timers.get(row.key, ()), key=lambda timer: timer.due_at),
+            timers=timers.get(row.key, []),
         )
         for row in rows
     ]

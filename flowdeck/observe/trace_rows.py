@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from math import log
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from django.core.exceptions import EmptyResultSet
@@ -126,11 +126,7 @@ def spread(wanted: Wanted, since: datetime | None, until: datetime | None) -> li
 
 _COUNTED = "SELECT step, kind, count(*) FROM ({newest}) AS newest GROUP BY step, kind"
 _SECONDS = Greatest(F("seconds"), Value(_SHORTEST), output_field=FloatField())
-_STEP = Floor(
-    Ln(Greatest(F("seconds"), Value(_SHORTEST), output_field=FloatField())) * (STEPS / log(10))
-    + _EDGE,
-    output_field=FloatField(),
-)
+_STEP = Floor(Ln(_SECONDS) * (STEPS / log(10)) + _EDGE, output_field=FloatField())
 _KIND = Case(
     When(state=Trace.State.DEAD, then=Value("dead")),
     When(state=Trace.State.REFUSED, then=Value("refused")),
@@ -207,19 +203,21 @@ def _in_state(state: DeliveryState) -> list[UUID]:
 def _waiting() -> list[UUID]:
     """Of the timers that are due next."""
     rows = Timer.objects.filter(ended_at=None).order_by("due_at", "id")
-    return list(dict.fromkeys(rows.values_list("correlation_id", flat=True)[:_MOST]))
+    return _first_traces(rows)
 
 
 def _of_stream(stream: str) -> list[UUID]:
     """Of the newest events of the stream."""
-    events = Event.objects.filter(stream=stream).order_by("-sequence")
-    return list(dict.fromkeys(events.values_list("correlation_id", flat=True)[:_MOST]))
+    return _first_traces(Event.objects.filter(stream=stream).order_by("-sequence"))
 
 
 def _with_type(name: str) -> list[UUID]:
     """Of the newest events of the type."""
-    events = Event.objects.filter(type=name).order_by("-position")
-    return list(dict.fromkeys(events.values_list("correlation_id", flat=True)[:_MOST]))
+    return _first_traces(Event.objects.filter(type=name).order_by("-position"))
+
+
+def _first_traces(rows: QuerySet[Any]) -> list[UUID]:
+    return list(dict.fromkeys(rows.values_list("correlation_id", flat=True)[:_MOST]))
 
 
 def _traces_of(positions: Iterable[int]) -> list[UUID]:

@@ -23,11 +23,10 @@ from flowdeck.database import connection
 from flowdeck.declare.states import UNFINISHED
 from flowdeck.engine import lanes
 from flowdeck.engine.drain import due_processors
-from flowdeck.models import Due, Worker
-from flowdeck.observe.overview import cut_off_workers
+from flowdeck.models import Due
+from flowdeck.observe.overview import alive_workers, cut_off_workers
 
 KEPT_SECONDS = 2.0
-_ALIVE = timedelta(seconds=15)  # workers say every 5 s that they are alive
 _STUCK = timedelta(seconds=60)  # due for so long, and nobody has claimed a lane meanwhile
 
 
@@ -81,7 +80,7 @@ def _migrated() -> bool:
 
 
 def _workers() -> bool:
-    return Worker.objects.filter(seen_at__gt=clock.now() - _ALIVE).exists()
+    return alive_workers(clock.now()).exists()
 
 
 def _due() -> bool:

@@ -11,21 +11,19 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from flowdeck.database import connection
 from flowdeck.declare.event import StoredEvent
 from flowdeck.declare.registry import registry
 from flowdeck.errors import FlowdeckError, Snooze
+from flowdeck.log.append import read_at
 from flowdeck.log.payloads import load
 from flowdeck.models import Event, ProcessInstance, ProcessStep
-from flowdeck.privacy.sealing import opened
 from flowdeck.process_managers.advance import advance
 from flowdeck.process_managers.declared import flows
 from flowdeck.process_managers.flow import Flow
 from flowdeck.process_managers.instance import Memory, Said, undone
 from flowdeck.process_managers.run import instance_of, timer_name
 from flowdeck.process_managers.stopping import UNDONE
-from flowdeck.sql import dialect
-from flowdeck.sql.parts import chunked, placeholders
+from flowdeck.sql.parts import chunked
 
 _INSTANCES = 200  # looked at together
 _Emitted = Counter[tuple[Any, str, str]]
@@ -44,7 +42,8 @@ def _of_chunk(process: str, rows: list[ProcessInstance]) -> Iterator[str]:
     chosen = ProcessStep.objects.filter(process=process, key__in=[row.key for row in rows])
     for step in chosen.order_by("id"):
         steps[step.key].append(step)
-    events = _events({one.position for all_of in steps.values() for one in all_of})
+    told = {one.position for all_of in steps.values() for one in all_of}
+    events = {one.position: one for one in read_at(at for at in told if at is not None)}
     for row in rows:
         try:
             yield from _of_one(row, steps[row.key], events)
@@ -128,16 +127,6 @@ def _as_text(type_: str, data: dict[str, Any]) -> str:
     """The payload to compare. What is personal is sealed in the log, so only its type is."""
     declared = registry.event_types.get(type_)
     return "" if declared is None or declared.personal else json.dumps(data, sort_keys=True)
-
-
-def _events(positions: Iterable[int | None]) -> dict[int, StoredEvent]:
-    found: dict[int, StoredEvent] = {}
-    for chunk in chunked(sorted(one for one in positions if one is not None), 500):
-        where = f"WHERE position IN ({placeholders(chunk)})"
-        with connection.cursor() as cursor:
-            events = opened(dialect().select_events(cursor, where, list(chunk)))
-        found |= {event.position: event for event in events}
-    return found
 
 
 def _told(memory: Memory) -> str:

@@ -18,17 +18,15 @@ from flowdeck.declare.event import Delivery, Draft, Event, StoredEvent
 from flowdeck.declare.registry import registry
 from flowdeck.declare.timing import when
 from flowdeck.errors import HandlerContractError, Reject, Snooze, StateFromNewerCode
+from flowdeck.log.append import read_at
 from flowdeck.log.payloads import load
 from flowdeck.log.storable import check_payload
 from flowdeck.models import ProcessInstance, ProcessStep
-from flowdeck.privacy.sealing import opened
 from flowdeck.process_managers.advance import NO_INSTANCE, Advance, advance
 from flowdeck.process_managers.declared import flows, newest
 from flowdeck.process_managers.flow import Flow
 from flowdeck.process_managers.instance import Memory, Said
 from flowdeck.process_managers.state import stored_state
-from flowdeck.sql import dialect
-from flowdeck.sql.parts import placeholders
 
 KEPT = "kept until it starts"
 _NEWER_CODE = 2.0  # seconds until somebody looks whether newer code is at work
@@ -139,7 +137,7 @@ def _handle(
         row.stream, row.correlation_id = envelope.stream, envelope.correlation_id
         row.started_at = now
         early, row.early = row.early, []
-        for one in _events_at(early):
+        for one in read_at(early):
             steps += _handle(instance, load(one), _caused_by(one, delivery), now)
     return steps
 
@@ -162,14 +160,6 @@ def _missing(instance: Instance, envelope: StoredEvent, told: Advance) -> Advanc
     instance.new = False
     instance.row.early = [*instance.row.early, envelope.position]
     return Advance("", "", KEPT)
-
-
-def _events_at(positions: Sequence[int]) -> list[StoredEvent]:
-    if not positions:
-        return []
-    where = f"WHERE position IN ({placeholders(positions)}) ORDER BY position"
-    with connection.cursor() as cursor:
-        return opened(dialect().select_events(cursor, where, list(positions)))
 
 
 def _caused_by(envelope: StoredEvent, delivery: Delivery) -> Delivery:
@@ -212,10 +202,7 @@ def _set(instance: Instance, said: Said, event: Event, delivery: Delivery) -> No
     if known is not None and known["stream"] != stream:
         _cancel(instance, said.timer, delivery)
     later = when(said.seconds, said.at, _named(instance, said.timer), replace=True)
-    if later is None:
-        raise HandlerContractError(
-            f"{instance.flow.cls.__qualname__}: later({said.timer!r}, ...) needs seconds= or at=."
-        )
+    assert later is not None  # a name without a time is refused there
     instance.memory.timers[said.timer] = {
         "event_id": str(later.event_id),
         "stream": stream,

@@ -19,6 +19,7 @@ from flowdeck.declare.event import Delivery, Event, StoredEvent
 from flowdeck.declare.registry import Processor, slot_of
 from flowdeck.declare.states import DeliveryState
 from flowdeck.errors import HandlerContractError, ReplayRefused
+from flowdeck.log.append import read_at
 from flowdeck.log.payloads import load
 from flowdeck.privacy.sealing import opened
 from flowdeck.replay.shadow import Shadows, only_shadows
@@ -73,7 +74,7 @@ class Feed:
             for start in range(0, len(progress.put_off), self.chunk):
                 positions = progress.put_off[start : start + self.chunk]
                 done = _done_at(progress.projection.name, positions)
-                self._apply(progress.projection, _read_at(sorted(done)))
+                self._apply(progress.projection, read_at(sorted(done)))
             progress.held.clear()
             progress.put_off.clear()
         while True:
@@ -207,14 +208,6 @@ def _deliver_as_done(projection: Processor, upto: int) -> None:
         )
         rows = [(position, key, slot_of(key)) for position, key in cursor.fetchall()]
         dialect().insert_deliveries(cursor, projection.name, rows, DeliveryState.DONE)
-
-
-def _read_at(positions: Sequence[int]) -> list[StoredEvent]:
-    if not positions:
-        return []
-    with connection.cursor() as cursor:
-        where = f"WHERE position IN ({placeholders(positions)}) ORDER BY position"
-        return opened(dialect().select_events(cursor, where, positions))
 
 
 def _done_at(name: str, positions: Sequence[int]) -> list[int]:

@@ -127,7 +127,8 @@ class Trial:
 
     def _give_again(self) -> None:
         for name in self._start.ran:
-            if not registry.processor(name).replayable:
+            declared = registry.processor(name)
+            if not (declared.replayable or declared.remembers):  # neither may be given again
                 redeliver(name, Choice(after=0), by="a test", reason="twice")
         self._start.work(self._start.ran, False)
 

@@ -19,11 +19,10 @@ from flowdeck.log.positions import newest_position
 from flowdeck.log.publishing import publish
 from flowdeck.models import Attempt, Delivery
 from flowdeck.testing import faults, outline
-from flowdeck.testing.expectations import found_wrong, told
+from flowdeck.testing.expectations import Wanted, found_wrong, told
 from flowdeck.testing.work import time_passes
 
 STREAM = "flow"
-Wanted = Event | type[Event]
 
 
 class Flow:

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from datetime import timedelta
 from urllib.parse import urlsplit
 
 import redis
 from celery import current_app
-from django.db.models.functions import Now
 
+from flowdeck import clock
 from flowdeck.bells import bell, line
 from flowdeck.bells.messages import queue_of
 from flowdeck.conf import conf
 from flowdeck.declare.registry import registry
 from flowdeck.management.doctor.finding import Finding
-from flowdeck.models import ProcessorState, Worker
+from flowdeck.models import ProcessorState
+from flowdeck.observe.overview import alive_workers
 from flowdeck.words import counted, duration
 
 OLDEST_REDIS = 6
-_ALIVE = timedelta(seconds=15)  # workers say every 5 s that they are alive
 
 
 def redis_server() -> Iterator[Finding]:
@@ -74,7 +73,7 @@ def broker() -> Iterator[Finding]:
 
 def workers() -> Iterator[Finding]:
     """Who says that they are alive, and whether they reach Redis and the broker."""
-    alive = list(Worker.objects.filter(seen_at__gt=Now() - _ALIVE))
+    alive = list(alive_workers(clock.now()))
     queue = queue_of(bell.DRAIN_TASK).name
     if not alive:
         yield Finding(

@@ -105,13 +105,13 @@ def served_at(url: str) -> Callable[[], Iterator[Finding]]:
 
 
 def _asked(url: str) -> Iterator[Finding]:
-    status, _ = _status(url, reverse("flowdeck:home"))
+    status = _status(url, reverse("flowdeck:home"))
     yield Finding(
         status in (200, 302, 403),
         f"{url} answers {status}",
         "400: name its host in ALLOWED_HOSTS. 404: another project is served there.",
     )
-    status, _ = _status(url, static(_SCRIPT))
+    status = _status(url, static(_SCRIPT))
     yield Finding(
         status == 200,
         f"its scripts answer {status}",
@@ -125,7 +125,7 @@ def _asked(url: str) -> Iterator[Finding]:
         "Sec-WebSocket-Key": key,
         "Origin": url.rstrip("/"),
     }
-    status, _ = _status(url, reverse("flowdeck:live"), upgrade)
+    status = _status(url, reverse("flowdeck:live"), upgrade)
     # 403: the socket itself refuses whoever is not signed in, so it is there.
     yield Finding(
         status in (101, 403),
@@ -135,13 +135,12 @@ def _asked(url: str) -> Iterator[Finding]:
     )
 
 
-def _status(url: str, path: str, headers: dict[str, str] | None = None) -> tuple[int, str]:
+def _status(url: str, path: str, headers: dict[str, str] | None = None) -> int:
     parts = urlsplit(url)
     kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
     connection = kind(parts.hostname or "", parts.port, timeout=_TIMEOUT)
     try:
         connection.request("GET", path, headers=headers or {})
-        answer = connection.getresponse()
-        return answer.status, answer.headers.get("Location", "")
+        return connection.getresponse().status
     finally:
         connection.close()

@@ -147,4 +147,4 @@ def test_a_worker_that_hears_no_bells_is_named() -> None:
 def test_tokens_that_outlive_a_password_are_named(settings: Any) -> None:
     assert passwords() == []
     settings.AUTH_PASSWORD_VALIDATORS = []
-    assert [one.id for one in passwords()] == ["flowdeck.W006"]
+    assert [one.id for one in passwords()] == ["flowdeck.W007"]
