@@ -44,10 +44,8 @@ class _ForgivingQoS(kombu.transport.redis.QoS):
 
 
 @worker_init.connect(weak=False)  # type: ignore[untyped-decorator]
-def _refuse_what_can_not_work(options: dict[str, Any] | None = None, **_: Any) -> None:
-    chosen = (options or {}).get("queues") or ()
-    names = chosen.split(",") if isinstance(chosen, str) else list(chosen)
-    if names and queue_of(DRAIN_TASK).name not in names:
+def _refuse_what_can_not_work(**_: Any) -> None:
+    if not _hears_bells():
         return
     # Celery runs Django's checks and drops what they find.
     found = [one for one in run_checks(tags=["flowdeck"]) if one.is_serious()]

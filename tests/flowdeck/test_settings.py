@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import redis
 from celery import current_app
+from celery.signals import worker_init
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
@@ -98,6 +99,17 @@ def test_a_worker_for_other_queues_does_none_of_our_work(
     listening_to(monkeypatch, "slow", messages.queue_of(bell.DRAIN_TASK).name)
     worker._start_in_pool_process()
     assert started == ["sweeper"]
+
+
+def test_what_is_wrong_here_stops_no_worker_for_other_queues(
+    monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    settings.USE_TZ = False
+    listening_to(monkeypatch, "slow")
+    worker_init.send(sender=None)
+    listening_to(monkeypatch, messages.queue_of(bell.DRAIN_TASK).name)
+    with pytest.raises(SystemExit, match="USE_TZ is False"):
+        worker_init.send(sender=None)
 
 
 def test_nothing_of_a_process_is_changed_unless_asked_for(
