@@ -104,6 +104,7 @@ def test_a_worker_for_other_queues_does_none_of_our_work(
 def test_what_is_wrong_here_stops_no_worker_for_other_queues(
     monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
+    settings.FLOWDECK = {**settings.FLOWDECK, "TUNE_WORKERS": False}
     settings.USE_TZ = False
     listening_to(monkeypatch, "slow")
     worker_init.send(sender=None)
