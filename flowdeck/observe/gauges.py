@@ -62,6 +62,6 @@ def between(
     return Readings(grain, sorted(by.get(ALL, {})), dict(by))
 
 
-def lately(now: datetime) -> Readings:
-    """The last two minutes, by ten seconds; one query."""
-    return between(now - _LATELY, now, FINEST)
+def lately(now: datetime, names: Iterable[str] | None = None) -> Readings:
+    """The last two minutes, by ten seconds; of all, or only of these processors; one query."""
+    return between(now - _LATELY, now, FINEST, names)

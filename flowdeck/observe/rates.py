@@ -83,11 +83,12 @@ def done(window: Window) -> Done:
     return Done({name: number for name, number, _ in found}, ended)
 
 
-def handled(window: Window) -> dict[str, Facts]:
-    """All that is known of each processor; one query."""
+def handled(window: Window, only: str = "") -> dict[str, Facts]:
+    """All that is known of each processor, or of that one; one query."""
     found: dict[str, Facts] = {}
     names = [one.attname for one in Handled._meta.concrete_fields][2:]
-    for processor, _, *columns in Handled.objects.filter(window.rows).values_list(*names):
+    rows = Handled.objects.filter(window.rows, **({"processor": only} if only else {}))
+    for processor, _, *columns in rows.values_list(*names):
         figures.add(found.setdefault(processor, Facts()), figures.loaded(columns))
     return found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 
@@ -68,9 +68,11 @@ class ProcessorPage:
     @cached_property
     def standing(self) -> Standing:
         """How it is doing."""
-        now = self.overview.as_of
-        found = standing.standings(self.overview, run_times(), gauges.lately(now))
-        return next(one for one in found if one.name == self.name)
+        rows = [row for row in self.overview.rows if row.name == self.name]
+        lately = gauges.lately(self.overview.as_of, [self.name])
+        mine = replace(self.overview, rows=rows)
+        [found] = standing.standings(mine, run_times(only=self.name), lately)
+        return found
 
     @property
     def times(self) -> RunTimes:
@@ -150,7 +152,7 @@ class ProcessorPage:
 
 def _times(name: str, since: datetime, end: datetime) -> RunTimes:
     window = rates.between(since, min(end, since + _FIRST))
-    return run_times(window).get(name, QUIET)
+    return run_times(window, only=name).get(name, QUIET)
 
 
 def _grounds(span: Span, switches: list[tuple[datetime, str]]) -> Iterator[tuple[float, float]]:

@@ -42,11 +42,12 @@ UNKNOWN = RunTimes(None, None, 0, 0, per_second=None)
 QUIET = RunTimes(None, None, 0, 0)
 
 
-def run_times(window: Window | None = None) -> dict[str, RunTimes]:
-    """By name of the processor, of the window or of the last ten minutes; those that tried nothing
-    in it are left out. One query, and one for the window if it is not given."""
+def run_times(window: Window | None = None, only: str = "") -> dict[str, RunTimes]:
+    """By name of the processor, of all or of that one, of the window or of the last ten minutes;
+    those that tried nothing in it are left out. One query, and one for the window if it is not
+    given."""
     window = window or rates.lately(SECONDS)
-    return {name: _of(facts, window) for name, facts in rates.handled(window).items()}
+    return {name: _of(facts, window) for name, facts in rates.handled(window, only).items()}
 
 
 def _of(facts: Facts, window: Window) -> RunTimes:
