@@ -122,7 +122,7 @@ class TracesView(LiveView):
 
     def _rendered(self, known: Mapping[UUID, TraceRow]) -> Sequence[Fragment]:
         wanted = self._wanted
-        page = recent_traces(known=known) if wanted.plain else filtered_traces(wanted)
+        page = recent_traces(known=known) if wanted.plain else filtered_traces(wanted, known)
         self._rows = {row.trace.correlation_id: row for row in page.rows}
         return [
             Fragment(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from uuid import UUID
@@ -49,15 +49,17 @@ class RecentTraces:
         return [(row, glance_of(row.trace, scale)) for row in self.rows]
 
 
-def filtered_traces(wanted: TraceFilter) -> RecentTraces:
-    """Traces that fit, in the order that is wanted; at most nine queries."""
+def filtered_traces(
+    wanted: TraceFilter, known: Mapping[UUID, TraceRow] = MappingProxyType({})
+) -> RecentTraces:
+    """Traces that fit, in the order that is wanted; at most nine queries. Those ``known`` are not
+    read again.
+    """
     since = moment(wanted.since) if wanted.since else None
     until = moment(wanted.until) if wanted.until else None
     skip = wanted.skip or 0
     traces = chosen(wanted, since, until, SIZE + 1, skip)
-    names = [name for name, _ in traces[:SIZE]]
-    found = load_traces(names)
-    rows = [_row(found[name]) for name in names if name in found]
+    rows = _read([name for name, _ in traces[:SIZE]], known)
     if len(traces) <= SIZE:
         return RecentTraces(rows, None)
     if wanted.by_position:
@@ -70,6 +72,12 @@ def durations_of(wanted: TraceFilter) -> Durations | None:
     since = moment(wanted.since) if wanted.since else None
     until = moment(wanted.until) if wanted.until else None
     return durations(spread(wanted, since, until), wanted)
+
+
+def _read(names: Collection[UUID], known: Mapping[UUID, TraceRow]) -> list[TraceRow]:
+    found = load_traces([name for name in names if name not in known])
+    rows = {**{name: _row(trace) for name, trace in found.items()}, **known}
+    return [rows[name] for name in names if name in rows]
 
 
 def _row(trace: Trace) -> TraceRow:
@@ -91,11 +99,9 @@ def recent_traces(
         .order_by("-position")
         .values_list("position", "correlation_id")[: SIZE + 1]
     )
-    wanted = dict.fromkeys(correlation_id for _, correlation_id in firsts[:SIZE])
-    found = load_traces([name for name in wanted if name not in known])
+    names = dict.fromkeys(correlation_id for _, correlation_id in firsts[:SIZE])
     older = firsts[SIZE - 1][0] if len(firsts) > SIZE else (edge if edge > 1 else None)
-    rows = {**{name: _row(trace) for name, trace in found.items()}, **known}
-    return RecentTraces([rows[name] for name in wanted if name in rows], older)
+    return RecentTraces(_read(names, known), older)
 
 
 def alike(trace: Trace, most: int = 20) -> list[TraceRow]:
