@@ -54,7 +54,7 @@ class Counted:
 def counted(since: datetime, until: datetime, step: int) -> Counted:
     """What happened between two moments, in bins of ``step`` seconds, or of ten if there is much.
 
-    Six queries at most, or four.
+    Of rows six queries at most, of figures three.
     """
     if step < MINUTE and (few := _few(since, until, step)) is not None:
         return few
@@ -89,21 +89,27 @@ def _bins(rows: QuerySet[Any], name: str, bin: Bin) -> Counts | None:
 
 
 def _kept(window: Window, since: datetime, until: datetime) -> Counted:
+    [events] = _sums(Produced, window, "producer", F("n"))
+    numbers = (F("done"), F("failed") + F("rejected"), F("dead"))
+    done, failed, dead = _sums(Handled, window, "processor", *numbers)
     return Counted(
         step=window.grain,
-        events=_sums(Produced, window, "producer", F("n")),
-        done=_sums(Handled, window, "processor", F("done")),
-        failed=_sums(Handled, window, "processor", F("failed") + F("rejected")),
-        dead=_sums(Handled, window, "processor", F("dead")),
+        events=events,
+        done=done,
+        failed=failed,
+        dead=dead,
         cut=window.since > since,
         late=window.until if window.until < until - _LATE else None,
     )
 
 
-def _sums(model: type[Model], window: Window, name: str, number: Any) -> Counts:
+def _sums(model: type[Model], window: Window, name: str, *numbers: Any) -> list[Counts]:
+    """Of each number; one query."""
     rows = model._default_manager.filter(window.rows).order_by().values_list(name, "at")
-    found: Counts = Counter()
-    for who, at, total in rows.annotate(total=Sum(number)):
-        if total:
-            found[who, at // window.grain] += total
+    sums = {f"total_{n}": Sum(number) for n, number in enumerate(numbers)}
+    found: list[Counts] = [Counter() for _ in numbers]
+    for who, at, *totals in rows.annotate(**sums):
+        for counts, total in zip(found, totals, strict=True):
+            if total:
+                counts[who, at // window.grain] += total
     return found
