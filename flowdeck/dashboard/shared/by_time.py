@@ -6,7 +6,7 @@ too long for a page.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -57,11 +57,11 @@ def of_all(scale: Scale, now: datetime) -> Stretch:
     """Events, failed attempts, what waits, and p99 from the log to done; six queries."""
     span, window = _span(scale, now)
     known = _known(window, span)
-    events = _sums(Produced.objects.filter(window.rows), span, "n")
+    events = binned(_by_time(Produced.objects.filter(window.rows)).annotate(sum=Sum("n")), span)
     ages = _sketches(span, scale, "", ["age"])["age"]
     curves = {
         "events": curve(_each(known, lambda n: events.get(n, 0.0) / span.step), HEIGHT),
-        "failed": _failed(window, span, known, ""),
+        "failed": _failed(known, *_attempts(window, span, "")),
         "waiting": _waiting(scale, span, ALL),
         "took": curve(_quantiles(ages, span, scale, 0.99), HEIGHT, log=True),
     }
@@ -69,15 +69,15 @@ def of_all(scale: Scale, now: datetime) -> Stretch:
 
 
 def of_processor(name: str, scale: Scale, now: datetime) -> Stretch:
-    """What it finished, failed attempts, how long deliveries waited and ran, what waits; six
-    queries."""
+    """What it finished, failed attempts, how long deliveries waited and ran, what waits;
+    five queries."""
     span, window = _span(scale, now)
     known = _known(window, span)
-    done = _sums(Handled.objects.filter(window.rows, processor=name), span, "done")
+    done, failed = _attempts(window, span, name)
     found = _sketches(span, scale, name, ["wait", "run"])
     curves = {
         "done": curve(_each(known, lambda n: done.get(n, 0.0) / span.step), HEIGHT),
-        "failed": _failed(window, span, known, name),
+        "failed": _failed(known, done, failed),
         "waiting": _waiting(scale, span, name),
     }
     for column, counts in found.items():
@@ -114,21 +114,26 @@ def _each(known: Sequence[bool], value: Callable[[int], float]) -> Values:
     return [value(n) if is_known else None for n, is_known in enumerate(known)]
 
 
-def _sums(rows: QuerySet[Any], span: Span, *columns: str) -> dict[int, float]:
-    total: Any = sum((F(name) for name in columns[1:]), F(columns[0]))
-    return binned(rows.order_by().values_list("at").annotate(total=Sum(total)), span)
+def _by_time(rows: QuerySet[Any]) -> QuerySet[Any]:
+    return rows.order_by().values_list("at")
 
 
-def _failed(window: Window, span: Span, known: Sequence[bool], name: str) -> Curve:
+def _attempts(window: Window, span: Span, name: str) -> tuple[dict[int, float], dict[int, float]]:
+    """Those that were done and those that failed, by number of the bin; one query."""
+    sums = {"well": Sum("done"), "badly": Sum(F("failed") + F("rejected"))}
+    found = list(_by_time(_of(Handled, window.rows, name)).annotate(**sums))
+    done = binned(((at, well) for at, well, _ in found), span)
+    return done, binned(((at, badly) for at, _, badly in found), span)
+
+
+def _failed(known: Sequence[bool], done: Mapping[int, float], failed: Mapping[int, float]) -> Curve:
     """Per cent of the attempts."""
-    rows = _of(Handled, window.rows, name)
-    tried = _sums(rows, span, "done", "failed", "rejected")
-    failed = _sums(rows, span, "failed", "rejected")
-    return curve(
-        _each(known, lambda n: 100 * failed.get(n, 0.0) / tried[n] if tried.get(n) else 0.0),
-        HEIGHT,
-        top=_LEAST,
-    )
+
+    def share(n: int) -> float:
+        bad = failed.get(n, 0.0)
+        return 100 * bad / (done.get(n, 0.0) + bad) if bad else 0.0
+
+    return curve(_each(known, share), HEIGHT, top=_LEAST)
 
 
 def _of(model: type[Model], condition: Any, name: str) -> QuerySet[Any]:
