@@ -136,20 +136,22 @@ class Home:
 
     @cached_property
     def lines(self) -> dict[str, Curve]:
-        """What waited for each processor in the last half hour."""
+        """What waited in the last half hour for each processor that is shown with it."""
         now = self.overview.as_of
-        read = gauges.between(now - _LINE, now, MINUTE)
+        charts = (need.chart for need in self.first_needs if need.chart)
+        names = {*charts, *(one.name for one in self.troubled)}
+        read = gauges.between(now - _LINE, now, MINUTE, names)
         first, last = int((now - _LINE).timestamp()) // MINUTE, int(now.timestamp()) // MINUTE
         return {
-            one.name: curve(
+            name: curve(
                 [
-                    found.waiting if (found := read.of(one.name, at * MINUTE)) else None
+                    found.waiting if (found := read.of(name, at * MINUTE)) else None
                     for at in range(first, last + 1)
                 ],
                 _LINE_HEIGHT,
                 top=10.0,
             )
-            for one in self.standings
+            for name in names
         }
 
     @cached_property
