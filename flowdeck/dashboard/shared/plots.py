@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from itertools import groupby
 from math import log10
 
+from django.db.models import QuerySet
+
 from flowdeck.models import Release
 
 WIDTH = 1000
@@ -21,6 +23,7 @@ _NAME = 30.0  # percent of the width that a name needs, to either side
 _DECADES = 3  # of a scale of logarithms
 
 Values = Sequence[float | None]
+Point = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +76,17 @@ class Flag:
 def curve(values: Values, height: int, *, top: float = 0.0, log: bool = False) -> Curve:
     """Values from the left to the right end, 0 at the bottom; ``top`` is the least scale."""
     most = max([top, *(value for value in values if value is not None)]) or 1.0
-    runs = list(_runs(values, height, most, log))
+    return Curve(*paths(list(_runs(values, height, most, log)), height), most)
+
+
+def paths(runs: Sequence[Sequence[Point]], height: int) -> tuple[str, str]:
+    """Of a line through the points of each stretch, and of the area under it."""
     lines = ["L".join(f"{x:g} {y:g}" for x, y in run) for run in runs]
     areas = [
         f"M{run[0][0]:g} {height}L{line}L{run[-1][0]:g} {height}Z"
         for run, line in zip(runs, lines, strict=True)
     ]
-    return Curve("".join(f"M{line}" for line in lines), "".join(areas), most)
+    return "".join(f"M{line}" for line in lines), "".join(areas)
 
 
 def binned(rows: Iterable[tuple[int, float]], span: Span) -> dict[int, float]:
@@ -92,11 +99,16 @@ def binned(rows: Iterable[tuple[int, float]], span: Span) -> dict[int, float]:
     return found
 
 
-def flags(span: Span) -> list[Flag]:
+def releases(since: datetime, until: datetime) -> QuerySet[Release]:
     """Releases that were first seen in a stretch, the newest of too many; one query."""
-    seen = {"first_seen_at__gte": span.since, "first_seen_at__lte": span.until}
+    seen = Release.objects.filter(first_seen_at__gte=since, first_seen_at__lte=until)
+    return seen.order_by("-first_seen_at")[:_FLAGS]
+
+
+def flags(span: Span) -> list[Flag]:
+    """Releases of a stretch, with names where there is room; one query."""
     found, last = list[Flag](), 100.0 + _NAME
-    for one in Release.objects.filter(**seen).order_by("-first_seen_at")[:_FLAGS]:
+    for one in releases(span.since, span.until):
         x = span.x(one.first_seen_at)
         named = last - x >= _NAME
         last = x if named else last
@@ -104,9 +116,7 @@ def flags(span: Span) -> list[Flag]:
     return found
 
 
-def _runs(
-    values: Values, height: int, most: float, log: bool
-) -> Iterable[list[tuple[float, float]]]:
+def _runs(values: Values, height: int, most: float, log: bool) -> Iterable[list[Point]]:
     """Points of each stretch without a gap; a value that stands alone is a short dash."""
     step = WIDTH / len(values) if values else WIDTH
     for known, group in groupby(enumerate(values), lambda pair: pair[1] is not None):

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from flowdeck import words
+from flowdeck.dashboard.shared.plots import Point, paths
 from flowdeck.dashboard.timeline.shapes import BAND, Band, Window
 from flowdeck.declare.states import DeliveryState
 from flowdeck.history.figures import MINUTE
@@ -25,8 +26,6 @@ _LONG = 2 * 3600  # seconds; longer windows are drawn by minutes
 _TREND = timedelta(minutes=2)
 _ROOM = 3  # px that the most leaves free
 _APART = 3  # stretches without a reading from which on there is a gap
-
-Point = tuple[float, float]
 
 
 def bands(
@@ -54,18 +53,13 @@ def _band(
     if most <= FEW:
         return None
     last = inside[-1][1] if inside else Reading()
-    runs = list(_runs(inside, window, read.grain, most, now))
-    lines = ["L".join(f"{x:g} {y:g}" for x, y in run) for run in runs]
-    area = "".join(
-        f"M{run[0][0]:g} {BAND}L{line}L{run[-1][0]:g} {BAND}Z"
-        for run, line in zip(runs, lines, strict=True)
-    )
+    line, area = paths(list(_runs(inside, window, read.grain, most, now)), BAND)
     retrying = now.retrying if now else last.retrying
     kind = DeliveryState.RETRYING if retrying else DeliveryState.PENDING
     return Band(
         DeliveryState.PARKED if name in paused else kind,
         area,
-        "".join(f"M{line}" for line in lines),
+        line,
         _words(now, last, read.per_second(name), window),
     )
 
