@@ -301,19 +301,22 @@ def _opened(due: list[DueDelivery]) -> list[DueDelivery]:
 
 
 def finish(processor: Processor, outcomes: list[Outcome]) -> tuple[AppendedEvent, ...]:
-    """Append and set what was emitted, then mark the deliveries: heads are locked for a moment."""
+    """Mark the deliveries, then append and set what was emitted.
+
+    Appending is last: from then to the commit others wait for the heads of its streams, and who
+    reads the log by position for its commit.
+    """
     if not outcomes:
         return ()
     if processor.breaker is not None:
         breaker.note(processor, processor.breaker, outcomes)
     emitted = [one for outcome in outcomes for one in outcome.emitted]
     expectations = [e for outcome in outcomes for e in outcome.expectations]
-    appended = append(emitted, expectations) if emitted else ()
     with connection.cursor() as cursor:
         told = tally.of_attempts(outcomes)
         dialect().mark(cursor, processor.name, [outcome.mark for outcome in outcomes], told)
     keep_failures(processor, [outcome for outcome in outcomes if outcome.failure])
-    return appended
+    return append(emitted, expectations) if emitted else ()
 
 
 def tell(processor: Processor, batch: Batch) -> None:

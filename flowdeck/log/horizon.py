@@ -17,8 +17,9 @@ from flowdeck.database import connection
 from flowdeck.log.positions import newest_position
 from flowdeck.sql import dialect
 
-# Appends take a few milliseconds: the first looks are close together, and who waits long asks less.
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.01
+# Appends take a few milliseconds. Who has waited long asks less often, but waits at most a tenth
+# longer than it must.
+_FIRST_PAUSE, _LONGEST_PAUSE, _LONGER = 0.001, 0.01, 0.1
 _PAUSE = threading.Event()
 _NEAR = 10_000  # positions looked at for a missing one
 
@@ -79,13 +80,13 @@ def writers_ended(patience: float) -> bool:
 
 
 def _ended(look: Callable[[CursorWrapper], frozenset[str]], patience: float) -> bool:
-    end, pause = time.monotonic() + patience, _FIRST_PAUSE
+    began = time.monotonic()
     with connection.cursor() as cursor:
         under_way = look(cursor)
         while under_way:
-            if time.monotonic() > end:
+            waited = time.monotonic() - began
+            if waited > patience:
                 return False
-            _PAUSE.wait(pause)
-            pause = min(pause * 1.5, _LONGEST_PAUSE)
+            _PAUSE.wait(min(max(waited * _LONGER, _FIRST_PAUSE), _LONGEST_PAUSE))
             under_way &= look(cursor)
     return True
