@@ -235,14 +235,14 @@ class Delivery:
     envelope: StoredEvent
     replaying: bool = False
     traceparent: str = field(default="", init=False)
-    in_transaction: InitVar[bool] = False
+    savepoints: InitVar[int | None] = None
     emitted: Collected[Draft | Cancel] = field(init=False)
     expectations: Collected[Expectation] = field(init=False)
 
-    def __post_init__(self, in_transaction: bool) -> None:
-        """``in_transaction``: the handler is called within one, which is none of its own."""
-        self.emitted = Collected(in_transaction)
-        self.expectations = Collected(in_transaction)
+    def __post_init__(self, savepoints: int | None) -> None:
+        """``savepoints``: see :class:`Collected`."""
+        self.emitted = Collected(savepoints)
+        self.expectations = Collected(savepoints)
 
     @property
     def id(self) -> int:
@@ -268,7 +268,7 @@ class Delivery:
     ) -> None:
         """Append ``event`` with this delivery's event as its cause when the handler succeeds.
 
-        If an atomic block around the call is rolled back, the event goes with it.
+        If a savepoint or an atomic block around the call is rolled back, the event goes with it.
         ``stream`` defaults to the stream of the cause. With ``expected_sequence`` it is appended
         only if the stream is at that sequence; if it has grown, the handler is called again.
         With ``in_`` or ``at`` it is appended later, as by :func:`flowdeck.publish`.

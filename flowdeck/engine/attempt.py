@@ -85,7 +85,7 @@ def attempt_together(processor: Processor, dues: list[DueDelivery]) -> list[Outc
     """Run a batch handler for all of ``dues`` at once. Raises as :func:`attempt` does."""
     containment = Containment(processor)
     started, hooks = clock.now(), containment.hooks
-    deliveries = [_delivery(processor, due) for due in dues]
+    deliveries = [_delivery(processor, due, containment) for due in dues]
     first = dues[0].event
     with context.entered(context.Context(first.correlation_id, first.id, in_batch=True)):
         handle = partial(_run_together, processor, deliveries)
@@ -192,7 +192,7 @@ def keep_failures(processor: Processor, outcomes: list[Outcome]) -> None:
 
 def _attempt_one(processor: Processor, due: DueDelivery, containment: Containment) -> Outcome:
     started = clock.now()
-    delivery = _delivery(processor, due)
+    delivery = _delivery(processor, due, containment)
     around = context.Context(due.event.correlation_id, due.event.id, delivery)
     with context.entered(around):
         handle: Callable[[], None] = partial(_run, processor, delivery)
@@ -282,8 +282,9 @@ def _is_several(result: Any) -> bool:
     return not isinstance(result, Event) and isinstance(result, Iterable)
 
 
-def _delivery(processor: Processor, due: DueDelivery) -> Delivery:
-    return Delivery(processor.name, due.attempts + 1, due.event, in_transaction=processor.atomic)
+def _delivery(processor: Processor, due: DueDelivery, containment: Containment) -> Delivery:
+    savepoints = containment.savepoints if processor.atomic else None
+    return Delivery(processor.name, due.attempts + 1, due.event, savepoints=savepoints)
 
 
 def _carrying(traceparent: str, one: Draft | Cancel) -> Draft | Cancel:

@@ -116,6 +116,11 @@ class Containment:
         return not self._watch.sent
 
     @property
+    def savepoints(self) -> int:
+        """How many the connection has made until now."""
+        return self._shared.savepoint_state
+
+    @property
     def hooks(self) -> int:
         """How many ``on_commit`` are waiting."""
         return len(self._shared.run_on_commit)

@@ -1,9 +1,9 @@
-"""Invariant 2 within a handler: rows and events of one atomic block share their fate."""
+"""Invariant 2 within a handler: rows and events that are rolled back together share their fate."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 
 import pytest
@@ -94,6 +94,47 @@ def test_a_block_of_a_handler_takes_its_events_along(
     settle()
     assert streams_of(Tally.objects.all()) == {"outside", "kept", "after"}
     assert streams_of(Event.objects.all()) == {"outside", "kept", "after"}
+
+
+@pytest.mark.parametrize("alone", [False, True])
+@pytest.mark.parametrize("kind", ["probe.atomic", "probe.leased"])
+def test_a_savepoint_of_a_handler_takes_its_events_along(
+    kind: str, alone: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own, without an atomic block around it, as it goes back to one of them, or further."""
+
+    def both(delivery: Delivery, stream: str) -> None:
+        Tally.objects.create(stream=stream)
+        (published if stream.startswith("un") else emitted)(delivery, stream)
+
+    def behave(event: Probed, delivery: Delivery) -> None:
+        if delivery.processor != kind:
+            return
+        if event.fails:
+            raise processors.ProbeError
+        with transaction.atomic() if kind == "probe.leased" else nullcontext():
+            both(delivery, "outside")
+            outer = transaction.savepoint()
+            both(delivery, "undone-by-the-outer")
+            with a_block(undone=False):
+                both(delivery, "block-undone-by-the-outer")
+            inner = transaction.savepoint()
+            both(delivery, "released-undone-by-the-outer")
+            transaction.savepoint_commit(inner)
+            transaction.savepoint_rollback(outer)
+            both(delivery, "kept")
+            again = transaction.savepoint()
+            both(delivery, "undone-again")
+            transaction.savepoint_rollback(again)
+            both(delivery, "unharmed")
+
+    monkeypatch.setattr(processors, "behave", behave)
+    publish(Probed(n=1), stream="probe-1")
+    if alone:
+        publish(Probed(n=2, fails=9), stream="probe-2")
+    settle()
+    assert streams_of(Tally.objects.all()) == {"outside", "kept", "unharmed"}
+    assert streams_of(Event.objects.all()) == {"outside", "kept", "unharmed"}
 
 
 @pytest.mark.parametrize("kind", ["probe.atomic", "probe.leased"])
