@@ -15,7 +15,8 @@ class Lane(models.Model):
     handler that kills its process is found; ``suspect`` is the position it was at then, and
     ``last_exception`` the traceback of what a claim ended with (``flowdeck/engine/careful.py``).
 
-    ``grp`` is the group that its lease was last for, if limits hold for groups apart.
+    ``grp`` is the group that its lease was last for, if limits hold for groups apart, and ``tried``
+    the position: as long as that claim has not ended well, it is what the lane goes on with.
     Below ``floor`` it has no work; ``lowered`` counts how often people have lowered it, and
     ``floor_wrong_at`` is when it was last found to be wrong (``flowdeck/letters/floors.py``).
     """
@@ -32,6 +33,7 @@ class Lane(models.Model):
     suspected_at = models.DateTimeField(null=True)
     last_exception = models.TextField(db_default="")
     grp = models.CharField(max_length=200, db_default="")
+    tried = models.BigIntegerField(null=True)
     floor = models.BigIntegerField(db_default=0)
     lowered = models.IntegerField(db_default=0)
     floor_wrong_at = models.DateTimeField(null=True)
@@ -115,6 +117,21 @@ class Worker(models.Model):
     per_second = models.FloatField(null=True)
     memory = models.BigIntegerField(null=True)
     cut_off_since = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        """Host and process id."""
+        return self.name
+
+
+class SilentBell(models.Model):
+    """A process whose bells failed ``since`` then, also when it last tried.
+
+    It is heard of here only: what it appends is found by the workers' sweep, a second later.
+    """
+
+    name = models.CharField(max_length=100, primary_key=True)
+    since = models.DateTimeField()
+    tried_at = models.DateTimeField()
 
     def __str__(self) -> str:
         """Host and process id."""

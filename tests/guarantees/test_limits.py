@@ -10,22 +10,23 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from itertools import pairwise
+from itertools import count, pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db import connection
 
-from flowdeck import Breaker, Event, Limits, Retry, publish
+from flowdeck import Breaker, Event, Limits, Retry, clock, publish
 from flowdeck import Delivery as Delivered
 from flowdeck.bells import bell
 from flowdeck.conf import conf
-from flowdeck.declare.registry import Processor, registry
+from flowdeck.declare.registry import Processor, registry, slot_of
 from flowdeck.engine import drain, lanes
 from flowdeck.errors import RegistrationError
 from flowdeck.models import Attempt, Delivery, FlowControl, Lane
 from tests.guarantees import leases
+from tests.guarantees.forked import in_a_process
 from tests.polling import eventually
 from tests.probe import processors
 from tests.probe.events import Probed
@@ -76,9 +77,9 @@ def _worker(database: str, folder: Path, seconds: float) -> None:
 def test_limits_hold_although_workers_are_killed(settings: Any, tmp_path: Path) -> None:
     """Three at once, and starts 25 ms apart, over four workers; nothing lost, nothing overtaken."""
     settings.FLOWDECK = {**settings.FLOWDECK, "LEASE_SECONDS": 1.0}
-    count = 100
-    publish(*[Probed(n=n) for n in range(count)], stream="one")
-    for n in range(count):
+    many = 100
+    publish(*[Probed(n=n) for n in range(many)], stream="one")
+    for n in range(many):
         publish(Probed(n=n), stream=f"key-{n % 25}")
     drain.lanes.create_missing([registry.processor("probe.leased")])
     name, fork = str(connection.settings_dict["NAME"]), multiprocessing.get_context("fork")
@@ -181,6 +182,34 @@ def test_limits_hold_for_each_group_apart_and_groups_take_turns(
     assert sorted(groups[3:]) == sorted(["ann", "bob", "cy"] * 3)
     waiting = Delivery.objects.filter(processor="probe.leased", state="pending")
     assert waiting.filter(event__stream="mixed").count() == 2
+
+
+def test_who_kills_its_workers_is_found_however_much_work_other_groups_have(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They take turns on the lane, and what ends well says nothing of what does not."""
+    processor = limited("probe.leased", limits=Limits(concurrent=1, by="by"))
+    monkeypatch.setitem(registry.processors, "probe.leased", processor)
+    registry._subscribers.clear()
+    publish(Probed(n=1, by="bad", dies="probe.leased"), stream="deadly")
+    lanes.create_missing([processor])
+    lane = Lane.objects.get(
+        processor="probe.leased",
+        first_slot__lte=slot_of("deadly"),
+        last_slot__gte=slot_of("deadly"),
+    )
+    names = (f"good-{n}" for n in count())
+    good = next(one for one in names if lane.first_slot <= slot_of(one) <= lane.last_slot)
+    dead = Delivery.objects.filter(processor="probe.leased", state="dead")
+    for n in range(conf().CRASHES + 4):
+        publish(Probed(n=n, by="good"), stream=good)
+        in_a_process(lambda: drain.drain(processor))
+        leases.run_out()
+        Lane.objects.update(suspected_at=clock.now() - timedelta(seconds=10))
+        if dead.exists():
+            break
+    registry._subscribers.clear()
+    assert [letter.event.stream for letter in dead] == ["deadly"]
 
 
 def test_what_an_atomic_handler_did_under_a_lost_lease_is_undone() -> None:

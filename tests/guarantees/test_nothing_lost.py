@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from itertools import product
 
 import pytest
-from django.db import connections
 
 from flowdeck import publish
 from flowdeck.bells import bell
@@ -20,25 +19,12 @@ from flowdeck.engine import batch, drain, sweep
 from flowdeck.models import Attempt, Delivery, Lane
 from flowdeck.testing import settle
 from tests.guarantees import leases
+from tests.guarantees.forked import in_a_process
 from tests.polling import eventually
 from tests.probe.events import Probed
 from tests.probe.models import Effect
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def in_a_process(work: Callable[[], object]) -> int:
-    """Run ``work`` in a forked process with connections of its own; return its exit code."""
-    connections.close_all()
-    pid = os.fork()
-    if pid == 0:
-        code = 1
-        try:
-            work()
-            code = 0
-        finally:
-            os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 def drained(name: str) -> Callable[[], object]:

@@ -17,7 +17,7 @@ from flowdeck.declare.registry import Processor, registry
 from flowdeck.engine import drain, watchdog
 from flowdeck.errors import RegistrationError
 from flowdeck.models import Delivery
-from tests.guarantees.test_nothing_lost import in_a_process
+from tests.guarantees.forked import in_a_process
 from tests.probe import processors
 from tests.probe.events import Probed
 

@@ -24,7 +24,7 @@ from flowdeck.verification import verify
 from lab import injection
 from lab.switched_faults import switch_off, switch_on
 from processors.models import Charge, Reservation, Stock
-from tests.guarantees.test_nothing_lost import in_a_process
+from tests.guarantees.forked import in_a_process
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("shelf")]
 MUG = [{"sku": "mug", "quantity": 1}]

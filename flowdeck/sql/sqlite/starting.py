@@ -47,6 +47,7 @@ def claim_start(asked: Asked, leave_out: Iterable[int]) -> Start | None:
             claimed_at=now,
             token=asked.token,
             grp=group,
+            tried=position,
             lease_expires_at=max(starts, now) + timedelta(seconds=asked.lease_seconds),
         )
         seconds = max(0.0, (starts - now).total_seconds())
@@ -89,7 +90,7 @@ def _of_all(
 def _of_a_group(
     asked: Asked, control: FlowControl, free: list[LaneRow], now: datetime
 ) -> _Found | None:
-    soonest = None
+    soonest, again = None, _again(asked, free, now)
     for group in _groups(asked, control.visited):
         if asked.concurrent is not None and _aired(asked, now, grp=group) >= asked.concurrent:
             continue
@@ -99,7 +100,7 @@ def _of_a_group(
             soonest = min(soonest or starts, starts)
             continue
         for lane in free:
-            position = _first_of_group(asked, lane, group, now)
+            position = _chosen(asked, lane, group, now, again)
             if position is None:
                 continue
             _of(asked).update(not_before=None, waits_until=starts, visited=group)
@@ -121,20 +122,49 @@ def _groups(asked: Asked, visited: str) -> Iterator[str]:
     yield from (name for name in names if name and name <= visited)
 
 
+def _chosen(
+    asked: Asked, lane: LaneRow, group: str, now: datetime, again: dict[int, dict[str, int]]
+) -> int | None:
+    if lane.id in again:
+        return again[lane.id].get(group)
+    return _first_of_group(asked, lane, group, now)
+
+
+def _again(asked: Asked, free: list[LaneRow], now: datetime) -> dict[int, dict[str, int]]:
+    """By lane whose last claim has not ended well: what that was for, by its group. Nothing else.
+
+    So what kills its workers is found by the count of claims, however much work others have.
+    """
+    interrupted = Lane.objects.filter(pk__in=[lane.id for lane in free if lane.claims])
+    found: dict[int, dict[str, int]] = {}
+    for lane, position in interrupted.values_list("pk", "tried"):
+        if position is None:
+            continue
+        row = _due(asked, now).filter(event_id=position, grp__isnull=False).first()
+        if row is not None and _first_of_key(asked, row.key) == position:
+            found[lane] = {str(row.grp): position}
+    return found
+
+
 def _first_of_group(asked: Asked, lane: LaneRow, group: str, now: datetime) -> int | None:
     """The first one of the group on the lane that is due, and the first of its key."""
-    own = Due.objects.filter(Q(state__among=UNFINISHED), processor=asked.processor)
-    due = own.filter(
-        Q(due_at=None) | Q(due_at__lte=now),
-        grp=group,
-        slot__range=(lane.first_slot, lane.last_slot),
-    )
-    states = [*UNFINISHED, DeliveryState.DEAD] if asked.parks else [*UNFINISHED]
-    rows = Due.objects.filter(processor=asked.processor, state__in=states)
+    due = _due(asked, now).filter(grp=group, slot__range=(lane.first_slot, lane.last_slot))
     for position, key in due.order_by("event_id").values_list("event_id", "key")[:_LOOKED_AT]:
-        if rows.filter(key=key).aggregate(first=Min("event_id"))["first"] == position:
+        if _first_of_key(asked, key) == position:
             return position
     return None
+
+
+def _due(asked: Asked, now: datetime) -> QuerySet[Due]:
+    own = Due.objects.filter(Q(state__among=UNFINISHED), processor=asked.processor)
+    return own.filter(Q(due_at=None) | Q(due_at__lte=now))
+
+
+def _first_of_key(asked: Asked, key: str) -> int | None:
+    states = [*UNFINISHED, DeliveryState.DEAD] if asked.parks else [*UNFINISHED]
+    rows = Due.objects.filter(processor=asked.processor, state__in=states, key=key)
+    first: int | None = rows.aggregate(first=Min("event_id"))["first"]
+    return first
 
 
 def _start(asked: Asked, next_at: datetime | None, now: datetime) -> datetime:

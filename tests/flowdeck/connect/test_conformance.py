@@ -19,7 +19,7 @@ from flowdeck.letters import dead_letters
 from flowdeck.models import Attempt, Connector, Due, Event
 from tests.flowdeck.connect.brokers import Broker, Received
 from tests.flowdeck.connect.declared import OUTLET, Make
-from tests.guarantees.test_nothing_lost import in_a_process
+from tests.guarantees.forked import in_a_process
 from tests.polling import eventually
 from tests.probe.events import Probed
 

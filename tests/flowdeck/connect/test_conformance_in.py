@@ -15,7 +15,7 @@ from flowdeck.testing import settle
 from tests.flowdeck.connect.brokers import Broker
 from tests.flowdeck.connect.declared import INLET, MakeIn, put, taken_in
 from tests.flowdeck.connect.test_conformance import SLOW
-from tests.guarantees.test_nothing_lost import in_a_process
+from tests.guarantees.forked import in_a_process
 from tests.polling import eventually
 
 pytestmark = [
