@@ -102,8 +102,8 @@ def ask_bulk(
 
     With an ``Idempotency-Key``, who heard no answer asks again and gets the same action.
 
-    With ``dry_run`` nothing is done: the answer says how many fit, and gives a ``seen`` to send
-    along, so that the action is refused with 409 if they are not the same letters any more.
+    With ``dry_run`` nothing is done: the answer says how many fit, and gives a ``seen``. Without it
+    nothing is begun, and with it the action is refused with 409 if other letters fit by now.
     """
     require_action(request, "retry_dead_letters")
     if wanted.action == "discard" and not wanted.reason:
@@ -114,7 +114,7 @@ def ask_bulk(
     if wanted.dry_run:
         question = Question.about(criteria.letters(), "letter")
         return Status(200, Fitting(total=question.count, seen=question.digest))
-    if wanted.action == "discard" and not wanted.seen:
+    if not wanted.seen:
         raise HttpError(422, "seen: ask with dry_run first, and send what it says along")
 
     def ask() -> BulkAction:

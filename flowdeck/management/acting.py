@@ -33,9 +33,9 @@ def add_seen(parser: CommandParser) -> None:
     )
 
 
-def told_seen(digest: str) -> str:
-    """What a dry run says of its digest."""
-    return f"To do just this: --seen {digest}"
+def told_seen(seen: str | int) -> str:
+    """What a dry run says of what it was about: a digest, or the number of the last run."""
+    return f"To do just this: --seen {seen}"
 
 
 def reason_of(options: dict[str, Any], *, needed_to: str = "") -> str:

@@ -154,6 +154,20 @@ def test_processors_with_other_effects_are_refused() -> None:
     assert not ReplayRun.objects.exists()
 
 
+def test_a_run_from_the_shell_is_held_to_what_its_dry_run_showed() -> None:
+    """Of two who were asked about the same rebuild one starts it."""
+    publish(Probed(n=1), stream="probe-1")
+    settle()
+    out = io.StringIO()
+    call_command("replay", "probe.tally", "--rebuild", "--dry-run", stdout=out)
+    assert not ReplayRun.objects.exists()
+    seen = out.getvalue().rpartition("--seen ")[2].strip()
+    call_command("replay", "probe.tally", "--rebuild", "--seen", seen)
+    with pytest.raises(CommandError, match="Meanwhile run"):
+        call_command("replay", "probe.tally", "--rebuild", "--seen", seen)
+    assert ReplayRun.objects.count() == 1
+
+
 def test_a_projection_that_writes_elsewhere_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     publish(Probed(n=1), stream="probe-1")
     settle()

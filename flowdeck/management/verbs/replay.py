@@ -32,7 +32,13 @@ class Command(BaseCommand):
         what = parser.add_mutually_exclusive_group()
         what.add_argument("--verify", action="store_true", help="compare with the live tables")
         what.add_argument("--rebuild", action="store_true", help="make the live tables equal")
-        what.add_argument("--dry-run", action="store_true", help="say what would be read")
+        parser.add_argument("--dry-run", action="store_true", help="say what would be read")
+        parser.add_argument(
+            "--seen",
+            type=int,
+            metavar="RUN",
+            help="as a dry run printed it: do nothing if somebody asked for the same meanwhile",
+        )
         parser.add_argument("--reason", default="", help="why, for the list of runs")
         acting.add_argument(parser)
 
@@ -42,10 +48,15 @@ class Command(BaseCommand):
         kind = "verify" if options["verify"] else "rebuild" if options["rebuild"] else "preview"
         try:
             if options["dry_run"]:
-                self._dry_run(names, options["to"])
+                self._dry_run(kind, names, options["to"])
                 return
             asked = runs.request(
-                kind, names, by=by, reason=acting.reason_of(options), to_position=options["to"]
+                kind,
+                names,
+                by=by,
+                reason=acting.reason_of(options),
+                to_position=options["to"],
+                seen=options["seen"],
             )
         except FlowdeckError as error:
             raise CommandError(str(error)) from error
@@ -55,7 +66,7 @@ class Command(BaseCommand):
             raise CommandError(f"Run {run.pk} {run.state}: {run.error or run.cancelled_by}")
         self._report(run)
 
-    def _dry_run(self, names: list[str], to: int | None) -> None:
+    def _dry_run(self, kind: str, names: list[str], to: int | None) -> None:
         planned = plan(names, to)
         for type_name, count in planned.counts.items():
             self.stdout.write(f"{count:>12,} {type_name}")
@@ -65,6 +76,7 @@ class Command(BaseCommand):
         self.stdout.write(
             f"{planned.total:>12,} events for {', '.join(planned.processors)}; duration {duration}"
         )
+        self.stdout.write(acting.told_seen(runs.newest_of(kind, planned.processors)))
 
     def _follow(self, run: ReplayRun) -> None:
         left = "" if run.seconds_left is None else f", {run.seconds_left:.0f} s left"

@@ -28,7 +28,7 @@ BODIES: dict[str, Any] = {  # what fits, so that the answer is about the person
     "place_order": {"items": []},
     "retry_letters": {"letters": [999999]},
     "discard_letters": {"letters": [999999], "reason": "test"},
-    "ask_bulk": {"action": "retry", "processor": "nobody"},
+    "ask_bulk": {"action": "retry", "processor": "nobody", "seen": "other letters"},
     "set_letter_group_status": {"status": "open"},
     "reveal_event": {"reason": "test"},
     "announce_release": {"name": "test"},
