@@ -26,18 +26,20 @@ class FlowdeckConfig(AppConfig):
         # What these declare with decorators: checks, processors, hooks of the worker.
         from flowdeck import checks  # noqa: F401
         from flowdeck.alerts import tell  # noqa: F401
+        from flowdeck.bells import silence
         from flowdeck.dashboard import live_views
         from flowdeck.dashboard.letters import finder as letter_finder
-        from flowdeck.dashboard.shell import entries, log_finders
+        from flowdeck.dashboard.shell import entries, log_finders, work_finders
         from flowdeck.engine import logs, worker  # noqa: F401
         from flowdeck.live import announce
         from flowdeck.replay import agreement  # noqa: F401
 
         # Here and not with the pages: a socket may come back before the first page is asked for.
-        for one in (live_views, entries, log_finders, letter_finder):
+        for one in (live_views, entries, log_finders, letter_finder, work_finders):
             one.register()
         logs.listen()
         announce.listen()
+        silence.listen()
         post_migrate.connect(_after_migrate, sender=self)
         connection_created.connect(_in_tests)
 

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from events import orders
 from events.models import Product
 from flowdeck import publish, words
-from flowdeck.models import Event
+from flowdeck.models import BulkAction, Event, ReplayRun, Timer
 from flowdeck.sql import dialect
 from tests.accounts import person, signed_in
 from tests.flowdeck.dashboard.test_hostile_text import HOSTILE, assert_harmless, hostile_event
@@ -73,6 +73,26 @@ def test_a_position_a_stream_and_a_type(viewer: Client, log: list[Event]) -> Non
     assert asked(viewer, "Probed").url == "/catalog/Probed/"
     copied(log[0], type="Forgotten", position=None)
     assert asked(viewer, "Forgotten").url == "/catalog/Forgotten/"
+
+
+def test_what_is_planned_or_asked_for_is_found_by_its_number_and_name(
+    viewer: Client, log: list[Event]
+) -> None:
+    event = log[1]
+    assert asked(viewer, "probe-1#2").url == f"/events/{event.position}/"
+    assert "Nothing has" in asked(viewer, "probe-1#9").content.decode()
+    run = ReplayRun.objects.create(kind="verify", processors=["probe.tally"], by="ann", total=3)
+    bulk = BulkAction.objects.create(action="retry", newest=9, total=3, by="ann")
+    publish(Probed(n=3), stream="probe-2", in_=3600, timer="later")
+    timer = Timer.objects.get()
+    found = {
+        f"run {run.pk}": f"/replay/?run={run.pk}",
+        f"Bulk action #{bulk.pk}": f"/dead-letters/#bulk-{bulk.pk}",
+        f"timer {timer.pk}": "/timers/?name=later&stream=probe-2",
+    }
+    assert {text: asked(viewer, text).url for text in found} == found
+    page = asked(viewer, str(run.pk)).content.decode()
+    assert f"/replay/?run={run.pk}" in page
 
 
 def copied(event: Event, **changed: Any) -> None:
