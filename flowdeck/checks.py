@@ -14,7 +14,7 @@ from django.contrib.auth.models import Group
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import connections, router
 
-from flowdeck.bells import line, messages
+from flowdeck.bells import line, messages, silence
 from flowdeck.conf import conf
 from flowdeck.connect import brokers, connectors
 from flowdeck.connect.outlets import outlets
@@ -23,7 +23,7 @@ from flowdeck.dashboard.shell.navigation import sign_out_url
 from flowdeck.database import WITH_PEOPLE, alias, connection
 from flowdeck.declare.registry import registry
 from flowdeck.declare.upcasting import faults, gaps
-from flowdeck.models import Worker
+from flowdeck.models import SilentBell, Worker
 from flowdeck.models.user_name import LONGEST_USER_NAME
 from flowdeck.observe.overview import cut_off_workers
 from flowdeck.people import groups
@@ -178,10 +178,10 @@ def rights(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessag
 
 @register(Tags.database)
 def signs_of_life(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
-    """What workers say of themselves; asked by ``check --database``."""
+    """What workers, and others whose bells fail, say of themselves; for ``check --database``."""
     if alias() not in (databases or ()) or not _workers_can_say():
         return []
-    return [
+    found: list[CheckMessage] = [
         Warning(
             f"Worker {worker.name} has not reached Redis or the broker since "
             f"{worker.cut_off_since:%Y-%m-%d %H:%M:%S} UTC: it hears no bells and looks for work "
@@ -191,13 +191,23 @@ def signs_of_life(databases: Sequence[str] | None = None, **_: Any) -> list[Chec
         )
         for worker in cut_off_workers()
     ]
+    return found + [
+        Warning(
+            f"{one.name} can ring no bell since {one.since:%Y-%m-%d %H:%M:%S} UTC: workers find "
+            "what it appends a second or more later.",
+            hint="Look at its network, at FLOWDECK['REDIS_URL'] and at CELERY_BROKER_URL there.",
+            id="flowdeck.W008",
+        )
+        for one in silence.silent_lately()
+    ]
 
 
 def _workers_can_say() -> bool:
-    """Whether the table is there and as it is now: ``migrate`` asks before it begins."""
+    """Whether the tables are there and as they are now: ``migrate`` asks before it begins."""
     table = Worker._meta.db_table
     with connection.cursor() as cursor:
-        if table not in connection.introspection.table_names(cursor):
+        there = connection.introspection.table_names(cursor)
+        if not {table, SilentBell._meta.db_table} <= set(there):
             return False
         columns = connection.introspection.get_table_description(cursor, table)
     return "cut_off_since" in {column.name for column in columns}

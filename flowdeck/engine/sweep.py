@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 
 from flowdeck import clock, telemetry
 from flowdeck.alerts import watch
-from flowdeck.bells import bell, reach
+from flowdeck.bells import bell, reach, silence
 from flowdeck.conf import conf
 from flowdeck.connect import runner
 from flowdeck.database import connection
@@ -208,6 +208,7 @@ class Sweeper(threading.Thread):
             },
         )
         Worker.objects.filter(seen_at__lt=now - _GONE).delete()
+        silence.forget(_GONE)
         release.seen()
         shadow.remove_forgotten()
 

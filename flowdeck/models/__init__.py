@@ -8,7 +8,7 @@ from flowdeck.models.delivery import Attempt, DeadLetter, Delivery, Done, Due
 from flowdeck.models.event import Event, Stream
 from flowdeck.models.flow_control import FlowControl, FlowGroup
 from flowdeck.models.history import Current, Fold, Gauge, Handled, Produced, Tally, Trace
-from flowdeck.models.lane import Lane, ProcessorState, Release, Settled, Worker
+from flowdeck.models.lane import Lane, ProcessorState, Release, Settled, SilentBell, Worker
 from flowdeck.models.personal_key import PersonalKey
 from flowdeck.models.process import ProcessInstance, ProcessStep
 from flowdeck.models.replay import ReplayRun
@@ -54,6 +54,7 @@ __all__ = [
     "SavedView",
     "Schedule",
     "Settled",
+    "SilentBell",
     "Stream",
     "Submission",
     "Tally",

@@ -12,13 +12,14 @@ from datetime import datetime, timedelta
 from django.db.models import QuerySet
 
 from flowdeck import clock
-from flowdeck.bells import reach
+from flowdeck.bells import reach, silence
 from flowdeck.declare.registry import Processor, registry
 from flowdeck.declare.states import DeliveryState
-from flowdeck.models import FlowControl, ProcessorState, Worker
+from flowdeck.models import FlowControl, ProcessorState, SilentBell, Worker
 from flowdeck.observe import current
 from flowdeck.observe.current import Moment
 from flowdeck.observe.lane_state import LaneState
+from flowdeck.processes import worker_name
 
 _ALIVE = timedelta(seconds=15)  # workers say every 5 s that they are alive
 _SILENCE = timedelta(seconds=5)  # Redis may be restarted without a word
@@ -115,6 +116,12 @@ class Overview:
     def cut_off_since(self) -> datetime | None:
         """Since when the first of them has not."""
         return min((one.cut_off_since for one in self.cut_off if one.cut_off_since), default=None)
+
+    @property
+    def silent(self) -> list[SilentBell]:
+        """Other processes that can ring no bell, but workers of which it is told; one query."""
+        told = {worker.name for worker in self.cut_off} | {worker_name()}
+        return [one for one in silence.silent_lately() if one.name not in told]
 
     @property
     def lanes_of(self) -> dict[str, list[str]]:

@@ -16,7 +16,7 @@ from flowdeck.bells import bell
 from flowdeck.dashboard.shared.run_times import run_times
 from flowdeck.declare.registry import registry
 from flowdeck.engine import pause
-from flowdeck.models import Delivery, FlowControl, Lane, ProcessorState, Worker
+from flowdeck.models import Delivery, FlowControl, Lane, ProcessorState, SilentBell, Worker
 from flowdeck.observe import current
 from flowdeck.observe import overview as overview_module
 from flowdeck.observe.overview import overview
@@ -105,6 +105,17 @@ def test_who_reaches_no_redis_is_told(
     assert "can ring no bell" not in operator.get("/processors/").content.decode(), "just now"
     monkeypatch.setattr(overview_module, "_SILENCE", timedelta())
     assert "This web process can ring no bell" in operator.get("/processors/").content.decode()
+
+
+def test_other_processes_that_ring_no_bells_are_named(operator: Client) -> None:
+    now = clock.now()
+    since = now - timedelta(seconds=30)
+    SilentBell.objects.create(name="web-2:7", since=since, tried_at=now)
+    Worker.objects.create(name="host:1", started_at=now, seen_at=now, cut_off_since=since)
+    SilentBell.objects.create(name="host:1", since=since, tried_at=now)
+    page = operator.get("/processors/").content.decode()
+    assert "1 process can ring no bell" in page
+    assert "web-2:7" in page
 
 
 def test_an_operator_pauses_with_a_reason_and_resumes(operator: Client) -> None:

@@ -16,9 +16,11 @@ from django.test import override_settings
 
 from eda_site import environment
 from flowdeck import clock
-from flowdeck.bells import messages
+from flowdeck.bells import bell, messages, silence
+from flowdeck.bells.line import Breaker
 from flowdeck.checks import passwords
-from flowdeck.models import Worker
+from flowdeck.models import SilentBell, Worker
+from flowdeck.processes import worker_name
 
 
 @contextmanager
@@ -142,6 +144,31 @@ def test_a_worker_that_hears_no_bells_is_named() -> None:
     assert named() == []
     Worker.objects.update(cut_off_since=now - timedelta(seconds=30))
     assert ["Worker host:1 has not reached Redis" in one for one in named()] == [True]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_another_process_whose_bells_fail_is_named(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a web process: it has no sweep that says anything of it."""
+
+    def named() -> list[str]:
+        said = checks.run_checks(tags=[checks.Tags.database], databases=["default"])
+        return [one.msg for one in said if one.id == "flowdeck.W008"]
+
+    monkeypatch.setattr(bell, "breaker", Breaker())
+    settings.FLOWDECK = {**settings.FLOWDECK, "REDIS_URL": "redis://127.0.0.1:1/0"}
+    assert not bell.ring(["probe.atomic"])
+    assert named() == [], "it may be a restart"
+    assert bell.breaker.failing_since
+    bell.breaker.failing_since -= 30
+    bell.breaker._closed_at = 0.0
+    assert not bell.ring(["probe.atomic"])
+    assert [worker_name() in one for one in named()] == [True]
+    SilentBell.objects.update(tried_at=clock.now() - timedelta(hours=1))
+    assert named() == []
+    silence.forget(timedelta(minutes=5))
+    assert not SilentBell.objects.exists()
 
 
 def test_tokens_that_outlive_a_password_are_named(settings: Any) -> None:
