@@ -35,6 +35,11 @@ class _Shared:
             self._said = said
         return said[0] + timedelta(seconds=counted - said[1])
 
+    def counted(self) -> datetime:
+        if self._said is None:
+            return datetime.now(UTC)
+        return self._said[0] + timedelta(seconds=time.monotonic() - self._said[1])
+
 
 def _asked() -> tuple[datetime, float]:
     connection.ensure_connection()
@@ -52,3 +57,11 @@ _shared = _Shared()
 def now() -> datetime:
     """The database's time, to some milliseconds. Raises OperationalError if it can't be had."""
     return _shared.now()
+
+
+def counted() -> datetime:
+    """The same for an event loop, which may not ask: counted on from what was said last.
+
+    The host's time in a process that has not called :func:`now` yet.
+    """
+    return _shared.counted()

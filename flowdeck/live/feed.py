@@ -21,8 +21,8 @@ from weakref import WeakKeyDictionary
 
 from channels.db import database_sync_to_async
 from channels.layers import get_channel_layer
-from django.utils import timezone
 
+from flowdeck import clock
 from flowdeck.live.announce import group
 from flowdeck.live.changes import Changes
 from flowdeck.live.channel import Channel
@@ -270,7 +270,7 @@ class Feed:
         return json.dumps(
             {
                 "frame": self.frame,
-                "at": timezone.now().isoformat(),
+                "at": clock.counted().isoformat(),
                 "views": [channel.name for channel in channels],
                 "html": html,
             }

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from django.db import DatabaseError, InterfaceError
 
+from flowdeck import clock
 from flowdeck.live import pulse, sessions
 from flowdeck.live.changes import Changes
 from flowdeck.live.channel import Channel
@@ -84,6 +85,7 @@ def read(plan: Plan) -> Done:
             done.signed_out, done.changed_rights = sessions.refresh(plan.sockets)
         if plan.look:
             done.pulse = pulse.take()
+            clock.now()  # frames are dated in the event loop, which counts on from here
             done.away = False
             if pulse.differs(plan.before, done.pulse):
                 stale = _stale(frame.channel for frame in plan.frames)

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db import DatabaseError, InterfaceError
-from django.utils import timezone
 
+from flowdeck import clock
 from flowdeck.live.crowd import VIEWS_PER_SOCKET
 from flowdeck.live.permission import refused
 from flowdeck.live.views import Name, find
@@ -38,7 +38,7 @@ def regions(user: Any, wanted: Sequence[str]) -> dict[str, Any]:
     }
     shown = {text: part for text, part in html.items() if part is not None}
     return {
-        "at": timezone.now().isoformat(),
+        "at": clock.now().isoformat(),
         "views": list(shown),
         "html": "".join(shown.values()),
         "refused": [{"view": view, "reason": reason} for view, reason in reasons.items()],

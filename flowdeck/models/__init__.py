@@ -2,7 +2,7 @@
 
 from flowdeck.models.access import Access, ApiToken
 from flowdeck.models.alert import AlertRule
-from flowdeck.models.archive import Archive, ArchivedStream
+from flowdeck.models.archive import Archive, ArchivedStream, ImportedRange
 from flowdeck.models.connector import Connector, InletOffset
 from flowdeck.models.delivery import Attempt, DeadLetter, Delivery, Done, Due
 from flowdeck.models.event import Event, Stream
@@ -42,6 +42,7 @@ __all__ = [
     "Fold",
     "Gauge",
     "Handled",
+    "ImportedRange",
     "InletOffset",
     "Lane",
     "PersonalKey",

@@ -1,4 +1,4 @@
-"""What was moved out of the log into files, and what stays of it: a tombstone for each stream."""
+"""What was moved out of the log into files, with a tombstone for each stream, and what came in."""
 
 from __future__ import annotations
 
@@ -21,6 +21,23 @@ class Archive(models.Model):
     def __str__(self) -> str:
         """Where it is."""
         return self.path
+
+
+class ImportedRange(models.Model):
+    """Where in the log the events of an import lie, which keep the times that they had elsewhere.
+
+    What others appended meanwhile may lie between them.
+    """
+
+    first_position = models.BigIntegerField()
+    last_position = models.BigIntegerField()
+
+    class Meta:
+        verbose_name_plural = "imported ranges"
+
+    def __str__(self) -> str:
+        """From where to where."""
+        return f"{self.first_position} to {self.last_position}"
 
 
 class ArchivedStream(models.Model):

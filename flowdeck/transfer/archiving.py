@@ -18,7 +18,7 @@ from flowdeck.database import connection, transaction
 from flowdeck.declare.event import StoredEvent
 from flowdeck.errors import ArchiveRefused
 from flowdeck.log.positions import SLACK, first_since, newest_position
-from flowdeck.models import Archive, ArchivedStream, AuditEntry, Event, Stream
+from flowdeck.models import Archive, ArchivedStream, Event, ImportedRange, Stream
 from flowdeck.people import audit
 from flowdeck.sql import dialect
 from flowdeck.sql.parts import chunked, placeholders, rows
@@ -80,7 +80,7 @@ def closed_streams(before: datetime, prefix: str = "", most: int = MOST_STREAMS)
     found: list[str] = []
     first = Event.objects.order_by("position").values_list("position", flat=True).first()
     # What was imported keeps the times that it had elsewhere, so it may be anywhere.
-    imported = AuditEntry.objects.filter(action="import").exists()
+    imported = ImportedRange.objects.exists()
     last = newest_position() if imported else first_since(before + SLACK)
     for after in range((first or 1) - 1, last, _STRETCH):
         bounds = [after, after + _STRETCH, len(prefix), prefix, moment, most - len(found)]

@@ -22,7 +22,7 @@ from flowdeck.declare.registry import registry, slot_of
 from flowdeck.declare.states import DeliveryState
 from flowdeck.errors import ImportRefused
 from flowdeck.history import tally
-from flowdeck.models import Event, Stream
+from flowdeck.models import Event, ImportedRange, Stream
 from flowdeck.privacy.sealing import readable, seal_payloads
 from flowdeck.sql import dialect
 from flowdeck.sql.parts import placeholders
@@ -45,7 +45,7 @@ class _DryRun(Exception):
 
 
 def import_events(file: IO[str], *, deliver: bool = False, dry_run: bool = False) -> ImportReport:
-    """Append the events of ``file``, in one transaction.
+    """Append the events of ``file``, in one transaction, and keep where they lie.
 
     Their deliveries are done (their effects happened where they come from: read models are brought
     up to date by a rebuild), or pending with ``deliver``. Raises ImportRefused with up to 20
@@ -60,6 +60,7 @@ def import_events(file: IO[str], *, deliver: bool = False, dry_run: bool = False
                 raise ImportRefused("\n".join(work.problems))
             if dry_run:
                 raise _DryRun
+            work.note()
             if deliver:
                 transaction.on_commit(lambda: bell.ring(work.touched))
     except _DryRun:
@@ -104,6 +105,13 @@ class _Import:
         self.report = ImportReport()
         self.problems: list[str] = []
         self.touched: set[str] = set()
+        self._positions: list[int] = []  # the first and the last
+
+    def note(self) -> None:
+        """Keep where in the log they lie."""
+        if self._positions:
+            first, last = self._positions
+            ImportedRange.objects.create(first_position=first, last_position=last)
 
     def add(self, lines: list[Imported]) -> None:
         """Check the next lines against the log, and write those that are new."""
@@ -197,7 +205,9 @@ class _Import:
     def _deliver(self, events: list[StoredEvent]) -> None:
         ids = [event.id for event in events]
         written = _select(f"WHERE id IN ({placeholders(ids)}) ORDER BY position", ids)
-        tally.tell_appended(event.position for event in written)
+        positions = [event.position for event in written]
+        self._positions = [min(self._positions + positions), max(self._positions + positions)]
+        tally.tell_appended(positions)
         for processor in registry.processors.values():
             rows = [
                 (event.position, event.key, slot_of(event.key))

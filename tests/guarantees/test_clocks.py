@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import shutil
 import subprocess
 import sys
 import threading
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 from django.db import connection, transaction
@@ -16,8 +19,10 @@ from flowdeck import clock, publish
 from flowdeck.dashboard.shared.as_of import position_of
 from flowdeck.engine.sweep import Sweeper
 from flowdeck.log.positions import newest_position
-from flowdeck.models import Attempt, AuditEntry, Delivery, Event, Worker
+from flowdeck.models import Attempt, Delivery, Event, Worker
 from flowdeck.testing import settle
+from flowdeck.transfer.exporting import Chosen, export
+from flowdeck.transfer.importing import import_events
 from flowdeck.verification import verify
 from tests.probe.events import Probed
 from tests.probe.models import Tally
@@ -133,11 +138,19 @@ def test_verify_finds_times_that_run_backward(
     assert any(found in one for one in said) if found else not any("102" in one for one in said)
 
 
-def test_verify_says_that_it_cannot_tell_after_an_import() -> None:
-    recorded(101, datetime.now(UTC) + HOUR)
-    recorded(102, datetime.now(UTC))
-    AuditEntry.objects.create(who="tester", action="import", target="file")
-    impossible: list[str] = []
-    said = [one.check for one in verify(impossible=lambda name, why: impossible.append(name))]
-    assert "times run as the log does" in impossible
-    assert "times run as the log does" not in said
+def test_verify_goes_on_finding_them_after_an_import() -> None:
+    """What was imported keeps its times and is passed over, and nothing else is."""
+    publish(Probed(n=1), stream="probe-1")
+    line = json.loads("".join(export(Chosen())))
+    old = (clock.now() - 24 * HOUR).isoformat()
+    line |= {"id": str(uuid4()), "subject": "elsewhere-1", "orderkey": "elsewhere-1"}
+    line |= {"time": old, "recordedtime": old}
+    assert import_events(io.StringIO(json.dumps(line))).written == 1
+    publish(Probed(n=2), stream="probe-1")
+    settle()
+    assert list(verify()) == []
+    recorded(101, clock.now() + HOUR)
+    recorded(102, clock.now())
+    said = [one.detail for one in verify() if one.check == "times run as the log does"]
+    assert any("before the one before it in probe-1" in one for one in said)
+    assert any("a clock was wrong" in one for one in said)

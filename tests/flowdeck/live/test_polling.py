@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from flowdeck import publish
+from flowdeck import clock, publish
 from flowdeck.live.crowd import VIEWS_PER_SOCKET
 from tests.accounts import person, signed_in
 from tests.flowdeck.live.communicate import in_thread, tab
@@ -35,6 +36,22 @@ async def test_it_brings_what_a_socket_brings() -> None:
         polled = await in_thread(asked)(client, "log", "log")
     assert polled["html"] == browser.html
     assert polled["views"] == browser.frames[0]["views"] == ["log"]
+
+
+@pytest.mark.postgres  # SQLite has no other clock than its host's
+async def test_frames_have_the_time_of_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ages on the page are counted from it: the web host's clock may be an hour behind."""
+    ahead = timedelta(hours=1)
+    real = clock._asked
+    monkeypatch.setattr(clock, "_shared", clock._Shared())
+    monkeypatch.setattr(clock, "_asked", lambda: (real()[0] + ahead, real()[1]))
+    user: User = await in_thread(person)("operator")
+    client = await in_thread(signed_in)(user)
+    async with tab(user) as browser:
+        await browser.watch("log")
+        polled = await in_thread(asked)(client, "log")
+    for at in (polled["at"], browser.frames[0]["at"]):
+        assert datetime.fromisoformat(str(at)) > datetime.now(UTC) + ahead / 2
 
 
 def test_what_is_not_granted_is_refused_as_on_a_socket() -> None:
