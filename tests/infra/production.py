@@ -17,17 +17,27 @@ from pathlib import Path
 
 import pytest
 
+from tests.infra.quiet import BUSY
 from tests.polling import eventually
 from tests.run import a_postgresql, a_redis
 from tests.site import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-GONE_SECONDS = 30
-"""How long a process may take from SIGTERM to its end: ten seconds, on a machine of its own."""
+GONE_SECONDS = 10 * BUSY
+"""How long a process may take from SIGTERM to its end."""
 
 PASSWORD = "correct horse battery staple"
 _READY_SECONDS = 120
 _EXPORT = re.compile(r"(\w+)=\S+")
+
+
+def clone(to: Path) -> None:
+    """What a clean clone has: the files that git knows, as they are now."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True)
+    for name in filter(None, listed.stdout.decode().split("\0")):
+        if (ROOT / name).is_file():
+            (to / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, to / name)
 
 
 def commands(page: str, heading: str) -> tuple[set[str], list[str]]:
@@ -67,7 +77,7 @@ class Production:
 
     def prepare(self) -> None:
         """Clone, then everything of the docs that is done once."""
-        self._clone()
+        clone(self.code)
         named, listed = commands("README.md", "Your own database, Redis and broker")
         prepare, self.web, self.worker = listed
         first, accounts = commands("docs/deployment.md", "First account, first products")
@@ -147,16 +157,6 @@ class Production:
                 return bool(answer.status == 200)
         except OSError:
             return False
-
-    def _clone(self) -> None:
-        """What a clean clone has: the files that git knows, as they are now."""
-        listed = subprocess.run(
-            ["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True
-        )
-        for name in filter(None, listed.stdout.decode().split("\0")):
-            if (ROOT / name).is_file():
-                (self.code / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(ROOT / name, self.code / name)
 
     @contextmanager
     def proxied(self) -> Iterator[None]:

@@ -9,13 +9,18 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import redis
+from celery.concurrency import get_implementation
+from celery.signals import worker_process_init, worker_ready
 from django.db import connection
 
 from flowdeck import publish
 from flowdeck.bells import bell
+from flowdeck.engine import sweep
 from flowdeck.models import Delivery
 from tests.polling import eventually
 from tests.probe.events import Probed
@@ -51,6 +56,22 @@ def worker(pool: str, log: Path) -> Iterator[None]:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+@pytest.mark.parametrize("pool", ["prefork", "solo", "threads", "gevent"])
+def test_each_pool_sweeps_where_its_work_is_done(
+    pool: str, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    """Of prefork in each of its processes, of all others in the one that there is."""
+    settings.FLOWDECK = {**settings.FLOWDECK, "TUNE_WORKERS": False}
+    started: list[str] = []
+    monkeypatch.setattr(sweep, "start", lambda: started.append(pool))
+    kind = get_implementation(pool)
+    worker_ready.send(sender=SimpleNamespace(pool=kind.__new__(kind)))
+    assert started == ([] if pool == "prefork" else [pool])
+    if pool == "prefork":
+        worker_process_init.send(sender=None)
+    assert started == [pool]
 
 
 @pytest.mark.parametrize(

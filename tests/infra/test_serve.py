@@ -17,10 +17,11 @@ import psutil
 import pytest
 from websockets.sync.client import connect
 
+from tests.infra.quiet import BUSY
 from tests.polling import eventually
 
 _ROOT = Path(__file__).resolve().parents[2]
-_GONE_SECONDS = 20  # half of it on a machine of its own; without a limit it is never gone
+_GONE_SECONDS = 10 * BUSY  # without a limit it is never gone
 _ARRIVES = 3  # seconds; longer than it is, so that a busy machine has the time to send in it
 _PROGRAM = f"""
 import socket, sys

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import psutil
 import pytest
 
+from tests.infra.production import clone
 from tests.polling import eventually
 from tests.site import Site, free_port
 
@@ -77,3 +81,61 @@ def test_what_dies_comes_back_and_what_is_stopped_or_killed_leaves_nothing(tmp_p
         os.kill(again.process.pid, signal.SIGKILL)
         again.process.wait()
         eventually(lambda: again.processes() == [])
+
+
+def test_make_run_without_the_demo_serves_from_a_clean_clone(tmp_path: Path) -> None:
+    """Hashed files, no account that everybody knows, nothing left when it is stopped."""
+    code, port = tmp_path / "clone", free_port()
+    clone(code)
+    (code / ".venv").symlink_to(sys.prefix)
+    environment = {
+        **{name: value for name, value in os.environ.items() if "DJANGO" not in name},
+        "FLOWDECK_HOME": str(tmp_path / "home"),
+        "FLOWDECK_DEMO": "0",
+        "SECRET_KEY": "a long random text that is made for this test and for nothing else",
+        "ALLOWED_HOSTS": "localhost",
+        "TRUSTED_PROXIES": "127.0.0.1",
+        "PORT": str(port),
+        "DATABASE_URL": "",
+        "REDIS_URL": "",
+    }
+    log = tmp_path / "output.log"
+    with log.open("wb") as output:
+        run = subprocess.Popen(
+            ["make", "-o", ".venv/.installed", "run"],  # what is installed stays as it is
+            cwd=code,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    processes: list[psutil.Process] = []
+    try:
+        eventually(lambda: _got(port, "/readyz") or run.poll() is not None, within=180)
+        assert run.poll() is None, log.read_text()[-3000:]
+        processes = psutil.Process(run.pid).children(recursive=True)
+        page = _got(port, "/accounts/login/")
+        assert "teacher" not in page
+        files = re.findall(r'(?:href|src)="(/static/[^"]+\.(?:css|js))"', page)
+        assert files
+        assert all(re.search(r"\.[0-9a-f]{12}\.", one) and _got(port, one) for one in files)
+        os.killpg(run.pid, signal.SIGINT)  # as Ctrl-C does
+        run.wait(30)
+        eventually(lambda: not any(one.is_running() for one in processes))
+    finally:
+        for one in processes:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                one.kill()
+        if run.poll() is None:
+            os.killpg(run.pid, signal.SIGKILL)
+
+
+def _got(port: int, path: str) -> str:
+    """The text at ``path`` as a proxy with TLS in front asks for it; "" if it is not there."""
+    headers = {"Host": "localhost", "X-Forwarded-Proto": "https"}
+    asked = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers=headers)
+    try:
+        with urllib.request.urlopen(asked, timeout=10) as answer:
+            return str(answer.read().decode())
+    except OSError:
+        return ""
