@@ -10,9 +10,9 @@ from django.db import transaction
 
 from events.old_code import publish_old
 from flowdeck import StoredEvent, load, publish, read_stream
-from flowdeck.extend import LogEvent
+from flowdeck.extend import DeliveryState, LogDelivery, LogEvent
 from lab.lesson import Cell, Evidence, Lesson, Question
-from lab.measured import because, picture, stands, trace_of
+from lab.measured import because, picture, trace_of
 from lab.models import LabRun
 from lab.sandbox import GREETER, LabCustomerNamed
 
@@ -54,12 +54,9 @@ def _evidence(run: LabRun) -> Evidence:
         *(Cell(one or "not yet", "done" if one else "pending") for one in greetings),
         "written for version 2 only",
     )
-    stand = stands(trace, GREETER)
-    found.add(
-        "Its deliveries",
-        *[stand] * 2,
-        because(stand, "under way", done="no dead letter"),
-    )
+    stood = [_stood(one) for one in both]
+    worst = next((one for one in stood if one.state != DeliveryState.DONE), stood[0])
+    found.add("Its deliveries", *stood, because(worst, "under way", done="no dead letter"))
     found.pictures.append(picture("Two customers", "of two versions", trace))
     if found.settled:
         found.conclusion = (
@@ -80,6 +77,12 @@ def _stored(event: StoredEvent) -> str:
 
 def _read(event: StoredEvent) -> str:
     return load(event).model_dump_json()
+
+
+def _stood(event: StoredEvent) -> Cell:
+    """The state of the processor's delivery of one event."""
+    found = LogDelivery.objects.filter(event_id=event.position, processor=GREETER).first()
+    return Cell(found.state, found.state) if found else Cell("nothing to do yet", "pending")
 
 
 def _greeting(event: StoredEvent) -> str:

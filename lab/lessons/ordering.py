@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import Max, Min
 
 from flowdeck import Draft, publish
-from flowdeck.extend import DeliveryState, LogDelivery, duration
+from flowdeck.extend import DeliveryState, LogAttempt, LogDelivery, LogEvent, duration
 from lab.lesson import Cell, Evidence, Lesson, Question
 from lab.measured import picture, trace_of
 from lab.models import LabRun
@@ -39,10 +39,8 @@ def _evidence(run: LabRun) -> Evidence:
     found = Evidence(("Measured", "Order kept by the stream", "A key each", "Why"))
     found.settled = len(kept) == len(scattered) == _STEPS
     both = (kept, scattered)
-    found.add("Published", *[" ".join(str(n + 1) for n in range(_STEPS))] * 2, "at once, in order")
-    found.add(
-        "Failed at first", *[" and ".join(map(str, _STUMBLES))] * 2, "tried again after 0.4 s"
-    )
+    found.add("Published", *(_published(run, name) for name in _TYPES), "at once, in order")
+    found.add("Failed at first", *(_failed(run, name) for name in _TYPES), "tried again later")
     found.add("Handled", *(" ".join(map(str, one)) or "–" for one in both), "by time, from the log")
     found.add("Out of order", *map(_swapped, both), "overtaken by a later one")
     found.add("All done after", *(_took(run, name) for name in _TYPES), "the price of order")
@@ -53,6 +51,20 @@ def _evidence(run: LabRun) -> Evidence:
             f"{_overtaken(scattered)} came too late."
         )
     return found
+
+
+def _published(run: LabRun, type_name: str) -> str:
+    events = LogEvent.objects.filter(type=type_name, correlation_id=run.trace)
+    return " ".join(str(event.data["n"]) for event in events.order_by("position")) or "–"
+
+
+def _failed(run: LabRun, type_name: str) -> str:
+    """The steps whose first try failed."""
+    tries = LogAttempt.objects.filter(
+        processor=ARRIVALS, number=1, event__type=type_name, event__correlation_id=run.trace
+    )
+    steps = [one.event.data["n"] for one in tries.order_by("event_id").select_related("event")]
+    return " and ".join(map(str, steps)) or "none yet"
 
 
 def _arrived(run: LabRun, type_name: str) -> list[int]:

@@ -25,6 +25,7 @@ from lab.models import LabBalance, LabProgress, LabRun, LabSeen, SwitchedFault
 from lab.switched_faults import switch_on, switched_on
 from processors.models import Charge
 from tests.accounts import person, ready, signed_in
+from tests.lab.told import agrees, value
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("shelf")]
 
@@ -47,12 +48,9 @@ def run(user: User, slug: str, choice: str = "") -> Evidence:
     lesson = BY_SLUG[slug]
     started = runs.start(user, lesson, choice)
     settle()
-    return lesson.evidence(started)
-
-
-def value(evidence: Evidence, what: str) -> list[str]:
-    row = next(row for row in evidence.rows if row.what == what)
-    return [*(cell.text for cell in row.values), row.last.text]
+    evidence = lesson.evidence(started)
+    agrees(slug, started, evidence)
+    return evidence
 
 
 def test_ripple_lists_every_event_with_who_listens(learner: User) -> None:
@@ -265,7 +263,9 @@ def mend(user: User, slug: str) -> Evidence:
     assert lesson.mend is not None
     lesson.mend(user, started)
     settle()
-    return lesson.evidence(started)
+    evidence = lesson.evidence(started)
+    agrees(slug, started, evidence)
+    return evidence
 
 
 def test_a_newcomer_gets_the_event_and_nobody_else_notices(learner: User) -> None:
@@ -346,6 +346,13 @@ def test_calls_fail_with_whom_they_call(learner: User, monkeypatch: pytest.Monke
     assert value(evidence, "The order")[1].startswith("confirmed")
     assert value(evidence, "The money")[0] == "taken, then given back"
     assert value(evidence, "Notification")[1] != "done"
+    SwitchedFault.objects.update(ends_at=F("began_at"))
+    injection.look_again()
+    Due.objects.filter(state="pending").update(due_at=None)
+    settle()
+    ended = lesson.evidence(started)
+    assert ended.settled
+    agrees("calls", started, ended)
 
 
 def test_with_everything_up_both_ways_work(learner: User) -> None:
