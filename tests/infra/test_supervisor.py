@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -43,6 +44,15 @@ def another(home: Path, port: int) -> subprocess.CompletedProcess[str]:
     )
 
 
+def nothing_is_said_to_be_wrong(site: Site) -> None:
+    """The design review of a demo that has just begun: what is wrong there is so on purpose."""
+    review = json.loads(site.manage("checklist", "--json"))
+    assert len(review) == 10
+    wrong = [one for one in review if one["verdict"] not in ("pass", "untried")]
+    assert wrong == []
+    assert any("lab.careless" in one["on_purpose"] for one in review)
+
+
 def test_a_second_one_beside_it_says_what_is_wrong(site: Site, tmp_path: Path) -> None:
     same_home = another(site.home, free_port())
     assert same_home.returncode == 1
@@ -64,6 +74,7 @@ def test_a_port_taken_by_something_else_is_named(tmp_path: Path) -> None:
 
 def test_what_dies_comes_back_and_what_is_stopped_or_killed_leaves_nothing(tmp_path: Path) -> None:
     with Site.started(tmp_path / "home", free_port()) as site:
+        nothing_is_said_to_be_wrong(site)
         site.order()  # makes the token, too
         before = {process.pid for process in workers_of(site)}
         assert before
