@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import update_wrapper
 from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth.views import redirect_to_login
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import BadRequest, PermissionDenied
+from django.db import DataError
 from django.http import HttpRequest, HttpResponse
 
 from flowdeck.extend import can
@@ -17,6 +19,23 @@ class SiteAdmin(admin.AdminSite):
 
     site_header = site_title = "Flowdeck admin"
     index_title = "Look things up"
+
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
+        """As Django's; what somebody asks for that no column can hold is their own mistake.
+
+        A filter in an address may be any look-up of any field, with any text as its value.
+        """
+
+        def asked(request: HttpRequest, *words: Any, **more: Any) -> HttpResponse:
+            try:
+                found: HttpResponse = view(request, *words, **more)
+                return found
+            except (DataError, OverflowError, ValueError) as error:
+                if request.method != "GET":
+                    raise
+                raise BadRequest(f"{type(error).__name__}: {error}") from error
+
+        return super().admin_view(update_wrapper(asked, view), cacheable)
 
     def has_permission(self, request: HttpRequest) -> bool:
         """What :func:`flowdeck.extend.can` says, instead of ``is_staff``."""

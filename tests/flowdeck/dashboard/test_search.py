@@ -160,8 +160,8 @@ def test_it_is_shown_as_text(viewer: Client, text: str) -> None:
 def test_the_number_of_queries_is_constant(viewer: Client, django_assert_num_queries: Any) -> None:
     for count in (1, 60):
         publish(*[Probed(n=n) for n in range(count)], stream="probe-1")
-        with django_assert_num_queries(9):  # shell 7, stream, stored type
+        with django_assert_num_queries(10):  # shell 7, stream, stored type, process
             asked(viewer, "prob")
-        # shell 7, order, newest, end, position, letter, stream, type
-        with django_assert_num_queries(14):
+        # shell 7, order, newest, end, position, letter, stream, type, run, bulk, timer, process
+        with django_assert_num_queries(18):
             asked(viewer, "123456")
