@@ -145,7 +145,7 @@ def test_verify_goes_on_finding_them_after_an_import() -> None:
     old = (clock.now() - 24 * HOUR).isoformat()
     line |= {"id": str(uuid4()), "subject": "elsewhere-1", "orderkey": "elsewhere-1"}
     line |= {"time": old, "recordedtime": old}
-    assert import_events(io.StringIO(json.dumps(line))).written == 1
+    assert import_events(io.StringIO(json.dumps(line)), deliver=True).written == 1
     publish(Probed(n=2), stream="probe-1")
     settle()
     assert list(verify()) == []
