@@ -3,8 +3,8 @@
 Outside of handlers an event is appended where it is published, so a savepoint that is rolled back
 takes it along. A handler's events are appended at its end; so that they share the fate of the rows
 written beside them, each is tied to the savepoints before it: those of ``transaction.atomic()`` and
-those that a handler makes itself, by ``transaction.savepoint()``. One that is made past Django, by
-a statement of its own, is not seen.
+those that a handler makes itself, by ``transaction.savepoint()`` or a statement (of which
+:mod:`flowdeck.engine.containment` tells Django).
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import Any, NoReturn, TypeVar
 
 from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from flowdeck import spans, telemetry
 from flowdeck.database import alias, connection
@@ -30,6 +31,12 @@ _SETTING = re.compile(
     re.IGNORECASE,
 )
 _LOCAL = re.compile(r"(?:^|;)\s*SET\s+LOCAL\b", re.IGNORECASE)
+# A savepoint that a handler makes itself by a statement; Django knows of its own ("s140_x7").
+_SAVEPOINT = re.compile(
+    r"\s*(SAVEPOINT|ROLLBACK\s+(?:WORK\s+|TRANSACTION\s+)?TO(?:\s+SAVEPOINT)?)\s+"
+    r"\"?(?!s\d+_x\d+\b)(\w+)\"?\s*;?\s*$",
+    re.IGNORECASE,
+)
 _SHOWN = 200
 Returned = TypeVar("Returned")
 
@@ -44,9 +51,12 @@ _left = _Left()
 
 
 @lru_cache(maxsize=1_000)
-def _changes_settings(statement: str) -> bool:
-    """A handler's statements are the same ones again and again, with other parameters."""
-    return _SETTING.search(statement) is not None
+def _meaning(statement: str) -> tuple[bool, re.Match[str] | None]:
+    """Whether it changes settings; and what it does to which savepoint of the handler's.
+
+    A handler's statements are the same ones again and again, with other parameters.
+    """
+    return _SETTING.search(statement) is not None, _SAVEPOINT.match(statement)
 
 
 class _Watch:
@@ -55,19 +65,34 @@ class _Watch:
     ``sent``: there was any.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, shared: BaseDatabaseWrapper) -> None:
         self.sent, self.changed, self.lasting = False, False, ""
+        self.savepoints: dict[str, int] = {}
+        self._shared = shared
 
     def __call__(
         self, execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: Any
     ) -> Any:
         self.sent = True
         text = sql if isinstance(sql, str) else str(sql)
-        if _changes_settings(text):
+        changes, savepoint = _meaning(text)
+        if changes:
             self.changed = True
             if not _LOCAL.search(text):
                 self.lasting = text[:_SHOWN]
-        return execute(sql, params, many, context)
+        result = execute(sql, params, many, context)
+        if savepoint is not None:
+            self._follow(*savepoint.groups())
+        return result
+
+    def _follow(self, verb: str, name: str) -> None:
+        """Let Django number it like its own, and forget what waits for the commit since then."""
+        if verb.upper() == "SAVEPOINT":
+            self._shared.savepoint_state += 1
+            self.savepoints[name] = self._shared.savepoint_state
+        elif (number := self.savepoints.get(name)) is not None:
+            waiting: list[Any] = self._shared.run_on_commit
+            waiting[:] = [one for one in waiting if f"s_x{number}" not in one[0]]
 
 
 class Containment:
@@ -80,8 +105,8 @@ class Containment:
     __slots__ = ("_processor", "_shared", "_watch", "traced")
 
     def __init__(self, processor: Processor) -> None:
-        self._processor, self._watch = processor, _Watch()
-        self._shared = connections[alias()]
+        self._processor, self._shared = processor, connections[alias()]
+        self._watch = _Watch(self._shared)
         self.traced = spans.on()
 
     def call(self, handle: Callable[[], Returned]) -> Returned:
@@ -92,6 +117,7 @@ class Containment:
         """
         processor, shared, watch = self._processor, self._shared, self._watch
         watch.sent, watch.changed, watch.lasting = False, False, ""
+        watch.savepoints.clear()
         shared.execute_wrappers.append(watch)
         if processor.atomic:
             vars(shared)["close"] = self._refuse_to_close
