@@ -72,6 +72,10 @@ class Sender(Protocol):
     """How many messages it can be given at once, so that a batch ends in time."""
 
     @property
+    def every(self) -> float:
+        """How many seconds a message may wait for others, where few at a time are bad; mostly 0."""
+
+    @property
     def largest(self) -> int:
         """Bytes of the largest message that it takes."""
 

@@ -7,8 +7,10 @@ dies in between has the next one send a batch again, with the same ids.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
 
+from flowdeck import clock
 from flowdeck.connect import brokers, lease, refused
 from flowdeck.connect.envelope import messages
 from flowdeck.connect.lease import Lease
@@ -25,6 +27,7 @@ from flowdeck.sql import dialect
 from flowdeck.sql.parts import placeholders
 
 _MOST_BYTES = 16 * 1024 * 1024
+_UNBOUND = 1_000_000
 _STRETCH = 50_000  # positions looked at for events that the outlet hears
 _PATIENCE = 0.2  # seconds that appends under way are waited for
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.02, 0.25
@@ -60,7 +63,9 @@ def create(outlet: Outlet) -> None:
             f"{outlet.name} begins at the end of the log, but a transaction has been open for "
             f"{_START_PATIENCE:.0f} s that may still add events there: end it."
         )
-    Connector.objects.get_or_create(pk=outlet.name, defaults={"position": position})
+    Connector.objects.get_or_create(
+        pk=outlet.name, defaults={"position": position, "since": position}
+    )
 
 
 class Relay:
@@ -71,17 +76,22 @@ class Relay:
         self._held = Held(outlet.name)
         self._sender: Sender | None = None
         self._most = MOST
+        self._bound = _UNBOUND
+        self._patient = False
+        self._due_at = 0.0
         self.moved = 0
 
     def follow(self, stopping: threading.Event) -> None:
         """Step by step, until told to stop or paused. Raises LeaseLost."""
+        self._patient = True
         pause, failures = _SHORTEST_PAUSE, 0
         while not stopping.is_set() and not self._lease.is_paused():
             try:
                 pause = _SHORTEST_PAUSE if self.step() else min(pause * 1.5, _LONGEST_PAUSE)
-                failures = 0
+                failures, self._bound = 0, min(self._bound * 2, _UNBOUND)
             except BrokerAway as error:
                 self.close()
+                self._bound = max(1, min(self._bound, self._most) // 2)  # it may only be slow
                 self._lease.note_fault(str(error))
                 pause, failures = min(0.5 * 2**failures, _LONGEST_REST), failures + 1
             stopping.wait(pause)
@@ -94,15 +104,18 @@ class Relay:
         """
         self._lease.secure()
         after = self._lease.position
-        if newest_position() <= after:
+        there = newest_position() - after
+        if there <= 0 or (there < self._most and time.monotonic() < self._due_at):
             return False
         if self._sender is None:
             self._sender = brokers.sender(self._outlet.broker)
-            self._most = min(MOST, self._sender.most)
+            self._most = min(_most_at_once(self._sender), self._bound)
         upto = min(horizon(after, _PATIENCE).position, after + _STRETCH)
         if upto <= after:
             return False
         events = self._read(after, upto)
+        if events and self._waits_for_more(self._sender, events):
+            return False
         if events:
             self._hand_on(
                 self._sender, events, events[-1].position if len(events) == self._most else upto
@@ -132,7 +145,16 @@ class Relay:
 
     def _spare_memory(self, sender: Sender, events: Sequence[StoredEvent]) -> None:
         average = max(1, sum(len(event.data) for event in events) // len(events))
-        self._most = max(1, min(MOST, sender.most, _MOST_BYTES // average))
+        most = min(_most_at_once(sender), self._bound)
+        self._most = max(1, min(most, _MOST_BYTES // average))
+
+    def _waits_for_more(self, sender: Sender, events: Sequence[StoredEvent]) -> bool:
+        """Whether there are too few yet, and the first has not waited long enough for others."""
+        if not (self._patient and sender.every) or len(events) >= self._most:
+            return False
+        waited = (clock.now() - events[0].recorded_at).total_seconds()
+        self._due_at = time.monotonic() + sender.every - waited
+        return waited < sender.every
 
     def _hand_on(self, sender: Sender, events: Sequence[StoredEvent], upto: int) -> None:
         held = self._held.among(events)
@@ -176,3 +198,7 @@ class Relay:
             else:
                 batch.append((event, message))
         return batch, refusals, behind
+
+
+def _most_at_once(sender: Sender) -> int:
+    return sender.most if sender.every else min(MOST, sender.most)

@@ -26,14 +26,26 @@ _MODULES = {
     "tls": "nats",
     "https": "webhook",
     "http": "webhook",
+    "sqs": "aws",
+    "sns": "aws",
+    "parquet": "parquet",
 }
 _CLIENTS = {
     "redis_streams": "redis",
     "kafka": "confluent_kafka",
     "amqp": "amqp",
     "nats": "nats",
+    "aws": "boto3",
+    "parquet": "pyarrow",
 }
-_EXTRAS = {"redis_streams": "redis", "kafka": "kafka", "amqp": "rabbitmq", "nats": "nats"}
+_EXTRAS = {
+    "redis_streams": "redis",
+    "kafka": "kafka",
+    "amqp": "rabbitmq",
+    "nats": "nats",
+    "aws": "aws",
+    "parquet": "parquet",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ class AmqpSender:
     """One connection with one channel in confirm mode."""
 
     most = MOST
+    every = 0.0
 
     def __init__(self, address: Address) -> None:
         self._address = address

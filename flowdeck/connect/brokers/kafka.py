@@ -58,6 +58,7 @@ class KafkaSender:
     """Produces with a sequence per partition, so that the broker drops what is repeated."""
 
     most = MOST
+    every = 0.0
 
     def __init__(self, address: Address) -> None:
         self._address = address

@@ -118,6 +118,7 @@ class NatsSender:
     """Publishes with many confirmations under way."""
 
     most = MOST
+    every = 0.0
 
     def __init__(self, address: Address) -> None:
         self._line = _Line(address)

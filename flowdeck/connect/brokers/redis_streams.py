@@ -30,6 +30,7 @@ class RedisSender:
     """Appends to streams, a pipeline for each batch."""
 
     most = MOST
+    every = 0.0
 
     def __init__(self, address: Address) -> None:
         self._address = address

@@ -192,7 +192,7 @@ class Nats:
 
     def __init__(self, proxy: Proxy, port: int) -> None:
         self.proxy, self.url = proxy, f"nats://127.0.0.1:{proxy.port}"
-        self._server = f"nats://127.0.0.1:{port}"
+        self.direct = f"nats://127.0.0.1:{port}"
 
     def prepare(self, to: str) -> None:
         self._done(lambda streams: streams.add_stream(name=to, subjects=[to]))
@@ -220,7 +220,7 @@ class Nats:
 
     def _done(self, work: Callable[[JetStreamContext], Awaitable[Any]]) -> Any:
         async def connected() -> Any:
-            client = await nats.connect(self._server)
+            client = await nats.connect(self.direct)
             try:
                 return await work(client.jetstream())
             finally:
@@ -317,7 +317,7 @@ def a_nats(folder: Path) -> Iterator[Nats]:
         [*command, "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
-        eventually(lambda: _answers(port))
+        eventually(lambda: answers(port))
         with Proxy(("127.0.0.1", port)) as proxy:
             yield Nats(proxy, port)
     finally:
@@ -325,7 +325,7 @@ def a_nats(folder: Path) -> Iterator[Nats]:
         server.wait()
 
 
-def _answers(port: int) -> bool:
+def answers(port: int) -> bool:
     try:
         with socket.create_connection(("127.0.0.1", port)):
             return True

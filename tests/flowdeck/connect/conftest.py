@@ -7,6 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from tests.flowdeck.connect.aws import a_moto
 from tests.flowdeck.connect.brokers import Broker, a_kafka, a_nats, a_redis, a_webhook
 from tests.flowdeck.connect.declared import make, make_in  # noqa: F401 (fixtures)
 
@@ -19,6 +20,8 @@ def _brokers(
         "redis": lambda: a_redis(redis_url),
         "webhook": a_webhook,
         "nats": lambda: a_nats(tmp_path_factory.mktemp("nats")),
+        "sqs": lambda: a_moto("sqs", tmp_path_factory.mktemp("sqs")),
+        "sns": lambda: a_moto("sns", tmp_path_factory.mktemp("sns")),
         "kafka": lambda: a_kafka(tmp_path_factory.mktemp("kafka")),
     }
     running: dict[str, Broker] = {}

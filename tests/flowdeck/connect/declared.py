@@ -26,10 +26,10 @@ def make(broker: Broker, settings: Any) -> Iterator[Make]:
     """Declares the outlet, to the broker behind its proxy."""
 
     def made(options: str = "", to: str = "", **words: Any) -> Outlet:
-        target = to or f"probe-{uuid4().hex}"
+        target = to or _new_place(broker)
         if not to:
             broker.prepare(target)
-        url = f"{broker.url}?{options}"
+        url = f"{broker.url}{'&' if '?' in broker.url else '?'}{options}"
         settings.FLOWDECK = {
             **settings.FLOWDECK,
             "BROKERS": {"probe": url},
@@ -41,6 +41,10 @@ def make(broker: Broker, settings: Any) -> Iterator[Make]:
     yield made
     forget(OUTLET)
     broker.proxy.mend()
+
+
+def _new_place(broker: Broker) -> str:
+    return f"probe-{uuid4().hex}{getattr(broker, 'suffix', '')}"
 
 
 def a_connector() -> str:
@@ -72,7 +76,7 @@ def make_in(broker: Broker, settings: Any) -> Iterator[MakeIn]:
     """Declares the inlet, from a new place of the broker behind its proxy."""
 
     def made(source: str = "", **words: Any) -> Inlet:
-        source = source or f"probe-{uuid4().hex}"
+        source = source or _new_place(broker)
         broker.prepare(source)
         settings.FLOWDECK = {**settings.FLOWDECK, "BROKERS": {"probe": broker.url}}
         inlet(INLET, broker="probe", source=source, **words)(mapped)

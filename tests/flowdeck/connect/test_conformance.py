@@ -23,12 +23,16 @@ from tests.guarantees.forked import in_a_process
 from tests.polling import eventually
 from tests.probe.events import Probed
 
-SLOW = ("nats", "kafka")  # to start, or to answer
+SLOW = ("nats", "kafka", "sqs")  # to start, or to answer
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.parametrize(
         "broker",
-        ["redis", "webhook", *(pytest.param(one, marks=pytest.mark.long) for one in SLOW)],
+        [
+            "redis",
+            "webhook",
+            *(pytest.param(one, marks=pytest.mark.long) for one in (*SLOW, "sns")),
+        ],
         indirect=True,
     ),
 ]

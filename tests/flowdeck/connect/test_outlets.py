@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import threading
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -14,11 +16,13 @@ from django.test.utils import CaptureQueriesContext
 from flowdeck import outlet, publish
 from flowdeck.checks import outside as checked
 from flowdeck.connect import connectors, control, lease, relay, runner
+from flowdeck.connect.brokers.redis_streams import RedisSender
+from flowdeck.connect.messages import Outgoing, Refusal
 from flowdeck.connect.standing import standings
 from flowdeck.declare.registry import registry
 from flowdeck.engine import drain
 from flowdeck.engine.sweep import Sweeper
-from flowdeck.errors import RegistrationError, RewindRefused
+from flowdeck.errors import BrokerAway, RegistrationError, RewindRefused
 from flowdeck.letters import dead_letters
 from flowdeck.log.positions import newest_position
 from flowdeck.models import AuditEntry, Connector, Delivery, Due, Event
@@ -147,6 +151,32 @@ def test_workers_run_it(broker: Redis, make: Make) -> None:
     assert Connector.objects.get().token is None
 
 
+def test_a_slow_broker_is_given_less_at_a_time(
+    broker: Redis, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, ended, real = make(), threading.Event(), RedisSender.send
+
+    def send(self: RedisSender, batch: Sequence[Outgoing]) -> list[Refusal]:
+        if len(batch) > 3:
+            raise BrokerAway("it did not confirm in time")
+        return real(self, batch)
+
+    def follow() -> None:
+        try:
+            relay.run(out, ended)
+        finally:
+            connection.close()
+
+    monkeypatch.setattr(RedisSender, "send", send)
+    monkeypatch.setattr(relay, "MOST", 8)
+    published(*range(10))
+    following = threading.Thread(target=follow)
+    following.start()
+    eventually(lambda: numbers(broker, out.to) == list(range(10)))
+    ended.set()
+    following.join()
+
+
 def test_pause_resume_and_rewind_are_done_and_noted(broker: Redis, make: Make) -> None:
     out = make()
     published(1, 2, 3)
@@ -203,6 +233,11 @@ def test_the_command_lists_runs_pauses_and_rewinds(broker: Redis, make: Make) ->
     assert "paused by" in said("list")
     assert said("resume", OUTLET) == f"{OUTLET} goes on.\n"
     assert "2 messages again. Nothing was changed." in said("rewind", OUTLET, "--to", "0")
+    assert "2 messages again. Nothing was changed." in said(
+        "rewind", OUTLET, "--to", "2026-01-01T10:00"
+    )
+    with pytest.raises(CommandError, match="a position or a time"):
+        said("rewind", OUTLET, "--to", "yesterday")
     assert Connector.objects.get().position == last
     seen = ["--seen", str(last)]
     done = said("rewind", OUTLET, "--to", "0", "--yes", "--reason", "again", *seen)
