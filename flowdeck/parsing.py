@@ -1,6 +1,11 @@
-"""Numbers and reasons out of text that anybody may have written."""
+"""Numbers, times and reasons out of text that anybody may have written."""
 
 from __future__ import annotations
+
+from datetime import datetime
+
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 
 LARGEST = 2**63 - 1
 """The largest number that the database can be asked for."""
@@ -12,6 +17,17 @@ def number(text: str, *, least: int = 0, most: int = LARGEST) -> int | None:
     if not (text.isascii() and text.isdigit() and len(text) <= len(str(LARGEST))):
         return None
     return found if least <= (found := int(text)) <= most else None
+
+
+def moment(text: str) -> datetime | None:
+    """A date and time, of the site's time zone if it names none; None if it is none."""
+    try:
+        found = parse_datetime(text)
+    except ValueError:  # well formed, but no such day
+        return None
+    if found is None:
+        return None
+    return timezone.make_aware(found) if timezone.is_naive(found) else found
 
 
 def reason(text: str, *, needed: bool = True) -> str | None:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from django.http import Http404, HttpRequest
 from ninja import Field, Router, Schema
 from ninja.errors import HttpError
+from pydantic import AwareDatetime
 
 from flowdeck import parsing
 from flowdeck.api.letter_schemas import GivenReason, Reason
 from flowdeck.api.problems import require, require_action
 from flowdeck.connect import asyncapi, control
-from flowdeck.connect.standing import Standing, standings
+from flowdeck.connect.standing import Standing, held_keys, standings
 from flowdeck.errors import RewindRefused, UnknownConnector
 from flowdeck.people.access import can
 
@@ -51,6 +52,15 @@ class ConnectorOut(Schema):
         return cls(**{name: getattr(row, name) for name in cls.model_fields})
 
 
+class HeldKeyOut(Schema):
+    """A key that an outlet holds back."""
+
+    key: str
+    first: int = Field(description="position of the first event that waits")
+    letters: int = Field(description="its dead letters")
+    waiting: int = Field(description="events behind them")
+
+
 class PausedConnector(Schema):
     """Why it is paused."""
 
@@ -66,7 +76,9 @@ class ResumedConnector(Schema):
 class RewindIn(Schema):
     """Where it is to go on, and why; without ``act`` it is a dry run."""
 
-    to: int = Field(ge=0, le=parsing.LARGEST)
+    to: Annotated[int, Field(ge=0, le=parsing.LARGEST)] | AwareDatetime = Field(
+        description="a position, behind which it goes on, or a time, from which on"
+    )
     reason: GivenReason
     act: bool = False
     seen: int | None = Field(None, ge=0, le=parsing.LARGEST, description="only if it is there")
@@ -87,6 +99,18 @@ def list_connectors(request: HttpRequest) -> list[ConnectorOut]:
     """All that installed apps declare, with how they are doing."""
     require(can(request.user, "view_connectors"))
     return [ConnectorOut.of(row) for row in standings()]
+
+
+@router.get(
+    "/connectors/{name}/held", response=list[HeldKeyOut], summary="List the keys held by one"
+)
+def list_held_keys(request: HttpRequest, name: str) -> list[HeldKeyOut]:
+    """The keys that wait for dead letters, the first hundred."""
+    require(can(request.user, "view_connectors"))
+    try:
+        return [HeldKeyOut(**asdict(one)) for one in held_keys(name)]
+    except UnknownConnector as error:
+        raise Http404(str(error)) from error
 
 
 @router.post("/connectors/{name}/pause", response=ConnectorOut, summary="Pause a connector")
@@ -113,7 +137,7 @@ def resume_connector(request: HttpRequest, name: str, wanted: ResumedConnector) 
 
 @router.post("/connectors/{name}/rewind", response=RewindOut, summary="Rewind a connector")
 def rewind_connector(request: HttpRequest, name: str, wanted: RewindIn) -> RewindOut:
-    """Set it to a position of the log, behind which it goes on; first see what that comes to."""
+    """Set it to a position of the log or a time, and it goes on there; first see what that is."""
     require_action(request, "rewind_connectors")
     try:
         if not wanted.act:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from flowdeck import clock
 from flowdeck.connect import connectors
 from flowdeck.connect.outlets import Outlet
 from flowdeck.database import transaction
 from flowdeck.errors import RewindRefused
-from flowdeck.log.positions import newest_position
+from flowdeck.log.positions import SLACK, first_since, newest_position
 from flowdeck.models import Connector, Event, InletOffset
 from flowdeck.people import audit
 
 _COUNTED = 100_000
+_YEARS = range(1970, 9_990)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +61,21 @@ def resume(name: str, *, by: str, reason: str = "") -> bool:
     return bool(changed)
 
 
-def would_rewind(name: str, to: int) -> Rewind:
+def would_rewind(name: str, to: int | datetime) -> Rewind:
     """What :func:`rewind` would come to. Raises UnknownConnector or RewindRefused."""
     connectors.create(name)
     now, connector = Connector.objects.get(pk=name).position, connectors.named(name)
     if not isinstance(connector, Outlet):
-        if to:
+        if to != 0:
             raise RewindRefused(f"{name} is an inlet: it can be set to 0, the beginning, only.")
-        return Rewind(now, to, None, 0, bounded=False)
+        return Rewind(now, 0, None, 0, bounded=False)
     if connector.mode != "log":
         raise RewindRefused(
             f"{name} has a delivery for each event: give those again with flowdeck redeliver."
         )
     newest = newest_position()
+    if isinstance(to, datetime):
+        to = min(_before(to), newest)
     if not 0 <= to <= newest:
         raise RewindRefused(f"{to:,} is no position from 0 to {newest:,}, the newest one.")
     first, last = sorted((now, to))
@@ -79,30 +83,46 @@ def would_rewind(name: str, to: int) -> Rewind:
     return Rewind(now, to, count if back else 0, 0 if back else count, count >= _COUNTED)
 
 
-def rewind(name: str, to: int, *, by: str, reason: str, seen: int | None = None) -> Rewind:
+def rewind(
+    name: str, to: int | datetime, *, by: str, reason: str, seen: int | None = None
+) -> Rewind:
     """Set an outlet to a position of the log: it goes on with the event behind it. An inlet: to 0.
 
-    Whoever runs it loses the lease, so what is under way moves nothing any more. Raises as
-    :func:`would_rewind`; also if it is not at the position ``seen`` by now.
+    A time is the position before all that was recorded then or later; what was recorded up to ten
+    seconds before may be behind it, too. Whoever runs it loses the lease, so what is under way
+    moves nothing any more. Raises as :func:`would_rewind`; also if it is not at the position
+    ``seen`` by now.
     """
     connectors.create(name)
     with transaction.atomic():
         Connector.objects.select_for_update().filter(pk=name).first()
         found = would_rewind(name, to)
+        since = Connector.objects.get(pk=name).since
         if seen is not None and seen != found.now:
             raise RewindRefused(f"{name} is at {found.now:,} by now, not at {seen:,}. Look again.")
         Connector.objects.filter(pk=name).update(
-            position=to, token=None, lease_expires_at=None, error="", failures=0
+            position=found.to,
+            since=found.to if found.to > found.now else min(since, found.to),
+            token=None,
+            lease_expires_at=None,
+            error="",
+            failures=0,
         )
         InletOffset.objects.filter(inlet=name).delete()
         audit.record(
             "rewind",
             by=by,
-            target=f"connector {name} from {found.now} to {to}",
+            target=f"connector {name} from {found.now} to {found.to}",
             count=found.again or found.skipped,
             reason=reason,
         )
     return found
+
+
+def _before(moment: datetime) -> int:
+    if moment.year not in _YEARS:
+        raise RewindRefused(f"{moment:%Y-%m-%d} is no day that the log knows.")
+    return max(0, first_since(moment - SLACK) - 1)
 
 
 def _heard(outlet: Outlet, after: int, upto: int) -> int:

@@ -6,18 +6,20 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db.models import Count
+from django.db.models import Count, Min, Q
 
 from flowdeck import clock
 from flowdeck.connect import brokers, connectors
 from flowdeck.connect.mapping import Inlet
 from flowdeck.connect.outlets import Outlet, outlets
 from flowdeck.declare.registry import registry
-from flowdeck.declare.states import DeliveryState
+from flowdeck.declare.states import UNFINISHED, DeliveryState
 from flowdeck.models import Connector, Due, Event
 
 _COUNTED = 10_000
 _RATE_SECONDS = 60.0
+MOST_KEYS = 100
+"""Held keys told of one outlet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,42 @@ def standings() -> list[Standing]:
             connectors.named(name), kept.get(name) or Connector(name=name), *held.get(name, (0, 0))
         )
         for name in names
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class HeldKey:
+    """A key of an outlet that waits: for its ``letters``, before ``waiting`` events more.
+
+    ``first`` is the position of the first of them.
+    """
+
+    key: str
+    first: int
+    letters: int
+    waiting: int
+
+
+def held_keys(name: str) -> list[HeldKey]:
+    """The keys that an outlet holds back, the first ones; an inlet holds none. One query.
+
+    Raises UnknownConnector.
+    """
+    if isinstance(connectors.named(name), Inlet):
+        return []
+    dead = Q(state=DeliveryState.DEAD)
+    rows = (
+        Due.objects.filter(Q(state__among=UNFINISHED) | Q(state__among=[DeliveryState.DEAD]))
+        .filter(processor=name)
+        .order_by()
+        .values("key")
+        .annotate(first=Min("event_id"), dead=Count("event_id", filter=dead), all=Count("event_id"))
+        .filter(dead__gt=0)
+        .order_by("first")
+    )
+    return [
+        HeldKey(row["key"], row["first"], row["dead"], row["all"] - row["dead"])
+        for row in rows[:MOST_KEYS]
     ]
 
 

@@ -12,14 +12,14 @@ from django.views.decorators.http import require_POST
 
 from flowdeck import parsing
 from flowdeck.connect import connectors, control
-from flowdeck.connect.standing import standings
+from flowdeck.connect.standing import held_keys, standings
 from flowdeck.dashboard.connectors.rows import Rows
 from flowdeck.dashboard.shell.page import requires
 from flowdeck.dashboard.shell.rendering import render
 from flowdeck.errors import FlowdeckError, RewindRefused, UnknownConnector
 from flowdeck.people.access import can
 
-_VERBS = ("pause", "resume", "rewind")
+_VERBS = ("pause", "resume", "rewind", "held")
 _WHY = "Say why, in at most 300 characters: whoever finds it so will ask."
 
 
@@ -27,7 +27,7 @@ _WHY = "Say why, in at most 300 characters: whoever finds it so will ask."
 def page(request: HttpRequest) -> HttpResponse:
     """The tables of outlets and inlets. ``?pause=``, ``?resume=`` and ``?rewind=<name>`` ask first.
 
-    A rewind ``&to=<position>`` shows what it would come to.
+    A rewind ``&to=<position or time>`` shows what it would come to; ``?held=<name>`` its held keys.
     """
     for verb in _VERBS:
         if name := request.GET.get(verb, ""):
@@ -101,6 +101,8 @@ def _page(
         "verb": verb,
         "asked": asked if asked in connectors.names() else "",
     }
+    if verb == "held" and context["asked"]:
+        context["keys"] = held_keys(asked)
     if verb == "rewind" and context["asked"]:
         context |= _dry_run(asked, context.get("to", ""))
     return render(request, "flowdeck/connectors/page.html", context, status=status)
@@ -110,10 +112,11 @@ def _dry_run(name: str, to: str) -> dict[str, Any]:
     """What a rewind would come to, or why it can't be."""
     if not to:
         return {}
-    position = parsing.number(to)
-    if position is None:
-        return {"refusal": f"{to[:60]!r} is no position."}
+    place = parsing.number(to)
+    wanted = place if place is not None else parsing.moment(to)
+    if wanted is None:
+        return {"refusal": f"{to[:60]!r} is no position, and no time such as 2026-11-25T10:42."}
     try:
-        return {"dry_run": control.would_rewind(name, position)}
+        return {"dry_run": control.would_rewind(name, wanted)}
     except FlowdeckError as error:
         return {"refusal": str(error)}

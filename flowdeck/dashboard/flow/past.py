@@ -15,11 +15,10 @@ from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
 
-from flowdeck import clock
+from flowdeck import clock, parsing
 from flowdeck.dashboard.flow.choice import Choice
 from flowdeck.dashboard.flow.facts import PROCESSOR, PRODUCER, TYPE, Facts, Node
 from flowdeck.dashboard.flow.map import FlowMap
-from flowdeck.dashboard.shared.as_of import moment_of
 from flowdeck.dashboard.shared.clockwork import Seconds
 from flowdeck.dashboard.shared.run_times import QUIET
 from flowdeck.dashboard.shell.page import requires
@@ -159,7 +158,7 @@ def _reach(request: HttpRequest) -> Reach:
 
 
 def _until(request: HttpRequest) -> datetime:
-    asked = moment_of(request.GET.get("until", ""))
+    asked = parsing.moment(request.GET.get("until", ""))
     if asked is not None:
         return asked
     newest = Event.objects.order_by("-position").values_list("recorded_at", flat=True).first()

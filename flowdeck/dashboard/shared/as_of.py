@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
-
-from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 
 from flowdeck import parsing
 from flowdeck.log.positions import first_since, newest_position
@@ -25,20 +21,9 @@ def position_of(query: Mapping[str, Any]) -> dict[str, Any]:
     position = parsing.number(typed)
     problem = f"{typed[:60]!r} is no position." if typed and position is None else ""
     if position is None and text:
-        moment = moment_of(text)
+        moment = parsing.moment(text)
         problem = "" if moment else "That is no date and time, such as 2026-11-25 10:42:00."
     if position is None:
         position = first_since(moment) - 1 if moment else newest_position()
     at = Event.objects.filter(position__lte=position).order_by("-position").first()
     return {"to": position, "to_at": at.recorded_at if at else None, "problem": problem}
-
-
-def moment_of(text: str) -> datetime | None:
-    """A date and time from untrusted text, or None; of the site's time zone if it names none."""
-    try:
-        found = parse_datetime(text)
-    except ValueError:  # well formed, but no such day
-        return None
-    if found is None:
-        return None
-    return timezone.make_aware(found) if timezone.is_naive(found) else found

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_POST
 
 from flowdeck import parsing
@@ -50,7 +47,7 @@ def change(request: HttpRequest, number: int) -> HttpResponse:
     verb, typed = request.POST.get("verb", ""), request.POST.get("reason", "")
     if verb not in _VERBS:
         raise Http404("A timer is fired, cancelled or moved.")
-    reason, at = parsing.reason(typed), _typed_time(request.POST.get("at", ""))
+    reason, at = parsing.reason(typed), parsing.moment(request.POST.get("at", ""))
     problem = _WHY if reason is None else ""
     if verb == "move" and at is None:
         problem = "Say when, as a date and a time."
@@ -108,15 +105,6 @@ def _known(name: str) -> Schedule:
     if found is None:
         raise Http404(f"There is no schedule {name[:50]!r}.")
     return found
-
-
-def _typed_time(text: str) -> datetime | None:
-    """A time as the field for it gives it, in the zone that the page is shown in."""
-    try:
-        found = parse_datetime(text)
-    except ValueError:
-        return None
-    return timezone.make_aware(found) if found and timezone.is_naive(found) else found
 
 
 def _open(number: int) -> Timer:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import signal
 import threading
+from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from flowdeck import parsing
 from flowdeck.connect import connectors, control
-from flowdeck.connect.standing import Standing, standings
+from flowdeck.connect.standing import Standing, held_keys, standings
 from flowdeck.errors import FlowdeckError
 from flowdeck.management import acting
 from flowdeck.words import counted, duration
@@ -21,16 +23,19 @@ class Command(BaseCommand):
     """A word for what to do, and mostly the name of a connector."""
 
     help = (
-        "See the connectors (list), run one in this process (run), pause, resume or rewind one. "
+        "See the connectors (list) and the keys that one holds back (held), run one in this "
+        "process (run), pause, resume or rewind one. "
         "A rewind is a dry run, unless --yes is given."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the arguments."""
-        parser.add_argument("what", choices=["list", "run", "pause", "resume", "rewind"])
+        parser.add_argument("what", choices=["list", "held", "run", "pause", "resume", "rewind"])
         parser.add_argument("name", nargs="?", default="")
         parser.add_argument("--once", action="store_true", help="run: end when all is handed on")
-        parser.add_argument("--to", type=int, metavar="POSITION", help="rewind: go on behind it")
+        parser.add_argument(
+            "--to", metavar="POSITION", help="rewind: go on behind it; or a time, go on from it"
+        )
         parser.add_argument("--reason", default="", help="why, for the audit")
         parser.add_argument("--yes", action="store_true", help="rewind: do it")
         parser.add_argument(
@@ -56,6 +61,16 @@ class Command(BaseCommand):
             self.stdout.write(f"{one.name}  {_line(one)}")
         if not found:
             self.stdout.write("No installed app declares a connector.")
+
+    def _held(self, name: str, options: dict[str, Any]) -> None:
+        found = held_keys(name)
+        for one in found:
+            self.stdout.write(
+                f"{one.key}  from {one.first:,} on: {counted(one.letters, 'dead letter')}, "
+                f"{counted(one.waiting, 'event')} behind"
+            )
+        if not found:
+            self.stdout.write(f"{name} holds back no key.")
 
     def _run(self, name: str, options: dict[str, Any]) -> None:
         connectors.named(name)
@@ -84,22 +99,34 @@ class Command(BaseCommand):
         self.stdout.write(f"{name} goes on." if done else f"{name} was not paused.")
 
     def _rewind(self, name: str, options: dict[str, Any]) -> None:
-        if options["to"] is None:
-            raise CommandError("Say where it is to go on: --to POSITION.")
+        to = _place(options["to"])
         by = acting.acting(options["by"], "rewind_connectors")
         if not options["yes"]:
-            found = control.would_rewind(name, options["to"])
+            found = control.would_rewind(name, to)
             self.stdout.write(f"{_told(found)} Nothing was changed.")
-            self.stdout.write(f"To do just this: --seen {found.now} --yes --reason WHY")
+            self.stdout.write(
+                f"To do just this: --to {found.to} --seen {found.now} --yes --reason WHY"
+            )
             return
         found = control.rewind(
             name,
-            options["to"],
+            to,
             by=by,
             reason=acting.reason_of(options, needed_to="rewind a connector"),
             seen=options["seen"],
         )
         self.stdout.write(_told(found))
+
+
+def _place(text: str | None) -> int | datetime:
+    found = parsing.number(text or "")
+    place = found if found is not None else parsing.moment(text or "")
+    if place is None:
+        raise CommandError(
+            f"--to {text!r}: say where it is to go on, a position or a time such as "
+            "2026-11-23T14:00."
+        )
+    return place
 
 
 def _line(one: Standing) -> str:

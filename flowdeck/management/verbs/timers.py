@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 
+from flowdeck import parsing
 from flowdeck.errors import FlowdeckError
 from flowdeck.log import timers as acts
 from flowdeck.management import acting
@@ -68,13 +67,9 @@ class Command(BaseCommand):
             return acts.call_off(number, by=by, reason=reason)
         if deed == "fire":
             return acts.move(number, None, by=by, reason=reason)
-        try:
-            found = parse_datetime(at)
-        except ValueError:
-            found = None
-        if found is None:
+        moment = parsing.moment(at)
+        if moment is None:
             raise CommandError(f"--at {at!r} is no time; write it as 2026-11-23T14:00.")
-        moment = timezone.make_aware(found) if timezone.is_naive(found) else found
         try:
             return acts.move(number, moment, by=by, reason=reason)
         except FlowdeckError as error:
