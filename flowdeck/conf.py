@@ -58,6 +58,15 @@ def _demand_kind(one: Field[Any], value: object) -> None:
         raise ImproperlyConfigured(f"FLOWDECK[{one.name!r}] is {value!r}; it takes {wanted}.")
 
 
+def _demand_place(addresses: Mapping[str, str], mark: str) -> None:
+    for setting, address in addresses.items():
+        if address and mark not in address:
+            raise ImproperlyConfigured(
+                f"FLOWDECK{setting} is {address!r}; say where the id of the trace stands: "
+                f"'https://tracing.example.org/trace/{mark}'."
+            )
+
+
 @dataclass(frozen=True, slots=True)
 class Conf:
     """All settings. Times are seconds, sizes bytes.
@@ -95,7 +104,8 @@ class Conf:
     ``/metrics`` without a token (behind a proxy that is not trusted, everybody has the proxy's).
     Timers that were cancelled or refused are kept for ``TIMERS_KEPT_DAYS``, instances of processes
     that are over for ``PROCESSES_KEPT_DAYS``. ``TRACE_URL`` is the address of a distributed trace
-    where your project keeps its spans, with ``{trace_id}`` in it.
+    where your project keeps its spans, with ``{trace_id}`` in it. ``TRACES_ELSEWHERE`` are those of
+    a trace in the projects behind connectors, by their names, with ``{correlation_id}`` in them.
     """
 
     REDIS_URL: str = ""
@@ -134,6 +144,7 @@ class Conf:
     TIMERS_KEPT_DAYS: float = 1
     PROCESSES_KEPT_DAYS: float = 30
     TRACE_URL: str = ""
+    TRACES_ELSEWHERE: Mapping[str, str] = field(default_factory=dict)
     GROUPS: Mapping[str, str] = field(default_factory=lambda: GROUPS)
 
     def __post_init__(self) -> None:
@@ -148,11 +159,11 @@ class Conf:
                     raise ImproperlyConfigured(
                         f"FLOWDECK[{name!r}] names {network!r}, which is none ({error})."
                     ) from error
-        if self.TRACE_URL and "{trace_id}" not in self.TRACE_URL:
-            raise ImproperlyConfigured(
-                f"FLOWDECK['TRACE_URL'] is {self.TRACE_URL!r}; say where the id of the trace "
-                "stands: 'https://tracing.example.org/trace/{trace_id}'."
-            )
+        _demand_place({"['TRACE_URL']": self.TRACE_URL}, "{trace_id}")
+        elsewhere = self.TRACES_ELSEWHERE.items()
+        _demand_place(
+            {f"['TRACES_ELSEWHERE'][{n!r}]": url for n, url in elsewhere}, "{correlation_id}"
+        )
         if self.DATABASE not in settings.DATABASES:
             raise ImproperlyConfigured(
                 f"FLOWDECK['DATABASE'] is {self.DATABASE!r}, but DATABASES has "

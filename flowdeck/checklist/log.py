@@ -9,6 +9,7 @@ from django.db import DatabaseError
 
 from flowdeck.checklist.finding import Finding, listed
 from flowdeck.checklist.sandbox import rolled_back
+from flowdeck.connect.mapping import inlets
 from flowdeck.database import connection
 from flowdeck.declare.event import Draft
 from flowdeck.declare.registry import registry
@@ -215,7 +216,8 @@ def traceable(redeliver: bool) -> Finding:
 
 def _begun_by_processors(newest: int) -> list[tuple[int, UUID, str]]:
     """First events of traces that a processor wrote: it handled an event, and left its trace."""
+    handlers = registry.processors.keys() - inlets.keys()  # what inlets take in begins a trace
     begun = Event.objects.filter(
-        position__gt=newest - RECENT, causation_id=None, producer__in=list(registry.processors)
+        position__gt=newest - RECENT, causation_id=None, producer__in=sorted(handlers)
     )
     return list(begun.values_list("position", "correlation_id", "type")[:100])

@@ -39,6 +39,10 @@ _HEADERS: Object = {
         "position": {**_TEXT, "description": "Its number in the log."},
         "correlationid": {**_TEXT, "format": "uuid"},
         "causationid": {**_TEXT, "format": "uuid"},
+        "via": {
+            **_TEXT,
+            "description": "The message that its trace came in by.",
+        },
         "producer": _TEXT,
         "dataversion": {**_TEXT, "description": "The version of the payload."},
         "recordedtime": {**_TEXT, "format": "date-time"},

@@ -46,6 +46,17 @@ class CloudEvent:
         return found or (_uuid(parts[1]) if len(parts) == 4 else None)
 
     @property
+    def via(self) -> UUID | None:
+        """The id of the event by which its trace went out to its sender, if that is a Flowdeck."""
+        return _uuid(self.extensions.get("via"))
+
+    @property
+    def own_id(self) -> str:
+        """Its id, if an answer may name it as its ``via``: that of a Flowdeck's event."""
+        found = _uuid(self.id)
+        return str(found) if found else ""
+
+    @property
     def traceparent(self) -> str:
         """The span of its sender, in the form of W3C Trace Context; empty if it names none."""
         return spans.checked(self.extensions.get(spans.KEY))

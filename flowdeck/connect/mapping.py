@@ -55,8 +55,11 @@ def _completed(made: Inlet, message: CloudEvent, number: int, draft: Draft) -> D
         draft,
         id=event_id(made.name, message.source, message.id, number),
         correlation_id=draft.correlation_id or message.correlation_id,
+        causation_id=draft.causation_id or message.via,
         producer=draft.producer or made.name,
         occurred_at=draft.occurred_at or message.time,
         traceparent=draft.traceparent or message.traceparent,
         hops=message.hops + 1,
+        via=message.own_id,
+        came=(made.name, message.source),
     )

@@ -81,10 +81,13 @@ def _draft(message: CloudEvent, producer: str) -> Draft:
         parse(message.type, message.data, int(version) if _is_version(version) else None),
         stream=message.subject,
         correlation_id=message.correlation_id or uuid7(),
+        causation_id=message.via,
         producer=producer,
         occurred_at=message.time,
         id=event_id(_BY_HTTP, message.source, message.id),
         hops=message.hops + 1,
+        via=message.own_id,
+        came=(_BY_HTTP, message.source),
         traceparent=message.traceparent or spans.carried(),
     )
 

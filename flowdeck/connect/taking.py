@@ -16,7 +16,7 @@ from flowdeck.connect.unread import refused
 from flowdeck.database import transaction
 from flowdeck.declare.event import Draft
 from flowdeck.errors import FAULTS, PublishError, TraceTooDeep
-from flowdeck.log.append import append, unknown
+from flowdeck.log.append import append, unknown, with_known_causes
 from flowdeck.log.publishing import after_commit
 
 
@@ -40,7 +40,7 @@ def accepted(inlet: Inlet, message: Incoming, made: list[Draft]) -> list[Draft]:
     """The same drafts if the log takes them; it is asked, and what it did taken back."""
     try:
         with transaction.atomic():
-            append(unknown(made))
+            append(with_known_causes(unknown(made)))
             transaction.set_rollback(True)
     except PublishError as error:
         return [_traced(refused(inlet, message, _said(error)))]
@@ -53,7 +53,7 @@ def append_new(made: Sequence[Draft]) -> list[Draft]:
     Who listens is told after its commit. Raises a PublishError, or IntegrityError if somebody else
     appends the same at this moment.
     """
-    if fresh := unknown(made):
+    if fresh := with_known_causes(unknown(made)):
         appended = append(fresh)
         transaction.on_commit(lambda: after_commit(appended))
     return fresh

@@ -98,7 +98,9 @@ def _handler(made: Inlet) -> Callable[..., None]:
         except Unreadable as error:
             raise Reject(str(error)) from error
         # They go on in the trace of the letter, as its effects.
-        found = [replace(one, correlation_id=None) for one in drafts(made, message)]
+        found = [
+            replace(one, correlation_id=None, causation_id=None) for one in drafts(made, message)
+        ]
         if fresh := unknown(found):
             publish(*fresh)
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic_core import to_jsonable_python
 
 from flowdeck.declare.collected import Collected
+from flowdeck.declare.metadata import came_via
 from flowdeck.declare.personal import Personal, personal_fields
 from flowdeck.declare.round_trip import RoundTrip, round_trip
 from flowdeck.declare.timing import Cancel, When, when
@@ -142,7 +143,8 @@ class Draft:
     ``hops`` is how many effects lead from the first event of its trace to it; whoever lets time
     pass in between, as a timer does, begins at 0 again. ``id`` is given by whoever knows that the
     same event may come again; else it is a new one. ``when`` is given to what is to
-    be appended later.
+    be appended later. ``came`` names the connector by which it came in and whose message it was,
+    ``via`` is the id of the message by which its trace came in last.
     """
 
     event: Event
@@ -158,6 +160,8 @@ class Draft:
     once: tuple[UUID, ...] = ()
     number: int = 0
     traceparent: str = ""
+    via: str = ""
+    came: tuple[str, str] | None = None
 
 
 NOT_EXPECTED = (
@@ -198,6 +202,11 @@ class StoredEvent:
         hops = self.metadata.get("hops", 0)
         return hops if type(hops) is int and hops > 0 else 0
 
+    @property
+    def via(self) -> str:
+        """The id of the message by which its trace came in last; empty if it began here."""
+        return came_via(self.metadata)
+
     def hops_of_effect(self, later: When | None) -> int:
         """How many lead to what it causes; from 0 again for what comes a second or more later."""
         return 0 if later is not None and later.pauses else self.hops + 1
@@ -206,19 +215,6 @@ class StoredEvent:
     def payload(self) -> dict[str, Any]:
         """The stored payload as plain JSON values, not upcast."""
         return read_object(self.data)
-
-
-def joined_causes(metadata: Mapping[str, Any]) -> list[UUID]:
-    """The further causes of a join in stored metadata; what is no id there is passed by."""
-    found = metadata.get("also_caused_by")
-    return [UUID(one) for one in found if _is_id(one)] if isinstance(found, list) else []
-
-
-def _is_id(text: Any) -> bool:
-    try:
-        return bool(UUID(text))
-    except (ValueError, TypeError, AttributeError):
-        return False
 
 
 @dataclass(slots=True)
@@ -288,6 +284,7 @@ class Delivery:
             producer=self.processor,
             hops=self.envelope.hops_of_effect(later),
             when=later,
+            via=self.envelope.via,
         )
         self.emitted.extend([draft])
 

@@ -99,7 +99,7 @@ def publish(
     if around is not None and around.delivery is not None:
         _collect(around, drafts, expectations)
         return Receipt(shared, (), _names(drafts))
-    with spans.publishing([type(draft.event).__name__ for draft in drafts]) as carried:
+    with spans.publishing([draft.event.__event_type__.name for draft in drafts]) as carried:
         if carried:
             drafts = [changed(one, traceparent=one.traceparent or carried) for one in drafts]
         appended = _append(drafts, expectations)
@@ -144,6 +144,7 @@ def _collect(around: context.Context, drafts: list[Draft], expectations: list[Ex
             draft,
             producer=draft.producer or whose,
             hops=envelope.hops_of_effect(draft.when) if draft.correlation_id == same else 0,
+            via=draft.via or (envelope.via if draft.correlation_id == same else ""),
         )
         for draft in drafts
     ]

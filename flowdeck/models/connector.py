@@ -10,7 +10,8 @@ from flowdeck.models.user_name import LONGEST_USER_NAME
 class Connector(models.Model):
     """An outlet or inlet of some name. No row: it has never run.
 
-    ``position`` is up to where an outlet has handed on the log. Whoever runs it holds its lease
+    ``position`` is up to where an outlet has handed on the log, and ``since`` from where on it has
+    done so without a gap. Whoever runs it holds its lease
     (``token`` until ``lease_expires_at``); nobody else moves the position, but a person who rewinds
     it, which ends the lease. ``error`` is the fault since which it does not get on, the
     ``failures``-th in a row; empty while it does. ``last_error`` and ``failed_at`` stay. ``moved``
@@ -20,6 +21,7 @@ class Connector(models.Model):
 
     name = models.CharField(max_length=64, primary_key=True)
     position = models.BigIntegerField(default=0)
+    since = models.BigIntegerField(default=0)
     token = models.UUIDField(null=True)
     lease_expires_at = models.DateTimeField(null=True)
     worker = models.CharField(max_length=100, default="")

@@ -12,7 +12,7 @@ from itertools import pairwise
 from uuid import UUID
 
 from flowdeck import clock
-from flowdeck.declare.event import joined_causes
+from flowdeck.declare.metadata import joined_causes
 from flowdeck.declare.registry import registry
 from flowdeck.declare.states import WAITING, DeliveryState
 from flowdeck.models import Attempt, Delivery, Event, Timer

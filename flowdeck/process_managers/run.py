@@ -216,6 +216,7 @@ def _set(instance: Instance, said: Said, event: Event, delivery: Delivery) -> No
         producer=delivery.processor,
         hops=envelope.hops_of_effect(later),
         when=later,
+        via=envelope.via,
     )
     delivery.emitted.extend([draft])
 

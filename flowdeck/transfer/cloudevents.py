@@ -1,7 +1,7 @@
 """An event of the log as a CloudEvent 1.0 in JSON, and back.
 
 The envelope that CloudEvents don't know goes into extension attributes: ``sequence``, ``position``,
-``orderkey``, ``correlationid``, ``causationid``, ``alsocausedby``, ``hops``, ``producer``,
+``orderkey``, ``correlationid``, ``causationid``, ``alsocausedby``, ``hops``, ``via``, ``producer``,
 ``dataversion``, ``recordedtime``; numbers as text, for positions don't fit into the 32 bits of an
 Integer there. ``datamasked`` is true if personal values were masked.
 """
@@ -18,7 +18,8 @@ from uuid import UUID
 
 from flowdeck import spans
 from flowdeck.conf import conf
-from flowdeck.declare.event import StoredEvent, joined_causes
+from flowdeck.declare.event import StoredEvent
+from flowdeck.declare.metadata import joined_causes
 from flowdeck.errors import ImportRefused, PublishError
 from flowdeck.log.storable import (
     as_text,
@@ -72,6 +73,8 @@ def attributes(event: StoredEvent, *, masked: bool = False) -> dict[str, str | b
         found["causationid"] = str(event.causation_id)
     if event.hops:
         found["hops"] = str(event.hops)
+    if event.via:
+        found["via"] = event.via
     if causes := joined_causes(event.metadata):
         found["alsocausedby"] = ",".join(str(cause) for cause in causes)
     if carried := spans.checked(event.metadata.get(spans.KEY)):
@@ -110,6 +113,8 @@ def _stored(value: Mapping[str, Any]) -> StoredEvent:
         metadata["hops"] = _number(value, "hops")
     if causes := value.get("alsocausedby"):
         metadata["also_caused_by"] = [str(UUID(one)) for one in causes.split(",")]
+    if value.get("via"):
+        metadata["via"] = str(UUID(value["via"]))
     if carried := spans.checked(value.get(spans.KEY)):
         metadata[spans.KEY] = carried
     return StoredEvent(

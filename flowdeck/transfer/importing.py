@@ -17,7 +17,8 @@ from uuid import UUID
 from flowdeck.bells import bell
 from flowdeck.conf import conf
 from flowdeck.database import connection, transaction
-from flowdeck.declare.event import StoredEvent, joined_causes
+from flowdeck.declare.event import StoredEvent
+from flowdeck.declare.metadata import joined_causes
 from flowdeck.declare.registry import registry, slot_of
 from flowdeck.declare.states import DeliveryState
 from flowdeck.errors import ImportRefused

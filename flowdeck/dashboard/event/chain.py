@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from flowdeck.declare.event import joined_causes
+from flowdeck.declare.metadata import joined_causes
 from flowdeck.models import Delivery, Event
 
 _MOST = 50

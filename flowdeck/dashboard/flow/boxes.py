@@ -38,4 +38,5 @@ def size_of(node: Node) -> tuple[float, float]:
     width = max(len(first), len(second)) * _CHARACTER
     if node.kind == TYPE:
         return round(width + 26), 28.0 + (_LINE if second else 0.0)
-    return max(148.0 if node.kind == PROCESSOR else 88.0, round(width + 44)), 50.0
+    least = 88.0 if node.kind != PROCESSOR else 148.0 if node.standing is None else 184.0
+    return max(least, round(width + 44)), 50.0

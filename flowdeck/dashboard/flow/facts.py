@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from flowdeck.connect.standing import followed
+from flowdeck.connect.standing import Standing, followed, standings
 from flowdeck.dashboard.shared.observed import Produced, Received, TypeStatus, produced, received
 from flowdeck.dashboard.shared.observed import type_statuses as statuses_of
 from flowdeck.dashboard.shared.run_times import QUIET, UNKNOWN, RunTimes, run_times
@@ -23,7 +23,8 @@ POOLED = 20
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A box of the map. ``status`` is that of a type, ``row`` and ``times`` of a processor."""
+    """A box of the map. ``status`` is that of a type, ``row`` and ``times`` of a processor;
+    ``standing`` of one that is a connector."""
 
     kind: str
     name: str
@@ -31,6 +32,7 @@ class Node:
     status: TypeStatus | None = None
     row: ProcessorRow | None = None
     times: RunTimes = UNKNOWN
+    standing: Standing | None = None
 
     @property
     def key(self) -> str:
@@ -45,21 +47,25 @@ class Node:
     @property
     def asks(self) -> bool:
         """Whether a processor has something to say, however quiet it is."""
-        row = self.row
+        row, standing = self.row, self.standing
+        if standing is not None and (standing.paused_by or standing.error or standing.behind):
+            return True
         return row is not None and bool(row.waiting or row.dead or row.paused_at)
 
     @property
     def heat(self) -> str:
         """What is wrong with a processor: "paused", "failing", or nothing."""
-        if self.row is not None and self.row.paused_at:
+        row, standing = self.row, self.standing
+        if (row is not None and row.paused_at) or (standing is not None and standing.paused_by):
             return "paused"
-        fails = self.row is not None and (self.row.retrying or self.times.failed)
-        return "failing" if fails else ""
+        fails = row is not None and (row.retrying or self.times.failed)
+        return "failing" if fails or (standing is not None and standing.error) else ""
 
     @property
     def pool(self) -> int:
         """How many wait before a processor, if that is worth a look: 0 while it is only busy."""
         waiting = self.row.waiting - self.row.sleeping if self.row else 0
+        waiting += self.standing.behind if self.standing else 0
         return waiting if self.heat or waiting >= POOLED else 0
 
     @property
@@ -130,12 +136,16 @@ class Facts:
 
     @classmethod
     def load(cls, window: int = MINUTE) -> Facts:
-        """Read it in thirteen queries, each of which looks at a bounded number of rows."""
+        """Read it in thirteen queries, and two and one for each outlet if there are connectors.
+
+        Each looks at a bounded number of rows.
+        """
         known = rates.lately(window)
         got, wrote = received(known), produced(known)
         statuses = statuses_of(wrote)
         now, times = overview(), run_times(known)
         quiet = QUIET if known.seconds else UNKNOWN
+        over = {standing.name: standing for standing in standings()}
         nodes = [
             *(Node(TYPE, s.name, s.name in registry.event_types, s) for s in statuses),
             *(
@@ -146,6 +156,7 @@ class Facts:
                     status=None,
                     row=row,
                     times=times.get(row.name, quiet),
+                    standing=over.get(row.name),
                 )
                 for row in now.rows
             ),
@@ -154,7 +165,7 @@ class Facts:
         edges = {
             edge.link: edge
             for edge in (
-                *_listens(statuses, got, now),
+                *_listens(statuses, got, now, over),
                 *_writes(statuses, wrote),
             )
         }
@@ -165,7 +176,12 @@ class Facts:
         return cls(found, edges, now, window, known.seconds)
 
 
-def _listens(statuses: list[TypeStatus], got: list[Received], now: Overview) -> Iterator[Edge]:
+def _listens(
+    statuses: list[TypeStatus],
+    got: list[Received],
+    now: Overview,
+    over: Mapping[str, Standing],
+) -> Iterator[Edge]:
     """From types to processors."""
     rates = {(row.type, row.processor): row.per_second for row in got}
     last = {status.name: status.last_position for status in statuses}
@@ -177,6 +193,7 @@ def _listens(statuses: list[TypeStatus], got: list[Received], now: Overview) -> 
     declared |= handed
     seen |= {(name, outlet) for name, outlet in handed if outlet in moved}
     paused = {row.name for row in now.rows if row.paused_at}
+    paused |= {name for name, standing in over.items() if standing.paused_by}
     for name, processor in sorted(seen | declared):
         yield Edge(
             source=f"{TYPE}:{name}",

@@ -54,7 +54,7 @@ class TraceView(LiveView):
         if page is None:
             return []
         self._last = max(event.row.position for event in page.trace.events)
-        self._under_way = page.trace.under_way or page.trace.to_come
+        self._under_way = page.trace.under_way or page.trace.to_come or page.goes_out
         return [
             Fragment(
                 f"trace-{part}",

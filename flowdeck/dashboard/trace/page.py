@@ -20,6 +20,7 @@ from flowdeck.dashboard.shared.waits import Tried, rounds_told, with_waits
 from flowdeck.dashboard.shell.records import Record, record_of
 from flowdeck.dashboard.trace import graph as trace_graph
 from flowdeck.dashboard.trace import sequence as trace_sequence
+from flowdeck.dashboard.trace.hops import WAITS, Hop, hops_of
 from flowdeck.dashboard.trace.rank import Rank, rank_of
 from flowdeck.dashboard.trace.waterfall import Choice, Row, Waterfall, lay_out
 from flowdeck.declare.registry import Processor, registry
@@ -121,9 +122,19 @@ class TracePage:
         return template.replace("{trace_id}", trace_id) if trace_id else ""
 
     @cached_property
+    def hops(self) -> dict[int, list[Hop]]:
+        """What came and goes over connectors, by the positions of its events."""
+        return hops_of(self.trace)
+
+    @property
+    def goes_out(self) -> bool:
+        """Whether some of it has not gone out yet."""
+        return any(hop.state == WAITS for hops in self.hops.values() for hop in hops)
+
+    @cached_property
     def waterfall(self) -> Waterfall:
         """The drawing."""
-        return lay_out(self.trace, self.choice)
+        return lay_out(self.trace, self.choice, self.hops)
 
     @cached_property
     def graph(self) -> trace_graph.Graph:

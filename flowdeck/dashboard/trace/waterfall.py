@@ -5,57 +5,20 @@ Heights are pixels, positions along the time axis percent, so the drawing stretc
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from flowdeck.dashboard.shared.axis import Axis, Stretch, Tick
 from flowdeck.dashboard.shared.shapes import Line, Rect, Words, bar_kind
+from flowdeck.dashboard.trace.hops import Hop
+from flowdeck.dashboard.trace.tree import ROW, Row, walk
 from flowdeck.models import Timer
-from flowdeck.observe.traces import DeliveryNode, EventNode, Trace, Try
+from flowdeck.observe.traces import DeliveryNode, Trace, Try
 
-ROW = 31
 MOST_ROWS = 500
-_DEEPEST = 12  # levels drawn; deeper ones stand at this one
 _SHORTEST = 0.35  # percent, so that the shortest bar can be seen
 _FAR = 82.0  # percent from which on words stand left of a bar
-
-
-@dataclass(slots=True)
-class Row:
-    """One line of tree and chart: an event, a delivery, an attempt or a timer."""
-
-    kind: str
-    id: str
-    level: int
-    guides: tuple[str, ...]
-    top: float
-    event: EventNode
-    delivery: DeliveryNode | None = None
-    attempt: Try | None = None
-    timer: Timer | None = None
-    folded: bool | None = None
-    on_path: bool = False
-    selected: bool = False
-    bars: list[Rect] = field(default_factory=list)
-    wait: tuple[float, float] | None = None
-    mark: float | None = None
-    words: Words | None = None
-
-    @property
-    def middle(self) -> float:
-        """Its middle, from the top of the drawing."""
-        return self.top + ROW / 2
-
-    @property
-    def now(self) -> bool:
-        """Whether it is where the trace is just now: what runs, waits or is tried again."""
-        return self.kind == "delivery" and self.delivery is not None and self.delivery.waits
-
-    @property
-    def aria_level(self) -> int:
-        """Its level for those who hear the tree."""
-        return self.level + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +46,14 @@ class Choice:
     view: str = ""
 
 
-_Node = EventNode | DeliveryNode | Timer
-
-
-def lay_out(trace: Trace, choice: Choice | None = None) -> Waterfall:
-    """Draw ``trace`` as the reader wants it."""
+def lay_out(
+    trace: Trace, choice: Choice | None = None, hops: Mapping[int, Sequence[Hop]] | None = None
+) -> Waterfall:
+    """Draw ``trace`` as the reader wants it, with the ``hops`` of its events, by position."""
     chosen = choice or Choice()
     pen = _Pen(trace, chosen)
     rows = []
-    for number, row in enumerate(_walk(trace, chosen.folded)):
+    for number, row in enumerate(walk(trace, chosen.folded, hops or {})):
         row.top = number * ROW
         if number < MOST_ROWS:
             pen.draw(row)
@@ -106,95 +68,6 @@ def lay_out(trace: Trace, choice: Choice | None = None) -> Waterfall:
         height=len(shown) * ROW,
         left_out=len(rows) - len(shown),
     )
-
-
-def _walk(trace: Trace, folded: Collection[str]) -> Iterator[Row]:
-    """Rows in reading order, without recursion: traces may be deep."""
-    first = trace.roots[0]
-    top: list[_Node] = [*trace.loose, *trace.roots]
-    stack: list[tuple[_Node, tuple[bool, ...]]] = [(node, ()) for node in reversed(top)]
-    while stack:
-        node, lasts = stack.pop()
-        children: list[_Node]
-        if isinstance(node, Timer):
-            yield _timer_row(node, lasts, first)
-            continue
-        if isinstance(node, EventNode):
-            yield Row(
-                kind="event",
-                id=f"e{node.row.position}",
-                level=len(lasts),
-                guides=_guides(lasts),
-                top=0,
-                event=node,
-                on_path=node.on_longest_path,
-            )
-            children = [*node.deliveries, *node.followed_by, *node.timers]
-        else:
-            yield from _delivery_rows(node, lasts, folded)
-            children = [*node.emitted, *node.timers]
-        for place, child in reversed(list(enumerate(children, 1))):
-            stack.append((child, (*lasts, place == len(children))))
-
-
-def _timer_row(timer: Timer, lasts: tuple[bool, ...], first: EventNode) -> Row:
-    return Row(
-        kind="timer",
-        id=f"t{timer.pk}",
-        level=len(lasts),
-        guides=_guides(lasts),
-        top=0,
-        event=first,
-        timer=timer,
-    )
-
-
-def _delivery_rows(
-    node: DeliveryNode, lasts: tuple[bool, ...], folded: Collection[str]
-) -> Iterator[Row]:
-    several = len(node.tries) > 1
-    hidden = node.row.name in folded
-    yield Row(
-        kind="delivery",
-        id=f"d{node.row.name}",
-        level=len(lasts),
-        guides=_guides(lasts),
-        top=0,
-        event=node.event,
-        delivery=node,
-        folded=hidden if several else None,
-        on_path=node.on_longest_path,
-    )
-    if not several or hidden:
-        return
-    through = (
-        *("" if last else "v" for last in lasts),
-        "v" if node.emitted or node.timers else "",
-        "",
-    )
-    for one in node.tries:
-        yield Row(
-            kind="attempt",
-            id=f"a{node.row.name}-{one.number}",
-            level=len(lasts) + 1,
-            guides=_clamped(through),
-            top=0,
-            event=node.event,
-            delivery=node,
-            attempt=one,
-        )
-
-
-def _guides(lasts: tuple[bool, ...]) -> tuple[str, ...]:
-    """Lines of the tree before a row: through (v), branch (t), last branch (l) or none."""
-    if not lasts:
-        return ()
-    through = tuple("" if last else "v" for last in lasts[:-1])
-    return _clamped((*through, "l" if lasts[-1] else "t"))
-
-
-def _clamped(guides: tuple[str, ...]) -> tuple[str, ...]:
-    return guides[-_DEEPEST:]
 
 
 class _Pen:
@@ -212,6 +85,8 @@ class _Pen:
         delivery = row.delivery
         if row.timer is not None:
             self._draw_timer(row, row.timer)
+        elif row.hop is not None:
+            self._draw_hop(row, row.hop)
         elif delivery is None:
             self._draw_event(row)
         elif row.attempt is None:
@@ -249,6 +124,10 @@ class _Pen:
         end = self._trace.as_of if timer.ended_at is None else timer.ended_at
         start, last = (self.axis.x(min(self._at(one), self._now)) for one in (timer.set_at, end))
         row.wait = (start, max(start, last))
+
+    def _draw_hop(self, row: Row, hop: Hop) -> None:
+        if hop.waits:
+            row.wait = (self.axis.x(self._at(row.event.row.recorded_at)), self.axis.x(self._now))
 
     def _draw_delivery(self, row: Row, delivery: DeliveryNode) -> None:
         came = self.axis.x(self._at(delivery.event.row.recorded_at))
@@ -356,4 +235,4 @@ class _Pen:
         return max(0.0, (moment - self._start).total_seconds())
 
 
-__all__ = ["ROW", "Choice", "Waterfall", "lay_out"]
+__all__ = ["ROW", "Choice", "Row", "Waterfall", "lay_out"]
