@@ -37,7 +37,7 @@ def test_the_example_and_an_app_that_is_begun_in_it_pass_their_tests(
 
     run("manage.py", "check", "--fail-level", "WARNING")
     assert "No changes detected" in run("manage.py", "makemigrations", "--check")
-    assert "5 passed" in run("-m", "pytest", "-q", "-p", "no:schemathesis")
+    assert "6 passed" in run("-m", "pytest", "-q", "-p", "no:schemathesis")
 
     run("manage.py", "startapp", "notes")
     with (tmp_path / "parcels" / "depot" / "settings.py").open("a") as settings:

@@ -62,7 +62,18 @@ LOGIN_URL = "login"
 # Flowdeck -------------------------------------------------------------------------------------
 INSTALLED_APPS += ["channels", "django_htmx", "flowdeck.apps.FlowdeckConfig"]
 REDIS_URL = os.environ.get("REDIS_URL", "redis://localhost:6379/0")
-FLOWDECK = {"REDIS_URL": REDIS_URL, "PREFIX": "depot", "PRODUCER": "depot", "DATABASE": "log"}
+INVOICING_URL = os.environ.get("INVOICING_URL", "http://localhost:8001")
+FLOWDECK = {
+    "REDIS_URL": REDIS_URL,
+    "PREFIX": "depot",
+    "PRODUCER": "depot",
+    "DATABASE": "log",
+    "BROKERS": {"rabbit": os.environ.get("AMQP_URL", "amqp://localhost//") + "?declare=quorum"},
+    "TRACES_ELSEWHERE": {
+        "labels": INVOICING_URL + "/traces/{correlation_id}/",
+        "invoices": INVOICING_URL + "/traces/{correlation_id}/",
+    },
+}
 BESIDE_THE_LOG = {"parcels"}  # apps whose tables commit with it
 DATABASE_ROUTERS = ["depot.routers.ReadModels", "flowdeck.database.Router"]
 CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL", REDIS_URL)

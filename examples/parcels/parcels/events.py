@@ -31,3 +31,9 @@ class ParcelDelivered(OfTenant, name="parcels.delivered", key="tenant"):
 
 class DeliveryOverdue(OfTenant, name="parcels.overdue", key="tenant"):
     """It did not arrive in time."""
+
+
+class ParcelInvoiced(OfTenant, name="parcels.invoiced", key="tenant"):
+    """Invoicing, a project of its own, wrote an invoice."""
+
+    invoice: str

@@ -10,6 +10,7 @@ class ParcelStatus(models.Model):
     parcel = models.IntegerField(unique=True)
     status = models.CharField(max_length=20, default="announced")
     label = models.CharField(max_length=40, default="")
+    invoice = models.CharField(max_length=40, default="")
 
     def __str__(self) -> str:
         """Parcel and status."""

@@ -4,7 +4,13 @@ from datetime import timedelta
 
 from flowdeck import Delivery, Reject, Retry, processor, projection
 from parcels import carrier
-from parcels.events import DeliveryOverdue, LabelBought, ParcelAnnounced, ParcelDelivered
+from parcels.events import (
+    DeliveryOverdue,
+    LabelBought,
+    ParcelAnnounced,
+    ParcelDelivered,
+    ParcelInvoiced,
+)
 from parcels.models import ParcelStatus
 
 HEAVIEST = 31_500
@@ -31,7 +37,9 @@ def watch(event: LabelBought | ParcelDelivered, delivery: Delivery) -> None:
 
 
 @projection("parcels.status", model=ParcelStatus)
-def show(event: ParcelAnnounced | LabelBought | ParcelDelivered | DeliveryOverdue) -> None:
+def show(
+    event: ParcelAnnounced | LabelBought | ParcelDelivered | DeliveryOverdue | ParcelInvoiced,
+) -> None:
     """How far each parcel is."""
     match event:
         case ParcelAnnounced():
@@ -42,6 +50,8 @@ def show(event: ParcelAnnounced | LabelBought | ParcelDelivered | DeliveryOverdu
             _set(event.parcel, status="delivered")
         case DeliveryOverdue():
             _set(event.parcel, status="overdue")
+        case ParcelInvoiced():
+            _set(event.parcel, invoice=event.invoice)
 
 
 def _set(parcel: int, **fields: str) -> None:

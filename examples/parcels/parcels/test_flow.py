@@ -4,7 +4,13 @@ import pytest
 
 from flowdeck.testing import Flow
 from parcels import carrier
-from parcels.events import DeliveryOverdue, LabelBought, ParcelAnnounced, ParcelDelivered
+from parcels.events import (
+    DeliveryOverdue,
+    LabelBought,
+    ParcelAnnounced,
+    ParcelDelivered,
+    ParcelInvoiced,
+)
 from parcels.models import ParcelStatus
 
 ANNOUNCED = ParcelAnnounced(tenant="acme", parcel=7, weight=900, recipient="Ada")
@@ -65,3 +71,9 @@ def test_what_is_too_heavy_is_for_people(flow: Flow, labels: Carrier) -> None:
 def test_a_crash_buys_no_second_label(flow: Flow, labels: Carrier) -> None:
     flow.given(ANNOUNCED, stream=STREAM).run("parcels.label", "parcels.status")
     flow.survives("crashes", watching=[labels.sold])
+
+
+def test_an_invoice_is_noted(flow: Flow, labels: Carrier) -> None:
+    flow.given(ANNOUNCED, stream=STREAM).run()
+    flow.given(ParcelInvoiced(tenant="acme", parcel=7, invoice="I-7"), stream=STREAM).run()
+    assert ParcelStatus.objects.get().invoice == "I-7"

@@ -22,6 +22,7 @@ class Migration(migrations.Migration):
                 ("parcel", models.IntegerField(unique=True)),
                 ("status", models.CharField(default="announced", max_length=20)),
                 ("label", models.CharField(default="", max_length=40)),
+                ("invoice", models.CharField(default="", max_length=40)),
             ],
         ),
     ]

@@ -1,0 +1,5 @@
+"""The project."""
+
+from office.celery import app as celery_app
+
+__all__ = ["celery_app"]
