@@ -69,9 +69,9 @@ class Database:
             "LOG_LEVEL": "WARNING",
         }
 
-    def work(self, name: str, *arguments: Any) -> dict[str, float]:
-        """Run a step of :mod:`benchmarks.work` in a process of its own; return what it measured."""
-        words = [sys.executable, "-m", "benchmarks.work", name, *map(str, arguments)]
+    def work(self, name: str, *arguments: Any, of: str = "benchmarks.work") -> dict[str, float]:
+        """Run a step of a module in a process of its own; return what it measured."""
+        words = [sys.executable, "-m", of, name, *map(str, arguments)]
         told = subprocess.run(
             words, cwd=ROOT, env=self.environment(), check=True, stdout=subprocess.PIPE, text=True
         ).stdout
@@ -176,11 +176,13 @@ class Template:
 
 
 @contextmanager
-def working(database: Database, processes: int = WORKER_PROCESSES) -> Iterator[float]:
+def working(
+    database: Database, processes: int = WORKER_PROCESSES, **variables: str
+) -> Iterator[float]:
     """Celery workers at work on ``database``; gives the moment they were started."""
     database.servers.forget_messages()
     started = time.time()
-    with running(worker_command(processes), database.environment()):
+    with running(worker_command(processes), {**database.environment(), **variables}):
         yield started
 
 

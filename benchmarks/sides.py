@@ -155,6 +155,12 @@ WHERE e.type = 'OrderCreated' AND c.type = 'OrderConfirmed'
 """
 
 
+def confirmed_p99(database: Database) -> float:
+    """From OrderCreated to OrderConfirmed, in milliseconds."""
+    times = [ms for (ms,) in database.rows(_TO_CONFIRMED)]
+    return _percentiles("confirmed", times)["confirmed_p99"]
+
+
 def _settle_in() -> None:
     time.sleep(3)  # workers start, connect and are idle
 

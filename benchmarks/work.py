@@ -60,12 +60,12 @@ def place_orders(count: str) -> dict[str, float]:
     return {"orders": int(count) / (time.perf_counter() - started)}
 
 
-def order_steadily(rate: str, seconds: str) -> dict[str, float]:
+def order_steadily(rate: str, seconds: str, name: str = "bench") -> dict[str, float]:
     """So many orders a second, one by one, as customers place them."""
     user = User.objects.get(username="customer")
     items = [{"sku": Product.objects.values_list("sku", flat=True)[0], "quantity": 1}]
     for n in _steadily(float(rate), float(seconds)):
-        orders.place_order(user, items, f"bench-{n}")
+        orders.place_order(user, items, f"{name}-{n}")
     return {}
 
 

@@ -1,0 +1,1 @@
+"""Connectors, measured: how fast, how late, and what they cost those beside them."""
