@@ -100,8 +100,9 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 
 # Database --------------------------------------------------------------------
+_embedded = f"sqlite:///{FLOWDECK_HOME / 'flowdeck.sqlite3'}"
 DATABASES: dict[str, Any] = {
-    "default": dj_database_url.config(default=f"sqlite:///{FLOWDECK_HOME / 'flowdeck.sqlite3'}")
+    "default": dj_database_url.parse(os.environ.get("DATABASE_URL") or _embedded)
 }
 _database = DATABASES["default"]
 _database["DISABLE_SERVER_SIDE_CURSORS"] = environment.flag("DATABASE_POOLER", default=False)
