@@ -84,6 +84,8 @@ _POOLED = (
     "--reuse-db",
     "tests/flowdeck/engine",
     "tests/guarantees/test_exactly_once.py",
+    *(f"tests/guarantees/test_{one}.py" for one in ("containment", "horizon", "savepoints")),
+    "tests/flowdeck/observe/test_verification.py",
     "tests/guarantees/test_leases.py",
     "tests/guarantees/test_replayable.py",
     "tests/guarantees/test_shadows.py",

@@ -133,7 +133,7 @@ class Containment:
                 renew()
         if processor.atomic and watch.changed:
             with connection.cursor() as cursor:
-                dialect().restore_settings(cursor)
+                dialect().restore_settings(cursor, bool(watch.lasting))
         return result
 
     @property

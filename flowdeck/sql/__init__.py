@@ -124,10 +124,10 @@ class Dialect(Protocol):
     ) -> None:
         """Extend leases that are still held. Runs in autocommit."""
 
-    def restore_settings(self, cursor: CursorWrapper) -> None:
+    def restore_settings(self, cursor: CursorWrapper, lasting: bool) -> None:
         """Give settings that were changed since the connection was opened their values back.
 
-        For the rest of the transaction; those that outlast it come back after it.
+        For the rest of the transaction; with ``lasting`` for what comes after it, too.
         """
 
     def due_processors(self, cursor: CursorWrapper, names: Sequence[str]) -> list[str]:

@@ -117,6 +117,9 @@ def test_settings_that_a_handler_leaves_behind_reach_nobody(
     kind: str, setting: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     change, show = LEFT_BEHIND[setting]
+    pooled = connection.settings_dict["DISABLE_SERVER_SIDE_CURSORS"]
+    if pooled and kind == "probe.leased" and setting != "transaction":
+        pytest.skip("outside of transactions a pooler hands on what was set (docs/deployment.md)")
     before, seen = query(show), []
 
     def behave(event: Probed, delivery: Delivered) -> None:

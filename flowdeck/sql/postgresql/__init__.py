@@ -133,8 +133,8 @@ _WRITING = _UNDER_WAY.format("locktype = 'transactionid' AND mode = 'ExclusiveLo
 # First what could stop the second statement.
 _NO_TIMEOUTS = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0"
 _RESTORE = """
-SELECT set_config(name, reset_val, true) FROM pg_settings
-WHERE source = 'session' AND context IN ('user', 'superuser') AND setting <> reset_val
+SELECT set_config(name, reset_val, NOT %s) FROM pg_settings
+WHERE source = 'session' AND context IN ('user', 'superuser') AND (%s OR setting <> reset_val)
   AND name NOT LIKE 'transaction\\_%%'
 """
 
@@ -216,10 +216,12 @@ def _positions(marks: Iterable[Mark]) -> str:
     return array(m.position for m in marks)
 
 
-def restore_settings(cursor: CursorWrapper) -> None:
-    """See Dialect."""
+def restore_settings(cursor: CursorWrapper, lasting: bool) -> None:
+    """See Dialect. A pooler keeps its connection when ours is closed, so it has to be clean."""
     cursor.execute(_NO_TIMEOUTS)
-    cursor.execute(_RESTORE, [])
+    cursor.execute(_RESTORE, [lasting, lasting])
+    if lasting:
+        cursor.execute("SELECT pg_advisory_unlock_all()")
 
 
 def select_events(

@@ -190,7 +190,7 @@ def mark(cursor: CursorWrapper, processor: str, marks: Sequence[Mark], told: str
             cursor.execute(_NUMBER, where)
 
 
-def restore_settings(cursor: CursorWrapper) -> None:
+def restore_settings(cursor: CursorWrapper, lasting: bool) -> None:
     """See Dialect. Of all pragmas only this one can stop the engine."""
     cursor.execute("PRAGMA query_only = 0")
 
