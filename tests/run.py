@@ -85,7 +85,7 @@ _POOLED = (
     "tests/flowdeck/engine",
     "tests/guarantees/test_exactly_once.py",
     *(f"tests/guarantees/test_{one}.py" for one in ("containment", "horizon", "savepoints")),
-    "tests/flowdeck/observe/test_verification.py",
+    "tests/flowdeck/observe/test_verification.py::test_a_healthy_database_has_no_violations",
     "tests/guarantees/test_leases.py",
     "tests/guarantees/test_replayable.py",
     "tests/guarantees/test_shadows.py",
