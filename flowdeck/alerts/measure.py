@@ -6,16 +6,18 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import NamedTuple
 
-from django.db.models import Count, Max
+from django.db.models import Count, Exists, Max, OuterRef
 
 from flowdeck import clock
 from flowdeck.declare.registry import registry
 from flowdeck.errors import TraceTooDeep
 from flowdeck.letters import dead_letters
+from flowdeck.log.positions import SLACK, first_since
 from flowdeck.models import AlertRule, Event, Lane, ProcessorState, Timer
 from flowdeck.observe import current, database
 
 _MOST = 10_000
+_LOOKED_BACK = timedelta(days=1)  # for what has not followed
 
 
 class Measured(NamedTuple):
@@ -109,6 +111,27 @@ def _timers(rule: AlertRule) -> Measured:
     )
 
 
+def _missing(rule: AlertRule) -> Measured:
+    now, patience = clock.now(), timedelta(minutes=rule.minutes)
+    until, since = now - patience, now - patience - _LOOKED_BACK
+    firsts = Event.objects.filter(
+        type=rule.first_type,
+        position__gte=first_since(since - SLACK),
+        position__lt=first_since(until + SLACK),
+        recorded_at__gte=since,
+        recorded_at__lte=until,
+    )
+    chosen = firsts.order_by("-position").values("position", "correlation_id")[:_MOST]
+    then = Event.objects.filter(
+        correlation_id=OuterRef("correlation_id"),
+        position__gt=OuterRef("position"),
+        type=rule.then_type,
+    )
+    without = Event.objects.filter(pk__in=chosen.values("position")).filter(~Exists(then))
+    newest = without.order_by("-position").values_list("stream", flat=True).first()
+    return Measured(0) if newest is None else Measured(without.count(), newest)
+
+
 _MEASURES: dict[str, Callable[[AlertRule], Measured]] = {
     AlertRule.Kind.DEAD: _dead,
     AlertRule.Kind.GROWTH: _growth,
@@ -120,4 +143,5 @@ _MEASURES: dict[str, Callable[[AlertRule], Measured]] = {
     AlertRule.Kind.FULL: _full,
     AlertRule.Kind.FLOOR: _floor,
     AlertRule.Kind.TIMERS: _timers,
+    AlertRule.Kind.MISSING: _missing,
 }

@@ -18,6 +18,7 @@ from flowdeck.people import audit
 
 MOST_RULES = 50
 _LONGEST_HOLD = 24 * 3600
+_LONGEST_MINUTES = 7 * 24 * 60
 
 
 class RuleRefused(Exception):
@@ -79,6 +80,8 @@ def delete(number: int, *, by: str) -> None:
 def said(rule: AlertRule) -> str:
     """The rule in words."""
     where = f" of {rule.processor}" if rule.processor else ""
+    if rule.kind == AlertRule.Kind.MISSING:
+        where = f" ({rule.then_type} after {rule.first_type} within {rule.minutes} min)"
     hold = f", for {rule.hold_seconds} s" if rule.hold_seconds else ""
     return f"{rule.threshold} or more {rule.get_kind_display()}{where}{hold}"
 
@@ -96,11 +99,25 @@ def _checked(wanted: dict[str, Any]) -> dict[str, Any]:
         "name": name,
         "kind": kind,
         "processor": processor,
+        **_followed(kind, wanted),
         "threshold": _number(wanted, "threshold", 1, 1_000_000),
         "hold_seconds": _number(wanted, "hold_seconds", 0, _LONGEST_HOLD),
         "mail_to": _addresses(str(wanted.get("mail_to", ""))),
         "webhook": _webhook(str(wanted.get("webhook", "")).strip()),
     }
+
+
+def _followed(kind: str, wanted: dict[str, Any]) -> dict[str, Any]:
+    """What has to follow what, of a rule about that; of others nothing."""
+    if kind != AlertRule.Kind.MISSING:
+        return {"first_type": "", "then_type": "", "minutes": 0}
+    found = {name: str(wanted.get(name, "")).strip() for name in ("first_type", "then_type")}
+    for one in found.values():
+        if one not in registry.event_types:
+            raise RuleRefused(
+                f"There is no event type {one[:100]!r}: say which has to follow which."
+            )
+    return {**found, "minutes": _number(wanted, "minutes", 1, _LONGEST_MINUTES)}
 
 
 def _number(wanted: dict[str, Any], name: str, least: int, most: int) -> int:

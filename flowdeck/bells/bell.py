@@ -34,6 +34,11 @@ def _redis(url: str) -> redis.Redis:
     return client(url)
 
 
+def queue() -> str:
+    """The name of the queue where bells for due work are rung, as this process has it."""
+    return str(messages.queue_of(DRAIN_TASK).name)
+
+
 def key(processor: str) -> str:
     """The key in Redis that is there while the bell of ``processor`` is ringing."""
     return f"{conf().PREFIX}:bell:{processor}"

@@ -23,7 +23,7 @@ from flowdeck.conf import conf
 from flowdeck.connect import runner
 from flowdeck.database import connection
 from flowdeck.declare.registry import registry
-from flowdeck.engine import drain, lanes, release, schedules, timers
+from flowdeck.engine import drain, lanes, release, schedules, signs_of_life, timers
 from flowdeck.engine import faults as infrastructure
 from flowdeck.engine.drain import due_processors
 from flowdeck.engine.vital_signs import VitalSigns, memory
@@ -38,7 +38,6 @@ from flowdeck.sql import dialect
 
 logger = logging.getLogger("flowdeck")
 _HEARTBEAT = timedelta(seconds=5)
-_GONE = timedelta(minutes=10)
 _MINUTE = timedelta(minutes=1)
 _BREATH = 0.1  # seconds between ticks while a bulk action has more to do: others write too
 _PATIENCE = 3.0  # seconds: a bell may be de-bounced for two
@@ -190,25 +189,18 @@ class Sweeper(threading.Thread):
             lanes.assign_again()
 
     def _say_alive(self) -> None:
-        from flowdeck.models import Worker
-
         now = clock.now()
         if now - self._beat_at < _HEARTBEAT:
             return
         self._beat_at = now
         self._cut_off_since = (self._cut_off_since or now) if reach.fault() else None
-        Worker.objects.update_or_create(
-            name=worker_name(),
-            defaults={
-                "started_at": now - timedelta(seconds=time.monotonic() - self._began),
-                "seen_at": now,
-                "per_second": self._signs.rate(),
-                "memory": memory(),
-                "cut_off_since": self._cut_off_since,
-            },
+        signs_of_life.say_alive(
+            started_at=now - timedelta(seconds=time.monotonic() - self._began),
+            per_second=self._signs.rate(),
+            memory=memory(),
+            cut_off_since=self._cut_off_since,
         )
-        Worker.objects.filter(seen_at__lt=now - _GONE).delete()
-        silence.forget(_GONE)
+        silence.forget(signs_of_life.GONE)
         release.seen()
         shadow.remove_forgotten()
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import kombu.transport.redis
 import kombu.transport.virtual
-from celery import current_app
 from celery.concurrency import prefork
 from celery.signals import (
+    heartbeat_sent,
     worker_init,
     worker_process_init,
     worker_process_shutdown,
@@ -18,10 +18,9 @@ from celery.signals import (
 )
 from django.core.checks import run_checks
 
-from flowdeck.bells.bell import DRAIN_TASK
-from flowdeck.bells.messages import queue_of
 from flowdeck.conf import conf
-from flowdeck.engine import sweep
+from flowdeck.engine import signs_of_life, sweep
+from flowdeck.engine.signs_of_life import hears_bells
 
 _YOUNG_OBJECTS = 50_000
 
@@ -45,7 +44,7 @@ class _ForgivingQoS(kombu.transport.redis.QoS):
 
 @worker_init.connect(weak=False)  # type: ignore[untyped-decorator]
 def _refuse_what_can_not_work(**_: Any) -> None:
-    if not _hears_bells():
+    if not hears_bells():
         return
     # Celery runs Django's checks and drops what they find.
     found = [one for one in run_checks(tags=["flowdeck"]) if one.is_serious()]
@@ -67,20 +66,21 @@ def _start_in_pool_process(**_: Any) -> None:
     if conf().TUNE_WORKERS:
         gc.freeze()
         gc.set_threshold(_YOUNG_OBJECTS)
-    if _hears_bells():
+    if hears_bells():
         sweep.start()
 
 
 @worker_ready.connect(weak=False)  # type: ignore[untyped-decorator]
 def _start_without_pool_processes(sender: Any = None, **_: Any) -> None:
     # All other pools work in this process: solo, threads, gevent, eventlet, somebody's own.
-    if not isinstance(getattr(sender, "pool", None), prefork.TaskPool) and _hears_bells():
+    if not isinstance(getattr(sender, "pool", None), prefork.TaskPool) and hears_bells():
         sweep.start()
 
 
-def _hears_bells() -> bool:
-    """Whether this worker listens to the queue of bells: one for other work does none of ours."""
-    return queue_of(DRAIN_TASK).name in current_app.amqp.queues.consume_from
+@heartbeat_sent.connect(weak=False)  # type: ignore[untyped-decorator]
+def _be_known(**_: Any) -> None:
+    if not hears_bells():
+        signs_of_life.say_alive_elsewhere()
 
 
 @worker_process_shutdown.connect(weak=False)  # type: ignore[untyped-decorator]

@@ -13,7 +13,9 @@ class AlertRule(models.Model):
 
     It fires once ``value`` has been at or over ``threshold`` for ``hold_seconds``, and is resolved
     once it is below. ``over_since`` is when it got there; ``firing_since`` when it fired; ``about``
-    what it fired for (a group, a processor). ``muted_until``: nobody is told until then.
+    what it fired for (a group, a processor). ``muted_until``: nobody is told until then. Of a rule
+    about what is missing, an event of ``then_type`` has to follow one of ``first_type`` in its
+    trace within so many ``minutes``.
     """
 
     class Kind(models.TextChoices):
@@ -29,10 +31,14 @@ class AlertRule(models.Model):
         FULL = "full", "percent of the database's space that is used"
         FLOOR = "floor", "lanes whose floor was wrong in the last hour"
         TIMERS = "timers", "timers a minute late or refused"
+        MISSING = "missing", "traces in which an event has not followed"
 
     name = models.CharField(max_length=80, unique=True)
     kind = models.CharField(max_length=8, choices=Kind.choices)
     processor = models.CharField(max_length=64, blank=True, default="")
+    first_type = models.CharField(max_length=100, blank=True, db_default="")
+    then_type = models.CharField(max_length=100, blank=True, db_default="")
+    minutes = models.PositiveIntegerField(db_default=0)
     threshold = models.PositiveIntegerField(default=1)
     hold_seconds = models.PositiveIntegerField(default=0)
     mail_to = models.CharField(max_length=300, blank=True, default="")

@@ -109,6 +109,7 @@ class Worker(models.Model):
 
     ``per_second`` is what it got done lately, ``memory`` the bytes that it holds; None if it can't
     tell. ``cut_off_since`` is since when it has not reached Redis or the broker; None if it does.
+    ``queues`` are those that it listens to; unless it ``hears`` bells, it does none of our work.
     """
 
     name = models.CharField(max_length=100, primary_key=True)
@@ -117,6 +118,8 @@ class Worker(models.Model):
     per_second = models.FloatField(null=True)
     memory = models.BigIntegerField(null=True)
     cut_off_since = models.DateTimeField(null=True)
+    queues = models.CharField(max_length=300, db_default="")
+    hears = models.BooleanField(db_default=True)
 
     def __str__(self) -> str:
         """Host and process id."""

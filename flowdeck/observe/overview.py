@@ -182,8 +182,13 @@ def overview() -> Overview:
 
 
 def alive_workers(now: datetime) -> QuerySet[Worker]:
-    """Those that have said so lately, by name."""
-    return Worker.objects.filter(seen_at__gt=now - _ALIVE).order_by("name")
+    """Those that hear bells and have said so lately, by name."""
+    return Worker.objects.filter(seen_at__gt=now - _ALIVE, hears=True).order_by("name")
+
+
+def other_workers(now: datetime) -> QuerySet[Worker]:
+    """Those alive that hear other queues only, by name: they do none of our work."""
+    return Worker.objects.filter(seen_at__gt=now - _ALIVE, hears=False).order_by("name")
 
 
 def is_cut_off(worker: Worker, now: datetime) -> bool:

@@ -19,7 +19,10 @@ from flowdeck.declare.registry import registry
 from flowdeck.models import AlertRule
 from flowdeck.people.access import can
 
-_FIELDS = ("name", "kind", "processor", "threshold", "hold_seconds", "mail_to", "webhook")
+_FIELDS = (
+    *("name", "kind", "processor", "threshold", "hold_seconds"),
+    *("first_type", "then_type", "minutes", "mail_to", "webhook"),
+)
 _MUTES = (1, 8, 24)
 
 
@@ -127,6 +130,7 @@ def _page(
         "problem": problem,
         "kinds": AlertRule.Kind.choices,
         "processors": sorted(registry.processors),
+        "types": sorted(registry.event_types),
         "secret": tell.secret(rule.pk) if rule and context["may_set_webhook"] else "",
     }
     return render(request, "flowdeck/alerts/page.html", context, status=422 if problem else 200)

@@ -11,7 +11,6 @@ from celery import current_app
 
 from flowdeck import clock
 from flowdeck.bells import bell, line
-from flowdeck.bells.messages import queue_of
 from flowdeck.conf import conf
 from flowdeck.declare.registry import registry
 from flowdeck.management.doctor.finding import Finding
@@ -74,7 +73,7 @@ def broker() -> Iterator[Finding]:
 def workers() -> Iterator[Finding]:
     """Who says that they are alive, and whether they reach Redis and the broker."""
     alive = list(alive_workers(clock.now()))
-    queue = queue_of(bell.DRAIN_TASK).name
+    queue = bell.queue()
     if not alive:
         yield Finding(
             False,
@@ -98,7 +97,7 @@ def answered() -> Iterator[Finding]:
     names = sorted(registry.processors.keys() - set(paused))
     if not names or not conf().REDIS_URL:
         return
-    queue, began = queue_of(bell.DRAIN_TASK).name, time.monotonic()
+    queue, began = bell.queue(), time.monotonic()
     with line.client(conf().REDIS_URL) as client:
         client.delete(bell.key(names[0]))
         if not bell.ring([names[0]], wait=True):

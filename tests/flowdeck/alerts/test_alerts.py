@@ -13,15 +13,15 @@ from typing import Any
 import pytest
 from django.core import mail
 
-from flowdeck import publish, read_stream
-from flowdeck.alerts import rules, tell, watch
+from flowdeck import clock, publish, read_stream
+from flowdeck.alerts import measure, rules, tell, watch
 from flowdeck.declare.registry import registry
 from flowdeck.engine import drain, pause
 from flowdeck.letters import dead_letters
 from flowdeck.models import AlertRule, Attempt, AuditEntry, Delivery, Timer
 from flowdeck.testing import settle
 from tests.probe import processors
-from tests.probe.events import Probed
+from tests.probe.events import Echoed, Probed
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -55,6 +55,26 @@ def test_a_timer_that_is_late_or_refused_is_told() -> None:
     look()
     assert told(number) == ["AlertFired"]
     assert AlertRule.objects.get(pk=number).about == "t of later"
+
+
+def test_an_event_that_has_not_followed_another_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only of those that are old enough, and only as long as it has not come."""
+    for wrong in ({}, {"first_type": "Probed", "then_type": "Nothing", "minutes": "5"}):
+        with pytest.raises(rules.RuleRefused):
+            rule(kind="missing", **wrong)
+    asked = {"first_type": "Probed", "then_type": "Echoed", "minutes": "5"}
+    number = rule(kind="missing", **asked).pk
+    publish(Probed(n=1, echoes=1), stream="followed")
+    first = publish(Probed(n=2), stream="alone")
+    settle()
+    look()
+    assert told(number) == []
+    later = clock.now() + timedelta(minutes=6)
+    monkeypatch.setattr(measure.clock, "now", lambda: later)
+    measured = measure.measure(AlertRule.objects.get(pk=number))
+    assert measured == (1, "alone")
+    publish(Echoed(n=2, by="a person"), stream="alone", correlation_id=first.correlation_id)
+    assert measure.measure(AlertRule.objects.get(pk=number)) == (0, "")
 
 
 def test_it_fires_once_and_is_resolved_once() -> None:
