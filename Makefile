@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
-.PHONY: help run test test-long plants lab-thrice lint audit package format traffic bench bench-connect bench-class bench-replay bench-live bench-claim bench-pages drill screenshots storyboard picture bench-letters clean
+.PHONY: help run test test-long plants lab-thrice lint audit package format traffic bench bench-connect bench-class bench-replay bench-live bench-claim bench-pages drill screenshots storyboard picture bench-letters bench-insight clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,9 @@ bench-connect: $(INSTALLED_DEV) ## outlets and inlets with real brokers, per sec
 
 bench-class: $(INSTALLED_DEV) ## thirty learners at once, each with a fault of their own
 	$(BIN)/python -m benchmarks.classroom
+
+bench-insight: $(INSTALLED_DEV) ## planted causes in a large log: found first, how fast (ARGS)
+	$(BIN)/python -m benchmarks.insight $(ARGS)
 
 bench-letters: $(INSTALLED_DEV) ## 100,000 dead letters: pages and bulk actions (ARGS)
 	$(BIN)/python -m benchmarks.letters $(ARGS)

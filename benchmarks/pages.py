@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     kind = "sqlite" if options.sqlite else "postgresql"
     with servers.started() as running:
-        database = _database(running, kind)
+        database = database_of(running, kind)
         began = time.time()
         print(json.dumps(database.work("seed_log", options.events)), f"{time.time() - began:.0f} s")
         sample = database.work("addresses")
@@ -46,7 +46,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _database(running: servers.Servers, kind: str) -> Database:
+def database_of(running: servers.Servers, kind: str) -> Database:
+    """An empty database of this kind."""
     if kind == "sqlite":
         path = running.home / "pages.sqlite3"
         return Database(f"sqlite:///{path}", running, path)

@@ -29,6 +29,7 @@ from events.models import Product  # noqa: E402
 from flowdeck import Draft, publish  # noqa: E402
 from flowdeck.engine.drain import drain_all  # noqa: E402
 from flowdeck.testing import settle  # noqa: E402
+from flowdeck.why.ask import why  # noqa: E402
 
 _ORDERS_AT_ONCE = 100
 _AT_A_TIME = 50  # so that whatever disturbs the machine disturbs all that take turns
@@ -118,6 +119,39 @@ def seed_log(count: str) -> dict[str, float]:
     return {"events": done.events, "deliveries": done.deliveries, "seconds": seconds}
 
 
+def ask_why(rounds: str) -> dict[str, Any]:
+    """Each planted cause, in a transaction that is rolled back: is it first, and how fast."""
+    from flowdeck.history import rebuild
+    from tests.processors import planted
+
+    rebuild.rebuild()
+    times: dict[str, list[float]] = {}
+    wrong: dict[str, str] = {}
+    for number, (name, plant) in enumerate({**planted.PLANTS, **planted.MORE}.items(), 1):
+        with planted.planted_in_a_shop(), transaction.atomic():
+            of = plant.do(1_000_000 + number)
+            for turn in range(int(rounds) + 1):
+                began = time.perf_counter()
+                found = why(of)
+                if turn:  # the first one warms up
+                    times.setdefault(name, []).append((time.perf_counter() - began) * 1000)
+            said = found.facts[0] if found and found.facts else None
+            if said is None or said.kind != plant.kind or plant.word not in said.said:
+                wrong[name] = said.said if said else "nothing"
+            transaction.set_rollback(True)
+    every = sorted(one for found_times in times.values() for one in found_times)
+    return {
+        "why_right_of_20": sum(name not in wrong for name in planted.PLANTS),
+        "why_right_of_more": sum(name not in wrong for name in planted.MORE),
+        "why_p95_ms": round(every[int(0.95 * len(every))], 1),
+        "why_slowest_ms": {
+            name: round(max(found_times), 1)
+            for name, found_times in sorted(times.items(), key=lambda item: -max(item[1]))[:5]
+        },
+        "wrong": wrong,
+    }
+
+
 def addresses() -> dict[str, Any]:
     """Every page and filter, and the cookie of somebody who may open them."""
     from tests import every_page
@@ -184,6 +218,7 @@ STEPS = {
         publish_hundred,
         publish_timed,
         seed_log,
+        ask_why,
         addresses,
         sign_in,
         publish_steadily,

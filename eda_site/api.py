@@ -11,6 +11,7 @@ from flowdeck.api import (
     releases_router,
     reveal_router,
     timers_router,
+    why_router,
 )
 
 api = JsonAPI(
@@ -30,3 +31,4 @@ api.add_router("", reveal_router)
 api.add_router("", dead_letters_router)
 api.add_router("", releases_router)
 api.add_router("", timers_router)
+api.add_router("", why_router)

@@ -20,6 +20,7 @@ from flowdeck.dashboard.shell import audit as audit_page
 from flowdeck.dashboard.timeline import page as timeline
 from flowdeck.dashboard.timers import page as timers
 from flowdeck.dashboard.trace import pages as traces
+from flowdeck.dashboard.why import page as why
 from flowdeck.live import routing
 
 app_name = "flowdeck"
@@ -45,6 +46,7 @@ urlpatterns = [
     path("", home.home, name="home"),
     path(routing.LIVE, plain_live.live, name="live"),
     path("live/regions/", plain_live.live_regions, name="live_regions"),
+    path("why/", why.page, name="why"),
     path("timeline/", timeline.timeline, name="timeline"),
     path("events/", log.log, name="log"),
     path("events/<int:position>/", log.event, name="event"),

@@ -62,6 +62,7 @@ _ACTIONS = {
 }
 PAGES = {
     "flowdeck:home",
+    "flowdeck:why",
     "flowdeck:timeline",
     "flowdeck:log",
     "flowdeck:event",
@@ -155,6 +156,7 @@ def _filters(event: Event) -> dict[str, list[str]]:
     letters = [f"?selected={letter.letter}"] if letter else []
     return {
         "flowdeck:timeline": _timeline(event),
+        "flowdeck:why": _why(event),
         "flowdeck:log": _log(event),
         "flowdeck:traces": ["", f"?before={event.position // 2 + 1}"],
         "flowdeck:trace": ["", "?view=graph", "?view=sequence"],
@@ -181,6 +183,12 @@ def _filters(event: Event) -> dict[str, list[str]]:
 
 def _letter() -> Delivery | None:
     return Delivery.objects.filter(state=DeliveryState.DEAD).order_by("-letter").first()
+
+
+def _why(event: Event) -> list[str]:
+    letter = _letter()
+    asked = [event.stream, f"trace:{event.correlation_id}", f"event:{event.position}", "payment"]
+    return ["", *(_query(of=of) for of in asked + [f"letter:{letter.letter}"] * bool(letter))]
 
 
 def _timeline(event: Event) -> list[str]:

@@ -1,4 +1,5 @@
-"""The JSON API of the engine: events, traces, processors, connectors, dead letters, timers.
+"""The JSON API of the engine: events, traces, processors, connectors, dead letters, timers,
+and why something has not happened.
 
 The site mounts it.
 """
@@ -11,6 +12,7 @@ from flowdeck.api.problems import require_action
 from flowdeck.api.releases import router as releases_router
 from flowdeck.api.reveal import router as reveal_router
 from flowdeck.api.timers import router as timers_router
+from flowdeck.api.why import router as why_router
 
 __all__ = [
     "JsonAPI",
@@ -21,4 +23,5 @@ __all__ = [
     "require_action",
     "reveal_router",
     "timers_router",
+    "why_router",
 ]

@@ -122,7 +122,7 @@ def followed() -> tuple[set[tuple[str, str]], set[str]]:
 
 def _standing(one: Outlet | Inlet, row: Connector, keys: int, letters: int) -> Standing:
     now = clock.now()
-    behind, seconds = _behind(one, row, now)
+    behind, seconds = behind_of(one, row, now)
     fresh = row.moved_at is not None and (now - row.moved_at).total_seconds() < _RATE_SECONDS
     return Standing(
         name=one.name,
@@ -149,7 +149,8 @@ def _standing(one: Outlet | Inlet, row: Connector, keys: int, letters: int) -> S
     )
 
 
-def _behind(one: Outlet | Inlet, row: Connector, now: datetime) -> tuple[int, float | None]:
+def behind_of(one: Outlet | Inlet, row: Connector, now: datetime) -> tuple[int, float | None]:
+    """How much is before it, bounded, and for how many seconds; that is None if not known."""
     if isinstance(one, Inlet):
         return row.waiting, None
     left = _left(one, row.position)

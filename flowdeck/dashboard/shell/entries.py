@@ -81,6 +81,15 @@ def register() -> None:
         key="f",
     )
     navigation.register(
+        section="Watch",
+        label="Why?",
+        url_name="flowdeck:why",
+        icon="why",
+        order=40,
+        permission="view_log",
+        key="w",
+    )
+    navigation.register(
         section="Operate",
         label="Processors",
         url_name="flowdeck:processors",

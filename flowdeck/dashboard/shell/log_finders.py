@@ -55,7 +55,7 @@ def find_by_position(user: Any, query: str) -> Iterator[Hit]:
 
 
 def find_streams(user: Any, query: str) -> Iterator[Hit]:
-    """The stream of this name, and the event that pages call ``order-5#3``: its third."""
+    """The stream of this name, and the event that pages call ``parcel-5#3``: its third."""
     if match := _IN_STREAM.fullmatch(query):
         for event in Event.objects.filter(stream=match[1], sequence=int(match[2])):
             yield _event_hit(event, query, certain=True)

@@ -1,0 +1,1 @@
+"""Why something has not happened: a chain of facts out of rows and declarations. No model."""

@@ -1,0 +1,212 @@
+"""What is read about processors and the deliveries that wait for them: set-based, by index."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Q
+
+from flowdeck import clock
+from flowdeck.declare.registry import registry
+from flowdeck.declare.states import HOLDING, UNFINISHED, WAITING, DeliveryState
+from flowdeck.letters.held_back import behind
+from flowdeck.models import Attempt, Clock, Due, FlowControl, Lane, ProcessorState, Worker
+from flowdeck.observe.overview import alive_workers, other_workers
+from flowdeck.observe.traces import DeliveryNode
+
+COUNTED = 20_000
+"""Deliveries ahead that are counted; as many mean "at least"."""
+_HOLDERS = 1_000
+_PATIENCE = timedelta(seconds=10)
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A delivery that waits or is dead, with what of its event can be told."""
+
+    position: int
+    processor: str
+    key: str
+    slot: int
+    state: str
+    attempts: int
+    due_at: datetime | None
+    finished_at: datetime | None
+    fingerprint: str
+    letter: int | None
+    type: str
+    version: int
+    stream: str
+    recorded_at: datetime
+
+    @classmethod
+    def of(cls, row: Due) -> Held:
+        """From its row, with its event."""
+        event = row.event
+        return cls(
+            position=event.pk,
+            processor=row.processor,
+            key=row.key,
+            slot=row.slot,
+            state=row.state,
+            attempts=row.attempts,
+            due_at=row.due_at,
+            finished_at=row.finished_at,
+            fingerprint=row.fingerprint,
+            letter=row.letter,
+            type=event.type,
+            version=event.version,
+            stream=event.stream,
+            recorded_at=event.recorded_at,
+        )
+
+    @property
+    def what(self) -> str:
+        """The event in words."""
+        return f"{self.type} of {self.stream}"
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """Switches, limits and lanes of processors, and the workers alive; ``deaf`` hear other queues.
+
+    ``holders`` are the deliveries that hold back a key, the first of each; ``failures`` the last
+    failed attempts, by position and processor; ``behind`` how many deliveries wait behind a dead
+    letter or holder.
+    """
+
+    now: datetime
+    paused: Mapping[str, ProcessorState]
+    controls: Mapping[str, FlowControl]
+    lanes: Mapping[str, Sequence[Lane]]
+    workers: Sequence[Worker]
+    deaf: Sequence[Worker]
+    clock: Clock | None
+    holders: Mapping[Key, Held]
+    failures: Mapping[tuple[int, str], Attempt]
+    behind: Mapping[tuple[int, str], int]
+
+    def lane_of(self, processor: str, slot: int) -> Lane | None:
+        """The lane that a slot lies in."""
+        for lane in self.lanes.get(processor, ()):
+            if lane.first_slot <= slot <= lane.last_slot:
+                return lane
+        return None
+
+    def nobody_works(self, processor: str) -> bool:
+        """Whether no worker is alive, and nobody else (`manage.py drain`) has come lately."""
+        if self.workers:
+            return False
+        since = self.now - _PATIENCE
+        claims = [one.claimed_at for one in self.lanes.get(processor, ()) if one.claimed_at]
+        return not any(claimed > since for claimed in claims)
+
+
+def read(names: Collection[str], rows: Sequence[Held] = ()) -> Ground:
+    """About these processors, and what holds back the keys of these deliveries; nine queries."""
+    names = sorted({*names, *(row.processor for row in rows)})
+    limited = [name for name in names if name in registry.processors]
+    limited = [name for name in limited if registry.processors[name].limited]
+    now = clock.now()
+    holders = _holders(rows)
+    known = {(row.position, row.processor): row for row in (*rows, *holders.values())}
+    lanes: dict[str, list[Lane]] = defaultdict(list)
+    for lane in Lane.objects.filter(processor__in=names).defer("last_exception"):
+        lanes[lane.processor].append(lane)
+    return Ground(
+        now=now,
+        paused=ProcessorState.objects.filter(paused_at__isnull=False).in_bulk(names),
+        controls=FlowControl.objects.in_bulk(limited) if limited else {},
+        lanes=lanes,
+        workers=list(alive_workers(now)),
+        deaf=list(other_workers(now)),
+        clock=Clock.objects.first(),
+        holders=holders,
+        failures=_failures(known.values()),
+        behind=_behind(known.values()),
+    )
+
+
+def ahead(row: Held) -> int:
+    """How many unfinished deliveries of its processor come before it; no more than are counted."""
+    before = Due.objects.filter(
+        Q(state__among=UNFINISHED), processor=row.processor, event_id__lt=row.position
+    )
+    return before.exclude(state=DeliveryState.SLEEPING).order_by()[:COUNTED].count()
+
+
+def _holders(rows: Sequence[Held]) -> dict[Key, Held]:
+    """The first of each key that holds the later ones back; one query."""
+    waiting = [row for row in rows if row.state in UNFINISHED]
+    if not waiting:
+        return {}
+    parking = [
+        name
+        for name in {row.processor for row in waiting}
+        if name not in registry.processors or registry.processors[name].on_dead == "park"
+    ]
+    wanted = Q(state__in=WAITING) | Q(state=DeliveryState.DEAD, processor__in=parking)
+    found = (
+        Due.objects.filter(
+            wanted,
+            state__among=HOLDING,  # names the partial index
+            processor__in={row.processor for row in waiting},
+            slot__in={row.slot for row in waiting},
+            key__in={row.key for row in waiting},
+        )
+        .select_related("event")
+        .defer("event__data", "event__metadata")
+        .order_by("event_id")
+    )
+    first: dict[Key, Held] = {}
+    for row in found[:_HOLDERS]:
+        first.setdefault((row.processor, row.key), Held.of(row))
+    return first
+
+
+def _failures(rows: Iterable[Held]) -> dict[tuple[int, str], Attempt]:
+    """The last failed attempt of each; one query."""
+    tried = {row.position for row in rows if row.attempts}
+    failures = Attempt.objects.filter(event_id__in=tried).order_by("number", "id")
+    return {one.delivery_pk: one for one in failures.defer("traceback")}
+
+
+def _behind(rows: Iterable[Held]) -> dict[tuple[int, str], int]:
+    """How many wait behind those that hold something back; one query."""
+    holding = [row for row in rows if row.state in HOLDING]
+    asked = [
+        Due(
+            event_id=row.position,
+            processor=row.processor,
+            key=row.key,
+            slot=row.slot,
+            state=row.state,
+        )
+        for row in holding
+    ]
+    return behind(asked) if asked else {}
+
+
+def held_of(node: DeliveryNode) -> Held:
+    """Of a delivery as a trace has it."""
+    row, event = node.row, node.event.row
+    return Held(
+        position=event.position,
+        processor=row.processor,
+        key=row.key or event.key,
+        slot=row.slot if row.slot is not None else -1,
+        state=row.state,
+        attempts=row.attempts,
+        due_at=row.due_at,
+        finished_at=row.finished_at,
+        fingerprint=row.fingerprint,
+        letter=row.letter,
+        type=event.type,
+        version=event.version,
+        stream=event.stream,
+        recorded_at=event.recorded_at,
+    )
