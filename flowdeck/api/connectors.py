@@ -6,7 +6,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
 
-from django.http import Http404, HttpRequest
+from django.http import HttpRequest
 from ninja import Field, Router, Schema
 from ninja.errors import HttpError
 from pydantic import AwareDatetime
@@ -16,7 +16,7 @@ from flowdeck.api.letter_schemas import GivenReason, Reason
 from flowdeck.api.problems import require, require_action
 from flowdeck.connect import asyncapi, control
 from flowdeck.connect.standing import Standing, held_keys, standings
-from flowdeck.errors import RewindRefused, UnknownConnector
+from flowdeck.errors import RewindRefused
 from flowdeck.people.access import can
 
 router = Router(tags=["connectors"])
@@ -107,20 +107,14 @@ def list_connectors(request: HttpRequest) -> list[ConnectorOut]:
 def list_held_keys(request: HttpRequest, name: str) -> list[HeldKeyOut]:
     """The keys that wait for dead letters, the first hundred."""
     require(can(request.user, "view_connectors"))
-    try:
-        return [HeldKeyOut(**asdict(one)) for one in held_keys(name)]
-    except UnknownConnector as error:
-        raise Http404(str(error)) from error
+    return [HeldKeyOut(**asdict(one)) for one in held_keys(name)]
 
 
 @router.post("/connectors/{name}/pause", response=ConnectorOut, summary="Pause a connector")
 def pause_connector(request: HttpRequest, name: str, wanted: PausedConnector) -> ConnectorOut:
     """Let it rest where it is. One that is paused stays so, for its first reason."""
     require_action(request, "manage_connectors")
-    try:
-        control.pause(name, by=request.user.get_username(), reason=wanted.reason)
-    except UnknownConnector as error:
-        raise Http404(str(error)) from error
+    control.pause(name, by=request.user.get_username(), reason=wanted.reason)
     return _one(name)
 
 
@@ -128,10 +122,7 @@ def pause_connector(request: HttpRequest, name: str, wanted: PausedConnector) ->
 def resume_connector(request: HttpRequest, name: str, wanted: ResumedConnector) -> ConnectorOut:
     """Let it go on."""
     require_action(request, "manage_connectors")
-    try:
-        control.resume(name, by=request.user.get_username(), reason=wanted.reason)
-    except UnknownConnector as error:
-        raise Http404(str(error)) from error
+    control.resume(name, by=request.user.get_username(), reason=wanted.reason)
     return _one(name)
 
 
@@ -145,8 +136,6 @@ def rewind_connector(request: HttpRequest, name: str, wanted: RewindIn) -> Rewin
         else:
             by = request.user.get_username()
             found = control.rewind(name, wanted.to, by=by, reason=wanted.reason, seen=wanted.seen)
-    except UnknownConnector as error:
-        raise Http404(str(error)) from error
     except RewindRefused as error:
         raise HttpError(422, str(error)) from error
     return RewindOut(**asdict(found))

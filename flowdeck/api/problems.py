@@ -14,7 +14,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from flowdeck import words
 from flowdeck.conf import conf
 from flowdeck.engine import faults as infrastructure
-from flowdeck.errors import PublishError
+from flowdeck.errors import PublishError, UnknownConnector
 from flowdeck.people import audit
 from flowdeck.people.access import Decision, can
 
@@ -58,6 +58,10 @@ def handle_problems(api: NinjaAPI) -> None:
     @api.exception_handler(Http404)
     def missing(request: HttpRequest, error: Http404) -> HttpResponse:
         return answer(request, 404, str(error) or "There is nothing here.")
+
+    @api.exception_handler(UnknownConnector)
+    def undeclared(request: HttpRequest, error: UnknownConnector) -> HttpResponse:
+        return answer(request, 404, str(error))
 
     @api.exception_handler(RequestDataTooBig)
     def too_big(request: HttpRequest, error: RequestDataTooBig) -> HttpResponse:

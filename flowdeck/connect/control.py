@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from flowdeck import clock
 from flowdeck.connect import connectors
 from flowdeck.connect.outlets import Outlet
 from flowdeck.database import transaction
 from flowdeck.errors import RewindRefused
 from flowdeck.log.positions import SLACK, first_since, newest_position
 from flowdeck.models import Connector, Event, InletOffset
-from flowdeck.people import audit
+from flowdeck.people import audit, pausing
 
 _COUNTED = 100_000
 _YEARS = range(1970, 9_990)
@@ -41,24 +40,16 @@ def pause(name: str, *, by: str, reason: str) -> bool:
     """
     connectors.create(name)
     with transaction.atomic():
-        changed = Connector.objects.filter(pk=name, paused_at=None).update(
-            paused_at=clock.now(), paused_by=by, pause_reason=reason
-        )
-        if changed:
-            audit.record("pause", by=by, target=f"connector {name}", count=1, reason=reason)
-    return bool(changed)
+        row = Connector.objects.filter(pk=name)
+        return pausing.pause(row, f"connector {name}", by=by, reason=reason)
 
 
 def resume(name: str, *, by: str, reason: str = "") -> bool:
     """Let it go on from there. False if it was not paused. Raises UnknownConnector."""
     connectors.create(name)
     with transaction.atomic():
-        changed = Connector.objects.filter(pk=name, paused_at__isnull=False).update(
-            paused_at=None, paused_by="", pause_reason=""
-        )
-        if changed:
-            audit.record("resume", by=by, target=f"connector {name}", count=1, reason=reason)
-    return bool(changed)
+        row = Connector.objects.filter(pk=name)
+        return pausing.resume(row, f"connector {name}", by=by, reason=reason)
 
 
 def would_rewind(name: str, to: int | datetime) -> Rewind:

@@ -17,12 +17,11 @@ from flowdeck.connect.messages import Incoming, Receiver
 from flowdeck.connect.taking import accepted, append_new, made_of
 from flowdeck.database import transaction
 from flowdeck.declare.event import Draft
-from flowdeck.errors import BrokerAway, PublishError
+from flowdeck.errors import PublishError
 from flowdeck.models import Connector, InletOffset
 
 _WAIT = 0.5  # seconds for a first message
 _COUNT_SECONDS = 5.0
-_LONGEST_REST = 10.0
 
 
 def run(inlet: Inlet, stopping: threading.Event) -> bool:
@@ -52,24 +51,13 @@ def create(inlet: Inlet) -> None:
 class Intake:
     """An inlet under way, by whoever has its lease. ``moved`` counts what was taken in."""
 
+    longest_pause = 0.0  # a step waits for messages itself
+
     def __init__(self, inlet: Inlet, taken: Lease) -> None:
         self._inlet, self._lease = inlet, taken
         self._receiver: Receiver | None = None
         self._counted_at = 0.0
         self.moved = 0
-
-    def follow(self, stopping: threading.Event) -> None:
-        """Step by step, until told to stop or paused. Raises LeaseLost."""
-        failures = 0
-        while not stopping.is_set() and not self._lease.is_paused():
-            try:
-                self.step()
-                failures = 0
-            except BrokerAway as error:
-                self.close()
-                self._lease.note_fault(str(error))
-                stopping.wait(min(0.5 * 2**failures, _LONGEST_REST))
-                failures += 1
 
     def step(self) -> int:
         """Take in the next messages; how many there were. Raises BrokerAway or LeaseLost."""

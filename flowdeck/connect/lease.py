@@ -26,6 +26,8 @@ SECONDS = 15.0
 """More than sending may take, and the longest pause after a fault."""
 _LONGEST_ERROR = 500
 _RATE_SECONDS = 60.0
+_SHORTEST_PAUSE = 0.02
+_LONGEST_REST = 10.0  # seconds after a fault; less than a lease
 
 
 class Lease:
@@ -121,18 +123,19 @@ def free(names: list[str]) -> list[str]:
 
 
 class Work(Protocol):
-    """What is done under a lease. ``moved`` counts the messages."""
+    """What is done under a lease. ``moved`` counts the messages.
 
+    ``longest_pause`` is the most seconds between two steps while nothing is there.
+    """
+
+    longest_pause: float
     moved: int
 
-    def follow(self, stopping: threading.Event) -> None:
-        """Go on until told to stop, or paused. Raises LeaseLost."""
-
     def step(self) -> int:
-        """Do a batch; something false once nothing is left. Raises BrokerAway."""
+        """Do a batch; something false once nothing is left. Raises BrokerAway or LeaseLost."""
 
     def close(self) -> None:
-        """Let go of the broker."""
+        """Let go of the broker; the next step takes it up again."""
 
 
 def followed(name: str, begin: Callable[[Lease], Work], stopping: threading.Event) -> bool:
@@ -145,13 +148,27 @@ def followed(name: str, begin: Callable[[Lease], Work], stopping: threading.Even
         return False
     work = begin(taken)
     try:
-        work.follow(stopping)
+        _follow(work, taken, stopping)
     except LeaseLost:
         return True
     finally:
         work.close()
     taken.release()
     return True
+
+
+def _follow(work: Work, taken: Lease, stopping: threading.Event) -> None:
+    """Step by step, with longer and longer rests while the broker is away. Raises LeaseLost."""
+    pause, failures = _SHORTEST_PAUSE, 0
+    while not stopping.is_set() and not taken.is_paused():
+        try:
+            pause = _SHORTEST_PAUSE if work.step() else pause * 1.5
+            pause, failures = min(pause, work.longest_pause), 0
+        except BrokerAway as error:
+            work.close()
+            taken.note_fault(str(error))
+            pause, failures = min(0.5 * 2**failures, _LONGEST_REST), failures + 1
+        stopping.wait(pause)
 
 
 def worked_off(name: str, begin: Callable[[Lease], Work]) -> int:

@@ -30,8 +30,6 @@ _MOST_BYTES = 16 * 1024 * 1024
 _UNBOUND = 1_000_000
 _STRETCH = 50_000  # positions looked at for events that the outlet hears
 _PATIENCE = 0.2  # seconds that appends under way are waited for
-_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.02, 0.25
-_LONGEST_REST = 10.0  # seconds after a fault; less than a lease
 _START_PATIENCE = 30.0
 
 
@@ -41,7 +39,7 @@ def run(outlet: Outlet, stopping: threading.Event) -> bool:
     Returns as well when it is paused or loses the lease. Raises the database's errors.
     """
     create(outlet)
-    return lease.followed(outlet.name, lambda taken: Relay(outlet, taken), stopping)
+    return lease.followed(outlet.name, lambda taken: Relay(outlet, taken, patient=True), stopping)
 
 
 def run_once(outlet: Outlet) -> int:
@@ -69,32 +67,22 @@ def create(outlet: Outlet) -> None:
 
 
 class Relay:
-    """An outlet under way, by whoever has its lease. ``moved`` counts what was confirmed."""
+    """An outlet under way, by whoever has its lease. ``moved`` counts what was confirmed.
 
-    def __init__(self, outlet: Outlet, taken: Lease) -> None:
+    A ``patient`` one waits for more events where the broker likes to have many at once.
+    """
+
+    longest_pause = 0.25
+
+    def __init__(self, outlet: Outlet, taken: Lease, *, patient: bool = False) -> None:
         self._outlet, self._lease = outlet, taken
         self._held = Held(outlet.name)
         self._sender: Sender | None = None
         self._most = MOST
         self._bound = _UNBOUND
-        self._patient = False
+        self._patient = patient
         self._due_at = 0.0
         self.moved = 0
-
-    def follow(self, stopping: threading.Event) -> None:
-        """Step by step, until told to stop or paused. Raises LeaseLost."""
-        self._patient = True
-        pause, failures = _SHORTEST_PAUSE, 0
-        while not stopping.is_set() and not self._lease.is_paused():
-            try:
-                pause = _SHORTEST_PAUSE if self.step() else min(pause * 1.5, _LONGEST_PAUSE)
-                failures, self._bound = 0, min(self._bound * 2, _UNBOUND)
-            except BrokerAway as error:
-                self.close()
-                self._bound = max(1, min(self._bound, self._most) // 2)  # it may only be slow
-                self._lease.note_fault(str(error))
-                pause, failures = min(0.5 * 2**failures, _LONGEST_REST), failures + 1
-            stopping.wait(pause)
 
     def step(self) -> bool:
         """Send the next events, if there are any; whether there may be more at once.
@@ -102,6 +90,21 @@ class Relay:
         Raises BrokerAway, after which everything since the last position is sent again, or
         LeaseLost.
         """
+        try:
+            more = self._step()
+        except BrokerAway:
+            self._bound = max(1, min(self._bound, self._most) // 2)  # it may only be slow
+            raise
+        self._bound = min(self._bound * 2, _UNBOUND)
+        return more
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._sender is not None:
+            self._sender.close()
+            self._sender = None
+
+    def _step(self) -> bool:
         self._lease.secure()
         after = self._lease.position
         there = newest_position() - after
@@ -124,12 +127,6 @@ class Relay:
         else:
             self._lease.keep(upto, 0)
         return True
-
-    def close(self) -> None:
-        """Hang up."""
-        if self._sender is not None:
-            self._sender.close()
-            self._sender = None
 
     def _read(self, after: int, upto: int) -> list[StoredEvent]:
         conditions, values = ["position > %s", "position <= %s"], list[object]([after, upto])

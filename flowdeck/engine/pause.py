@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from flowdeck import clock, telemetry
+from flowdeck import telemetry
 from flowdeck.bells import bell
 from flowdeck.database import transaction
 from flowdeck.declare.registry import registry
 from flowdeck.models import ProcessorState
-from flowdeck.people import audit
+from flowdeck.people import pausing
 
 
 def pause(name: str, *, by: str, reason: str) -> bool:
@@ -18,26 +18,22 @@ def pause(name: str, *, by: str, reason: str) -> bool:
     registry.processor(name)
     with transaction.atomic():
         ProcessorState.objects.get_or_create(name=name)
-        changed = ProcessorState.objects.filter(name=name, paused_at=None).update(
-            paused_at=clock.now(), paused_by=by, pause_reason=reason
-        )
+        row = ProcessorState.objects.filter(name=name)
+        changed = pausing.pause(row, f"processor {name}", by=by, reason=reason)
         if changed:
-            audit.record("pause", by=by, target=f"processor {name}", count=1, reason=reason)
             transaction.on_commit(lambda: telemetry.emit(telemetry.Paused(name, by, reason)))
-    return bool(changed)
+    return changed
 
 
 def resume(name: str, *, by: str, reason: str = "") -> bool:
     """Let workers claim again. Returns False if it was not paused. Raises UnknownProcessor."""
     registry.processor(name)
     with transaction.atomic():
-        changed = ProcessorState.objects.filter(name=name, paused_at__isnull=False).update(
-            paused_at=None, paused_by="", pause_reason=""
-        )
+        row = ProcessorState.objects.filter(name=name)
+        changed = pausing.resume(row, f"processor {name}", by=by, reason=reason)
         if changed:
-            audit.record("resume", by=by, target=f"processor {name}", count=1, reason=reason)
             transaction.on_commit(lambda: _resumed(name, by, reason))
-    return bool(changed)
+    return changed
 
 
 def _resumed(name: str, by: str, reason: str) -> None:

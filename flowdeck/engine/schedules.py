@@ -22,7 +22,7 @@ from flowdeck.engine import timers
 from flowdeck.log.append import append
 from flowdeck.models import Due, Timer
 from flowdeck.models import Schedule as Row
-from flowdeck.people import audit
+from flowdeck.people import pausing
 
 logger = logging.getLogger("flowdeck")
 _MOMENT = timedelta(microseconds=1)
@@ -65,26 +65,26 @@ def catch_up(most: int = 100) -> int:
 def pause(name: str, *, by: str, reason: str) -> bool:
     """Let a schedule publish nothing more; whether it did. Audited."""
     with transaction.atomic():
-        changed = Row.objects.filter(pk=name, paused_at=None).update(
-            paused_at=clock.now(), paused_by=by, reason=reason
-        )
+        row, target = Row.objects.filter(pk=name), f"schedule {name}"
+        changed = pausing.pause(row, target, by=by, reason=reason, kept_as="reason")
         if changed:
             Timer.objects.filter(scope=f"schedule:{name}", ended_at=None).update(
                 ended_at=clock.now(), ended_as=Timer.End.CANCELLED, ended_by=by
             )
-            audit.record("pause", by=by, target=f"schedule {name}", count=1, reason=reason)
-    return bool(changed)
+    return changed
 
 
 def resume(name: str, *, by: str, reason: str = "") -> bool:
     """Go on with the next nominal time from now; whether it was paused. Audited."""
     with transaction.atomic():
-        changed = Row.objects.filter(pk=name, paused_at__isnull=False).update(
-            paused_at=None, paused_by="", reason="", last_nominal=clock.now()
+        return pausing.resume(
+            Row.objects.filter(pk=name),
+            f"schedule {name}",
+            by=by,
+            reason=reason,
+            kept_as="reason",
+            last_nominal=clock.now(),
         )
-        if changed:
-            audit.record("resume", by=by, target=f"schedule {name}", count=1, reason=reason)
-    return bool(changed)
 
 
 def forget_introduced() -> None:
