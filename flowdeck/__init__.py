@@ -13,9 +13,9 @@ from flowdeck.declare.context import correlation
 from flowdeck.declare.event import Delivery, Draft, Event, StoredEvent
 from flowdeck.declare.limits import Breaker, Limits
 from flowdeck.declare.personal import Personal, eraser
-from flowdeck.declare.registry import processor, projection
 from flowdeck.declare.retry import Retry, after
 from flowdeck.declare.schedule import schedule
+from flowdeck.declare.subscribing import processor, projection
 from flowdeck.declare.upcasting import upcaster
 from flowdeck.errors import FlowdeckError, PublishError, Reject, SequenceConflict, Snooze
 from flowdeck.log.append import read_log, read_stream, read_streams

@@ -16,8 +16,8 @@ from django.utils.crypto import salted_hmac
 
 from flowdeck.alerts.facts import AlertFired, AlertResolved
 from flowdeck.declare.event import Delivery
-from flowdeck.declare.registry import processor
 from flowdeck.declare.retry import Retry
+from flowdeck.declare.subscribing import processor
 from flowdeck.http.post import post
 from flowdeck.models import AlertRule
 

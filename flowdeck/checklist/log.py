@@ -18,7 +18,8 @@ from flowdeck.log.append import append, read_log
 from flowdeck.log.payloads import load
 from flowdeck.log.positions import newest_position
 from flowdeck.models import Delivery, Event, Worker
-from flowdeck.verification import Scope, missing_deliveries
+from flowdeck.verification import Scope
+from flowdeck.verification.deliveries import missing_deliveries
 from flowdeck.words import counted
 
 RECENT = 20_000

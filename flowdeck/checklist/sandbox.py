@@ -13,7 +13,8 @@ from django.db.models import AutoField
 
 from flowdeck.database import connection, transaction
 from flowdeck.declare.registry import Processor
-from flowdeck.engine.attempt import Outcome, attempt
+from flowdeck.engine.attempt import attempt
+from flowdeck.engine.outcome import Outcome
 from flowdeck.log.append import read_log
 from flowdeck.models import Done
 from flowdeck.sql import DueDelivery

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import inspect
-import types
-import typing
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple
 
-from flowdeck.conf import conf
-from flowdeck.declare.event import Event, EventType, on_declared
+from flowdeck.declare.event import EventType, on_declared
 from flowdeck.declare.limits import Breaker, Limits
 from flowdeck.declare.retry import Retry
-from flowdeck.errors import RegistrationError, UnknownEventType, UnknownProcessor
+from flowdeck.errors import UnknownEventType, UnknownProcessor
 
 SLOTS = 1024
-Handler = TypeVar("Handler", bound=Callable[..., Any])
 OnDead = Literal["park", "skip"]
-_LONGEST_TIMEOUT = 86_400
-_NONE, _NAME = type(None), "__event_type__"
 
 
 def slot_of(key: str) -> int:
@@ -201,203 +195,6 @@ registry = Registry()
 on_declared.append(registry.add_event_type)
 
 
-def processor(
-    name: str,
-    *,
-    retry: Retry | None = None,
-    atomic: bool = True,
-    batch: bool = False,
-    on_dead: OnDead = "park",
-    lanes: int = 16,
-    batch_size: int = 500,
-    streams: str = "",
-    emits: Iterable[type[Event]] | None = None,
-    mediates: bool = False,
-    timeout: float | None = None,
-    limits: Limits | None = None,
-    breaker: Breaker | None = None,
-    priority: int = 0,
-    database: str = "",
-) -> Callable[[Handler], Handler]:
-    """Subscribe the decorated function to the event types in its first annotation::
-
-        @processor("customs", retry=Retry(max_attempts=5), atomic=False)
-        def declare(event: ParcelSent, delivery: Delivery) -> ParcelDeclared: ...
-
-    With ``batch=True`` it takes ``list[...]`` of events and ``list[Delivery]`` (and emits through
-    ``delivery.emit``). ``atomic=False`` runs it outside of any transaction, for calls to the
-    outside world. With ``streams="parcel-"`` it gets only events of streams of that prefix.
-    ``emits`` are the event types it may emit, for the flow map; by default those of the return
-    annotation. ``mediates=True`` says that it decides each next step of its flows. With
-    ``timeout=20`` a call that takes longer than so many seconds fails with HandlerTimedOut.
-    ``database`` says where it writes, which has to be where the log is.
-    ``limits``, ``breaker`` and ``priority`` say how much of it happens at once
-    (:mod:`flowdeck.declare.limits`); a processor that is limited takes no batches.
-    The function itself is returned unchanged. Raises RegistrationError.
-    """
-
-    if database:
-        _demand_one_database(name, database)
-
-    def register(handler: Handler) -> Handler:
-        registry.add_processor(
-            declare(
-                name,
-                handler,
-                retry=retry or Retry(),
-                atomic=atomic,
-                batch=batch,
-                on_dead=on_dead,
-                lanes=lanes,
-                batch_size=batch_size,
-                streams=streams,
-                emits=emits,
-                mediates=mediates,
-                timeout=timeout,
-                limits=limits,
-                breaker=breaker,
-                priority=priority,
-            )
-        )
-        return handler
-
-    return register
-
-
-def projection(
-    name: str,
-    *,
-    model: Any | Sequence[Any] = (),
-    retry: Retry | None = None,
-    batch: bool = False,
-    lanes: int = 16,
-    batch_size: int = 500,
-) -> Callable[[Handler], Handler]:
-    """Subscribe a function that only writes its own read ``model`` (one or several).
-
-    Like :func:`processor`, but replayable: it must not emit events nor reach outside.
-    """
-    models = tuple(model) if isinstance(model, (list, tuple)) else (model,)
-
-    def register(handler: Handler) -> Handler:
-        registry.add_processor(
-            declare(
-                name,
-                handler,
-                retry=retry or Retry(),
-                batch=batch,
-                lanes=lanes,
-                batch_size=batch_size,
-                replayable=True,
-                models=models,
-                emits=(),
-            )
-        )
-        return handler
-
-    return register
-
-
-def declare(
-    name: str,
-    handler: Callable[..., Any],
-    *,
-    emits: Iterable[type[Event]] | None = None,
-    **options: Any,
-) -> Processor:
-    """Build a Processor from a handler's signature. Raises RegistrationError."""
-    where = f"processor {name!r} ({handler.__module__}.{handler.__qualname__})"
-    if not name or len(name) > 64 or not all(c.isalnum() or c in "-_." for c in name):
-        raise RegistrationError(f"{where}: a name is 1 to 64 letters, digits, '-', '_' or '.'.")
-    lanes = options.get("lanes", 16)
-    if not 1 <= lanes <= SLOTS:
-        raise RegistrationError(f"{where}: lanes must be 1 to {SLOTS}, not {lanes}.")
-    if options.get("batch_size", 1) < 1:
-        raise RegistrationError(f"{where}: batch_size must be 1 or more.")
-    timeout = options.get("timeout")
-    if timeout is not None and not 0 < timeout <= _LONGEST_TIMEOUT:
-        raise RegistrationError(
-            f"{where}: timeout must be above 0 and at most {_LONGEST_TIMEOUT:,} seconds, not "
-            f"{timeout!r}."
-        )
-    if options.get("batch") and (options.get("limits") or options.get("breaker")):
-        raise RegistrationError(f"{where}: calls are limited one by one, so not with batch=True.")
-    parameters = list(inspect.signature(handler).parameters.values())
-    if not 1 <= len(parameters) <= 2:
-        raise RegistrationError(f"{where}: takes (event) or (event, delivery).")
-    subscribed = tuple(annotated_events(handler, parameters[0].name, where))
-    _check_groups(where, subscribed, options.get("limits"))
-    return Processor(
-        name=name,
-        handler=handler,
-        subscriptions=subscribed,
-        wants_delivery=len(parameters) == 2,
-        emits=emitted_types(handler, emits),
-        **options,
-    )
-
-
-def _demand_one_database(name: str, database: str) -> None:
-    """Two databases don't commit together, so nothing exactly once can be promised for both."""
-    if database != conf().DATABASE:
-        raise RegistrationError(
-            f"processor {name!r}: it writes to the database {database!r}, but the log is in "
-            f"{conf().DATABASE!r}, and the two don't commit together: after a crash its effects "
-            "would count twice. Declare it with atomic=False and without database=, and let what "
-            "it writes be told apart by delivery.idempotency_key (a unique column)."
-        )
-
-
-def _check_groups(where: str, subscribed: Iterable[str], limits: Limits | None) -> None:
-    if limits is None or not limits.by:
-        return
-    types_ = [registry.event_types[one] for one in subscribed if one in registry.event_types]
-    if not any(limits.by in one.cls.model_fields for one in types_):
-        raise RegistrationError(f"{where}: by={limits.by!r} is a field of none of its events.")
-    if any(limits.by in one.personal for one in types_):
-        raise RegistrationError(
-            f"{where}: by={limits.by!r} is personal, and groups are stored as they are."
-        )
-
-
-def annotated_events(handler: Callable[..., Any], parameter: str, where: str) -> Iterable[str]:
-    """Names of the event types that the annotation of ``parameter`` names.
-
-    Raises RegistrationError, which says ``where``.
-    """
-    annotation = typing.get_type_hints(handler).get(parameter)
-    classes = list(_classes(annotation))
-    if not classes or not all(isinstance(c, type) and issubclass(c, Event) for c in classes):
-        raise RegistrationError(
-            f"{where}: annotate {parameter!r} with the event types it subscribes to, for example "
-            f"'{parameter}: ParcelSent | ParcelLost' (list[...] of them with batch=True)."
-        )
-    return [name for c in classes for name in c.__event_type__.names]
-
-
-def emitted_types(
-    handler: Callable[..., Any], declared: Iterable[type[Event]] | None
-) -> tuple[str, ...] | None:
-    """Names of ``declared``, or of the event types that the return annotation names."""
-    if declared is None:
-        found = [
-            c for c in _classes(typing.get_type_hints(handler).get("return")) if c is not _NONE
-        ]
-        if not found or not all(isinstance(c, type) and _NAME in vars(c) for c in found):
-            return None
-        declared = found
-    return tuple(c.__event_type__.name for c in declared)
-
-
-def _classes(annotation: Any) -> Iterable[Any]:
-    origin = typing.get_origin(annotation)
-    if origin in (typing.Union, types.UnionType, list, Sequence, Iterable, Iterator):
-        for argument in typing.get_args(annotation):
-            yield from _classes(argument)
-    elif annotation is not None:
-        yield annotation
-
-
 def _path(cls: type) -> str:
     return f"{cls.__module__}.{cls.__qualname__}"
 
@@ -407,7 +204,5 @@ __all__ = [
     "Processor",
     "Registry",
     "Subscription",
-    "processor",
-    "projection",
     "registry",
 ]

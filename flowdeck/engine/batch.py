@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from itertools import chain, repeat
 
 from flowdeck import clock, telemetry
@@ -17,37 +16,18 @@ from flowdeck.conf import conf
 from flowdeck.database import connection, transaction
 from flowdeck.declare.registry import Processor
 from flowdeck.declare.states import DeliveryState
-from flowdeck.engine import breaker, containment, lanes
+from flowdeck.engine import containment, lanes, leases
 from flowdeck.engine import faults as infrastructure
-from flowdeck.engine.attempt import (
-    HandlerFailed,
-    Outcome,
-    attempt,
-    attempt_together,
-    failed,
-    keep_failures,
-)
+from flowdeck.engine.attempt import attempt, attempt_together
 from flowdeck.engine.lanes import Claim
+from flowdeck.engine.outcome import HandlerFailed, Outcome, failed
+from flowdeck.engine.settling import Batch, finish, tell
+from flowdeck.engine.taking import fetch, take
 from flowdeck.errors import LeaseLost, SequenceConflict
-from flowdeck.history import tally
-from flowdeck.log.append import append
-from flowdeck.log.publishing import after_commit
-from flowdeck.privacy.sealing import may_be_sealed, opened
 from flowdeck.sql import DueDelivery, dialect
-from flowdeck.sql.starting import starts
-from flowdeck.telemetry import AppendedEvent, SettledDelivery
 
 _PAUSES = (0.0, 0.1, 0.3)  # seconds between tries to commit results; then a second each
 _AGAIN = 3  # immediate repetitions after a deadlock, serialization failure or conflict
-
-
-@dataclass(slots=True)
-class Batch:
-    """What one batch did."""
-
-    due: int = 0
-    outcomes: list[Outcome] = field(default_factory=list)
-    appended: tuple[AppendedEvent, ...] = ()
 
 
 def run(processor: Processor, claim: Claim, limit: int) -> Batch:
@@ -81,7 +61,7 @@ def _way(processor: Processor) -> Callable[[Processor, Claim, int], Batch]:
 
 def _run_atomic_leased(processor: Processor, claim: Claim, limit: int) -> Batch:
     """One transaction under a lease, which is checked at its end: nobody waits for its locks."""
-    with lanes.kept(claim):
+    with leases.kept(claim):
         _wait_for_start(claim)
         for _ in range(_AGAIN):
             try:
@@ -145,7 +125,7 @@ def _one_by_one(processor: Processor, due: list[DueDelivery]) -> Batch:
 
 def _run_leased(processor: Processor, claim: Claim, limit: int) -> Batch:
     """Handlers run outside of transactions; what they return is committed under the lease."""
-    with lanes.kept(claim):
+    with leases.kept(claim):
         _wait_for_start(claim)
         due = fetch(processor, claim, limit)
         tried = Batch(len(due), _attempts_apart(processor, due))
@@ -269,78 +249,6 @@ def _unheld(
                 held.add(last.due.event.key)
         if one.event.key not in held:
             yield one
-
-
-def take(processor: Processor, claim: Claim, limit: int) -> list[DueDelivery]:
-    """Lock the lanes that can be had for this transaction; return what is due, by position."""
-    parks = processor.on_dead == "park"
-    with connection.cursor() as cursor:
-        taken = dialect().take_due(cursor, processor.name, claim.lanes, claim.floors, limit, parks)
-    claim.saw(taken)
-    return _opened(taken.due)
-
-
-def fetch(processor: Processor, claim: Claim, limit: int) -> list[DueDelivery]:
-    """Up to ``limit`` due deliveries of lanes that this worker holds, by position."""
-    if claim.position is not None:
-        one = starts().fetch_one(processor.name, claim.position)
-        return _opened([one] if one else [])
-    parks = processor.on_dead == "park"
-    with connection.cursor() as cursor:
-        taken = dialect().fetch_due(cursor, processor.name, claim.lanes, limit, parks)
-    claim.saw(taken)
-    return _opened(taken.due)
-
-
-def _opened(due: list[DueDelivery]) -> list[DueDelivery]:
-    """With what is personal readable: the keys of a whole batch are read at once."""
-    if any(may_be_sealed(one.event) for one in due):
-        for one, event in zip(due, opened([one.event for one in due]), strict=True):
-            one.event = event
-    return due
-
-
-def finish(processor: Processor, outcomes: list[Outcome]) -> tuple[AppendedEvent, ...]:
-    """Mark the deliveries, then append and set what was emitted.
-
-    Appending is last: from then to the commit others wait for the heads of its streams, and who
-    reads the log by position for its commit.
-    """
-    if not outcomes:
-        return ()
-    if processor.breaker is not None:
-        breaker.note(processor, processor.breaker, outcomes)
-    emitted = [one for outcome in outcomes for one in outcome.emitted]
-    expectations = [e for outcome in outcomes for e in outcome.expectations]
-    with connection.cursor() as cursor:
-        told = tally.of_attempts(outcomes)
-        dialect().mark(cursor, processor.name, [outcome.mark for outcome in outcomes], told)
-    keep_failures(processor, [outcome for outcome in outcomes if outcome.failure])
-    return append(emitted, expectations) if emitted else ()
-
-
-def tell(processor: Processor, batch: Batch) -> None:
-    """Ring the bells of whoever listens to what was appended, and tell the listeners."""
-    if batch.appended:
-        after_commit(batch.appended)
-    if not batch.outcomes:
-        return
-    settled = tuple(
-        SettledDelivery(o.due.event.position, o.mark.state, o.due.event.correlation_id)
-        for o in batch.outcomes
-    )
-    telemetry.emit(telemetry.Settled(processor.name, settled))
-    for outcome in batch.outcomes:
-        if outcome.failure is not None:
-            telemetry.emit(
-                telemetry.AttemptFailed(
-                    processor=processor.name,
-                    position=outcome.due.event.position,
-                    correlation_id=outcome.due.event.correlation_id,
-                    error=outcome.failure.error,
-                    state=outcome.mark.state,
-                )
-            )
 
 
 def _lock(processor: Processor, claim: Claim) -> None:

@@ -14,7 +14,7 @@ from flowdeck import clock
 from flowdeck.declare.limits import LONGEST_REST, Breaker
 from flowdeck.declare.registry import Processor
 from flowdeck.declare.states import DeliveryState
-from flowdeck.engine.attempt import Outcome
+from flowdeck.engine.outcome import Outcome
 from flowdeck.models import FlowControl
 
 

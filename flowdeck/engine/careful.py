@@ -25,12 +25,12 @@ from flowdeck.conf import conf
 from flowdeck.database import connection, transaction
 from flowdeck.declare.registry import Processor
 from flowdeck.declare.states import UNFINISHED
-from flowdeck.engine import batch, watchdog
+from flowdeck.engine import batch, settling, taking, watchdog
 from flowdeck.engine import faults as infrastructure
-from flowdeck.engine.attempt import Outcome, died
-from flowdeck.engine.batch import Batch
 from flowdeck.engine.failure import written
 from flowdeck.engine.lanes import Claim
+from flowdeck.engine.outcome import Outcome, died
+from flowdeck.engine.settling import Batch
 from flowdeck.engine.watchdog import Watched
 from flowdeck.models import Due, Lane
 from flowdeck.sql import DueDelivery
@@ -51,7 +51,7 @@ def run_one(processor: Processor, claim: Claim) -> Batch:
         held = lane.first()
         if held is None:
             return Batch()
-        due = batch.fetch(processor, claim, 1)
+        due = taking.fetch(processor, claim, 1)
         if not due:
             lane.update(claims=0, suspect=None, token=None, lease_expires_at=None)
             return Batch()
@@ -69,7 +69,7 @@ def run_one(processor: Processor, claim: Claim) -> Batch:
     done = batch.run(processor, claim, 1)
     # As long as anything is due the culprit may be further back. A lane without due work is not
     # claimed any more, so this is where it is trusted again.
-    calm = not batch.fetch(processor, claim, 1)
+    calm = not taking.fetch(processor, claim, 1)
     claims = 0 if calm else conf().CRASHES + 1
     lanes = Lane.objects.filter(pk=claim.lanes[0].id)
     lanes.update(suspect=None, claims=claims, last_exception="")
@@ -112,7 +112,7 @@ def write_down(processor: Processor, claim: Claim, outcome: Outcome, hanging: Wa
     end = time.monotonic() + _GIVEN_UP
     while time.monotonic() < end:
         if _written(processor, claim, outcome):
-            batch.tell(processor, Batch(1, [outcome]))
+            settling.tell(processor, Batch(1, [outcome]))
             return
         time.sleep(0.05)
     logger.error("The lanes of %s could not be had, so nothing is written down.", hanging.where)
@@ -129,17 +129,17 @@ def _written(processor: Processor, claim: Claim, outcome: Outcome) -> bool:
             event_id=outcome.due.position, processor=processor.name, state__among=UNFINISHED
         )
         if open_.exists():
-            batch.finish(processor, [outcome])
+            settling.finish(processor, [outcome])
         Lane.objects.filter(pk__in=claim.ids).update(token=None, lease_expires_at=None, claims=0)
     return True
 
 
 def _bury(processor: Processor, lane: Lane, due: DueDelivery) -> Batch:
     outcome = died(processor, due, lane.last_exception)
-    batch.finish(processor, [outcome])
+    settling.finish(processor, [outcome])
     lane.suspect, lane.claims, lane.token, lane.lease_expires_at = None, 0, None, None
     lane.last_exception = ""
     lane.save()
     done = Batch(1, [outcome])
-    transaction.on_commit(lambda: batch.tell(processor, done))
+    transaction.on_commit(lambda: settling.tell(processor, done))
     return done

@@ -16,8 +16,8 @@ from flowdeck.database import connection
 from flowdeck.declare.registry import Processor, registry
 from flowdeck.engine import batch, careful, lanes, schedules
 from flowdeck.engine import faults as infrastructure
-from flowdeck.engine.batch import Batch
 from flowdeck.engine.lanes import Claim
+from flowdeck.engine.settling import Batch
 from flowdeck.errors import LeaseLost
 from flowdeck.history import fold
 from flowdeck.sql import dialect

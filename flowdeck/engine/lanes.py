@@ -6,8 +6,6 @@ key, mutual exclusion and crash recovery at once. No claim is written per delive
 
 from __future__ import annotations
 
-import logging
-import os
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -24,8 +22,6 @@ from flowdeck.declare.registry import SLOTS, Processor
 from flowdeck.processes import worker_name
 from flowdeck.sql import LaneRow, Left, Taken, dialect
 from flowdeck.sql.starting import Asked, starts
-
-logger = logging.getLogger("flowdeck")
 
 KEPT_SECONDS = 0.25
 """How long claimed lanes are worked on, and left alone by other workers, before they are left."""
@@ -240,63 +236,3 @@ def claimed_within(names: Iterable[str], seconds: float) -> set[str]:
     since = Now() - timedelta(seconds=seconds)
     recent = Lane.objects.filter(processor__in=list(names), claimed_at__gt=since)
     return set(recent.values_list("processor", flat=True))
-
-
-class _Keeper:
-    """Renews the leases this process holds, from a thread that lives while there are any."""
-
-    def __init__(self) -> None:
-        self._tokens: set[UUID] = set()
-        self._lock = threading.Lock()
-        self._wake = threading.Event()
-        self._pid = 0
-
-    def add(self, token: UUID) -> None:
-        with self._lock:
-            self._tokens.add(token)
-            if self._pid != os.getpid():  # threads do not survive a fork
-                self._pid = os.getpid()
-                threading.Thread(target=self._run, name="lease-keeper", daemon=True).start()
-
-    def discard(self, token: UUID) -> None:
-        with self._lock:
-            self._tokens.discard(token)
-
-    def _run(self) -> None:
-        while not self._wake.wait(conf().LEASE_SECONDS / 3):
-            with self._lock:
-                tokens = list(self._tokens)
-            if tokens:
-                renew(tokens)
-
-
-def renew(tokens: list[UUID]) -> None:
-    """Extend leases that are still held; one that was lost stays lost. Never raises."""
-    from flowdeck import telemetry
-    from flowdeck.engine.faults import is_fault
-
-    try:
-        with connection.cursor() as cursor:
-            dialect().renew_leases(cursor, tokens, conf().LEASE_SECONDS)
-    except Exception as error:
-        # The thread that renews is the only one of its process, so it must outlive all of them.
-        if is_fault(error):
-            telemetry.emit(telemetry.InfrastructureFault("", error))
-        else:
-            logger.exception("Leases could not be renewed; it is tried again.")
-    finally:
-        connection.close()  # this thread's own; kept open it would sit idle for ever
-
-
-_keeper = _Keeper()
-
-
-@contextmanager
-def kept(claim: Claim) -> Iterator[None]:
-    """Keep the lease of ``claim`` renewed for the length of the block."""
-    assert claim.token is not None
-    _keeper.add(claim.token)
-    try:
-        yield
-    finally:
-        _keeper.discard(claim.token)

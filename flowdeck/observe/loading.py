@@ -8,10 +8,11 @@ from itertools import groupby
 from uuid import UUID
 
 from flowdeck.models import Attempt, Delivery, Event
+from flowdeck.observe.causes import build_trace
 from flowdeck.observe.states import derive
 from flowdeck.observe.timers import of_traces
 from flowdeck.observe.totals import Totals, totals_of
-from flowdeck.observe.traces import Trace, build_trace
+from flowdeck.observe.traces import Trace
 
 LIMIT = 1_000
 """Events loaded at once at most; a longer trace says that it is cut."""

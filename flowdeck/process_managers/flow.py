@@ -31,9 +31,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal, TypeVar
 
+from flowdeck.declare.annotations import annotated_events, emitted_types
 from flowdeck.declare.event import Event
 from flowdeck.declare.personal import personal_fields
-from flowdeck.declare.registry import annotated_events, emitted_types
 from flowdeck.errors import RegistrationError
 from flowdeck.process_managers.instance import Process
 from flowdeck.process_managers.state import State, steps_of

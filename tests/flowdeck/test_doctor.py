@@ -20,7 +20,8 @@ from django.test import override_settings
 
 from flowdeck import clock
 from flowdeck.bells import bell
-from flowdeck.declare.registry import declare, registry
+from flowdeck.declare.registry import registry
+from flowdeck.declare.subscribing import declare
 from flowdeck.management.doctor import bells, database, pages, people, project
 from flowdeck.management.doctor.finding import Finding
 from flowdeck.models import Worker

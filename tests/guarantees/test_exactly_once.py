@@ -17,7 +17,7 @@ from django.db.utils import OperationalError
 
 from flowdeck import publish
 from flowdeck.declare.registry import registry, slot_of
-from flowdeck.engine import attempt, batch, drain, lanes
+from flowdeck.engine import attempt, batch, drain, lanes, settling
 from flowdeck.log import publishing
 from flowdeck.models import Attempt, Delivery, Event
 from flowdeck.sql import dialect
@@ -36,7 +36,7 @@ STEPS: dict[str, tuple[Any, str]] = {
     "lock the leased lanes": (batch, "_lock"),
     "run one handler": (batch, "attempt"),
     "run a batch handler": (batch, "attempt_together"),
-    "append what was emitted": (batch, "append"),
+    "append what was emitted": (settling, "append"),
     "write to the log": (dialect(), "append"),
     "mark the deliveries": (dialect(), "mark"),
     "finish the batch": (batch, "finish"),

@@ -12,6 +12,7 @@ from django.db import connection
 from flowdeck import publish
 from flowdeck.declare.registry import registry
 from flowdeck.engine import attempt, batch, drain, lanes
+from flowdeck.engine import leases as keeping
 from flowdeck.models import Delivery, Event
 from tests.guarantees import leases
 from tests.probe import processors
@@ -25,7 +26,7 @@ LEASE = 0.6  # seconds
 @pytest.fixture(autouse=True)
 def _short_lease(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.FLOWDECK = {**settings.FLOWDECK, "LEASE_SECONDS": LEASE}
-    monkeypatch.setattr(lanes, "_keeper", lanes._Keeper())  # the old one has the old pace
+    monkeypatch.setattr(keeping, "_keeper", keeping._Keeper())  # the old one has the old pace
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import pytest
 from flowdeck import publish
 from flowdeck.bells import bell
 from flowdeck.declare.registry import registry
-from flowdeck.engine import batch, drain, sweep
+from flowdeck.engine import batch, drain, settling, sweep
 from flowdeck.models import Attempt, Delivery, Lane
 from flowdeck.testing import settle
 from tests.guarantees import leases
@@ -42,13 +42,14 @@ def test_a_process_killed_at_a_step_loses_and_doubles_nothing(name: str, step: s
     publish(*[Probed(n=n, echoes=1) for n in range(3)], stream="probe-1")
 
     def killed() -> None:
-        real = getattr(batch, step)
+        where = settling if step == "append" else batch
+        real = getattr(where, step)
 
         def dies(*args: object, **kwargs: object) -> None:
             real(*args, **kwargs)
             os._exit(9)
 
-        setattr(batch, step, dies)
+        setattr(where, step, dies)
         drain.drain(registry.processor(name))
 
     assert in_a_process(killed) == 9

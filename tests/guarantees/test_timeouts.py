@@ -133,7 +133,7 @@ def test_what_hears_nothing_ends_with_its_process_and_its_attempt_says_so(
 
 @pytest.mark.parametrize("timeout", [0, -1, 100_000, float("nan")])
 def test_a_time_out_that_can_not_work_is_refused(timeout: Any) -> None:
-    from flowdeck.declare.registry import declare
+    from flowdeck.declare.subscribing import declare
 
     with pytest.raises(RegistrationError, match="timeout must be"):
         declare("x", lambda event: None, timeout=timeout)

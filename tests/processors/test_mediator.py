@@ -16,7 +16,7 @@ from events.domain_events import InventoryReplenished
 from events.models import OrderSummary, Product
 from flowdeck import Reject, publish
 from flowdeck.declare.registry import registry
-from flowdeck.engine import batch, drain
+from flowdeck.engine import batch, drain, settling
 from flowdeck.letters import dead_letters
 from flowdeck.models import Attempt, Delivery, Event, Lane, ProcessInstance
 from flowdeck.testing import settle
@@ -184,13 +184,14 @@ def test_killed_anywhere_it_loses_nothing(customer: User, step: str) -> None:
     order_ids = [place(customer, scenario) for scenario in ("", "card_declined")]
 
     def killed() -> None:
-        real = getattr(batch, step)
+        where = settling if step == "append" else batch
+        real = getattr(where, step)
 
         def dies(*args: object, **kwargs: object) -> None:
             real(*args, **kwargs)
             os._exit(9)
 
-        setattr(batch, step, dies)
+        setattr(where, step, dies)
         drain.drain(registry.processor("mediator"))
 
     for _ in range(12):

@@ -19,8 +19,8 @@ from flowdeck.dashboard.shared.waits import Tried, with_waits
 from flowdeck.dashboard.shell.records import Record, record_of
 from flowdeck.declare.states import DeliveryState
 from flowdeck.models import Attempt, AuditEntry, Delivery, Event
+from flowdeck.observe.causes import tries_of
 from flowdeck.observe.states import Derived, derive
-from flowdeck.observe.traces import tries_of
 from flowdeck.people.access import Decision, can
 from flowdeck.people.audit import entries_about
 from flowdeck.privacy.masking import has_hidden, masked

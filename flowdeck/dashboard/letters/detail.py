@@ -13,8 +13,8 @@ from flowdeck.dashboard.shell.records import Record
 from flowdeck.letters.dead_letters import dead
 from flowdeck.letters.held_back import behind
 from flowdeck.models import Attempt, AuditEntry, Delivery
+from flowdeck.observe.causes import tries_of
 from flowdeck.observe.states import derive
-from flowdeck.observe.traces import tries_of
 from flowdeck.people.access import can
 
 _ATTEMPTS = 20

@@ -9,7 +9,8 @@ from typing import Any
 from django.http import QueryDict
 
 from flowdeck import parsing
-from flowdeck.dashboard.letters.console import PAGE, Console, bars, listed_groups, row_of, runs_of
+from flowdeck.dashboard.letters.address import Console
+from flowdeck.dashboard.letters.console import PAGE, bars, listed_groups, row_of, runs_of
 from flowdeck.dashboard.letters.detail import now_of
 from flowdeck.dashboard.shell.rendering import render_to_string
 from flowdeck.letters.groups import MOST_GROUPS, Group, resolved_lately, totals

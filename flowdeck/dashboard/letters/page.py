@@ -12,7 +12,8 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_POST
 
 from flowdeck import parsing
-from flowdeck.dashboard.letters.console import Console, context_of, criteria_of
+from flowdeck.dashboard.letters.address import Console, criteria_of
+from flowdeck.dashboard.letters.console import context_of
 from flowdeck.dashboard.letters.detail import letter_of
 from flowdeck.dashboard.letters.finder import letter_named
 from flowdeck.dashboard.shell.once import wants_part

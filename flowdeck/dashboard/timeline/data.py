@@ -20,8 +20,9 @@ from flowdeck.log.positions import SLACK, first_since, newest_position
 from flowdeck.models import Attempt, Delivery, Done, Event, ProcessorState
 from flowdeck.models import Lane as StoredLane
 from flowdeck.observe import rates
+from flowdeck.observe.causes import build_trace
 from flowdeck.observe.states import derive
-from flowdeck.observe.traces import Trace, build_trace
+from flowdeck.observe.traces import Trace
 
 MOST = 200
 """Events drawn one by one; a window with more of them shows counts. It bounds the page's size."""

@@ -13,7 +13,8 @@ from uuid import uuid4
 from django.db.models import F
 
 from flowdeck import Delivery, Draft, Event, Retry, publish
-from flowdeck.declare.registry import declare, registry
+from flowdeck.declare.registry import registry
+from flowdeck.declare.subscribing import declare
 from tests.probe.models import Tally
 
 

@@ -17,7 +17,8 @@ from flowdeck import Delivery as EventDelivery
 from flowdeck import Retry, publish
 from flowdeck.checklist import QUESTIONS, answer, purpose
 from flowdeck.checklist.finding import Finding
-from flowdeck.declare.registry import declare, registry
+from flowdeck.declare.registry import registry
+from flowdeck.declare.subscribing import declare
 from flowdeck.models import Delivery, Stream, Worker
 from flowdeck.models import Event as Row
 from flowdeck.testing import settle

@@ -8,8 +8,9 @@ from uuid import UUID, uuid4
 
 from flowdeck.declare.states import DeliveryState
 from flowdeck.models import Attempt, Delivery, Event
+from flowdeck.observe.causes import build_trace
 from flowdeck.observe.states import Derived
-from flowdeck.observe.traces import Trace, build_trace
+from flowdeck.observe.traces import Trace
 
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 

@@ -15,7 +15,8 @@ from flowdeck import Event, load, parse, publish, read_stream, upcaster
 from flowdeck.connect import outlets
 from flowdeck.declare import upcasting
 from flowdeck.declare.lock import check, current
-from flowdeck.declare.registry import declare, registry
+from flowdeck.declare.registry import registry
+from flowdeck.declare.subscribing import declare
 from flowdeck.errors import RegistrationError
 from flowdeck.testing import Flow
 

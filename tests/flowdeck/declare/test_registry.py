@@ -9,7 +9,8 @@ import pytest
 from django.core import checks
 
 from flowdeck import Delivery, Event, publish
-from flowdeck.declare.registry import declare, registry
+from flowdeck.declare.registry import registry
+from flowdeck.declare.subscribing import declare
 from flowdeck.errors import RegistrationError
 from flowdeck.models import Delivery as DeliveryRow
 from flowdeck.testing import settle

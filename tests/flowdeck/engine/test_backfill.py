@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from flowdeck import publish
-from flowdeck.declare.registry import Processor, declare, registry
+from flowdeck.declare.registry import Processor, registry
+from flowdeck.declare.subscribing import declare
 from flowdeck.engine.backfill import backfill
 from flowdeck.models import Delivery
 from flowdeck.verification import verify

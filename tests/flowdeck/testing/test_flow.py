@@ -11,8 +11,9 @@ from django.db import connection
 from django.test import TestCase
 
 from flowdeck import Delivery, Draft, Event, Reject, Retry, Snooze, publish, schedule
-from flowdeck.declare.registry import declare, registry
+from flowdeck.declare.registry import registry
 from flowdeck.declare.schedule import schedules
+from flowdeck.declare.subscribing import declare
 from flowdeck.errors import FlowdeckError
 from flowdeck.testing import Flow, FlowMixin
 from tests.probe.events import Echoed, Keyed, Probed

@@ -1,140 +1,32 @@
-"""Django's admin shows the engine's tables; the little it may do goes through the engine.
-
-Nothing here adds, changes or deletes a row. Retry and discard are those of the dead-letter console.
-Lists never count millions of rows and search by indexed fields only.
-"""
+"""Dead letters in Django's admin: what is dead can be retried or discarded, by the engine."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ActionForm
-from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
-from django.utils.functional import cached_property
 from django.utils.html import format_html_join
 
 from flowdeck import parsing
+from flowdeck.admin.read_only import ReadOnly
 from flowdeck.dashboard.shell.once import once
 from flowdeck.declare.states import WAITING, DeliveryState
 from flowdeck.letters import dead_letters
 from flowdeck.models import (
-    AlertRule,
-    ApiToken,
     Attempt,
-    AuditEntry,
     DeadLetter,
-    Event,
-    ProcessorState,
 )
-from flowdeck.people import access, tokens
-from flowdeck.privacy.masking import masked
-from flowdeck.privacy.sealing import gone
+from flowdeck.people import access
 from flowdeck.words import counted
 
-_MOST_ROWS = 10_000
 _MOST_ATTEMPTS = 50
-
-
-class BoundedPaginator(Paginator):  # type: ignore[type-arg]
-    """Pages over the first 10,000 rows: what lies further is found by search, not by leafing."""
-
-    @cached_property
-    def count(self) -> int:
-        """Number of rows, 10,000 at most."""
-        rows: QuerySet[Any] = self.object_list  # type: ignore[assignment]
-        return rows.values("pk")[:_MOST_ROWS].count()
-
-
-class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Rows to look at, for whoever :mod:`flowdeck.people.access` lets see them."""
-
-    may_see = "view_log"
-    paginator = BoundedPaginator
-    show_full_result_count = False
-    list_per_page = 50
-    actions: Any = None
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        """Whether the person may see these rows."""
-        return self.has_view_permission(request)
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Whether the person may see these rows."""
-        return bool(access.can(request.user, self.may_see))
-
-    def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
-        """The row of this key; None for what no key can be."""
-        try:
-            return super().get_object(request, object_id.replace("\x00", ""), from_field)
-        except OverflowError:  # SQLite's
-            return None
-
-    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
-        """Never: a look-up in an address asks for what is masked as well. Filters do their own."""
-        return False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Never."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Never."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Never."""
-        return False
-
-
-@admin.register(Event)
-class EventAdmin(ReadOnly):
-    """The log, newest first. Search by position, event id, correlation id or stream."""
-
-    list_display = (
-        "position",
-        "type",
-        "version",
-        "stream",
-        "sequence",
-        "correlation_id",
-        "recorded_at",
-    )
-    ordering = ("-position",)
-    search_fields = ("=position",)  # shows the box; what is searched is decided below
-    search_help_text = "Position, event id, correlation id or stream, whole."
-    exclude = ("data",)
-    readonly_fields = ("payload",)
-
-    @admin.display(description="data")
-    def payload(self, event: Event) -> str:
-        """The payload, personal values masked."""
-        return json.dumps(
-            masked(event.type, event.data, gone([event.data])), indent=2, ensure_ascii=False
-        )
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Model], search_term: str
-    ) -> tuple[QuerySet[Model], bool]:
-        """Rows that the term names exactly; each kind of term has an index of its own."""
-        term = search_term.strip()
-        if not term:
-            return queryset, False
-        position = parsing.number(term)
-        if position is not None:
-            return queryset.filter(position=position), False
-        try:
-            named = UUID(term)
-        except ValueError:
-            return queryset.filter(stream=term.replace("\x00", "")), False
-        return queryset.filter(id=named) | queryset.filter(correlation_id=named), False
 
 
 class ReasonForm(ActionForm):
@@ -268,58 +160,3 @@ class DeadLetterAdmin(ReadOnly):
             else "None of them is dead (any more), so nothing was done.",
             messages.SUCCESS if count else messages.WARNING,
         )
-
-
-@admin.register(ProcessorState)
-class ProcessorStateAdmin(ReadOnly):
-    """Which processors are paused, by whom and why."""
-
-    may_see = "view_processors"
-    list_display = ("name", "paused_at", "paused_by", "pause_reason")
-
-
-@admin.register(ApiToken)
-class ApiTokenAdmin(ReadOnly):
-    """Tokens of all users: whose, when used, revocable. The token itself is not stored."""
-
-    may_see = "manage_tokens"
-    list_display = ("id", "user", "name", "scope", "created_at", "last_used_at", "revoked_at")
-    list_select_related = ("user",)
-    fields = ("user", "name", "scope", "created_at", "last_used_at", "revoked_at")
-    ordering = ("-id",)
-    actions = ("revoke",)
-
-    @admin.action(description="Revoke the selected tokens", permissions=["view"])
-    def revoke(self, request: HttpRequest, chosen: QuerySet[ApiToken]) -> None:
-        """Make them worthless."""
-        count = tokens.revoke_all(chosen, by=request.user.get_username())
-        self.message_user(request, f"{counted(count, 'token')} revoked.")
-
-
-@admin.register(AuditEntry)
-class AuditEntryAdmin(ReadOnly):
-    """The audit, newest first. Search by who, or by what it was done to, whole."""
-
-    may_see = "view_audit"
-    list_display = ("id", "at", "who", "action", "target", "count", "reason", "allowed")
-    ordering = ("-id",)
-    search_fields = ("=who", "=target")
-    search_help_text = "Who, or the target, whole."
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Model], search_term: str
-    ) -> tuple[QuerySet[Model], bool]:
-        """Entries of one person or target; each has an index of its own."""
-        term = search_term.strip().replace("\x00", "")
-        if not term:
-            return queryset, False
-        return queryset.filter(who=term) | queryset.filter(target=term), False
-
-
-@admin.register(AlertRule)
-class AlertRuleAdmin(ReadOnly):
-    """Alert rules and what they say now; they are set on the page of alerts."""
-
-    may_see = "view_alerts"
-    list_display = ("name", "kind", "processor", "threshold", "value", "firing_since")
-    exclude = ("webhook",)

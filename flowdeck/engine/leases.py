@@ -1,0 +1,77 @@
+"""Leases that this process holds are renewed as long as their work lasts."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import UUID
+
+from flowdeck.conf import conf
+from flowdeck.database import connection
+from flowdeck.engine.lanes import Claim
+from flowdeck.sql import dialect
+
+logger = logging.getLogger("flowdeck")
+
+
+class _Keeper:
+    """Renews the leases this process holds, from a thread that lives while there are any."""
+
+    def __init__(self) -> None:
+        self._tokens: set[UUID] = set()
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._pid = 0
+
+    def add(self, token: UUID) -> None:
+        with self._lock:
+            self._tokens.add(token)
+            if self._pid != os.getpid():  # threads do not survive a fork
+                self._pid = os.getpid()
+                threading.Thread(target=self._run, name="lease-keeper", daemon=True).start()
+
+    def discard(self, token: UUID) -> None:
+        with self._lock:
+            self._tokens.discard(token)
+
+    def _run(self) -> None:
+        while not self._wake.wait(conf().LEASE_SECONDS / 3):
+            with self._lock:
+                tokens = list(self._tokens)
+            if tokens:
+                renew(tokens)
+
+
+def renew(tokens: list[UUID]) -> None:
+    """Extend leases that are still held; one that was lost stays lost. Never raises."""
+    from flowdeck import telemetry
+    from flowdeck.engine.faults import is_fault
+
+    try:
+        with connection.cursor() as cursor:
+            dialect().renew_leases(cursor, tokens, conf().LEASE_SECONDS)
+    except Exception as error:
+        # The thread that renews is the only one of its process, so it must outlive all of them.
+        if is_fault(error):
+            telemetry.emit(telemetry.InfrastructureFault("", error))
+        else:
+            logger.exception("Leases could not be renewed; it is tried again.")
+    finally:
+        connection.close()  # this thread's own; kept open it would sit idle for ever
+
+
+_keeper = _Keeper()
+
+
+@contextmanager
+def kept(claim: Claim) -> Iterator[None]:
+    """Keep the lease of ``claim`` renewed for the length of the block."""
+    assert claim.token is not None
+    _keeper.add(claim.token)
+    try:
+        yield
+    finally:
+        _keeper.discard(claim.token)

@@ -1,0 +1,39 @@
+"""Taking what is due on the lanes of a claim, readable for the handlers."""
+
+from __future__ import annotations
+
+from flowdeck.database import connection
+from flowdeck.declare.registry import Processor
+from flowdeck.engine.lanes import Claim
+from flowdeck.privacy.sealing import may_be_sealed, opened
+from flowdeck.sql import DueDelivery, dialect
+from flowdeck.sql.starting import starts
+
+
+def take(processor: Processor, claim: Claim, limit: int) -> list[DueDelivery]:
+    """Lock the lanes that can be had for this transaction; return what is due, by position."""
+    parks = processor.on_dead == "park"
+    with connection.cursor() as cursor:
+        taken = dialect().take_due(cursor, processor.name, claim.lanes, claim.floors, limit, parks)
+    claim.saw(taken)
+    return _opened(taken.due)
+
+
+def fetch(processor: Processor, claim: Claim, limit: int) -> list[DueDelivery]:
+    """Up to ``limit`` due deliveries of lanes that this worker holds, by position."""
+    if claim.position is not None:
+        one = starts().fetch_one(processor.name, claim.position)
+        return _opened([one] if one else [])
+    parks = processor.on_dead == "park"
+    with connection.cursor() as cursor:
+        taken = dialect().fetch_due(cursor, processor.name, claim.lanes, limit, parks)
+    claim.saw(taken)
+    return _opened(taken.due)
+
+
+def _opened(due: list[DueDelivery]) -> list[DueDelivery]:
+    """With what is personal readable: the keys of a whole batch are read at once."""
+    if any(may_be_sealed(one.event) for one in due):
+        for one, event in zip(due, opened([one.event for one in due]), strict=True):
+            one.event = event
+    return due
