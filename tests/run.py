@@ -57,6 +57,7 @@ _PEOPLE = (
 # what pages, API, sockets and alerts say is asked where production keeps it (that every page opens,
 # for whom and with how many questions, is asked on SQLite, by the tests just named);
 _SHOWN = (
+    "tests/flowdeck/admin",
     "tests/flowdeck/dashboard",
     "tests/flowdeck/api",
     "tests/flowdeck/live",
@@ -85,7 +86,7 @@ _POOLED = (
     "tests/flowdeck/engine",
     "tests/guarantees/test_exactly_once.py",
     *(f"tests/guarantees/test_{one}.py" for one in ("containment", "horizon", "savepoints")),
-    "tests/flowdeck/observe/test_verification.py::test_a_healthy_database_has_no_violations",
+    "tests/flowdeck/verification/test_verification.py::test_a_healthy_database_has_no_violations",
     "tests/guarantees/test_leases.py",
     "tests/guarantees/test_replayable.py",
     "tests/guarantees/test_shadows.py",

@@ -38,7 +38,7 @@ class Source:
 
 def test_nothing_is_read_by_a_cursor_of_the_server() -> None:
     """Behind a pooler in transaction mode its next part is asked of another connection."""
-    root = Path(__file__).resolve().parents[3]
+    root = Path(__file__).resolve().parents[4]
     sources = [file for name in PACKAGES for file in (root / name).rglob("*.py")]
     assert len(sources) > 200
     assert [file for file in sources if ".iterator(" in file.read_text()] == []
