@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from flowdeck.errors import RegistrationError
 from flowdeck.live.changes import Changes
+from flowdeck.people.access import can
 
 logger = logging.getLogger("flowdeck.live")
 
@@ -48,11 +49,13 @@ class LiveView:
     watches and may remember what it last rendered. All methods run in a thread and may query; no
     two at the same time on one instance.
 
-    ``beats``: it changes by time alone (rates, ages), so it is rendered once a second. ``interval``
-    (seconds, at most 1): it is rendered no more often than that, for figures that nobody could read
-    faster.
+    ``permission``: what somebody needs to watch it; where more than that counts, :meth:`allowed`
+    says so. ``beats``: it changes by time alone (rates, ages), so it is rendered once a second.
+    ``interval`` (seconds, at most 1): it is rendered no more often than that, for figures that
+    nobody could read faster.
     """
 
+    permission: ClassVar[str] = ""
     per_user: ClassVar[bool] = False
     beats: ClassVar[bool] = False
     interval: ClassVar[float] = 0.0
@@ -73,8 +76,14 @@ class LiveView:
 
     @classmethod
     def allowed(cls, user: Any, argument: str) -> Refusal | None:
-        """None if ``user`` may watch the view with this (untrusted) argument, else why not."""
-        return Refusal("This view is not open to anybody.")
+        """None if ``user`` may watch the view with this (untrusted) argument, else why not.
+
+        By default whoever has the permission may; nobody, if there is none.
+        """
+        if not cls.permission:
+            return Refusal("This view is not open to anybody.")
+        decision = can(user, cls.permission)
+        return None if decision else Refusal(decision.reason)
 
     def regions(self) -> Sequence[Fragment]:
         """Everything, rendered afresh: what a reload of the page would show."""

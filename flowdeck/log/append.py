@@ -24,6 +24,7 @@ from flowdeck.log.storable import checked_line, checked_stream, checked_time
 from flowdeck.privacy.sealing import opened, sealed
 from flowdeck.sql import EventRow, Place, dialect
 from flowdeck.sql.parts import chunked, placeholders
+from flowdeck.sql.rows import told_of
 from flowdeck.sql.timing import timers
 from flowdeck.telemetry import AppendedEvent
 
@@ -70,16 +71,7 @@ def append(
         if agenda:
             timers().put(cursor, list(agenda.rows), list(agenda.cancelled))
     _meet(expectations, rows, places)
-    return tuple(
-        AppendedEvent(
-            places[row.id].position,
-            row.type,
-            row.stream,
-            row.correlation_id,
-            places[row.id].recorded_at,
-        )
-        for row in rows
-    )
+    return told_of(rows, places)
 
 
 def unknown(drafts: Iterable[Draft]) -> list[Draft]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
 from flowdeck.declare.event import StoredEvent
+from flowdeck.telemetry import AppendedEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,3 +106,17 @@ class Mark:
     started_at: datetime
     finished_at: datetime
     fingerprint: str | None = None
+
+
+def told_of(rows: Iterable[EventRow], places: Mapping[UUID, Place]) -> tuple[AppendedEvent, ...]:
+    """What listeners learn of rows that were appended at these places."""
+    return tuple(
+        AppendedEvent(
+            places[row.id].position,
+            row.type,
+            row.stream,
+            row.correlation_id,
+            places[row.id].recorded_at,
+        )
+        for row in rows
+    )

@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from flowdeck.connect.standing import standings
 from flowdeck.dashboard.connectors.rows import Rows
 from flowdeck.dashboard.shell.rendering import render_to_string
-from flowdeck.live import Fragment, LiveView, Refusal
-from flowdeck.people.access import can
+from flowdeck.live import Fragment, LiveView
 
 
 class ConnectorsView(LiveView):
     """``connectors``: the figures above, and each row."""
 
+    permission = "view_connectors"
     interval = 1.0
     beats = True
-
-    @classmethod
-    def allowed(cls, user: Any, argument: str) -> Refusal | None:
-        """Whoever may see the connectors."""
-        decision = can(user, "view_connectors")
-        return None if decision else Refusal(decision.reason)
 
     def regions(self) -> Sequence[Fragment]:
         """All of it: what changes is told by no bell."""

@@ -14,9 +14,8 @@ from flowdeck.dashboard.letters.console import PAGE, bars, listed_groups, row_of
 from flowdeck.dashboard.letters.detail import now_of
 from flowdeck.dashboard.shell.rendering import render_to_string
 from flowdeck.letters.groups import MOST_GROUPS, Group, resolved_lately, totals
-from flowdeck.live import Fragment, LiveView, Refusal
+from flowdeck.live import Fragment, LiveView
 from flowdeck.models import Delivery
-from flowdeck.people.access import can
 
 
 class DeadLettersView(LiveView):
@@ -25,6 +24,7 @@ class DeadLettersView(LiveView):
     It beats, since bulk actions go on in other processes.
     """
 
+    permission = "view_dead_letters"
     interval = 0.5
     beats = True
 
@@ -38,12 +38,6 @@ class DeadLettersView(LiveView):
     def canonical(cls, argument: str) -> str | None:
         """The page's query as it writes it."""
         return Console.parse(QueryDict(argument)).query
-
-    @classmethod
-    def allowed(cls, user: Any, argument: str) -> Refusal | None:
-        """Whoever may see dead letters."""
-        decision = can(user, "view_dead_letters")
-        return None if decision else Refusal(decision.reason)
 
     def regions(self) -> Sequence[Fragment]:
         """Figures, progress, and each group's figures (its buttons stay as they are)."""
@@ -82,6 +76,7 @@ class DeadLettersView(LiveView):
 class LettersView(LiveView):
     """``letters:<number>,<number>…``: the state of the letters that a page lists."""
 
+    permission = "view_dead_letters"
     interval = 0.2
 
     def __init__(self, user: Any, argument: str) -> None:
@@ -93,12 +88,6 @@ class LettersView(LiveView):
     def canonical(cls, argument: str) -> str | None:
         """The numbers, each once and in order."""
         return ",".join(map(str, sorted(set(_numbers(argument)))))
-
-    @classmethod
-    def allowed(cls, user: Any, argument: str) -> Refusal | None:
-        """Whoever may see dead letters."""
-        decision = can(user, "view_dead_letters")
-        return None if decision else Refusal(decision.reason)
 
     def regions(self) -> Sequence[Fragment]:
         """The state cell of each."""
@@ -115,6 +104,7 @@ class LettersView(LiveView):
 class LetterView(LiveView):
     """``letter:<number>``: what becomes of the letter in the drawer."""
 
+    permission = "view_dead_letters"
     interval = 0.2
 
     @classmethod
@@ -122,12 +112,6 @@ class LetterView(LiveView):
         """The number without leading zeros."""
         number = parsing.number(argument)
         return None if number is None else str(number)
-
-    @classmethod
-    def allowed(cls, user: Any, argument: str) -> Refusal | None:
-        """Whoever may see dead letters."""
-        decision = can(user, "view_dead_letters")
-        return None if decision else Refusal(decision.reason)
 
     def regions(self) -> Sequence[Fragment]:
         """Its state with the buttons, and its attempts."""

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from django.http import QueryDict
 
 from flowdeck.dashboard.processes.rows import Choice, Processes
 from flowdeck.dashboard.shell.rendering import render_to_string
-from flowdeck.live import Fragment, LiveView, Refusal
-from flowdeck.people.access import can
+from flowdeck.live import Fragment, LiveView
 from flowdeck.process_managers.declared import flows
 
 
 class ProcessView(LiveView):
     """``processes:<name>?<filter>`` as the page's address has it."""
 
+    permission = "view_log"
     interval = 1.0
     beats = True
 
@@ -27,12 +26,6 @@ class ProcessView(LiveView):
         if name not in flows:
             return None
         return f"{name}?{Choice.parse(name, QueryDict(query)).query(selected='')}"
-
-    @classmethod
-    def allowed(cls, user: Any, argument: str) -> Refusal | None:
-        """Whoever may see the log."""
-        decision = can(user, "view_log")
-        return None if decision else Refusal(decision.reason)
 
     def regions(self) -> Sequence[Fragment]:
         """All of the page that changes."""

@@ -35,14 +35,9 @@ _CURVES = 10.0  # seconds between two drawings of the curves of a processor
 class ProcessorsView(LiveView):
     """``processors``: each row and the warning are fragments of their own."""
 
+    permission = "view_processors"
     interval = 0.5
     beats = True
-
-    @classmethod
-    def allowed(cls, user: Any, argument: str) -> Refusal | None:
-        """Whoever may see the processors."""
-        decision = can(user, "view_processors")
-        return None if decision else Refusal(decision.reason)
 
     def regions(self) -> Sequence[Fragment]:
         """Warning, totals, workers, and the figures of each row (its buttons stay as they are)."""
@@ -113,18 +108,13 @@ class RateView(LiveView):
     for all.
     """
 
+    permission = "view_log"
     interval = 1.0
     beats = True
 
     def __init__(self, user: Any, argument: str) -> None:
         super().__init__(user, argument)
         self._seen: deque[tuple[float, int]] = deque(maxlen=_SECONDS + 1)
-
-    @classmethod
-    def allowed(cls, user: Any, argument: str) -> Refusal | None:
-        """Whoever may see the log."""
-        decision = can(user, "view_log")
-        return None if decision else Refusal(decision.reason)
 
     def regions(self) -> Sequence[Fragment]:
         """The figure and the line."""

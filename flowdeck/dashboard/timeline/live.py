@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from django.http import QueryDict
 
 from flowdeck.dashboard.shell.rendering import render_to_string
 from flowdeck.dashboard.timeline.page import chosen, context_of, query_of
-from flowdeck.live import Fragment, LiveView, Refusal
-from flowdeck.people.access import can
+from flowdeck.live import Fragment, LiveView
 
 
 class TimelineView(LiveView):
@@ -19,6 +17,7 @@ class TimelineView(LiveView):
     It beats, since its axis goes on when nothing happens.
     """
 
+    permission = "view_log"
     interval = 0.5
     beats = True
 
@@ -26,12 +25,6 @@ class TimelineView(LiveView):
     def canonical(cls, argument: str) -> str | None:
         """The page's parameters in their order."""
         return query_of(chosen(QueryDict(argument)))
-
-    @classmethod
-    def allowed(cls, user: Any, argument: str) -> Refusal | None:
-        """Whoever may see the log."""
-        decision = can(user, "view_log")
-        return None if decision else Refusal(decision.reason)
 
     def regions(self) -> Sequence[Fragment]:
         """The whole drawing."""

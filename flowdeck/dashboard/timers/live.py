@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from django.http import QueryDict
 
 from flowdeck.dashboard.shell.rendering import render_to_string
 from flowdeck.dashboard.timers.rows import Choice, Timers
-from flowdeck.live import Fragment, LiveView, Refusal
+from flowdeck.live import Fragment, LiveView
 from flowdeck.people.access import can
 
 
 class TimersView(LiveView):
     """``timers``, or ``timers:<filter>`` as the page's address has it."""
 
+    permission = "view_log"
     interval = 1.0
     beats = True
     per_user = True  # the rows have the buttons of whoever may use them
@@ -24,12 +24,6 @@ class TimersView(LiveView):
     def canonical(cls, argument: str) -> str | None:
         """The filter as its page writes it."""
         return Choice.parse(QueryDict(argument)).query
-
-    @classmethod
-    def allowed(cls, user: Any, argument: str) -> Refusal | None:
-        """Whoever may see the log."""
-        decision = can(user, "view_log")
-        return None if decision else Refusal(decision.reason)
 
     def regions(self) -> Sequence[Fragment]:
         """All of the page that changes."""

@@ -15,7 +15,7 @@ from flowdeck.dashboard.trace.page import TracePage, parse_choice, query_of
 from flowdeck.dashboard.trace.recent import TraceRow, filtered_traces, recent_traces
 from flowdeck.live import Changes, Fragment, LiveView, Refusal
 from flowdeck.models import Event
-from flowdeck.people.access import can, can_see_trace
+from flowdeck.people.access import can_see_trace
 
 
 class TraceView(LiveView):
@@ -88,6 +88,7 @@ class TracesView(LiveView):
     told by their rows, which are a second behind.
     """
 
+    permission = "view_log"
     interval = 0.5
 
     def __init__(self, user: Any, argument: str) -> None:
@@ -100,12 +101,6 @@ class TracesView(LiveView):
         """The filter in its order; None for what is no first page of the newest."""
         wanted = TraceFilter.parse(QueryDict(argument))
         return wanted.query if wanted.live_view and not wanted.problems else None
-
-    @classmethod
-    def allowed(cls, user: Any, argument: str) -> Refusal | None:
-        """Whoever may see the log."""
-        decision = can(user, "view_log")
-        return None if decision else Refusal(decision.reason)
 
     def regions(self) -> Sequence[Fragment]:
         """All rows."""

@@ -16,6 +16,7 @@ from flowdeck.declare.registry import Subscription
 from flowdeck.declare.timing import Cancel
 from flowdeck.models import Clock, Timer
 from flowdeck.sql import EventRow
+from flowdeck.sql.rows import told_of
 from flowdeck.sql.sqlite import append
 from flowdeck.sql.timing import Fired, TimerRow
 from flowdeck.telemetry import AppendedEvent
@@ -126,16 +127,7 @@ def _appended(
         rows.append(_row(one, counts[one.stream]))
     with connection.cursor() as cursor:
         places = append(cursor, rows, fan_out)
-    return tuple(
-        AppendedEvent(
-            places[row.id].position,
-            row.type,
-            row.stream,
-            row.correlation_id,
-            places[row.id].recorded_at,
-        )
-        for row in rows
-    )
+    return told_of(rows, places)
 
 
 def _row(one: Timer, ordinal: int) -> EventRow:
