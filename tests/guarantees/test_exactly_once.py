@@ -178,8 +178,8 @@ def test_the_idempotency_key_is_the_same_on_every_attempt(
     keys: list[tuple[str, int]] = []
     real = attempt._delivery
 
-    def noted(processor: Any, due: Any) -> Any:
-        delivery = real(processor, due)
+    def noted(*given: Any) -> Any:
+        delivery = real(*given)
         keys.append((delivery.idempotency_key, delivery.attempt))
         return delivery
 
