@@ -66,9 +66,26 @@ _SHOWN = (
     "tests/flowdeck/people",
     "tests/flowdeck/probes",
     "tests/flowdeck/test_languages.py",
+    "tests/test_every_form.py",
 )
-# shop and lab are asked on SQLite, and again in a browser on PostgreSQL;
-_SHOP = ("tests/events", "tests/lab")
+# shop and lab are asked on SQLite, and again in a browser on PostgreSQL (the engine that they stand
+# on is asked on both);
+_SHOP = ("tests/events", "tests/lab", "tests/processors")
+# code and papers have no database;
+_CODE = (
+    "tests/test_docs.py",
+    "tests/test_imports.py",
+    "tests/test_own_javascript.py",
+    "tests/test_picture.py",
+    "tests/test_plants.py",
+    "tests/test_versions.py",
+    "tests/test_words.py",
+    "tests/flowdeck/test_edge.py",
+    "tests/flowdeck/test_frames.py",
+    "tests/flowdeck/test_knows_no_domain.py",
+    "tests/flowdeck/test_parsing.py",
+    "tests/flowdeck/test_static_files.py",
+)
 # brokers do not ask which database the log lies in;
 _BROKERS = (
     "tests/flowdeck/connect/test_conformance.py",
@@ -93,7 +110,7 @@ _POOLED = (
 )
 # What takes minutes, or wants the machine for itself, is marked: ``make test-long`` runs it.
 _SHORT, _LONG = ("-m", "not long"), ("-m", "long")
-_ONCE = (*_BROWSER, *_PROCESSES, *_PEOPLE, *_SHOP)
+_ONCE = (*_BROWSER, *_PROCESSES, *_PEOPLE, *_SHOP, *_CODE)
 _SUITES = (
     ("postgresql", [*_SHORT, *_BROWSER]),
     ("postgresql", [*_SHORT, "tests/flowdeck", *(f"--ignore={one}" for one in _ONCE)]),

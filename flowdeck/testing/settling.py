@@ -78,11 +78,13 @@ def _rules_on_postgresql(
 def _rules_on_sqlite(
     connection: BaseDatabaseWrapper, statements: list[str]
 ) -> tuple[list[str], list[str]]:
-    marks = placeholders(_KEPT)
+    deleted = " ".join(one for one in statements if one.startswith("DELETE"))
+    tables = [table for table in _KEPT if f'"{table}"' in deleted]
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name IN ({marks})",
-            _KEPT,
+            "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' "
+            f"AND tbl_name IN ({placeholders(tables)})",
+            tables,
         )
         triggers = cursor.fetchall()
     return [f"DROP TRIGGER {name}" for name, _ in triggers], [sql for _, sql in triggers]

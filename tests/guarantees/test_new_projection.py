@@ -34,8 +34,8 @@ from tests.probe.models import Tally
 pytestmark = pytest.mark.django_db(transaction=True)
 
 NAME = "probe.newcomer"
-RATE = 50  # orders a second
-BEFORE, AFTER = 30, 30  # orders placed before it is declared, and at least so many after
+RATE = 30  # orders a second
+BEFORE, AFTER = 15, 15  # orders placed before it is declared, and at least so many after
 
 Step = OrderCreated | PaymentProcessed | InventoryReserved | OrderConfirmed
 DIGITS = {"OrderCreated": 1, "PaymentProcessed": 2, "InventoryReserved": 3, "OrderConfirmed": 4}

@@ -41,7 +41,7 @@ def assert_nothing_given_away(text: str, where: str) -> None:
     assert [secret for secret in SECRETS if secret.lower() in text.lower()] == [], where
 
 
-@pytest.mark.parametrize("role", ["viewer", "admin"])
+@pytest.mark.parametrize("role", ["admin", pytest.param("viewer", marks=pytest.mark.long)])
 def test_no_page_gives_it_away(role: str, event: Event) -> None:
     client = signed_in(person(role))
     delivery = Delivery.objects.get(state="dead")

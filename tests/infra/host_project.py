@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,10 +42,28 @@ class Host:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout + done.stderr
 
-    def asked(self, code: str) -> Any:
-        """What code prints as JSON that knows the project."""
+    def manage(self, *commands: Sequence[str]) -> str:
+        """What commands print, one after the other in one process: to start it takes longest."""
+        code = f"""
+from django.core.management import call_command
+for words in {commands!r}:
+    call_command(*words)
+"""
+        return self.run("manage.py", "shell", "-v0", "-c", code)
+
+    def asked(self, codes: Mapping[str, str]) -> dict[str, Any]:
+        """What pieces of code print as JSON that know the project, all in one process."""
+        code = f"""
+import contextlib, io, json
+said = {{}}
+for name, code in {dict(codes)!r}.items():
+    with contextlib.redirect_stdout(io.StringIO()) as told:
+        exec(code, {{}})
+    said[name] = json.loads(told.getvalue())
+print(json.dumps(said))
+"""
         said = self.run("manage.py", "shell", "-v0", "-c", code)
-        return json.loads(said.splitlines()[-1])
+        return dict(json.loads(said.splitlines()[-1]))
 
     @contextmanager
     def serving(self) -> Iterator[str]:

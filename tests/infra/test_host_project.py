@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
@@ -30,6 +31,7 @@ _WORDS = ("shop", "the lab", "payment", "teacher")
 
 
 Maker = Callable[[str], Host]
+Seen = Callable[[str], dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
@@ -49,26 +51,41 @@ def make(wheel: Path, redis_url: str, tmp_path_factory: pytest.TempPathFactory) 
         }
         del environment["DJANGO_SETTINGS_MODULE"]
         host = Host(folder, installed(folder / "venv", *what), environment)
-        host.run("manage.py", "migrate", "-v0")
-        host.run("manage.py", "flowdeck", "groups")
-        host.run("manage.py", "shell", "-v0", "-c", _STORE)
-        host.run("manage.py", "drain")
+        host.manage(
+            ("migrate", "-v0"), ("flowdeck", "groups"), ("shell", "-v0", "-c", _STORE), ("drain",)
+        )
         return host
 
     return made
 
 
+@pytest.fixture(scope="module")
+def seen(make: Maker) -> Seen:
+    """What the project that was made so says of itself."""
+
+    @cache
+    def asked(way: str) -> dict[str, Any]:
+        return make(way).asked(
+            {"imports": _IMPORTS, "walk": _WALK, "own": _OWN, "refused": _REFUSED}
+        )
+
+    return asked
+
+
 @pytest.fixture(params=["wheel", pytest.param("editable", marks=pytest.mark.long)])
-def host(request: pytest.FixtureRequest, make: Maker) -> Host:
-    """The project, in both ways to install Flowdeck."""
-    return make(request.param)
+def way(request: pytest.FixtureRequest) -> str:
+    """Both ways to install Flowdeck."""
+    return str(request.param)
 
 
-def test_the_project_passes_its_checks_and_gets_no_file_twice(host: Host) -> None:
-    said = host.run("manage.py", "check", "--fail-level", "WARNING")
+def test_the_project_passes_its_checks_and_gets_no_file_twice(make: Maker, way: str) -> None:
+    said = make(way).manage(
+        ("check", "--fail-level", "WARNING"),
+        ("makemigrations", "--check"),
+        ("shell", "-v0", "-c", _COLLECT),
+    )
     assert "no issues (0 silenced)" in said
-    assert "No changes detected" in host.run("manage.py", "makemigrations", "--check")
-    said = host.run("manage.py", "shell", "-v0", "-c", _COLLECT)
+    assert "No changes detected" in said
     assert "Found another file" not in said
     assert len(re.findall("post-processed", said)) == 2
 
@@ -83,9 +100,11 @@ with override_settings(STORAGES=mixed, STATIC_ROOT="collected/mixed"):
 """
 
 
-def test_nothing_comes_but_the_library_and_names_stay_the_projects(host: Host) -> None:
-    found = host.asked(_IMPORTS.format(others=_OTHERS))
-    assert found == {
+def test_nothing_comes_but_the_library_and_names_stay_the_projects(
+    make: Maker, seen: Seen, way: str
+) -> None:
+    host = make(way)
+    assert seen(way)["imports"] == {
         "others": [],
         "events": str(host.folder / "installed" / "events"),
         "processors": str(host.folder / "processors"),
@@ -94,10 +113,10 @@ def test_nothing_comes_but_the_library_and_names_stay_the_projects(host: Host) -
     }
 
 
-_IMPORTS = """
+_IMPORTS = f"""
 import json, importlib.util, pathlib, events, processors, opensearchpy
 from flowdeck.models import Attempt
-others = [name for name in {others!r} if importlib.util.find_spec(name)]
+others = [name for name in {_OTHERS!r} if importlib.util.find_spec(name)]
 at = lambda module: str(pathlib.Path(module.__file__).parent)
 print(json.dumps({{"others": others, "events": at(events), "processors": at(processors),
                   "index": opensearchpy.Index.__mro__[1].__name__,
@@ -120,8 +139,8 @@ publish(ConcertAnnounced(title=""), stream="concert-2")
 """
 
 
-def test_every_page_is_there_and_leads_nowhere_but_below_its_prefix(host: Host) -> None:
-    walked = host.asked(_WALK)
+def test_every_page_is_there_and_leads_nowhere_but_below_its_prefix(seen: Seen, way: str) -> None:
+    walked = seen(way)["walk"]
     assert len(walked) > 20
     wrong: dict[str, object] = {}
     for path, status, text in walked:
@@ -169,16 +188,15 @@ print(json.dumps(walked))
 """
 
 
-def test_every_page_of_the_project_is_as_it_was(make: Maker) -> None:
-    host = make("wheel")
-    seen = host.asked(_OWN)
-    for _, text in seen.values():
+def test_every_page_of_the_project_is_as_it_was(seen: Seen) -> None:
+    own = seen("wheel")["own"]
+    for _, text in own.values():
         assert "flowdeck" not in text.lower()
         assert re.search("/static/css/base.[0-9a-f]+.css", text)
         assert "theme= demo= notices=" in text
-    assert [status for status, _ in seen.values()] == [200, 200, 404, 404, 404]
-    assert "<p>Erewhon</p>" in seen["/events/"][1]
-    assert all("The host knows no such page" in text for _, text in list(seen.values())[2:])
+    assert [status for status, _ in own.values()] == [200, 200, 404, 404, 404]
+    assert "<p>Erewhon</p>" in own["/events/"][1]
+    assert all("The host knows no such page" in text for _, text in list(own.values())[2:])
 
 
 _OWN = """
@@ -192,12 +210,13 @@ print(json.dumps({path: (client.get(path).status_code, client.get(path).text) fo
 """
 
 
-def test_groups_of_the_project_give_nothing_and_a_refusal_says_what_would(make: Maker) -> None:
-    host = make("wheel")
-    seen = host.asked(_REFUSED)
-    assert seen["vera"][0] == 200
-    assert seen["nobody"] == [302, "/members/sign-in/?next=/ops/events/timeline/"]
-    status, text = seen["bob"]
+def test_groups_of_the_project_give_nothing_and_a_refusal_says_what_would(
+    seen: Seen,
+) -> None:
+    refused = seen("wheel")["refused"]
+    assert refused["vera"][0] == 200
+    assert refused["nobody"] == [302, "/members/sign-in/?next=/ops/events/timeline/"]
+    status, text = refused["bob"]
     assert status == 403
     assert "you need the permission " in text
     assert 'class="host-bar"' in text
@@ -260,7 +279,7 @@ def test_in_chromium_pages_are_whole_live_and_quiet(
         page.get_by_label("Passwort").fill("enter-as-ada")
         page.get_by_role("button", name="Enter").click()
         expect(page.get_by_role("heading", name="Overview")).to_be_visible()
-        for path, _, text in host.asked(_WALK):
+        for path, _, text in host.asked({"walk": _WALK})["walk"]:
             if "<!doctype" in text.lower():
                 _looked_at(page, url + path)
         page.goto(f"{url}{_PREFIX}timeline/")

@@ -1,3 +1,8 @@
 """The shop's shelf and customer, for lessons."""
 
-from tests.processors.conftest import customer, demo, shelf  # noqa: F401 (fixtures)
+from tests.processors.conftest import (  # noqa: F401 (fixtures)
+    _a_provider_without_latency,
+    customer,
+    demo,
+    shelf,
+)
