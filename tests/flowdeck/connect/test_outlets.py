@@ -14,7 +14,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from flowdeck import outlet, publish
-from flowdeck.checks import outside as checked
+from flowdeck.checks.project import outside as checked
 from flowdeck.connect import connectors, control, lease, relay, runner
 from flowdeck.connect.brokers.redis_streams import RedisSender
 from flowdeck.connect.messages import Outgoing, Refusal

@@ -16,7 +16,7 @@ from django.http import HttpResponse
 from django.test import Client
 
 from flowdeck import Draft, parse, webhook
-from flowdeck.checks import outside
+from flowdeck.checks.project import outside
 from flowdeck.connect import signatures
 from flowdeck.connect.cloudevent import CloudEvent
 from flowdeck.connect.webhooks import webhooks

@@ -18,7 +18,7 @@ from eda_site import environment
 from flowdeck import clock
 from flowdeck.bells import bell, messages, silence
 from flowdeck.bells.line import Breaker
-from flowdeck.checks import passwords
+from flowdeck.checks.project import passwords
 from flowdeck.models import SilentBell, Worker
 from flowdeck.processes import worker_name
 

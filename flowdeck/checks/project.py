@@ -1,8 +1,7 @@
-"""``manage.py check``: declarations that can't work, and settings that are missing."""
+"""What ``manage.py check`` finds in a project: declarations and settings that can't work."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from celery import current_app
@@ -10,11 +9,10 @@ from channels.layers import get_channel_layer
 from django.apps import apps
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Group
-from django.core.checks import CheckMessage, Error, Tags, Warning, register
-from django.db import connections, router
+from django.core.checks import CheckMessage, Error, Warning, register
+from django.db import router
 
-from flowdeck.bells import line, messages, silence
+from flowdeck.bells import line, messages
 from flowdeck.conf import conf
 from flowdeck.connect import brokers, connectors
 from flowdeck.connect.outlets import outlets
@@ -23,10 +21,7 @@ from flowdeck.dashboard.shell.navigation import sign_out_url
 from flowdeck.database import WITH_PEOPLE, alias, connection
 from flowdeck.declare.registry import registry
 from flowdeck.declare.upcasting import faults, gaps
-from flowdeck.models import SilentBell, Worker
 from flowdeck.models.user_name import LONGEST_USER_NAME
-from flowdeck.observe.overview import cut_off_workers
-from flowdeck.people import groups
 
 
 @register("flowdeck")
@@ -156,82 +151,6 @@ def databases(**_: Any) -> list[CheckMessage]:
         for model in processor.models
         if router.db_for_write(model) != alias()
     ]
-
-
-@register(Tags.database)
-def rights(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
-    """What the database user may do; asked by ``migrate`` and ``check --database``."""
-    if alias() not in (databases or ()) or connection.vendor != "postgresql":
-        return []
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT has_database_privilege(current_database(), 'CREATE')")
-        if cursor.fetchone()[0]:
-            return []
-    return [
-        Warning(
-            "The database user may make no schema, so read models can't be replayed or verified.",
-            hint=f"GRANT CREATE ON DATABASE {connection.settings_dict['NAME']} to it.",
-            id="flowdeck.W003",
-        )
-    ]
-
-
-@register(Tags.database)
-def signs_of_life(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
-    """What workers, and others whose bells fail, say of themselves; for ``check --database``."""
-    if alias() not in (databases or ()) or not _workers_can_say():
-        return []
-    found: list[CheckMessage] = [
-        Warning(
-            f"Worker {worker.name} has not reached Redis or the broker since "
-            f"{worker.cut_off_since:%Y-%m-%d %H:%M:%S} UTC: it hears no bells and looks for work "
-            "once a second.",
-            hint="Look at its network, at FLOWDECK['REDIS_URL'] and at CELERY_BROKER_URL there.",
-            id="flowdeck.W004",
-        )
-        for worker in cut_off_workers()
-    ]
-    return found + [
-        Warning(
-            f"{one.name} can ring no bell since {one.since:%Y-%m-%d %H:%M:%S} UTC: workers find "
-            "what it appends a second or more later.",
-            hint="Look at its network, at FLOWDECK['REDIS_URL'] and at CELERY_BROKER_URL there.",
-            id="flowdeck.W008",
-        )
-        for one in silence.silent_lately()
-    ]
-
-
-def _workers_can_say() -> bool:
-    """Whether the tables are there and as they are now: ``migrate`` asks before it begins."""
-    table = Worker._meta.db_table
-    with connection.cursor() as cursor:
-        there = connection.introspection.table_names(cursor)
-        if not {table, SilentBell._meta.db_table} <= set(there):
-            return False
-        columns = connection.introspection.get_table_description(cursor, table)
-    return "cut_off_since" in {column.name for column in columns}
-
-
-@register(Tags.database)
-def ready_groups(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
-    """Ready groups that give nothing; asked by ``migrate`` and ``check --database``."""
-    if router.db_for_read(Group) not in (databases or ()) or not _groups_are_there():
-        return []
-    return [
-        Warning(
-            f"The group {name!r} is named for a role of flowdeck, but has no permission, so its "
-            "members may do nothing.",
-            hint="Run `manage.py flowdeck groups`: it gives each ready group what it lacks.",
-            id="flowdeck.W005",
-        )
-        for name in groups.without_permissions()
-    ]
-
-
-def _groups_are_there() -> bool:
-    tables = set(connections[router.db_for_read(Group)].introspection.table_names())
-    return {Group._meta.db_table, Group.permissions.through._meta.db_table} <= tables
 
 
 @register("flowdeck")

@@ -1,0 +1,92 @@
+"""What ``manage.py check --database`` finds: rights, workers and groups that are missing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib.auth.models import Group
+from django.core.checks import CheckMessage, Tags, Warning, register
+from django.db import connections, router
+
+from flowdeck.bells import silence
+from flowdeck.database import alias, connection
+from flowdeck.models import SilentBell, Worker
+from flowdeck.observe.overview import cut_off_workers
+from flowdeck.people import groups
+
+
+@register(Tags.database)
+def rights(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """What the database user may do; asked by ``migrate`` and ``check --database``."""
+    if alias() not in (databases or ()) or connection.vendor != "postgresql":
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT has_database_privilege(current_database(), 'CREATE')")
+        if cursor.fetchone()[0]:
+            return []
+    return [
+        Warning(
+            "The database user may make no schema, so read models can't be replayed or verified.",
+            hint=f"GRANT CREATE ON DATABASE {connection.settings_dict['NAME']} to it.",
+            id="flowdeck.W003",
+        )
+    ]
+
+
+@register(Tags.database)
+def signs_of_life(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """What workers, and others whose bells fail, say of themselves; for ``check --database``."""
+    if alias() not in (databases or ()) or not _workers_can_say():
+        return []
+    found: list[CheckMessage] = [
+        Warning(
+            f"Worker {worker.name} has not reached Redis or the broker since "
+            f"{worker.cut_off_since:%Y-%m-%d %H:%M:%S} UTC: it hears no bells and looks for work "
+            "once a second.",
+            hint="Look at its network, at FLOWDECK['REDIS_URL'] and at CELERY_BROKER_URL there.",
+            id="flowdeck.W004",
+        )
+        for worker in cut_off_workers()
+    ]
+    return found + [
+        Warning(
+            f"{one.name} can ring no bell since {one.since:%Y-%m-%d %H:%M:%S} UTC: workers find "
+            "what it appends a second or more later.",
+            hint="Look at its network, at FLOWDECK['REDIS_URL'] and at CELERY_BROKER_URL there.",
+            id="flowdeck.W008",
+        )
+        for one in silence.silent_lately()
+    ]
+
+
+def _workers_can_say() -> bool:
+    """Whether the tables are there and as they are now: ``migrate`` asks before it begins."""
+    table = Worker._meta.db_table
+    with connection.cursor() as cursor:
+        there = connection.introspection.table_names(cursor)
+        if not {table, SilentBell._meta.db_table} <= set(there):
+            return False
+        columns = connection.introspection.get_table_description(cursor, table)
+    return "cut_off_since" in {column.name for column in columns}
+
+
+@register(Tags.database)
+def ready_groups(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """Ready groups that give nothing; asked by ``migrate`` and ``check --database``."""
+    if router.db_for_read(Group) not in (databases or ()) or not _groups_are_there():
+        return []
+    return [
+        Warning(
+            f"The group {name!r} is named for a role of flowdeck, but has no permission, so its "
+            "members may do nothing.",
+            hint="Run `manage.py flowdeck groups`: it gives each ready group what it lacks.",
+            id="flowdeck.W005",
+        )
+        for name in groups.without_permissions()
+    ]
+
+
+def _groups_are_there() -> bool:
+    tables = set(connections[router.db_for_read(Group)].introspection.table_names())
+    return {Group._meta.db_table, Group.permissions.through._meta.db_table} <= tables
