@@ -103,9 +103,11 @@ class Conf:
     webhooks are signed with, the newest first. Who has an address in ``METRICS_NETWORKS`` reads
     ``/metrics`` without a token (behind a proxy that is not trusted, everybody has the proxy's).
     Timers that were cancelled or refused are kept for ``TIMERS_KEPT_DAYS``, instances of processes
-    that are over for ``PROCESSES_KEPT_DAYS``. ``TRACE_URL`` is the address of a distributed trace
-    where your project keeps its spans, with ``{trace_id}`` in it. ``TRACES_ELSEWHERE`` are those of
-    a trace in the projects behind connectors, by their names, with ``{correlation_id}`` in them.
+    that are over for ``PROCESSES_KEPT_DAYS``. What the outside has answered a handler is kept for
+    ``ANSWERS_KEPT_DAYS`` if it has no more than ``ANSWER_BYTES``. ``TRACE_URL`` is the address of a
+    distributed trace where your project keeps its spans, with ``{trace_id}`` in it.
+    ``TRACES_ELSEWHERE`` are those of a trace in the projects behind connectors, by their names,
+    with ``{correlation_id}`` in them.
     """
 
     REDIS_URL: str = ""
@@ -143,6 +145,8 @@ class Conf:
     METRICS_NETWORKS: tuple[str, ...] = ()
     TIMERS_KEPT_DAYS: float = 1
     PROCESSES_KEPT_DAYS: float = 30
+    ANSWERS_KEPT_DAYS: float = 30
+    ANSWER_BYTES: int = 64 * 1024
     TRACE_URL: str = ""
     TRACES_ELSEWHERE: Mapping[str, str] = field(default_factory=dict)
     GROUPS: Mapping[str, str] = field(default_factory=lambda: GROUPS)

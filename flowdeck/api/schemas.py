@@ -175,6 +175,7 @@ class ProcessorOut(Schema):
     subscriptions: list[str]
     atomic: bool
     batch: bool
+    overlap: int = Field(description="calls that a worker process has in the air at once")
     replayable: bool
     on_dead: Literal["park", "skip"]
     max_attempts: int
@@ -201,6 +202,7 @@ class ProcessorOut(Schema):
             subscriptions=list(declared.subscriptions),
             atomic=declared.atomic,
             batch=declared.batch,
+            overlap=declared.overlap,
             replayable=declared.replayable,
             on_dead=declared.on_dead,
             max_attempts=declared.retry.max_attempts,

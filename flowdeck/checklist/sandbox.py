@@ -13,7 +13,7 @@ from django.db.models import AutoField
 
 from flowdeck.database import connection, transaction
 from flowdeck.declare.registry import Processor
-from flowdeck.engine.attempt import attempt
+from flowdeck.engine.calls import alone
 from flowdeck.engine.outcome import Outcome
 from flowdeck.log.append import read_log
 from flowdeck.models import Done
@@ -93,4 +93,4 @@ def _columns(table: str) -> str:
 
 def deliver(processor: Processor, due: DueDelivery) -> Outcome:
     """Run the handler once. What it emits is not appended. Raises what the handler raises."""
-    return attempt(processor, due)
+    return alone(processor, due)

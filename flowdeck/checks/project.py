@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from celery import current_app
@@ -22,6 +23,9 @@ from flowdeck.database import WITH_PEOPLE, alias, connection
 from flowdeck.declare.registry import registry
 from flowdeck.declare.upcasting import faults, gaps
 from flowdeck.models.user_name import LONGEST_USER_NAME
+from flowdeck.words import counted
+
+_GREEN = ("gevent", "eventlet")
 
 
 @register("flowdeck")
@@ -41,6 +45,32 @@ def declarations(**_: Any) -> list[CheckMessage]:
                 )
             )
     return found
+
+
+@register("flowdeck")
+def pools(**_: Any) -> list[CheckMessage]:
+    """Handlers that the pool of the worker, or the one that is set, can't call."""
+    if not (_green_here() or str(current_app.conf.worker_pool) in _GREEN):
+        return []
+    names = [one.name for one in registry.processors.values() if one.asynchronous]
+    if not names:
+        return []
+    return [
+        Error(
+            f"Workers with greenlets (gevent, eventlet) have no event loop, which {names[0]!r} and "
+            f"its like need ({counted(len(names), 'async def')}).",
+            hint="Use -P prefork, threads or solo, or declare it without async.",
+            id="flowdeck.E014",
+        )
+    ]
+
+
+def _green_here() -> bool:
+    gevent, eventlet = sys.modules.get("gevent.monkey"), sys.modules.get("eventlet.patcher")
+    return bool(
+        (gevent is not None and gevent.is_module_patched("socket"))
+        or (eventlet is not None and eventlet.is_monkey_patched("socket"))
+    )
 
 
 @register("flowdeck")

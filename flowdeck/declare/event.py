@@ -15,6 +15,7 @@ from pydantic_core import to_jsonable_python
 
 from flowdeck.declare.collected import Collected
 from flowdeck.declare.metadata import came_via
+from flowdeck.declare.outside import Answers, AsksOutside
 from flowdeck.declare.personal import Personal, personal_fields
 from flowdeck.declare.round_trip import RoundTrip, round_trip
 from flowdeck.declare.timing import Cancel, When, when
@@ -218,7 +219,7 @@ class StoredEvent:
 
 
 @dataclass(slots=True)
-class Delivery:
+class Delivery(AsksOutside):
     """One event on its way to one processor, as its handler sees it.
 
     ``attempt`` counts from 1. ``idempotency_key`` is the same on every attempt: pass it to the
@@ -230,6 +231,7 @@ class Delivery:
     attempt: int
     envelope: StoredEvent
     replaying: bool = False
+    answers: Answers | None = None
     traceparent: str = field(default="", init=False)
     savepoints: InitVar[int | None] = None
     emitted: Collected[Draft | Cancel] = field(init=False)

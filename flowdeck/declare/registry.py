@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 from flowdeck.declare.event import EventType, on_declared
 from flowdeck.declare.limits import Breaker, Limits
+from flowdeck.declare.overlap import is_async
 from flowdeck.declare.retry import Retry
 from flowdeck.errors import UnknownEventType, UnknownProcessor
 
@@ -35,7 +36,7 @@ class Processor:
     than ``timeout`` seconds is stopped, and has failed. ``remembers``: it keeps a state that has
     its past events in it, so they are not given again. With ``limits`` or a ``breaker`` each call
     is handed out by the database. Of those that have work the one of the highest ``priority`` comes
-    first.
+    first. A worker process has up to ``overlap`` calls of it in the air, each for another key.
     """
 
     name: str
@@ -58,6 +59,17 @@ class Processor:
     limits: Limits | None = None
     breaker: Breaker | None = None
     priority: int = 0
+    overlap: int = 1
+
+    @property
+    def asynchronous(self) -> bool:
+        """Whether its handler runs in an event loop."""
+        return is_async(self.handler)
+
+    @property
+    def overlaps(self) -> bool:
+        """Whether many of its calls may be in the air at once in one process."""
+        return self.overlap > 1 or self.asynchronous
 
     @property
     def description(self) -> str:

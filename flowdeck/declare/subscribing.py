@@ -10,6 +10,7 @@ from flowdeck.conf import conf
 from flowdeck.declare.annotations import annotated_events, emitted_types
 from flowdeck.declare.event import Event
 from flowdeck.declare.limits import Breaker, Limits
+from flowdeck.declare.overlap import way_of
 from flowdeck.declare.registry import SLOTS, OnDead, Processor, registry
 from flowdeck.declare.retry import Retry
 from flowdeck.errors import RegistrationError
@@ -24,7 +25,7 @@ def processor(
     name: str,
     *,
     retry: Retry | None = None,
-    atomic: bool = True,
+    atomic: bool | None = None,
     batch: bool = False,
     on_dead: OnDead = "park",
     lanes: int = 16,
@@ -36,6 +37,7 @@ def processor(
     limits: Limits | None = None,
     breaker: Breaker | None = None,
     priority: int = 0,
+    overlap: int | None = None,
     database: str = "",
 ) -> Callable[[Handler], Handler]:
     """Subscribe the decorated function to the event types in its first annotation::
@@ -52,6 +54,9 @@ def processor(
     ``database`` says where it writes, which has to be where the log is.
     ``limits``, ``breaker`` and ``priority`` say how much of it happens at once
     (:mod:`flowdeck.declare.limits`); a processor that is limited takes no batches.
+    An ``async def`` runs outside of transactions too; a worker process has up to ``overlap`` calls
+    of it in the air, 50 if nothing is said, each for another key. ``atomic=False, overlap=20`` does
+    the same with threads.
     The function itself is returned unchanged. Raises RegistrationError.
     """
 
@@ -76,6 +81,7 @@ def processor(
                 limits=limits,
                 breaker=breaker,
                 priority=priority,
+                overlap=overlap,
             )
         )
         return handler
@@ -144,6 +150,14 @@ def declare(
     parameters = list(inspect.signature(handler).parameters.values())
     if not 1 <= len(parameters) <= 2:
         raise RegistrationError(f"{where}: takes (event) or (event, delivery).")
+    options["atomic"], options["overlap"] = way_of(
+        where,
+        handler,
+        atomic=options.get("atomic"),
+        overlap=options.get("overlap"),
+        batch=options.get("batch", False),
+        replayable=options.get("replayable", False),
+    )
     subscribed = tuple(annotated_events(handler, parameters[0].name, where))
     _check_groups(where, subscribed, options.get("limits"))
     return Processor(

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from contextlib import nullcontext
+from datetime import datetime, timedelta
 from functools import partial
+from inspect import isawaitable
 from typing import Any, TypeVar
 
-from django.db import OperationalError
+from asgiref.sync import sync_to_async
+from django.db import DatabaseError, OperationalError, connections
 
 from flowdeck import clock, spans
 from flowdeck.declare import context, interception
@@ -17,7 +22,7 @@ from flowdeck.engine import faults as infrastructure
 from flowdeck.engine import lanes, watchdog
 from flowdeck.engine.containment import Containment
 from flowdeck.engine.outcome import HandlerFailed, Outcome, done, failed
-from flowdeck.errors import HandlerContractError
+from flowdeck.errors import HandlerContractError, HandlerTimedOut
 from flowdeck.log.payloads import load
 from flowdeck.sql import DueDelivery
 
@@ -41,6 +46,31 @@ def attempt(
     return outcome
 
 
+async def attempt_async(
+    processor: Processor, due: DueDelivery, started: datetime, late: Callable[[], bool]
+) -> Outcome:
+    """The same of an ``async def`` handler, in an event loop: nothing here may ask the database.
+
+    ``started`` is when by the database's clock. Whoever cancels it because of its time-out lets
+    ``late()`` say so.
+    """
+    delivery, began = _delivery(processor, due), time.monotonic()
+    traced = spans.on() or spans.KEY in due.event.metadata
+    with context.entered(context.Context(due.event.correlation_id, due.event.id, delivery)):
+        try:
+            with spans.handling([delivery]) if traced else nullcontext():
+                await _run_async(processor, delivery)
+        except BaseException as error:
+            if isinstance(error, DatabaseError):
+                await sync_to_async(_close_what_was_lost)()
+            if late() or (isinstance(error, HandlerTimedOut) and not error.args):
+                told = watchdog.timed_out(processor.where, processor.timeout)
+                raise HandlerFailed(told, untouched=True) from error
+            raise _blamed(error, untouched=True) from error
+    finished = started + timedelta(seconds=time.monotonic() - began)
+    return done(processor, due, delivery, started, finished)
+
+
 def attempt_together(processor: Processor, dues: list[DueDelivery]) -> list[Outcome]:
     """Run a batch handler for all of ``dues`` at once. Raises as :func:`attempt` does."""
     containment = Containment(processor)
@@ -53,7 +83,7 @@ def attempt_together(processor: Processor, dues: list[DueDelivery]) -> list[Outc
             handle = partial(_in_a_span, deliveries, handle)
         if processor.timeout is not None:
             handle = partial(_timed, processor, handle, None)
-        result = _blamed(containment, handle)
+        result = _called(containment, handle)
     if result is not None:
         raise HandlerContractError(
             f"Batch handler {processor.where} returned {type(result).__name__}; it must return "
@@ -79,7 +109,7 @@ def _attempt_one(processor: Processor, due: DueDelivery, containment: Containmen
         if processor.timeout is not None:
             words = partial(_write_down, processor, due, started, lanes.working_on())
             handle = partial(_timed, processor, handle, words)
-        _blamed(containment, handle)
+        _called(containment, handle)
     return done(processor, due, delivery, started, clock.now())
 
 
@@ -120,7 +150,33 @@ def _run_together(processor: Processor, deliveries: list[Delivery]) -> Any:
     return _call(processor, [load(one.envelope) for one in deliveries], deliveries, deliveries)
 
 
-def _blamed(containment: Containment, handle: Callable[[], Returned]) -> Returned:
+def _hooked(call: Callable[[], Returned]) -> Returned:
+    try:
+        return call()
+    finally:
+        connections.close_all()
+
+
+def _close_what_was_lost() -> None:
+    """In the thread that statements of async handlers are sent from."""
+    for one in connections.all(initialized_only=True):
+        one.close_if_unusable_or_obsolete()
+
+
+async def _run_async(processor: Processor, delivery: Delivery) -> None:
+    call = partial(_call, processor, load(delivery.envelope), delivery, [delivery])
+    # Who hooks in may ask the database, which nobody may in a loop.
+    result = await asyncio.to_thread(_hooked, call) if interception.installed()[0] else call()
+    if hasattr(result, "__aiter__"):
+        async for each in result:
+            for emitted in _events_of(processor, each):
+                delivery.emit(emitted)
+        return
+    for emitted in _events_of(processor, await result if isawaitable(result) else result):
+        delivery.emit(emitted)
+
+
+def _called(containment: Containment, handle: Callable[[], Returned]) -> Returned:
     """What ``handle`` returns. Raises HandlerFailed for what it raised by its own fault.
 
     That may be anything: SystemExit, KeyboardInterrupt or a CancelledError in a handler end its
@@ -131,11 +187,18 @@ def _blamed(containment: Containment, handle: Callable[[], Returned]) -> Returne
     except BaseException as error:
         if infrastructure.ends_this_worker(error):
             raise
-        if not infrastructure.excuses(error):
-            raise HandlerFailed(error, untouched=containment.untouched) from error
-        if infrastructure.is_fault(error):
-            raise
-        raise OperationalError("The database's connection was lost under a handler.") from error
+        raise _blamed(error, untouched=containment.untouched) from error
+
+
+def _blamed(error: BaseException, *, untouched: bool) -> BaseException:
+    """What is raised for the ``error`` of a handler: by its own fault, or by the database's."""
+    if infrastructure.ends_this_worker(error):
+        return error
+    if not infrastructure.excuses(error):
+        return HandlerFailed(error, untouched=untouched)
+    if infrastructure.is_fault(error):
+        return error
+    return OperationalError("The database's connection was lost under a handler.")
 
 
 def _call(processor: Processor, event: Any, delivery: Any, deliveries: list[Delivery]) -> Any:
@@ -160,6 +223,14 @@ def _is_several(result: Any) -> bool:
     return not isinstance(result, Event) and isinstance(result, Iterable)
 
 
-def _delivery(processor: Processor, due: DueDelivery, containment: Containment) -> Delivery:
-    savepoints = containment.savepoints if processor.atomic else None
-    return Delivery(processor.name, due.attempts + 1, due.event, savepoints=savepoints)
+def _delivery(
+    processor: Processor, due: DueDelivery, containment: Containment | None = None
+) -> Delivery:
+    own = containment.savepoints if containment is not None and processor.atomic else None
+    return Delivery(
+        processor.name,
+        due.attempts + 1,
+        due.event,
+        answers=due.answers,
+        savepoints=own,
+    )

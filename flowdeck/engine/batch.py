@@ -16,7 +16,7 @@ from flowdeck.conf import conf
 from flowdeck.database import connection, transaction
 from flowdeck.declare.registry import Processor
 from flowdeck.declare.states import DeliveryState
-from flowdeck.engine import containment, lanes, leases
+from flowdeck.engine import calls, containment, lanes, leases
 from flowdeck.engine import faults as infrastructure
 from flowdeck.engine.attempt import attempt, attempt_together
 from flowdeck.engine.lanes import Claim
@@ -69,7 +69,7 @@ def _run_atomic_leased(processor: Processor, claim: Claim, limit: int) -> Batch:
                     due = fetch(processor, claim, limit)
                     outcomes = _attempts_together(processor, due)
                     batch = Batch(len(due), outcomes, finish(processor, outcomes))
-                    _lock(processor, claim)
+                    lock(processor, claim)
                     return batch
             except SequenceConflict:
                 continue
@@ -79,7 +79,7 @@ def _run_atomic_leased(processor: Processor, claim: Claim, limit: int) -> Batch:
                 break
         with transaction.atomic():
             batch = _one_by_one(processor, fetch(processor, claim, limit))
-            _lock(processor, claim)
+            lock(processor, claim)
             return batch
 
 
@@ -129,21 +129,22 @@ def _run_leased(processor: Processor, claim: Claim, limit: int) -> Batch:
         _wait_for_start(claim)
         due = fetch(processor, claim, limit)
         tried = Batch(len(due), _attempts_apart(processor, due))
-        return _kept_results(processor, claim, tried)
+        return keep_results(processor, tried, lambda: lock(processor, claim))
 
 
-def _kept_results(processor: Processor, claim: Claim, tried: Batch) -> Batch:
+def keep_results(processor: Processor, tried: Batch, hold: Callable[[], None]) -> Batch:
     """Commit what the outside world has answered.
 
     It is not to be asked again because of a connection that was closed while it thought, or a lock
     that took too long: as long as a lease lasts, what failed so is tried again, on a new connection
-    if need be. The lease's token makes that safe, whatever became of the commit before.
+    if need be. The lease's token makes that safe, whatever became of the commit before: ``hold``
+    locks what is leased until the transaction ends. Raises LeaseLost as that does.
     """
     end = time.monotonic() + conf().LEASE_SECONDS
     pauses = chain(_PAUSES, repeat(1.0))
     while True:
         try:
-            return _finish_leased(processor, claim, tried)
+            return _finish_leased(processor, tried, hold)
         except Exception as error:
             if not infrastructure.is_fault(error) or time.monotonic() > end:
                 raise
@@ -153,16 +154,16 @@ def _kept_results(processor: Processor, claim: Claim, tried: Batch) -> Batch:
         time.sleep(next(pauses))
 
 
-def _finish_leased(processor: Processor, claim: Claim, tried: Batch) -> Batch:
+def _finish_leased(processor: Processor, tried: Batch, hold: Callable[[], None]) -> Batch:
     try:
         with transaction.atomic():
-            _lock(processor, claim)
+            hold()
             return Batch(tried.due, tried.outcomes, finish(processor, tried.outcomes))
     except Exception as error:
         if infrastructure.is_fault(error) or isinstance(error, LeaseLost):
             raise
     with transaction.atomic():
-        _lock(processor, claim)
+        hold()
         return _finish_one_by_one(processor, tried)
 
 
@@ -216,6 +217,7 @@ def _attempts_apart(processor: Processor, due: list[DueDelivery]) -> list[Outcom
     """Outcomes of handlers that share no transaction, so each stands for itself."""
     outcomes: list[Outcome] = []
     started = time.monotonic()
+    call = calls.alone if processor.asynchronous else attempt
     if processor.batch and len(due) > 1:
         try:
             return attempt_together(processor, due)
@@ -225,7 +227,7 @@ def _attempts_apart(processor: Processor, due: list[DueDelivery]) -> list[Outcom
     for one in _unheld(processor, due, outcomes):
         begun = clock.now()
         try:
-            outcome = attempt(processor, one)
+            outcome = call(processor, one)
         except Exception as error:
             if outcomes and infrastructure.is_fault(error):
                 telemetry.emit(telemetry.InfrastructureFault(processor.name, error))
@@ -251,14 +253,10 @@ def _unheld(
             yield one
 
 
-def _lock(processor: Processor, claim: Claim) -> None:
-    """Lock leased lanes until the transaction ends. Raises LeaseLost if any was lost."""
+def lock(processor: Processor, claim: Claim) -> None:
+    """Lock leased lanes until the transaction ends, and leave them. Raises LeaseLost."""
     assert claim.token is not None
     with connection.cursor() as cursor:
         locked = dialect().lock_leased(cursor, claim.token, claim.left())
     if len(locked) != len(claim.lanes):
-        telemetry.emit(telemetry.LeaseExpired(processor.name))
-        raise LeaseLost(
-            f"{processor.name}: the lease ran out before the batch was done, so its results "
-            "are dropped; another worker does the work."
-        )
+        leases.lost(processor)

@@ -14,7 +14,7 @@ from flowdeck.bells import bell
 from flowdeck.conf import conf
 from flowdeck.database import connection
 from flowdeck.declare.registry import Processor, registry
-from flowdeck.engine import batch, careful, lanes, schedules
+from flowdeck.engine import batch, careful, lanes, pump, schedules
 from flowdeck.engine import faults as infrastructure
 from flowdeck.engine.lanes import Claim
 from flowdeck.engine.settling import Batch
@@ -85,6 +85,8 @@ def drain(
     ``bell_is_clear`` says no, there is another look before the end.
     """
     end = time.monotonic() + (conf().DRAIN_SECONDS if seconds is None else seconds)
+    if processor.overlaps:
+        return pump.drain(processor, end, bell_is_clear)
     work = _Work(processor, end)
     try:
         while time.monotonic() < end:

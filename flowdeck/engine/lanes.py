@@ -47,6 +47,10 @@ class Claim:
         """Ids of the lanes."""
         return [lane.id for lane in self.lanes]
 
+    def has(self, slot: int) -> bool:
+        """Whether a slot is of one of the lanes."""
+        return any(one.first_slot <= slot <= one.last_slot for one in self.lanes)
+
     def only(self, lane: LaneRow) -> Claim:
         """The same claim on one of its lanes."""
         return replace(self, lanes=[lane])

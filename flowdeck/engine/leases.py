@@ -5,13 +5,17 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import NoReturn
 from uuid import UUID
 
+from flowdeck import telemetry
 from flowdeck.conf import conf
-from flowdeck.database import connection
+from flowdeck.database import connection, transaction
+from flowdeck.declare.registry import Processor
 from flowdeck.engine.lanes import Claim
+from flowdeck.errors import LeaseLost
 from flowdeck.sql import dialect
 
 logger = logging.getLogger("flowdeck")
@@ -47,7 +51,6 @@ class _Keeper:
 
 def renew(tokens: list[UUID]) -> None:
     """Extend leases that are still held; one that was lost stays lost. Never raises."""
-    from flowdeck import telemetry
     from flowdeck.engine.faults import is_fault
 
     try:
@@ -75,3 +78,29 @@ def kept(claim: Claim) -> Iterator[None]:
         yield
     finally:
         _keeper.discard(claim.token)
+
+
+def hold(processor: Processor, claims: Sequence[Claim]) -> None:
+    """Lock leased lanes until the transaction ends, and go on holding them. Raises LeaseLost."""
+    tokens = [claim.token for claim in claims if claim.token is not None]
+    ids = [one for claim in claims for one in claim.ids]
+    with connection.cursor() as cursor:
+        held = dialect().hold_leased(cursor, tokens, ids, conf().LEASE_SECONDS)
+    if held != len(ids):
+        lost(processor)
+
+
+def let_go(claim: Claim) -> None:
+    """Say that a leased claim ended well: its lanes are free, but for those that were lost."""
+    assert claim.token is not None
+    with transaction.atomic(), connection.cursor() as cursor:
+        dialect().lock_leased(cursor, claim.token, claim.left())
+
+
+def lost(processor: Processor) -> NoReturn:
+    """Somebody else has a lane that was leased. Raises LeaseLost."""
+    telemetry.emit(telemetry.LeaseExpired(processor.name))
+    raise LeaseLost(
+        f"{processor.name}: the lease ran out before the batch was done, so its results are "
+        "dropped; another worker does the work."
+    )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from flowdeck import telemetry
 from flowdeck.database import connection
 from flowdeck.declare.registry import Processor
-from flowdeck.engine import breaker
+from flowdeck.engine import answers, breaker
 from flowdeck.engine.outcome import Outcome, keep_failures
 from flowdeck.history import tally
 from flowdeck.log.append import append
@@ -41,6 +41,8 @@ def finish(processor: Processor, outcomes: list[Outcome]) -> tuple[AppendedEvent
         told = tally.of_attempts(outcomes)
         dialect().mark(cursor, processor.name, [outcome.mark for outcome in outcomes], told)
     keep_failures(processor, [outcome for outcome in outcomes if outcome.failure])
+    if not processor.atomic:
+        answers.keep(processor, outcomes)
     return append(emitted, expectations) if emitted else ()
 
 

@@ -23,7 +23,7 @@ from flowdeck.conf import conf
 from flowdeck.connect import runner
 from flowdeck.database import connection
 from flowdeck.declare.registry import registry
-from flowdeck.engine import drain, lanes, release, schedules, signs_of_life, timers
+from flowdeck.engine import answers, drain, lanes, release, schedules, signs_of_life, timers
 from flowdeck.engine import faults as infrastructure
 from flowdeck.engine.drain import due_processors
 from flowdeck.engine.vital_signs import VitalSigns, memory
@@ -186,6 +186,7 @@ class Sweeper(threading.Thread):
             floors.mend()
             timers.forget_ended()
             retention.forget_ended()
+            answers.forget_old()
             lanes.assign_again()
 
     def _say_alive(self) -> None:

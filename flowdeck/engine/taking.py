@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from flowdeck.database import connection
-from flowdeck.declare.registry import Processor
+from flowdeck.declare.registry import Processor, slot_of
+from flowdeck.engine import answers
 from flowdeck.engine.lanes import Claim
 from flowdeck.privacy.sealing import may_be_sealed, opened
 from flowdeck.sql import DueDelivery, dialect
@@ -23,12 +26,26 @@ def fetch(processor: Processor, claim: Claim, limit: int) -> list[DueDelivery]:
     """Up to ``limit`` due deliveries of lanes that this worker holds, by position."""
     if claim.position is not None:
         one = starts().fetch_one(processor.name, claim.position)
-        return _opened([one] if one else [])
+        return answers.loaded(processor, _opened([one] if one else []))
     parks = processor.on_dead == "park"
     with connection.cursor() as cursor:
         taken = dialect().fetch_due(cursor, processor.name, claim.lanes, limit, parks)
     claim.saw(taken)
-    return _opened(taken.due)
+    return answers.loaded(processor, _opened(taken.due))
+
+
+def fetch_first(
+    processor: Processor, claims: Sequence[Claim], busy: Iterable[str], most: int
+) -> list[tuple[DueDelivery, Claim]]:
+    """The first due delivery of up to ``most`` keys that are not ``busy``, each with its claim."""
+    parks = processor.on_dead == "park"
+    ids = [one for claim in claims for one in claim.ids]
+    tokens = list({claim.token for claim in claims if claim.token is not None})
+    with connection.cursor() as cursor:
+        due = dialect().fetch_first(cursor, processor.name, ids, tokens, list(busy), most, parks)
+    places = [slot_of(one.event.key) for one in due]
+    whose = [next(claim for claim in claims if claim.has(slot)) for slot in places]
+    return list(zip(answers.loaded(processor, _opened(due)), whose, strict=True))
 
 
 def _opened(due: list[DueDelivery]) -> list[DueDelivery]:

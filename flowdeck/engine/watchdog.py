@@ -31,7 +31,7 @@ from flowdeck.errors import HandlerTimedOut
 logger = logging.getLogger("flowdeck")
 RAISE_AFTER, END_AFTER = 0.5, 5.0  # seconds behind the time-out
 _CANCEL_SECONDS = 2.0
-_TIMED_OUT = 70  # exit code: EX_SOFTWARE
+TIMED_OUT = 70  # exit code: EX_SOFTWARE
 
 Written = Callable[["Watched"], None]
 
@@ -57,7 +57,12 @@ class Watched:
     @property
     def error(self) -> HandlerTimedOut:
         """What its attempt failed with."""
-        return HandlerTimedOut(f"{self.where} was not done in {self.seconds:g} s.")
+        return timed_out(self.where, self.seconds)
+
+
+def timed_out(where: str, seconds: float | None) -> HandlerTimedOut:
+    """What the attempt of a handler failed with that took longer than so many ``seconds``."""
+    return HandlerTimedOut(f"{where} was not done in {seconds or 0:g} s.")
 
 
 class _Watchdog:
@@ -126,7 +131,7 @@ def _raise(one: Watched) -> None:
     if one.thread == threading.main_thread().ident:
         signal.pthread_kill(one.thread, signal.SIGALRM)
     else:
-        _raise_in(one.thread, HandlerTimedOut)
+        raise_in(one.thread, HandlerTimedOut)
 
 
 def _end(one: Watched) -> None:
@@ -142,7 +147,7 @@ def _end(one: Watched) -> None:
     finally:
         connection.close()  # this thread's own
         if main:
-            os._exit(_TIMED_OUT)
+            os._exit(TIMED_OUT)
 
 
 _STAGES = (_cancel, _raise, _end)
@@ -179,7 +184,7 @@ def watching(where: str, seconds: float | None, write_down: Written | None) -> I
     finally:
         one.ended = True
         if not main:
-            _raise_in(thread, None)
+            raise_in(thread, None)
         _watchdog.remove(one)
         if main:
             _current = None
@@ -191,6 +196,7 @@ def _heard(number: int, frame: FrameType | None) -> None:
         raise _current.error
 
 
-def _raise_in(thread: int, error: type[BaseException] | None) -> None:
+def raise_in(thread: int, error: type[BaseException] | None) -> None:
+    """Let ``error`` be raised in a thread as soon as Python runs there; None takes it back."""
     what = ctypes.py_object(error) if error is not None else None
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), what)

@@ -4,7 +4,7 @@ from flowdeck.models.access import Access, ApiToken
 from flowdeck.models.alert import AlertRule
 from flowdeck.models.archive import Archive, ArchivedStream, ImportedRange
 from flowdeck.models.connector import Connector, InletOffset
-from flowdeck.models.delivery import Attempt, DeadLetter, Delivery, Done, Due
+from flowdeck.models.delivery import Answer, Attempt, DeadLetter, Delivery, Done, Due
 from flowdeck.models.event import Event, Stream
 from flowdeck.models.flow_control import FlowControl, FlowGroup
 from flowdeck.models.history import Current, Fold, Gauge, Handled, Produced, Tally, Trace
@@ -21,6 +21,7 @@ from flowdeck.models.timer import Clock, Timer
 __all__ = [
     "Access",
     "AlertRule",
+    "Answer",
     "ApiToken",
     "Archive",
     "ArchivedStream",

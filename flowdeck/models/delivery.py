@@ -210,3 +210,32 @@ class Attempt(models.Model):
     def delivery_name(self) -> str:
         """As :attr:`Delivery.name`."""
         return f"{self.event_id}-{self.processor}"
+
+
+class Answer(models.Model):
+    """What the outside has answered a handler in one attempt at a delivery.
+
+    ``text`` is JSON, sealed if it is about a person, and empty if its ``size`` was too large.
+    """
+
+    event = _event("+")
+    processor = models.CharField(max_length=64)
+    name = models.CharField(max_length=100)
+    attempt = models.PositiveSmallIntegerField()
+    text = models.TextField()
+    size = models.PositiveIntegerField()
+    seconds = models.FloatField()
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["event_id", "processor", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["event", "processor", "name"], name="flowdeck_answer_of_delivery"
+            )
+        ]
+        indexes = [models.Index(fields=["at"], name="flowdeck_answer_at")]
+
+    def __str__(self) -> str:
+        """Whose, and its name."""
+        return f"{self.processor}:{self.event_id} {self.name}"

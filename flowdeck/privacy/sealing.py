@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -26,6 +26,7 @@ from flowdeck.privacy import keys as subject_keys
 SEALED, KEY = "$sealed", "$key"
 _NONCE = 12
 _LONGEST_SUBJECT = 200
+_MARK = "$"  # no JSON begins with it
 
 Payload = dict[str, Any]
 
@@ -81,6 +82,53 @@ def _unsealed_of(type_name: str, data: Payload) -> dict[str, str]:
                 raise InvalidPayload(f"{type_name}.{spelled} is personal, but names no subject.")
             found[spelled] = subject
     return found
+
+
+def sealed_texts(given: Sequence[tuple[str, Collection[str], str]]) -> list[str]:
+    """Texts to be stored at a place, each sealed with the keys of all its subjects.
+
+    A text without subjects stays. Constant number of queries, none if there are no subjects; needs
+    an open transaction.
+    """
+    subjects = {one for _, several, _ in given for one in several}
+    keys = subject_keys.of_subjects(subjects) if subjects else {}
+    texts = []
+    for place, several, text in given:
+        for subject in sorted(several):
+            text = _MARK + json.dumps(_seal(keys[subject], place.encode(), text))
+        texts.append(text)
+    return texts
+
+
+def opened_texts(given: Sequence[tuple[str, str]]) -> list[str | None]:
+    """Texts that were stored at a place, opened; None for one whose key is gone.
+
+    As many queries as the most subjects of one text have.
+    """
+    texts: list[str | None] = [text for _, text in given]
+    while ids := {seal[KEY] for text in texts if (seal := seal_of(text)) is not None}:
+        keys = subject_keys.by_ids(ids)
+        for number, (place, _) in enumerate(given):
+            if (seal := seal_of(texts[number])) is not None:
+                inner = _unsealed(place.encode(), seal, keys.get(seal[KEY]), None)
+                texts[number] = inner if isinstance(inner, str) else None
+    return texts
+
+
+def seal_of(text: str | None) -> dict[str, str] | None:
+    """The outermost seal of a stored text, if it has one."""
+    found = json.loads(text[1:]) if text and text.startswith(_MARK) else None
+    return found if is_sealed(found) else None
+
+
+def subjects_of(event: StoredEvent) -> set[str]:
+    """Whom the personal fields of an event are about, as its payload says."""
+    declared = registry.event_types.get(event.type)
+    if declared is None or not declared.personal:
+        return set()
+    named = {mark.subject for mark in declared.personal.values()}
+    found = {str(event.payload[name]) for name in named if event.payload.get(name) is not None}
+    return {one for one in found if 1 <= len(one) <= _LONGEST_SUBJECT}
 
 
 def opened(events: Sequence[StoredEvent]) -> list[StoredEvent]:
@@ -180,11 +228,14 @@ def _seal(key: subject_keys.SubjectKey, place: bytes, value: Any) -> Payload:
 def _open(
     type_name: str, field: str, value: Mapping[str, Any], key: bytes | None, erased: Any
 ) -> Any:
+    return _unsealed(_place(type_name, field), value, key, erased)
+
+
+def _unsealed(place: bytes, value: Mapping[str, Any], key: bytes | None, erased: Any) -> Any:
     if key is None:
         return erased
     try:
         secret = base64.b64decode(value[SEALED], validate=True)
-        place = _place(type_name, field)
         return json.loads(AESGCM(key).decrypt(secret[:_NONCE], secret[_NONCE:], place))
     except (InvalidTag, ValueError, TypeError):
         return value

@@ -84,6 +84,30 @@ class Dialect(Protocol):
         At commit it ends, and their claims count as ended well.
         """
 
+    def hold_leased(
+        self,
+        cursor: CursorWrapper,
+        tokens: Sequence[UUID],
+        lanes: Sequence[int],
+        lease_seconds: float,
+    ) -> int:
+        """Lock lanes for this transaction and extend their leases; how many are under these."""
+
+    def fetch_first(
+        self,
+        cursor: CursorWrapper,
+        processor: str,
+        lanes: Sequence[int],
+        tokens: Sequence[UUID],
+        busy: Sequence[str],
+        limit: int,
+        parks: bool,
+    ) -> list[DueDelivery]:
+        """The first due delivery of up to ``limit`` keys that are neither held back nor ``busy``.
+
+        None of lanes whose lease has run out, and none while the processor is paused.
+        """
+
     def fetch_due(
         self,
         cursor: CursorWrapper,

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from flowdeck.declare.event import StoredEvent
+from flowdeck.declare.outside import Answers
 from flowdeck.telemetry import AppendedEvent
 
 
@@ -71,10 +72,11 @@ class Left(NamedTuple):
 
 @dataclass(slots=True)
 class DueDelivery:
-    """A delivery that is due, with its event."""
+    """A delivery that is due, with its event; with ``answers`` where these are kept."""
 
     attempts: int
     event: StoredEvent
+    answers: Answers | None = None
 
     @property
     def position(self) -> int:

@@ -49,7 +49,13 @@ ORDER BY s.first LIMIT %s
 """
 _STRETCH = 20_000  # positions
 
-_OF_EVENTS = ("flowdeck_attempt", "flowdeck_auditeddelivery", "flowdeck_due", "flowdeck_done")
+_OF_EVENTS = (
+    "flowdeck_answer",
+    "flowdeck_attempt",
+    "flowdeck_auditeddelivery",
+    "flowdeck_due",
+    "flowdeck_done",
+)
 
 _IN_USE = """
 SELECT e.stream FROM flowdeck_event e JOIN flowdeck_due d ON d.position = e.position

@@ -35,7 +35,7 @@ KINDS = ["probe.atomic", "probe.batch", "probe.leased"]
 STEPS = {
     "take": (batch, "take"),
     "fetch": (batch, "fetch"),
-    "lock": (batch, "_lock"),
+    "lock": (batch, "lock"),
     "handle": (batch, "attempt"),
     "append": (batch, "append"),
     "mark": (dialect(), "mark"),

@@ -33,7 +33,7 @@ STEPS: dict[str, tuple[Any, str]] = {
     "claim the lanes": (lanes, "claim"),
     "lock the lanes and read what is due": (batch, "take"),
     "read what is due of leased lanes": (batch, "fetch"),
-    "lock the leased lanes": (batch, "_lock"),
+    "lock the leased lanes": (batch, "lock"),
     "run one handler": (batch, "attempt"),
     "run a batch handler": (batch, "attempt_together"),
     "append what was emitted": (settling, "append"),

@@ -35,7 +35,7 @@ def drained(name: str) -> Callable[[], object]:
     ("name", "step"),
     [
         *product(["probe.atomic", "probe.batch"], ["take", "append", "finish", "tell"]),
-        *product(["probe.leased"], ["fetch", "_lock", "append", "finish", "tell"]),
+        *product(["probe.leased"], ["fetch", "lock", "append", "finish", "tell"]),
     ],
 )
 def test_a_process_killed_at_a_step_loses_and_doubles_nothing(name: str, step: str) -> None:

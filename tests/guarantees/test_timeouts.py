@@ -125,7 +125,7 @@ def test_what_hears_nothing_ends_with_its_process_and_its_attempt_says_so(
             pass
 
     codes = [in_a_process(work) for _ in range(2)]
-    assert watchdog._TIMED_OUT in codes
+    assert watchdog.TIMED_OUT in codes
     while drain.drain(declared):
         pass
     assert_it_alone_failed(kind)

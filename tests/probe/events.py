@@ -58,3 +58,9 @@ class Told(Event, version=1):
     user_id: int
     email: Annotated[str, Personal(subject="user_id", was=("mail",))] = ""
     notes: Annotated[list[str], Personal(subject="user_id")] = []
+
+
+class Called(Event, version=1):
+    """Heard by the processor that calls for many keys at once."""
+
+    n: int = 0

@@ -13,7 +13,7 @@ from flowdeck.dashboard.catalog.schema_fields import SchemaField, example_of, fi
 from flowdeck.dashboard.catalog.seen import NEWEST, Seen, seen_versions
 from flowdeck.dashboard.catalog.versions import TypeHistory, history_of
 from flowdeck.dashboard.catalog.ways import Ways, ways_between
-from flowdeck.dashboard.event.detail import Token, tokens
+from flowdeck.dashboard.event.tokens import Token, tokens
 from flowdeck.dashboard.shell.page import requires
 from flowdeck.dashboard.shell.rendering import render
 from flowdeck.declare.upcasting import readable

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.db.models import OuterRef, Subquery
 
+from flowdeck.dashboard.event.answers import AnswerLine, answers_of
 from flowdeck.dashboard.event.chain import ChainLink, chain_of
-from flowdeck.dashboard.shared.marks import json_class
+from flowdeck.dashboard.event.tokens import Token, tokens
 from flowdeck.dashboard.shared.retried import retry_told
 from flowdeck.dashboard.shared.waits import Tried, with_waits
 from flowdeck.dashboard.shell.records import Record, record_of
@@ -28,15 +28,6 @@ from flowdeck.privacy.reveal import ACTION as REVEAL
 from flowdeck.privacy.sealing import gone
 
 _TRIES = 200  # failed attempts shown of all deliveries together
-_TOKEN = re.compile(r'("(?:\\.|[^"\\])*")(\s*:)?|(-?\d[\d.eE+-]*)|(true|false|null)')
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A piece of a payload's text and the class that colours it."""
-
-    text: str
-    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +73,7 @@ class EventDetail:
     event: Event
     chain: list[ChainLink]
     deliveries: list[DeliveryLine]
+    answers: Sequence[AnswerLine]
     record: Record
     data: str
     tokens: list[Token]
@@ -131,6 +123,7 @@ def detail_of(event: Event, user: Any, revealed: Any = None) -> EventDetail:
         event,
         chain_of(event, rows),
         deliveries,
+        answers_of(event, [row.processor for row in rows]),
         record_of(event.stream),
         data,
         list(tokens(data)),
@@ -176,23 +169,6 @@ def people_of(event: Event, deliveries: Sequence[Delivery]) -> list[Done]:
         Done(told.entry, ", ".join(processor for _, processor in told.deliveries))
         for told in entries_about([row.pk for row in deliveries], names)
     ]
-
-
-def tokens(text: str) -> Iterator[Token]:
-    """JSON text cut into pieces for colouring. The pieces are untrusted: templates escape them."""
-    end = 0
-    for match in _TOKEN.finditer(text):
-        if match.start() > end:
-            yield Token(text[end : match.start()])
-        string, colon = match.group(1), match.group(2)
-        if string and colon:
-            yield Token(string, "jk")
-            yield Token(colon)
-        else:
-            yield Token(match.group(), json_class(match.group()))
-        end = match.end()
-    if end < len(text):
-        yield Token(text[end:])
 
 
 def _beside(event: Event) -> tuple[int | None, int | None]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from flowdeck import parsing
+from flowdeck.dashboard.event.answers import answers_of
 from flowdeck.dashboard.event.chain import chain_of
 from flowdeck.dashboard.event.detail import deliveries_of, people_of
 from flowdeck.dashboard.shell.rendering import render_to_string
@@ -19,7 +20,7 @@ _NOT_SETTLED = UNDER_WAY | {DeliveryState.DEAD}
 
 
 class EventView(LiveView):
-    """``event:<position>``: chain and deliveries. Envelope and payload never change."""
+    """``event:<position>``: chain, deliveries, answers. Envelope and payload never change."""
 
     interval = 0.5
 
@@ -43,7 +44,7 @@ class EventView(LiveView):
         return None if decision else Refusal(decision.reason)
 
     def regions(self) -> Sequence[Fragment]:
-        """The chain and the deliveries."""
+        """The chain, the deliveries and what the outside has answered."""
         event = self._event or Event.objects.filter(position=int(self.argument)).first()
         if event is None:
             return []
@@ -54,6 +55,7 @@ class EventView(LiveView):
             "event": event,
             "chain": chain_of(event, [line.row for line in lines]),
             "deliveries": lines,
+            "answers": answers_of(event, [line.row.processor for line in lines]),
             "oob": True,
         }
         return [
@@ -61,11 +63,11 @@ class EventView(LiveView):
                 f"{part}-{event.position}",
                 render_to_string(f"flowdeck/log/_{part}.html", context),
             )
-            for part in ("chain", "deliveries")
+            for part in ("chain", "deliveries", "answers")
         ]
 
     def patch(self, changes: Changes) -> Sequence[Fragment]:
-        """Both again, if its trace was touched."""
+        """All again, if its trace was touched."""
         touched = self._event is not None and self._event.correlation_id in changes.correlations
         return self.regions() if changes.unknown or touched else []
 

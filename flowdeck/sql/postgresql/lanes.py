@@ -32,6 +32,20 @@ FROM flowdeck_pick(%s, %s::bigint[], %s::int[], %s::int[], %s::bigint[], %s, %s)
 ORDER BY due.due_position
 """
 
+_HOLD_LEASED = """
+UPDATE flowdeck_lane SET lease_expires_at = clock_timestamp() + %s * interval '1 second'
+WHERE id IN (
+  SELECT id FROM flowdeck_lane
+  WHERE id = ANY(%s::bigint[]) AND token = ANY(%s::uuid[]) ORDER BY id FOR UPDATE)
+"""
+
+_FETCH_FIRST = f"""
+SELECT due.attempts, {ENVELOPE}
+FROM flowdeck_pick_first(%s, %s::bigint[], %s::uuid[], %s::text[], %s, %s) AS due
+  JOIN flowdeck_event e ON e.position = due.due_position
+ORDER BY due.due_position
+"""
+
 _RENEW = """
 UPDATE flowdeck_lane SET lease_expires_at = clock_timestamp() + %s * interval '1 second'
 WHERE id IN (SELECT id FROM flowdeck_lane WHERE token = ANY(%s::uuid[]) FOR UPDATE SKIP LOCKED)
@@ -84,6 +98,28 @@ def lock_leased(cursor: CursorWrapper, token: UUID, left: Sequence[Left]) -> lis
     columns = _columns(left)
     cursor.execute(_LOCK_LEASED, [*columns, columns[0], token])
     return [row[0] for row in cursor.fetchall()]
+
+
+def hold_leased(
+    cursor: CursorWrapper, tokens: Sequence[UUID], lanes: Sequence[int], lease_seconds: float
+) -> int:
+    """See Dialect."""
+    cursor.execute(_HOLD_LEASED, [lease_seconds, array(lanes), list(tokens)])
+    return int(cursor.rowcount)
+
+
+def fetch_first(
+    cursor: CursorWrapper,
+    processor: str,
+    lanes: Sequence[int],
+    tokens: Sequence[UUID],
+    busy: Sequence[str],
+    limit: int,
+    parks: bool,
+) -> list[DueDelivery]:
+    """See Dialect."""
+    cursor.execute(_FETCH_FIRST, [processor, array(lanes), list(tokens), list(busy), parks, limit])
+    return [DueDelivery(row[0], stored(row[1:])) for row in cursor.fetchall()]
 
 
 def fetch_due(

@@ -70,9 +70,44 @@ WHERE d.processor = %s AND d.state {among(*UNFINISHED)}
 ORDER BY d.position LIMIT %s
 """
 
+_FETCH_FIRST = f"""
+WITH lane AS (
+  SELECT first_slot, last_slot FROM flowdeck_lane
+  WHERE id IN (SELECT value FROM json_each(%s)) AND token IN (SELECT value FROM json_each(%s))
+    AND lease_expires_at > %s
+), held AS MATERIALIZED (
+  SELECT key, min(position) AS position FROM flowdeck_due
+  WHERE processor = %s AND state {among(*HOLDING)}
+    AND ((%s AND state {among(DeliveryState.DEAD)}) OR due_at > %s)
+  GROUP BY key
+), first AS (
+  SELECT min(d.position) AS position FROM flowdeck_due d
+    LEFT JOIN held ON held.key = d.key AND held.position < d.position
+  WHERE d.processor = %s AND d.state {among(*UNFINISHED)}
+    AND (d.due_at IS NULL OR d.due_at <= %s)
+    AND EXISTS (SELECT 1 FROM lane WHERE d.slot BETWEEN lane.first_slot AND lane.last_slot)
+    AND held.key IS NULL
+    AND d.key NOT IN (SELECT value FROM json_each(%s))
+    AND NOT EXISTS (
+      SELECT 1 FROM flowdeck_processorstate p
+      WHERE p.name = d.processor AND p.paused_at IS NOT NULL)
+  GROUP BY d.key ORDER BY 1 LIMIT %s
+)
+SELECT d.attempts, {ENVELOPE}
+FROM first
+  JOIN flowdeck_due d ON d.position = first.position AND d.processor = %s
+  JOIN flowdeck_event e ON e.position = d.position
+ORDER BY d.position
+"""
+
 _FETCH_ONE = f"""
 SELECT d.attempts, {ENVELOPE} FROM flowdeck_due d JOIN flowdeck_event e ON e.position = d.position
 WHERE d.processor = %s AND d.position = %s AND d.state {among(*UNFINISHED)}
+"""
+
+_HOLD_LEASED = """
+UPDATE flowdeck_lane SET lease_expires_at = %s
+WHERE id IN (SELECT value FROM json_each(%s)) AND token IN (SELECT value FROM json_each(%s))
 """
 
 _RENEW = """
@@ -124,6 +159,33 @@ def lock_leased(cursor: CursorWrapper, token: UUID, left: Sequence[Left]) -> lis
     """See Dialect."""
     cursor.execute(_LOCK_LEASED, [json.dumps([one.lane for one in left]), token.hex])
     return [row[0] for row in cursor.fetchall()]
+
+
+def hold_leased(
+    cursor: CursorWrapper, tokens: Sequence[UUID], lanes: Sequence[int], lease_seconds: float
+) -> int:
+    """See Dialect."""
+    by = json.dumps([token.hex for token in tokens])
+    cursor.execute(_HOLD_LEASED, [from_now(lease_seconds), json.dumps(list(lanes)), by])
+    return int(cursor.rowcount)
+
+
+def fetch_first(
+    cursor: CursorWrapper,
+    processor: str,
+    lanes: Sequence[int],
+    tokens: Sequence[UUID],
+    busy: Sequence[str],
+    limit: int,
+    parks: bool,
+) -> list[DueDelivery]:
+    """See Dialect."""
+    now, but = from_now(), json.dumps(list(busy))
+    leased = (json.dumps(list(lanes)), json.dumps([token.hex for token in tokens]), now)
+    cursor.execute(
+        _FETCH_FIRST, [*leased, processor, parks, now, processor, now, but, limit, processor]
+    )
+    return [_due(row) for row in cursor.fetchall()]
 
 
 def fetch_due(

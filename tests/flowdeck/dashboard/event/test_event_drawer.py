@@ -103,7 +103,7 @@ def test_the_number_of_queries_is_constant(
     many = publish(Probed(n=1, echoes=9, fails=2), stream="probe-2").positions[0]
     settle()
     for position in (few, many):
-        with django_assert_num_queries(10):
+        with django_assert_num_queries(11):
             operator.get(f"/events/{position}/", headers={"hx-request": "true"})
 
 
@@ -148,7 +148,7 @@ def test_what_people_did_with_it_is_told_to_whoever_sees_the_audit(
     one, other = dead("probe-1"), dead("probe-2")
     untouched = drawer(operator, one.event_id)
     assert "What people did" not in untouched
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(11):
         operator.get(f"/events/{one.event_id}/", headers={"hx-request": "true"})
     dead_letters.retry([one.letter, other.letter], by="mara", reason="the printer is back")
     settle()
@@ -170,7 +170,7 @@ def test_what_people_did_with_it_is_told_to_whoever_sees_the_audit(
     choice = redelivery.Choice(positions=[one.event_id])
     redelivery.redeliver("probe.atomic", choice, by="kim", reason="mended")
     settle()
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(11):
         operator.get(f"/events/{one.event_id}/", headers={"hx-request": "true"})
     assert "kim: redeliver for probe.atomic, mended" in drawer(operator, one.event_id)
     assert "mara" not in drawer(viewer, one.event_id), "a viewer may not see the audit"
