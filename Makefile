@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
-.PHONY: help run test test-long plants lab-thrice lint audit package format traffic bench bench-connect bench-class bench-replay bench-live bench-claim bench-pages drill screenshots storyboard picture bench-letters bench-insight clean
+.PHONY: help run test test-long plants lab-thrice lint audit package format traffic bench bench-connect bench-time bench-class bench-replay bench-live bench-claim bench-pages drill screenshots storyboard picture bench-letters bench-insight clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,9 @@ bench-pages: $(INSTALLED_DEV) ## first byte of every page with a million events 
 
 bench-connect: $(INSTALLED_DEV) ## outlets and inlets with real brokers, per second (ARGS)
 	$(BIN)/python -m benchmarks.connect $(ARGS)
+
+bench-time: $(INSTALLED_DEV) ## calls that overlap beside bare Celery, timers by the 100,000 (ARGS=--share 0.1)
+	$(BIN)/python -m benchmarks.timing $(ARGS)
 
 bench-class: $(INSTALLED_DEV) ## thirty learners at once, each with a fault of their own
 	$(BIN)/python -m benchmarks.classroom

@@ -22,7 +22,7 @@ from django.db import connection, transaction  # noqa: E402
 from django.test import Client  # noqa: E402
 
 from benchmarks import turns  # noqa: E402
-from benchmarks.flow.events import Pinged, Timed  # noqa: E402
+from benchmarks.flow.events import Answered, Pinged, Timed  # noqa: E402
 from events import orders  # noqa: E402
 from events.domain_events import InventoryReplenished  # noqa: E402
 from events.models import Product  # noqa: E402
@@ -32,6 +32,7 @@ from flowdeck.testing import settle  # noqa: E402
 from flowdeck.why.ask import why  # noqa: E402
 
 _ORDERS_AT_ONCE = 100
+_TIMERS_AT_ONCE = 500
 _AT_A_TIME = 50  # so that whatever disturbs the machine disturbs all that take turns
 
 
@@ -160,6 +161,32 @@ def addresses() -> dict[str, Any]:
     return {"paths": paths, "cookie": every_page.administrator().cookies["sessionid"].value}
 
 
+def set_timers(count: str, seconds: str) -> dict[str, float]:
+    """So many timers that are due in so many seconds, each of a stream of its own."""
+    return _timers(int(count), lambda n: float(seconds))
+
+
+def set_timers_at(count: str, due: str) -> dict[str, float]:
+    """So many that are due at the same moment."""
+    return _timers(int(count), lambda n: max(0.0, float(due) - time.time()))
+
+
+def set_timers_evenly(rate: str, seconds: str, ahead: str) -> dict[str, float]:
+    """So many a second, for so many seconds, beginning in a few."""
+    first = time.time() + float(ahead)
+    count = int(rate) * int(seconds)
+    return _timers(count, lambda n: max(0.0, first + n / int(rate) - time.time()))
+
+
+def _timers(count: int, left: Callable[[int], float]) -> dict[str, float]:
+    began = time.perf_counter()
+    for first in range(0, count, _TIMERS_AT_ONCE):
+        with transaction.atomic():
+            for n in range(first, min(first + _TIMERS_AT_ONCE, count)):
+                publish(Answered(n=n), stream=f"timer-{n}", in_=left(n))
+    return {"timers_set_per_s": count / (time.perf_counter() - began)}
+
+
 def sign_in(count: str) -> dict[str, Any]:
     """Cookies of so many sessions of an operator."""
     client = Client(HTTP_HOST="localhost")
@@ -220,6 +247,9 @@ STEPS = {
         seed_log,
         ask_why,
         addresses,
+        set_timers,
+        set_timers_at,
+        set_timers_evenly,
         sign_in,
         publish_steadily,
     )

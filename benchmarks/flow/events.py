@@ -37,3 +37,9 @@ class Timed(Event, version=1):
     """For a handler that tells how long ago it was published (``at``, seconds since 1970)."""
 
     at: float
+
+
+class Called(Event, version=1):
+    """For a handler that calls somebody else's server."""
+
+    n: int

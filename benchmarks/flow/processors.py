@@ -6,7 +6,8 @@ from functools import cache
 import redis
 from django.conf import settings
 
-from benchmarks.flow.events import Answered, Asked, Gathered, Noted, Pinged, Timed
+from benchmarks import provider
+from benchmarks.flow.events import Answered, Asked, Called, Gathered, Noted, Pinged, Timed
 from benchmarks.flow.models import Note
 from flowdeck import Delivery, processor
 
@@ -38,6 +39,12 @@ def batch(events: list[Gathered], deliveries: list[Delivery]) -> None:
 def timed(event: Timed) -> None:
     """Tells its latency, as the Celery task beside it does."""
     _redis().rpush("latency", time.time() - event.at)
+
+
+@processor("bench.call")
+async def call(event: Called) -> None:
+    """Waits for somebody else's server."""
+    await provider.ask_async(event.n)
 
 
 @cache

@@ -10,6 +10,7 @@ import time
 import redis
 from celery import Celery
 
+from benchmarks import provider
 from benchmarks.turns import steadily
 
 REDIS = os.environ["REDIS_URL"]
@@ -31,6 +32,12 @@ _redis = redis.Redis.from_url(REDIS)
 @app.task(name="bare.noop")
 def noop(n: int) -> None:
     """Nothing."""
+
+
+@app.task(name="bare.call")
+def call(n: int) -> None:
+    """Wait for somebody else's server."""
+    provider.ask(n)
 
 
 @app.task(name="bare.mark")
@@ -56,6 +63,15 @@ def send(count: int) -> dict[str, float]:
     return {"celery_publish": rate}
 
 
+def send_calls(count: int) -> dict[str, float]:
+    """So many tasks that call, between two marks."""
+    mark.delay()
+    for n in range(count):
+        call.delay(n)
+    mark.delay()
+    return {}
+
+
 def send_timed(rate: int, seconds: int, turn: int) -> dict[str, float]:
     """Tasks that carry the moment they were sent, in every other second."""
     for _ in steadily(rate, seconds, turn):
@@ -64,5 +80,5 @@ def send_timed(rate: int, seconds: int, turn: int) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    step = {"send": send, "send_timed": send_timed}[sys.argv[1]]
+    step = {"send": send, "send_calls": send_calls, "send_timed": send_timed}[sys.argv[1]]
     print(json.dumps(step(*map(int, sys.argv[2:]))))

@@ -1,0 +1,203 @@
+"""``make bench-time``: what waits. Calls that overlap, beside bare Celery; timers by the 100,000.
+
+PostgreSQL syncs to disk; each side has two worker processes. ``--share 0.1`` takes a tenth of
+everything. The figures are left in ``benchmarks/time.json``, with what each has to be.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+import psutil
+
+from benchmarks import fill, peer, provider
+from benchmarks.fill import Fill
+from benchmarks.flowdeck import Database, running, working
+from benchmarks.servers import started
+from benchmarks.stand import Numbers, Stand
+
+RESULTS = Path(__file__).with_name("time.json")
+GOALS: dict[str, tuple[str, float]] = {
+    "overlap_s": ("at most", 3.0),
+    "overlap_vs_celery": ("at least", 15.0),
+    "timers_idle_worker_cpu": ("at most", 2.0),
+    "timers_idle_db_cpu": ("at most", 2.0),
+    "timers_late_p99_ms": ("at most", 1_000.0),
+    "timers_early": ("at most", 0.0),
+    "timers_twice": ("at most", 0.0),
+    "timers_fired_per_s": ("at least", 5_000.0),
+}
+"""Figures, and what each has to be."""
+_PATIENCE = 180.0
+_RATE, _KILL_EVERY = 300, 0.4
+_COUNT = "SELECT count(*) FROM flowdeck_event WHERE type = 'Answered'"
+_LATE = """
+SELECT count(*), count(DISTINCT id),
+  count(*) FILTER (WHERE recorded_at < occurred_at),
+  1000 * percentile_cont(0.99) WITHIN GROUP (ORDER BY extract(epoch FROM recorded_at - occurred_at))
+FROM flowdeck_event WHERE type = 'Answered'
+"""
+
+
+def main(arguments: list[str]) -> int:
+    """Measure, keep, print."""
+    parser = argparse.ArgumentParser(prog="make bench-time", description=__doc__)
+    parser.add_argument("--share", type=float, default=1.0)
+    parser.add_argument("--only", choices=[one.__name__ for one in SIDES])
+    options = parser.parse_args(arguments)
+    figures: Numbers = {}
+    with started() as servers:
+        stand = Stand(servers)
+        for side in SIDES:
+            if options.only in (None, side.__name__):
+                figures |= side(stand, options.share)
+    RESULTS.write_text(json.dumps({"share": options.share, **figures}, indent=2) + "\n")
+    missed = False
+    for name, (how, limit) in GOALS.items():
+        if name in figures:
+            met = figures[name] <= limit if how == "at most" else figures[name] >= limit
+            missed |= not met
+            print(
+                f"{name:<26}{figures[name]:>10,.2f} {how} {limit:>8,.0f}  {'yes' if met else 'NO'}"
+            )
+    return int(missed)
+
+
+def overlap(stand: Stand, share: float) -> Numbers:
+    """Deliveries that each call a server which answers after 100 ms; the same as Celery tasks."""
+    from tests.site import free_port
+
+    count, port = int(1_000 * share), free_port()
+    os.environ["BENCH_PROVIDER"] = str(port)
+    peer.install()
+    with ExitStack() as stack:
+        serving = [sys.executable, "-m", "benchmarks.provider", str(port)]
+        stack.enter_context(running(serving, dict(os.environ)))
+        provider.wait_until_there()
+        database = stack.enter_context(stand.postgresql.copied())
+        Fill("Called", "bench.call", count).into(database)
+        fill.settle_statistics(database)
+        with working(database) as since:
+            ours = database.wait_drained(since, _PATIENCE)
+        assert ours.count == count
+        stand.servers.forget_messages()
+        peer.step(stand.servers, "bare", "send_calls", count)
+        with peer.celery_working(stand.servers, "bare"):
+            theirs = peer.wait_marks(stand.servers, within=count)
+    return {
+        "overlap_s": ours.seconds,
+        "celery_calls_s": theirs,
+        "overlap_vs_celery": theirs / ours.seconds,
+    }
+
+
+def idle_timers(stand: Stand, share: float) -> Numbers:
+    """What workers and PostgreSQL spend, in percent of a core, while timers are open."""
+    with stand.postgresql.copied() as database:
+        database.work("set_timers", int(100_000 * share), 86_400)
+        fill.settle_statistics(database)
+        with working(database):
+            time.sleep(10 * max(share, 0.5))
+            workers, servers = _workers(), _servers()
+            before = _spent(workers), _spent(servers)
+            seconds = max(5.0, 20 * share)
+            time.sleep(seconds)
+            spent = _spent(workers) - before[0], _spent(servers) - before[1]
+    return {
+        "timers_idle_worker_cpu": 100 * spent[0] / seconds / max(1, len(workers)),
+        "timers_idle_db_cpu": 100 * spent[1] / seconds,
+    }
+
+
+def killed_timers(stand: Stand, share: float) -> Numbers:
+    """300 due a second, while a worker process is killed every 0.4 s."""
+    seconds = max(4, int(20 * share))
+    with stand.postgresql.copied() as database, working(database), working(database):
+        time.sleep(5)
+        database.work("set_timers_evenly", _RATE, seconds, 3)
+        end = time.monotonic() + seconds + 3
+        while time.monotonic() < end:
+            time.sleep(_KILL_EVERY)
+            children = [one for one in _workers() if _is_child(one)]
+            if children:
+                random.choice(children).send_signal(signal.SIGKILL)
+        _wait_events(database, _RATE * seconds)
+        [(count, distinct, early, late)] = database.rows(_LATE)
+    return {
+        "timers_late_p99_ms": float(late),
+        "timers_early": early,
+        "timers_twice": count - distinct + max(0, count - _RATE * seconds),
+    }
+
+
+def burst_of_timers(stand: Stand, share: float) -> Numbers:
+    """All due at once: events a second, from then on until the last one is in the log."""
+    count = int(100_000 * share)
+    with stand.postgresql.copied() as database:
+        due = time.time() + 20 + 60 * share
+        database.work("set_timers_at", count, due)
+        fill.settle_statistics(database)
+        with working(database):
+            time.sleep(max(0.0, due - time.time()))
+            _wait_events(database, count)
+            return {"timers_fired_per_s": count / (time.time() - due)}
+
+
+def _wait_events(database: Database, count: int) -> None:
+    end = time.monotonic() + _PATIENCE
+    while (
+        database.rows("SELECT count(*) FROM flowdeck_event WHERE type = 'Answered'")[0][0] < count
+    ):
+        if time.monotonic() > end:
+            raise SystemExit(f"Timers were left after {_PATIENCE} s.")
+        time.sleep(0.05)
+
+
+def _workers() -> list[psutil.Process]:
+    """Our worker processes: the parents, and the children that do the work."""
+    return [one for one in psutil.process_iter(["cmdline"]) if _is_ours(one)]
+
+
+def _is_ours(one: psutil.Process) -> bool:
+    ours = "eda_site.run.worker" in (one.info["cmdline"] or [])
+    return ours and os.getpid() in {above.pid for above in one.parents()}
+
+
+def _is_child(one: psutil.Process) -> bool:
+    return "eda_site.run.worker" in one.parent().cmdline()
+
+
+def _servers() -> list[psutil.Process]:
+    """PostgreSQL's processes; others at work on this machine must have none of that name."""
+    return [one for one in psutil.process_iter(["name"]) if one.info["name"] == "postgres"]
+
+
+def _spent(processes: list[psutil.Process]) -> float:
+    seconds = 0.0
+    for one in processes:
+        try:
+            times = one.cpu_times()
+        except psutil.NoSuchProcess:
+            continue
+        seconds += times.user + times.system
+    return seconds
+
+
+SIDES: tuple[Callable[[Stand, float], Numbers], ...] = (
+    overlap,
+    idle_timers,
+    killed_timers,
+    burst_of_timers,
+)
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
