@@ -12,7 +12,8 @@ import pytest
 
 from flowdeck import Delivery as Delivered
 from flowdeck import Retry, publish
-from flowdeck.declare.registry import Processor, declare, registry
+from flowdeck.declare.registry import Processor, registry
+from flowdeck.declare.subscribing import declare
 from flowdeck.engine import answers, drain
 from flowdeck.letters import dead_letters
 from flowdeck.models import Answer, Attempt, Delivery

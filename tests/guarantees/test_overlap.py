@@ -22,7 +22,8 @@ from django.db.models import QuerySet
 
 from flowdeck import Delivery as Delivered
 from flowdeck import Event, Limits, Reject, Retry, Snooze, publish
-from flowdeck.declare.registry import Processor, declare, registry
+from flowdeck.declare.registry import Processor, registry
+from flowdeck.declare.subscribing import declare
 from flowdeck.engine import batch, drain, event_loop, lanes, watchdog
 from flowdeck.engine.pause import pause
 from flowdeck.errors import RegistrationError
