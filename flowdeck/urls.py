@@ -84,6 +84,7 @@ urlpatterns = [
     path("timers/<int:number>/", timers.change, name="change_timer"),
     path("dead-letters/", dead_letters.console, name="dead_letters"),
     path("dead-letters/<int:number>/", dead_letters.letter, name="letter"),
+    path("dead-letters/<int:number>/test/", dead_letters.letter_test, name="letter_test"),
     path("dead-letters/resolve/", dead_letters.resolve, name="resolve"),
     path("dead-letters/bulk/<int:number>/cancel/", dead_letters.cancel, name="cancel_bulk"),
     path("dead-letters/groups/<stored:fingerprint>/", dead_letters.status, name="group_status"),

@@ -91,6 +91,7 @@ PAGES = {
     "flowdeck:redeliver",
     "flowdeck:dead_letters",
     "flowdeck:letter",
+    "flowdeck:letter_test",
     "flowdeck:audit",
     "flowdeck:database",
     "flowdeck:audit_export",
@@ -177,6 +178,7 @@ def _filters(event: Event) -> dict[str, list[str]]:
         "flowdeck:process": ["", "?step=confirmed&order=newest", "?selected=nobody"],
         "flowdeck:dead_letters": ["", *letters, "?by=stream"],
         "flowdeck:letter": [""] if letter else [],
+        "flowdeck:letter_test": [""] if letter else [],
         "flowdeck:audit": ["", "?who=operator"],
     }
 

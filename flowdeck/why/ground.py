@@ -10,18 +10,38 @@ from datetime import datetime, timedelta
 from django.db.models import Q
 
 from flowdeck import clock
+from flowdeck.database import connection
 from flowdeck.declare.registry import registry
-from flowdeck.declare.states import HOLDING, UNFINISHED, WAITING, DeliveryState
+from flowdeck.declare.states import HOLDING, UNFINISHED, WAITING, DeliveryState, among
 from flowdeck.letters.held_back import behind
 from flowdeck.models import Attempt, Clock, Due, FlowControl, Lane, ProcessorState, Worker
 from flowdeck.observe.overview import alive_workers, other_workers
 from flowdeck.observe.traces import DeliveryNode
+from flowdeck.sql.parts import placeholders
+from flowdeck.sql.parts import rows as sql_rows
 
-COUNTED = 20_000
-"""Deliveries ahead that are counted; as many mean "at least"."""
+COUNTED = 5_000
+"""Deliveries ahead of one that are counted; as many mean "at least"."""
 _HOLDERS = 1_000
 _PATIENCE = timedelta(seconds=10)
 Key = tuple[str, str]
+_WAITING = f"d.state {among(*UNFINISHED)} AND d.state <> '{DeliveryState.SLEEPING}'"
+# On PostgreSQL the index of what is due is by sixteenth of the slots, so each is looked at in the
+# order of positions; SQLite's is by position.
+_OF_EACH = {
+    "postgresql": "generate_series(0, 15) AS band, LATERAL ({rows}) AS of_band",
+    "sqlite": "({rows}) AS of_all",
+}
+_BAND = {"postgresql": "AND d.slot >> 6 = band", "sqlite": ""}
+_AHEAD = f"""
+SELECT d.position FROM flowdeck_due d
+WHERE d.processor = asked.name AND {_WAITING} {{band}} AND d.position < asked.position
+LIMIT {COUNTED}
+"""
+_FIRST = f"""
+SELECT d.position FROM flowdeck_due d WHERE d.processor = %s AND {_WAITING} {{band}}
+ORDER BY d.position LIMIT %s
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +96,8 @@ class Ground:
 
     ``holders`` are the deliveries that hold back a key, the first of each; ``failures`` the last
     failed attempts, by position and processor; ``behind`` how many deliveries wait behind a dead
-    letter or holder.
+    letter or holder, and ``ahead`` how many of each processor come before the first that is asked
+    about.
     """
 
     now: datetime
@@ -89,6 +110,7 @@ class Ground:
     holders: Mapping[Key, Held]
     failures: Mapping[tuple[int, str], Attempt]
     behind: Mapping[tuple[int, str], int]
+    ahead: Mapping[str, int]
 
     def lane_of(self, processor: str, slot: int) -> Lane | None:
         """The lane that a slot lies in."""
@@ -107,7 +129,7 @@ class Ground:
 
 
 def read(names: Collection[str], rows: Sequence[Held] = ()) -> Ground:
-    """About these processors, and what holds back the keys of these deliveries; nine queries."""
+    """About these processors, and what holds back the keys of these deliveries; ten queries."""
     names = sorted({*names, *(row.processor for row in rows)})
     limited = [name for name in names if name in registry.processors]
     limited = [name for name in limited if registry.processors[name].limited]
@@ -128,15 +150,37 @@ def read(names: Collection[str], rows: Sequence[Held] = ()) -> Ground:
         holders=holders,
         failures=_failures(known.values()),
         behind=_behind(known.values()),
+        ahead=_ahead(rows),
     )
 
 
-def ahead(row: Held) -> int:
-    """How many unfinished deliveries of its processor come before it; no more than are counted."""
-    before = Due.objects.filter(
-        Q(state__among=UNFINISHED), processor=row.processor, event_id__lt=row.position
+def first_waiting(name: str, most: int) -> list[int]:
+    """Positions of the oldest that wait for a processor and do not sleep; one query."""
+    statement = f"SELECT position FROM {_by_band(_FIRST)} ORDER BY position LIMIT %s"
+    return [row[0] for row in sql_rows(statement, [name, most, most])]
+
+
+def _ahead(rows: Sequence[Held]) -> dict[str, int]:
+    """How many unfinished ones come before the first of each processor, bounded; one query."""
+    first: dict[str, int] = {}
+    for row in rows:
+        if row.state in UNFINISHED:
+            first[row.processor] = min(row.position, first.get(row.processor, row.position))
+    if not first:
+        return {}
+    asked = placeholders(first, "(CAST(%s AS text), CAST(%s AS bigint))")
+    counted = f"SELECT 1 FROM {_by_band(_AHEAD)} LIMIT {COUNTED}"
+    statement = (
+        f"WITH asked(name, position) AS (VALUES {asked}) "
+        f"SELECT asked.name, (SELECT count(*) FROM ({counted}) AS counted) FROM asked"
     )
-    return before.exclude(state=DeliveryState.SLEEPING).order_by()[:COUNTED].count()
+    values = [value for pair in sorted(first.items()) for value in pair]
+    return {name: int(number) for name, number in sql_rows(statement, values)}
+
+
+def _by_band(statement: str) -> str:
+    kind = connection.vendor
+    return _OF_EACH[kind].format(rows=statement.format(band=_BAND[kind]))
 
 
 def _holders(rows: Sequence[Held]) -> dict[Key, Held]:

@@ -49,11 +49,8 @@ def explain(row: ProcessInstance) -> Found:
     ]
     chains += [one.then(awaited) for one in _noted(row, link)]
     own = {timer["event_id"] for timer in row.timers.values()}
-    chains += [
-        timers.explain(timer, ground).then(awaited)
-        for timer in trace.timers
-        if str(timer.event_id) in own
-    ]
+    mine = [timer for timer in trace.timers if str(timer.event_id) in own]
+    chains += [timers.explain(timer, ground).then(awaited) for timer in mine[:1]]
     chains.sort(key=lambda one: (one.root.kind in UNDER_WAY, severity(one)))
     if not chains:
         return Found(Chain((awaited,), (Way("Publish what it waits for", "or stop it", link),)))

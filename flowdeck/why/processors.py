@@ -35,11 +35,13 @@ def explain(name: str) -> Found:
 
 
 def _first(name: str) -> list[Held]:
-    """Its oldest deliveries that wait, and its oldest dead letters; two queries."""
-    waiting_ = Due.objects.filter(Q(state__among=UNFINISHED), processor=name)
-    held = Due.objects.filter(Q(state__among=HOLDING), processor=name, state=DeliveryState.DEAD)
+    """Its oldest deliveries that wait, and its oldest dead letters; three queries."""
+    waits = Due.objects.filter(
+        processor=name, event_id__in=grounds.first_waiting(name, _SHOWN), state__in=UNFINISHED
+    )
+    dead = Due.objects.filter(Q(state__among=HOLDING), processor=name, state=DeliveryState.DEAD)
     found: list[Held] = []
-    for rows in (waiting_, held):
+    for rows in (waits, dead):
         events = rows.select_related("event").defer("event__data", "event__metadata")
         found += [Held.of(row) for row in events.order_by("event_id")[:_SHOWN]]
     return found

@@ -8,7 +8,7 @@ from functools import cached_property
 from flowdeck import words
 from flowdeck.declare.registry import registry
 from flowdeck.declare.states import DeliveryState
-from flowdeck.models import Lane, ProcessStep, Timer
+from flowdeck.models import ProcessStep, Timer
 from flowdeck.observe.traces import DeliveryNode, EventNode, Trace
 from flowdeck.process_managers.declared import flows
 from flowdeck.why import ground as grounds
@@ -94,7 +94,7 @@ class Question:
 
     @cached_property
     def _ground(self) -> Ground:
-        names = {one.producer for one in self._usual.follows if one.producer in registry.processors}
+        names = {one.producer for one in self._usual.follows}
         return grounds.read(names, [held_of(node) for node in self._open])
 
     @cached_property
@@ -174,7 +174,7 @@ class Question:
         name, type_, stream = one.producer, event.row.type, event.row.stream
         link = Link("event", str(event.row.position))
         declared = registry.processors.get(name)
-        if declared is None and not _was_processor(name):
+        if declared is None and not self._ground.lanes.get(name):
             said = (
                 f"{one.type} has not come: {name or 'somebody outside'} publishes it, no processor"
             )
@@ -203,10 +203,12 @@ class Question:
         return max(found, key=lambda timer: (timer.ended_at is None, timer.pk), default=None)
 
     def _of_timers(self) -> Iterator[Chain]:
-        if self._focus is None:
-            for timer in self._trace.timers:
-                if timer.ended_at is None or timer.ended_as == Timer.End.REFUSED:
-                    yield timers.explain(timer, self._ground)
+        """Of the open one that is due next, and the last one that was refused."""
+        known = self._trace.timers if self._focus is None else []
+        open_ = [timer for timer in known if timer.ended_at is None]
+        refused = [timer for timer in known if timer.ended_as == Timer.End.REFUSED]
+        for timer in (*open_[:1], *refused[-1:]):
+            yield timers.explain(timer, self._ground)
 
     def _unheard(self) -> Iterator[Chain]:
         """A trace that is one event, which nobody hears."""
@@ -287,8 +289,3 @@ def _heard_by(name: str) -> tuple[str, ...]:
 def _says_more(name: str) -> bool:
     declared = registry.processors.get(name)
     return declared is None or declared.emits != ()
-
-
-def _was_processor(name: str) -> bool:
-    """Whether deliveries were made for one of this name, which no code declares any more."""
-    return Lane.objects.filter(processor=name).exists()

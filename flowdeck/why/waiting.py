@@ -1,5 +1,4 @@
-"""Why one delivery is not done: from its own state to what keeps everybody from it. Pure but for
-one count."""
+"""Why one delivery is not done: from its own state to what keeps everybody from it. Pure."""
 
 from __future__ import annotations
 
@@ -235,7 +234,7 @@ def _put_off(row: Held, ground: Ground) -> Chain:
 
 
 def _untaken(row: Held, ground: Ground) -> Chain:
-    before, link = grounds.ahead(row), Link("processor", row.processor)
+    before, link = ground.ahead.get(row.processor, 0), Link("processor", row.processor)
     if before >= _FEW:
         more = "+" if before >= grounds.COUNTED else ""
         said = f"{before:,}{more} deliveries are ahead of {row.what} at {row.processor}"

@@ -59,7 +59,7 @@ def shop(
         transaction.set_rollback(True)
 
 
-@pytest.mark.parametrize("plant", CAUSES.values(), ids=CAUSES)
+@pytest.mark.parametrize("plant", CAUSES.values(), ids=lambda plant: plant.do.__name__)
 def test_the_planted_cause_comes_first(shop: None, plant: Plant) -> None:
     of = plant.do(500)
     with CaptureQueriesContext(

@@ -27,6 +27,7 @@ from flowdeck.letters.held_back import held_back
 from flowdeck.letters.question import Question
 from flowdeck.models import Delivery, Stream
 from flowdeck.people.access import can
+from flowdeck.transfer.as_test import NoTest, as_test
 from flowdeck.words import counted
 
 _HOLD_HOURS = (1, 8, 24, 168)
@@ -51,6 +52,22 @@ def letter(request: HttpRequest, number: int) -> HttpResponse:
         context = {"detail": detail, "address": Console.parse(request.GET).query, **_may(request)}
         return render(request, "flowdeck/dead_letters/_letter.html", context)
     return _page(request, detail=detail)
+
+
+@requires("view_dead_letters")
+def letter_test(request: HttpRequest, number: int) -> HttpResponse:
+    """The letter as a test that fails as it did, as a file; or why there can be none."""
+    found = get_object_or_404(Delivery.objects.select_related("event"), letter=number)
+    try:
+        made = as_test(found)
+    except NoTest as error:
+        messages.info(request, str(error))
+        return redirect("flowdeck:letter", number)
+    return HttpResponse(
+        made.text,
+        content_type="text/x-python; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{made.file}"'},
+    )
 
 
 @require_POST
