@@ -29,8 +29,22 @@ def make_ready() -> list[Ready]:
     Raises PermissionsMissing if ``migrate`` has not made the permissions yet.
     """
     with atomic_with_people():
-        rows = _rows()
-        return [_ready(role, name, rows) for role, name in access.groups().items()]
+        rows, (groups, made) = _rows(), _groups()
+        links = Group.permissions.through
+        known = links.objects.filter(group__in=groups.values())
+        has = set(known.values_list("group_id", "permission_id"))
+        ready, missing = [], []
+        for role, name in access.groups().items():
+            wanted = {one: (groups[name].pk, rows[one].pk) for one in access.permissions_in(role)}
+            given = sorted(one for one, pair in wanted.items() if pair not in has)
+            missing += [wanted[one] for one in given]
+            has.update(wanted.values())
+            ready.append(Ready(role, name, name in made, tuple(given)))
+        links.objects.bulk_create(
+            (links(group_id=group, permission_id=permission) for group, permission in missing),
+            ignore_conflicts=True,  # somebody else makes them ready just now
+        )
+        return ready
 
 
 def without_permissions() -> list[str]:
@@ -53,9 +67,9 @@ def _rows() -> dict[str, Permission]:
     return found
 
 
-def _ready(role: str, name: str, rows: dict[str, Permission]) -> Ready:
-    group, made = Group.objects.get_or_create(name=name)
-    has = set(group.permissions.values_list("pk", flat=True))
-    given = sorted(one for one in access.permissions_in(role) if rows[one].pk not in has)
-    group.permissions.add(*(rows[one] for one in given))
-    return Ready(role, name, made, tuple(given))
+def _groups() -> tuple[dict[str, Group], set[str]]:
+    """The ready groups by name, and the names of those that were made for it."""
+    names = set(access.groups().values())
+    made = names - set(Group.objects.filter(name__in=names).values_list("name", flat=True))
+    Group.objects.bulk_create((Group(name=name) for name in made), ignore_conflicts=True)
+    return Group.objects.in_bulk(names, field_name="name"), made
