@@ -99,13 +99,19 @@ def publish(
     if around is not None and around.delivery is not None:
         _collect(around, drafts, expectations)
         return Receipt(shared, (), _names(drafts))
-    with spans.publishing([draft.event.__event_type__.name for draft in drafts]) as carried:
+    with spans.publishing([_told(draft.event) for draft in drafts]) as carried:
         if carried:
             drafts = [changed(one, traceparent=one.traceparent or carried) for one in drafts]
         appended = _append(drafts, expectations)
     if id is not None and not appended:
         return _first_receipt(drafts)
     return Receipt(shared, tuple(event.position for event in appended), _names(drafts))
+
+
+def _told(event: Event) -> str:
+    """Its type for a span; what no app declares is refused within that."""
+    declared = getattr(event, "__event_type__", None)
+    return declared.name if declared else type(event).__name__
 
 
 def _append(drafts: list[Draft], expectations: list[Expectation]) -> tuple[AppendedEvent, ...]:
