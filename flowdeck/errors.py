@@ -121,6 +121,10 @@ class UnknownProcessor(FlowdeckError):
     """No installed app declares a processor of this name."""
 
 
+class NotLimited(FlowdeckError):
+    """The code of a processor declares no limits, so there are none to be changed."""
+
+
 class ReplayRefused(FlowdeckError):
     """The processor can't be replayed or given past deliveries again, or not now."""
 

@@ -11,6 +11,7 @@ from flowdeck.dashboard.letters import page as dead_letters
 from flowdeck.dashboard.logs import page as log
 from flowdeck.dashboard.logs import reveal, saved_views
 from flowdeck.dashboard.processes import page as processes
+from flowdeck.dashboard.processors import limits
 from flowdeck.dashboard.processors import page as processors
 from flowdeck.dashboard.replay import page as replay
 from flowdeck.dashboard.replay import redeliver, streams
@@ -69,6 +70,7 @@ urlpatterns = [
     path("search/", search.search, name="search"),
     path("processors/", processors.processors, name="processors"),
     path("processors/<str:name>/", processors.processor, name="processor"),
+    path("processors/<str:name>/limits/", limits.change_limits, name="change_limits"),
     path("processors/<str:name>/pause/", processors.pause, name="pause"),
     path("processors/<str:name>/resume/", processors.resume, name="resume"),
     path("connectors/", connectors.page, name="connectors"),

@@ -22,6 +22,7 @@ _ACTIONS = {
     "flowdeck:save_view",
     "flowdeck:delete_view",
     "flowdeck:columns",
+    "flowdeck:change_limits",
     "flowdeck:pause",
     "flowdeck:pause_connector",
     "flowdeck:resume_connector",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -23,7 +23,7 @@ from django.urls import reverse
 
 from events import orders
 from events.domain_events import OrderSubmitted
-from flowdeck import publish
+from flowdeck import Limits, publish
 from flowdeck.alerts import rules
 from flowdeck.connect import control
 from flowdeck.declare.registry import registry
@@ -134,6 +134,13 @@ def says_of_a_group(_: User) -> Sent:
 
 def pauses(_: User) -> Sent:
     return Sent(reverse("flowdeck:pause", args=["probe.atomic"]), {"reason": "a test"})
+
+
+def changes_limits(_: User) -> Sent:
+    known = registry.processor("probe.leased")
+    registry.add_processor(replace(known, name="probe.limited", limits=Limits(concurrent=1)))
+    fields = {"concurrent": "3", "per": "10/s", "burst": "2", "reason": "a test"}
+    return Sent(reverse("flowdeck:change_limits", args=["probe.limited"]), fields)
 
 
 def resumes(user: User) -> Sent:
@@ -287,6 +294,7 @@ FORMS: dict[str, Made] = {
     "flowdeck:cancel_bulk": stops_a_bulk_action,
     "flowdeck:group_status": says_of_a_group,
     "flowdeck:pause": pauses,
+    "flowdeck:change_limits": changes_limits,
     "flowdeck:resume": resumes,
     "flowdeck:pause_connector": pauses_a_connector,
     "flowdeck:resume_connector": resumes_a_connector,
@@ -332,13 +340,14 @@ def changed(before: dict[str, list[Any]], then: dict[str, list[Any]]) -> list[st
 
 
 @pytest.fixture
-def _no_connector_stays() -> Iterator[None]:
+def _nothing_declared_stays() -> Iterator[None]:
     yield
     forget()
+    registry.remove_processor("probe.limited")
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.usefixtures("shelf", "demo", "_no_connector_stays")
+@pytest.mark.usefixtures("shelf", "demo", "_nothing_declared_stays")
 @pytest.mark.parametrize("name", FORMS)
 def test_a_second_submit_is_ignored(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(injection, "LOOK_SECONDS", 0.0)

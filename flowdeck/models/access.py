@@ -21,6 +21,7 @@ class Access(Event):
             ("view_log", "Can see the event log and all traces"),
             ("view_processors", "Can see the processors"),
             ("pause_processor", "Can pause and resume processors"),
+            ("change_limits", "Can change the limits of processors"),
             ("view_dead_letters", "Can see dead letters"),
             ("retry_dead_letters", "Can retry and discard dead letters"),
             ("reveal_personal", "Can reveal personal data, with a reason"),

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from django.db import models
 
+from flowdeck.declare.limits import Limits
+from flowdeck.models.user_name import LONGEST_USER_NAME
+
 
 class FlowControl(models.Model):
     """One row for each such processor; whoever hands out a start locks it.
@@ -12,7 +15,8 @@ class FlowControl(models.Model):
     before its time, ``not_before`` until when there is no point in asking. ``recent`` are the last
     calls, a letter each, ``x`` for one that failed with ``error`` as the breaker counts it; it is
     open until ``open_until``, and then tried, after it has rested for ``rest`` seconds.
-    ``visited`` is the group that had the last start.
+    ``visited`` is the group that had the last start. From ``limits_set_at`` on the limits are those
+    of the row, and not what the code says.
     """
 
     processor = models.CharField(max_length=64, primary_key=True)
@@ -24,10 +28,23 @@ class FlowControl(models.Model):
     open_until = models.DateTimeField(null=True)
     rest = models.FloatField(null=True)
     visited = models.CharField(max_length=200, db_default="")
+    limit_concurrent = models.PositiveIntegerField(null=True)
+    limit_per = models.CharField(max_length=40, db_default="")
+    limit_every = models.FloatField(null=True)
+    limit_burst = models.PositiveIntegerField(db_default=1)
+    limits_set_at = models.DateTimeField(null=True)
+    limits_set_by = models.CharField(max_length=LONGEST_USER_NAME, db_default="")
+    limits_reason = models.CharField(max_length=300, db_default="")
 
     def __str__(self) -> str:
         """Whose it is."""
         return self.processor
+
+    def in_force(self, declared: Limits | None) -> Limits | None:
+        """The limits that hold of those ``declared`` in the code: somebody may have set others."""
+        if self.limits_set_at is None or declared is None:
+            return declared
+        return Limits(self.limit_concurrent, self.limit_per, self.limit_burst, declared.by)
 
 
 class FlowGroup(models.Model):

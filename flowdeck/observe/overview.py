@@ -13,6 +13,7 @@ from django.db.models import QuerySet
 
 from flowdeck import clock
 from flowdeck.bells import reach, silence
+from flowdeck.declare.limits import Limits
 from flowdeck.declare.registry import Processor, registry
 from flowdeck.declare.states import DeliveryState
 from flowdeck.models import FlowControl, ProcessorState, SilentBell, Worker
@@ -32,8 +33,9 @@ class ProcessorRow:
 
     ``waiting`` counts what is not settled yet, ``oldest_at`` is when the oldest of it was recorded.
     ``per_second`` is how many were done per second lately; None if that is not known. Counts stop
-    at ``current.COUNTED``. Of one that is limited ``leased`` are in the air, ``next_start`` is when
-    the next may start, ``rests_until`` how long its breaker is open, if these lie ahead.
+    at ``current.COUNTED``. Of one that is limited ``leased`` are in the air, ``limits`` hold now,
+    ``next_start`` is when the next may start, ``rests_until`` how long its breaker is open, if they
+    lie ahead; ``control`` is its row.
     """
 
     name: str
@@ -51,8 +53,10 @@ class ProcessorRow:
     leased: int
     workers: tuple[str, ...]
     lane_states: tuple[LaneState, ...] = ()
+    limits: Limits | None = None
     next_start: datetime | None = None
     rests_until: datetime | None = None
+    control: FlowControl | None = None
 
     @property
     def held(self) -> int:
@@ -219,12 +223,13 @@ def _row(
     control: FlowControl | None,
     now: datetime,
 ) -> ProcessorRow:
-    one = found.by[name]
+    one, declared = found.by[name], registry.processors.get(name)
+    limits = declared.limits if declared else None
     next_start = control.next_at if control else None
     rests = control.open_until if control else None
     return ProcessorRow(
         name=name,
-        declared=registry.processors.get(name),
+        declared=declared,
         paused_at=state.paused_at if state else None,
         paused_by=state.paused_by if state else "",
         pause_reason=state.pause_reason if state else "",
@@ -238,8 +243,10 @@ def _row(
         leased=one.leased,
         workers=one.workers,
         lane_states=one.lanes,
+        limits=control.in_force(limits) if control else limits,
         next_start=next_start if next_start and next_start > now else None,
         rests_until=rests if rests and rests > now else None,
+        control=control,
     )
 
 

@@ -35,6 +35,7 @@ _LOOKS = (
 )
 _MENDS = (
     "pause_processor",
+    "change_limits",
     "retry_dead_letters",
     "reveal_personal",
     "operate_timers",

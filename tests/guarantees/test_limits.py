@@ -22,9 +22,9 @@ from flowdeck import Delivery as Delivered
 from flowdeck.bells import bell
 from flowdeck.conf import conf
 from flowdeck.declare.registry import Processor, registry, slot_of
-from flowdeck.engine import drain, lanes
-from flowdeck.errors import RegistrationError
-from flowdeck.models import Attempt, Delivery, FlowControl, Lane
+from flowdeck.engine import drain, lanes, limiting
+from flowdeck.errors import NotLimited, RegistrationError
+from flowdeck.models import Attempt, AuditEntry, Delivery, FlowControl, FlowGroup, Lane
 from tests.guarantees import leases
 from tests.guarantees.forked import in_a_process
 from tests.polling import eventually
@@ -210,6 +210,43 @@ def test_who_kills_its_workers_is_found_however_much_work_other_groups_have(
             break
     registry._subscribers.clear()
     assert [letter.event.stream for letter in dead] == ["deadly"]
+
+
+@pytest.mark.parametrize("by", ["", "by"])
+def test_limits_that_somebody_changes_hold_from_the_next_start_on(
+    by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As far from the last start as the new ones say; and back to what the code says."""
+    declared = limited("probe.leased", limits=Limits(per="3/min", burst=3, by=by))
+    monkeypatch.setitem(registry.processors, "probe.leased", declared)
+    registry._subscribers.clear()
+    done = Delivery.objects.filter(processor="probe.leased", state="done")
+    publish(*[Probed(n=n, by="one") for n in range(20)], stream="calls")
+    drain.drain(declared, seconds=60)
+    assert done.count() == 3
+    rows = FlowGroup.objects.all() if by else FlowControl.objects.all()
+    before: Any = rows.get().next_at
+    limiting.change("probe.leased", Limits(per="6/min", burst=6), by="ann", reason="they can")
+    drain.drain(declared, seconds=60)
+    assert (done.count(), before - rows.get().next_at) == (3, timedelta(seconds=10))
+    FlowControl.objects.update(next_at=None, not_before=None, waits_until=None)
+    FlowGroup.objects.all().delete()
+    drain.drain(declared, seconds=60)
+    assert done.count() == 9
+    assert limiting.restore("probe.leased", by="bob", reason="they can't")
+    FlowControl.objects.update(next_at=None, not_before=None, waits_until=None)
+    FlowGroup.objects.all().delete()
+    drain.drain(declared, seconds=60)
+    registry._subscribers.clear()
+    assert done.count() == 12
+    assert not limiting.restore("probe.leased", by="bob", reason="again")
+    told = AuditEntry.objects.filter(action="change limits").order_by("id")
+    assert [(one.who, one.reason) for one in told] == [
+        ("ann", "to 6/min with 6 at once after a pause: they can"),
+        ("bob", "to as the code says: they can't"),
+    ]
+    with pytest.raises(NotLimited, match="declares no limits"):
+        limiting.change("probe.atomic", Limits(concurrent=1), by="ann", reason="why not")
 
 
 def test_what_an_atomic_handler_did_under_a_lost_lease_is_undone() -> None:

@@ -82,13 +82,18 @@ class ProcessorView(LiveView):
     def regions(self) -> Sequence[Fragment]:
         """All of it but its buttons, and what people did."""
         self._drawn_at = time.monotonic()
-        return self._fragments("now", "reasons", "errors", "lane_bars", "history")
+        return self._fragments(*self._quick, "history")
 
     def patch(self, changes: Changes) -> Sequence[Fragment]:
         """The same, its curves if it is time."""
         if time.monotonic() - self._drawn_at > _CURVES:
             return self.regions()
-        return self._fragments("now", "reasons", "errors", "lane_bars")
+        return self._fragments(*self._quick)
+
+    @property
+    def _quick(self) -> list[str]:
+        limits = ["limits"] if registry.processor(self._choice[0]).limited else []
+        return ["now", "reasons", "errors", "lane_bars", *limits]
 
     def _fragments(self, *parts: str) -> list[Fragment]:
         context = context_of(ProcessorPage(*self._choice)) | {"oob": True}

@@ -17,9 +17,11 @@ from flowdeck.dashboard.shared.plots import Span
 from flowdeck.dashboard.shared.run_times import QUIET, RunTimes, run_times
 from flowdeck.dashboard.shared.standing import Standing
 from flowdeck.declare.registry import Processor, registry
+from flowdeck.declare.states import UNFINISHED, among
 from flowdeck.models import Attempt, AuditEntry, Produced, Release
 from flowdeck.observe import gauges, rates
 from flowdeck.observe.overview import Overview, overview
+from flowdeck.sql.parts import rows
 
 SCALES: dict[str, Scale] = {"1h": AN_HOUR, "24h": A_DAY, "7d": A_WEEK}
 USUAL = "24h"
@@ -27,6 +29,13 @@ _ERRORS = 6
 _RELEASES = 3
 _FIRST = timedelta(hours=2)  # of a release that its figures are of
 _ENTRIES = 8
+_IN_GROUPS = 10_000
+_GROUPS = f"""
+SELECT grp, count(*) FROM (
+  SELECT grp FROM flowdeck_due
+  WHERE processor = %s AND grp IS NOT NULL AND state {among(*UNFINISHED)} LIMIT {_IN_GROUPS}) AS d
+GROUP BY grp ORDER BY count(*) DESC, grp LIMIT 20
+"""
 _PAUSES = 200  # switches looked at for the grounds of the charts
 
 
@@ -50,7 +59,7 @@ class OfRelease:
 
 @dataclass(frozen=True)
 class ProcessorPage:
-    """The page of one; at most 31 queries."""
+    """The page of one; at most 32 queries."""
 
     name: str
     window: str = USUAL
@@ -107,6 +116,18 @@ class ProcessorPage:
             Reason("dead" if one.mark == "dead" and not row.dead else "pending", free, said),
         ]
         return [reason for reason in found if reason.number]
+
+    @cached_property
+    def groups(self) -> list[tuple[str, int]]:
+        """The groups of its limits that most of the first 10,000 wait in."""
+        if not self.declared.limited_by:
+            return []
+        return [(str(name), int(count)) for name, count in rows(_GROUPS, [self.name])]
+
+    @property
+    def groups_cut(self) -> bool:
+        """Whether more wait than were looked at."""
+        return sum(count for _, count in self.groups) >= _IN_GROUPS
 
     @cached_property
     def errors(self) -> list[tuple[Attempt, int]]:

@@ -33,14 +33,24 @@ def processors(request: HttpRequest) -> HttpResponse:
 @requires("view_processors")
 def processor(request: HttpRequest, name: str) -> HttpResponse:
     """One of them, with its history: ``?window=`` is 1h, 24h or 7d."""
+    return one_page(request, name)
+
+
+def one_page(request: HttpRequest, name: str, *, status: int = 200, **context: Any) -> HttpResponse:
+    """The page of one; Http404 if there is none of that name."""
     if name not in registry.processors:
         raise Http404(f"There is no processor {name!r}.")
     window = request.GET.get("window", "")
-    context = context_of(ProcessorPage(name, window if window in SCALES else USUAL)) | {
+    page = ProcessorPage(name, window if window in SCALES else USUAL)
+    context = {
+        **context_of(page),
         "may_pause": can(request.user, "pause_processor"),
+        "may_limit": can(request.user, "change_limits"),
         "may_audit": can(request.user, "view_audit"),
+        "typed": page.standing.row.limits,
+        **context,
     }
-    return render(request, "flowdeck/processors/one.html", context)
+    return render(request, "flowdeck/processors/one.html", context, status=status)
 
 
 def context_of(page: ProcessorPage) -> dict[str, Any]:

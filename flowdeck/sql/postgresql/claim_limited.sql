@@ -24,6 +24,11 @@ BEGIN
   PERFORM set_config('synchronous_commit', 'off', true);
   SELECT * INTO control FROM flowdeck_flowcontrol f WHERE f.processor = name FOR UPDATE;
   moment := clock_timestamp();  -- after the wait for the lock
+  IF control.limits_set_at IS NOT NULL THEN  -- somebody has changed what the code says
+    at_once := control.limit_concurrent;
+    every := control.limit_every;
+    burst := control.limit_burst;
+  END IF;
   IF control.open_until > moment OR EXISTS (
     SELECT 1 FROM flowdeck_processorstate p WHERE p.name = $1 AND p.paused_at IS NOT NULL) THEN
     RETURN;

@@ -34,6 +34,7 @@ def claim_start(asked: Asked, leave_out: Iterable[int]) -> Start | None:
         )
         now = datetime.now(UTC)  # after the wait for the lock
         control = FlowControl.objects.get(pk=asked.processor)
+        asked = _with_limits_of(control, asked)
         if not _may(asked, control, now):
             return None
         free = _free(asked, set(leave_out), now)
@@ -52,6 +53,18 @@ def claim_start(asked: Asked, leave_out: Iterable[int]) -> Start | None:
         )
         seconds = max(0.0, (starts - now).total_seconds())
         return Start(replace(lane, claims=lane.claims + 1), seconds, position)
+
+
+def _with_limits_of(control: FlowControl, asked: Asked) -> Asked:
+    """With those that somebody has set in place of the code's."""
+    if control.limits_set_at is None:
+        return asked
+    return replace(
+        asked,
+        concurrent=control.limit_concurrent,
+        every=control.limit_every,
+        burst=control.limit_burst,
+    )
 
 
 def fetch_one(processor: str, position: int) -> DueDelivery | None:
