@@ -11,9 +11,10 @@ from flowdeck.checklist.finding import Finding, listed
 from flowdeck.checklist.sandbox import deliver, fingerprints, rolled_back, samples, written_tables
 from flowdeck.database import transaction
 from flowdeck.declare.registry import Processor, registry
+from flowdeck.declare.states import UNFINISHED
 from flowdeck.engine.attempt import attempt_together
 from flowdeck.log.append import read_log
-from flowdeck.models import Done, Event
+from flowdeck.models import Done, Due, Event
 from flowdeck.sql import DueDelivery
 from flowdeck.sql.parts import chunked
 from flowdeck.words import counted
@@ -159,22 +160,27 @@ def _history(processor: Processor) -> Iterator[list[DueDelivery]]:
 def tried(redeliver: bool) -> Finding:
     """What has each processor met in this installation: every type it listens to, and failure?"""
     in_the_log = set(Event.objects.order_by().values_list("type", flat=True).distinct())
-    never, overlooked, never_failed = list[str](), list[str](), list[str]()
+    never, waiting, overlooked, never_failed = list[str](), list[str](), list[str](), list[str]()
     for name, processor in sorted(registry.processors.items()):
         met = {due.event.type for due in samples(processor)}
         for type_name in processor.subscriptions:
-            if type_name not in met:
-                known = type_name in in_the_log and not processor.streams
-                (overlooked if known else never).append(f"{name} on {type_name}")
+            if type_name in met:
+                continue
+            known = type_name in in_the_log and not processor.streams
+            found = overlooked if known else never
+            if known and _waits(name, type_name):
+                found = waiting
+            found.append(f"{name} on {type_name}")
         if not Done.objects.filter(processor=name, attempts__gt=1).exists():
             never_failed.append(name)
     pairs = sum(len(p.subscriptions) for p in registry.processors.values())
-    handled = pairs - len(never) - len(overlooked)
+    handled = pairs - len(never) - len(waiting) - len(overlooked)
     evidence = f"{handled} of {pairs} pairs of processor and event type were handled."
     if not handled and not overlooked:
         return Finding("untried", evidence, "Publish what happens in real life, then ask again.")
-    if never or overlooked or never_failed:
+    if never or waiting or overlooked or never_failed:
         logged = f" In the log, but not handled: {listed(overlooked, 3)}." if overlooked else ""
+        logged += f" Not handled yet: {listed(waiting, 3)}." if waiting else ""
         return Finding(
             "warn" if overlooked else "untried",
             f"{evidence}{logged} Not published yet: {listed(never, 3) or 'none'}. Never failed and "
@@ -184,3 +190,9 @@ def tried(redeliver: bool) -> Finding:
             unchecked="What your test suite covers.",
         )
     return Finding("pass", f"{evidence} Each has failed at least once and recovered.")
+
+
+def _waits(processor: str, type_name: str) -> bool:
+    """Whether a delivery of this type is still to be done: then it was not overlooked."""
+    waiting = Due.objects.filter(processor=processor, state__among=UNFINISHED)
+    return waiting.filter(event__type=type_name).exists()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db.models import Count, Min
 
@@ -142,7 +142,7 @@ def staleness(redeliver: bool) -> Finding:
             for finished, recorded in newest.values_list("finished_at", "event__recorded_at")
             if finished is not None
         )
-        waiting = _waiting(name)
+        waiting = _waiting(name, began)
         if waiting > _PROMPT:
             measured.append(
                 f"{name} {duration(waiting)}, and it grows: nobody works on it, or it is parked"
@@ -161,15 +161,17 @@ def staleness(redeliver: bool) -> Finding:
     return Finding(found, f"Behind by: {'; '.join(measured)}.", advice)
 
 
-def _waiting(name: str) -> float:
-    """Seconds that the oldest delivery which nobody has begun has waited."""
+def _waiting(name: str, began: datetime | None) -> float:
+    """Seconds that the oldest delivery which nobody has begun has waited, since work ``began``."""
     oldest = (
         Due.objects.filter(processor=name, state=DeliveryState.PENDING, attempts=0)
         .order_by("event_id")
         .values_list("event__recorded_at", flat=True)
         .first()
     )
-    return (clock.now() - oldest).total_seconds() if oldest else 0.0
+    if oldest is None:
+        return 0.0
+    return (clock.now() - max(oldest, began or oldest)).total_seconds()
 
 
 def _worse(verdict: str, p50: float) -> str:

@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
@@ -14,8 +15,8 @@ from django.db import connection
 from django.db.models import F
 
 from flowdeck import Delivery as EventDelivery
-from flowdeck import Retry, publish
-from flowdeck.checklist import QUESTIONS, answer, purpose
+from flowdeck import Retry, clock, publish
+from flowdeck.checklist import QUESTIONS, answer, purpose, running
 from flowdeck.checklist.finding import Finding
 from flowdeck.declare.registry import registry
 from flowdeck.declare.subscribing import declare
@@ -24,7 +25,7 @@ from flowdeck.models import Event as Row
 from flowdeck.testing import settle
 from tests.deliveries import change, remove
 from tests.flowdeck.declare.test_payloads import store
-from tests.probe.events import Probed
+from tests.probe.events import Keyed, Probed
 from tests.probe.models import Effect, Tally
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -230,6 +231,29 @@ def test_9_what_waited_for_the_first_worker_is_no_lag() -> None:
         name="first", started_at=datetime.now(UTC) + timedelta(minutes=4), seen_at=datetime.now(UTC)
     )
     assert ask(9).verdict == "untried"
+
+
+def test_9_what_waits_for_workers_that_have_just_begun_is_no_lag(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A demo is filled before its workers start."""
+    publish(Probed(n=1), stream="probe-1")
+    later = clock.now() + timedelta(minutes=5)
+    monkeypatch.setattr(running, "clock", SimpleNamespace(now=lambda: later))
+    assert ask(9).verdict == "fail"
+    Worker.objects.create(name="first", started_at=later - timedelta(seconds=1), seen_at=later)
+    assert ask(9).verdict == "untried"
+
+
+def test_10_what_is_still_to_be_handled_was_not_overlooked() -> None:
+    publish(Keyed(owner="ada", n=2), stream="keyed-1")
+    settle()
+    publish(Probed(n=1), stream="probe-1")
+    found = ask(10)
+    assert (found.verdict, "Not handled yet: probe.atomic on Probed" in found.evidence) == (
+        "untried",
+        True,
+    )
 
 
 def test_10_processors_that_never_met_anything_are_told_apart_from_wrong_ones() -> None:
