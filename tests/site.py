@@ -110,7 +110,7 @@ class Site:
             capture_output=True,
             text=True,
         )
-        assert done.returncode == 0, done.stderr[-3000:]
+        assert done.returncode == 0, (done.stdout[-6000:], done.stderr[-3000:])
         return done.stdout
 
     def token(self, user: str) -> str:
