@@ -3,9 +3,10 @@
 A thread of its own watches the handlers that have one. When the time is up it cancels the
 statement that the handler waits for, which leaves the connection usable. Half a second later it
 raises :class:`HandlerTimedOut` in the handler's thread: by a signal in the main thread, which ends
-sleeps and waits for sockets too, and elsewhere as soon as Python runs there. What stays deaf for
-five seconds more (native code, somebody who swallows all errors) ends with the whole process, once
-its attempt is written down; a thread of others is left behind, and told.
+sleeps, waits for sockets and endless regular expressions too, and elsewhere as soon as Python runs
+there. What stays deaf for five seconds more (native code, somebody who swallows all errors) ends
+with the whole process, once its attempt is written down; a thread of others is left behind, and
+told.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from flowdeck.errors import HandlerTimedOut
 
 logger = logging.getLogger("flowdeck")
 RAISE_AFTER, END_AFTER = 0.5, 5.0  # seconds behind the time-out
+_ALARM_AFTER = 1.0  # the same of the alarm that needs no other thread
 _CANCEL_SECONDS = 2.0
 TIMED_OUT = 70  # exit code: EX_SOFTWARE
 
@@ -46,13 +48,14 @@ class Watched:
     database: Any
     write_down: Written | None
     until: float = field(init=False)
+    over_at: float = field(init=False)
     stage: int = 0
     expired: bool = False
     ended: bool = False
 
     def __post_init__(self) -> None:
         """The first thing happens when the time is up."""
-        self.until = time.monotonic() + self.seconds
+        self.until = self.over_at = time.monotonic() + self.seconds
 
     @property
     def error(self) -> HandlerTimedOut:
@@ -171,6 +174,8 @@ def watching(where: str, seconds: float | None, write_down: Written | None) -> I
     if main:
         _current = one
         before = signal.signal(signal.SIGALRM, _heard)
+        # Native code that keeps all other threads from running may look for signals (as re does).
+        signal.setitimer(signal.ITIMER_REAL, seconds + _ALARM_AFTER)
     _watchdog.add(one)
     try:
         try:
@@ -188,12 +193,15 @@ def watching(where: str, seconds: float | None, write_down: Written | None) -> I
         _watchdog.remove(one)
         if main:
             _current = None
+            signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, before)
 
 
 def _heard(number: int, frame: FrameType | None) -> None:
-    if _current is not None and _current.expired and not _current.ended:
-        raise _current.error
+    one = _current
+    if one is not None and not one.ended and time.monotonic() >= one.over_at:
+        one.expired = True
+        raise one.error
 
 
 def raise_in(thread: int, error: type[BaseException] | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -33,6 +34,11 @@ def computes() -> None:
     until = time.monotonic() + 60
     while time.monotonic() < until:
         pass
+
+
+def backtracks() -> None:
+    """Native code that lets no other thread run: not the one that watches either."""
+    re.match("(a+)+$", "a" * 28 + "b")
 
 
 def asks_the_database() -> None:
@@ -76,7 +82,7 @@ def assert_it_alone_failed(kind: str) -> None:
     assert Delivery.objects.filter(processor=kind, state="done").count() == 2
 
 
-@pytest.mark.parametrize("hang", [sleeps, computes, asks_the_database])
+@pytest.mark.parametrize("hang", [sleeps, computes, backtracks, asks_the_database])
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_hangs_is_ended_and_its_neighbours_are_done(
     kind: str, hang: Callable[[], None], monkeypatch: pytest.MonkeyPatch
