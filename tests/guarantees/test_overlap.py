@@ -180,7 +180,7 @@ def test_calls_in_threads_meet_and_those_of_one_key_do_not() -> None:
     for key in range(4):
         publish(*[Called(n=n) for n in range(3)], stream=f"key-{key}")
     before = threading.active_count()
-    assert drain.drain(calling(call, overlap=4), seconds=60) == 12
+    assert drain.drain(calling(call, overlap=8), seconds=60) == 12
     assert states() == {"done": 12}
     for key in range(4):
         assert [n for one, n in calls if one == f"key-{key}"] == [0, 1, 2]
