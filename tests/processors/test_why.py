@@ -53,7 +53,6 @@ def shop(
 ) -> Iterator[None]:
     """What a test does to it is undone, declarations too."""
     settings.DEMO = True
-    settings.FLOWDECK = {**settings.FLOWDECK, "BROKERS": {"nowhere": "redis://localhost:9/0"}}
     with django_db_blocker.unblock(), transaction.atomic(), planted.planted_in_a_shop():
         yield
         transaction.set_rollback(True)

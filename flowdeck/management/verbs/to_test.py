@@ -16,6 +16,8 @@ class Command(BaseCommand):
 
     help = "Print a test that gives the events of a delivery and fails as it did."
 
+    requires_system_checks = ()  # it looks only
+
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the arguments."""
         parser.add_argument(

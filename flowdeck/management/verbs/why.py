@@ -16,6 +16,8 @@ class Command(BaseCommand):
 
     help = "Tell why something has not happened: the facts, the first cause first."
 
+    requires_system_checks = ()  # whoever asks why is not to be asked first whether all is well
+
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the arguments."""
         parser.add_argument(
