@@ -221,7 +221,7 @@ def test_a_letter_that_is_refused_again_after_a_rewind_is_a_letter_again(
 
 
 def test_the_command_lists_runs_pauses_and_rewinds(broker: Redis, make: Make) -> None:
-    out = make()
+    out = make(options="largest=2000")
     published(1, 2)
     assert said("run", OUTLET, "--once") == "Moved: 2 messages.\n"
     last = newest_position()
@@ -246,6 +246,11 @@ def test_the_command_lists_runs_pauses_and_rewinds(broker: Redis, make: Make) ->
         with pytest.raises(CommandError, match=rf"There is no connector 'no'.*{OUTLET}"):
             said(*words)
     assert numbers(broker, out.to) == [1, 2]
+    assert said("held", OUTLET) == f"{OUTLET} holds back no key.\n"
+    published(3, by="x" * 3000)
+    said("run", OUTLET, "--once")
+    kept = f"a  from {newest_position():,} on: 1 dead letter, 0 events behind\n"
+    assert said("held", OUTLET) == kept
 
 
 def test_what_can_not_work_is_refused_where_it_is_declared(make: Make, settings: Any) -> None:
