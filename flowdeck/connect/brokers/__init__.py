@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from types import ModuleType
 from typing import cast
-from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -69,7 +69,7 @@ class Address:
     @property
     def bare(self) -> str:
         """As clients take it: without options."""
-        return urlunsplit(urlsplit(self.url)._replace(query=""))
+        return self.url.partition("?")[0]
 
     def number(self, name: str, default: int) -> int:
         """An option that is a number. Raises ImproperlyConfigured if it is none."""

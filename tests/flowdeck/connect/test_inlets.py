@@ -10,14 +10,14 @@ from cloudevents.core.bindings.kafka import KafkaMessage, from_kafka_event, to_b
 from cloudevents.core.v1.event import CloudEvent as Official
 
 from flowdeck import Draft, inlet, outlet, parse, publish
-from flowdeck.connect import connectors, control, intake, relay
+from flowdeck.connect import brokers, connectors, control, intake, relay
 from flowdeck.connect.cloudevent import Unreadable, read
 from flowdeck.connect.envelope import messages
 from flowdeck.connect.mapping import inlets
 from flowdeck.connect.outlets import outlets
 from flowdeck.connect.standing import standings
 from flowdeck.declare.registry import registry
-from flowdeck.errors import RegistrationError, RewindRefused
+from flowdeck.errors import BrokerAway, RegistrationError, RewindRefused
 from flowdeck.letters import dead_letters
 from flowdeck.log.append import read_log
 from flowdeck.models import Attempt, Due, Event, InletOffset
@@ -169,6 +169,13 @@ def test_what_can_not_work_is_refused_where_it_is_declared() -> None:
         inlet("wrong", broker="probe", source="x", batch=0)
     with pytest.raises(RegistrationError, match="a name is"):
         inlet("not a name", broker="probe", source="x")(mapped)
+
+
+def test_a_socket_is_an_address_of_redis(settings: Any) -> None:
+    url = "unix:///nowhere/redis.sock?maxlen=5"
+    settings.FLOWDECK = {**settings.FLOWDECK, "BROKERS": {"probe": url}}
+    with pytest.raises(BrokerAway, match=r"/nowhere/redis\.sock"):
+        brokers.sender("probe")
 
 
 def test_a_distributed_trace_goes_out_and_comes_in(make: Make, make_in: MakeIn) -> None:
