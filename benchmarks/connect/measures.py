@@ -65,8 +65,8 @@ def kafka(bench: Bench) -> Numbers:
     count = bench.amount(50_000)
     with bench.kafka() as url, bench.template.copied() as database:
         _step(database, "fill", count)
-        out = _step(database, "hand_on", url, "bench")
-        back = _step(database, "take_in", url, "bench")
+        out = _step(database, "hand_on", url, "bench", count)
+        back = _step(database, "take_in", url, "bench", count)
     return {"events": float(count), "kafka_outlet_per_s": out["rate"], "inlet_per_s": back["rate"]}
 
 
@@ -133,8 +133,9 @@ def sqs(bench: Bench) -> Numbers:
 
 def _outlet(bench: Bench, url: str, count: int, to: str = "bench") -> float:
     with bench.template.copied() as database:
-        _step(database, "fill", bench.amount(count))
-        return _step(database, "hand_on", url, to)["rate"]
+        count = bench.amount(count)
+        _step(database, "fill", count)
+        return _step(database, "hand_on", url, to, count)["rate"]
 
 
 def workflow(bench: Bench) -> Numbers:

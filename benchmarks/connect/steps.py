@@ -17,10 +17,9 @@ django.setup()
 from django.conf import settings  # noqa: E402
 from django.test.utils import override_settings  # noqa: E402
 
-from benchmarks.flow.events import Pinged  # noqa: E402
-from events.domain_events import InventoryReplenished  # noqa: E402
+from benchmarks.flow.events import Answered, Pinged  # noqa: E402
 from flowdeck import Draft, inlet, outlet, parse, publish, spans  # noqa: E402
-from flowdeck.connect import intake, relay  # noqa: E402
+from flowdeck.connect import intake, lease, relay  # noqa: E402
 from flowdeck.connect.mapping import inlets  # noqa: E402
 from flowdeck.engine.drain import drain_all  # noqa: E402
 
@@ -31,11 +30,11 @@ _AT_A_TIME = 500
 
 
 def fill(count: str) -> dict[str, float]:
-    """A log of so many events of 500 keys."""
+    """A log of so many events of 500 keys, which nobody here handles."""
     for start in range(0, int(count), _CHUNK):
         publish(
             *[
-                Draft(InventoryReplenished(sku=f"sku-{n % _KEYS}", quantity=1), f"b-{n % _KEYS}")
+                Draft(Answered(n=n), f"b-{n % _KEYS}")
                 for n in range(start, min(start + _CHUNK, int(count)))
             ]
         )
@@ -46,13 +45,20 @@ def _with_broker(url: str) -> None:
     override_settings(FLOWDECK={**settings.FLOWDECK, "BROKERS": {"bench": url}}).enable()
 
 
-def hand_on(url: str, to: str) -> dict[str, float]:
-    """All of the log by one relay."""
+def hand_on(url: str, to: str, count: str) -> dict[str, float]:
+    """All of the log by one relay, once it is connected."""
     if ".fifo" in to:
         _make_queue(url, to)
     _with_broker(url)
-    out = outlet("bench", broker="bench", to=to, types=[InventoryReplenished])
-    return _rate(lambda: relay.run_once(out))
+    out = outlet("bench", broker="bench", to=to, types=[Answered])
+    relay.create(out)
+    return _rate(relay.Relay(out, _taken("bench")), int(count))
+
+
+def _taken(name: str) -> lease.Lease:
+    found = lease.take(name)
+    assert found is not None
+    return found
 
 
 def _make_queue(url: str, name: str) -> None:
@@ -64,18 +70,26 @@ def _make_queue(url: str, name: str) -> None:
     client.create_queue(QueueName=name, Attributes={"FifoQueue": "true"})
 
 
-def take_in(url: str, source: str) -> dict[str, float]:
-    """All of a topic by one intake, a hundred messages a transaction."""
+def take_in(url: str, source: str, count: str) -> dict[str, float]:
+    """All of a topic by one intake, a hundred messages a transaction, once it is connected."""
     _with_broker(url)
     inlet("bench-in", broker="bench", source=source, batch=100)(
         lambda message: Draft(parse(message.type, message.data), f"in-{message.subject}")
     )
-    return _rate(lambda: intake.run_once(inlets["bench-in"]))
+    made = inlets["bench-in"]
+    intake.create(made)
+    return _rate(intake.Intake(made, _taken("bench-in")), int(count))
 
 
-def _rate(move: Callable[[], int]) -> dict[str, float]:
-    began = time.perf_counter()
-    return {"rate": move() / (time.perf_counter() - began)}
+def _rate(work: lease.Work, count: int) -> dict[str, float]:
+    while not work.moved:
+        work.step()
+    first, began = work.moved, time.perf_counter()
+    while work.moved < count:
+        work.step()
+    seconds = time.perf_counter() - began
+    work.close()
+    return {"rate": (count - first) / seconds}
 
 
 def listen(url: str, topic: str, count: str) -> dict[str, float]:
@@ -84,7 +98,8 @@ def listen(url: str, topic: str, count: str) -> dict[str, float]:
     from confluent_kafka.admin import AdminClient, NewTopic
 
     known = {"bootstrap.servers": url.removeprefix("kafka://"), "log_level": 0}
-    AdminClient(known).create_topics([NewTopic(topic, _PARTITIONS, 1)])[topic].result()
+    admin = AdminClient(known)
+    admin.create_topics([NewTopic(topic, _PARTITIONS, 1)])[topic].result()
     consumer = Consumer({**known, "group.id": "bench"})
     consumer.assign([TopicPartition(topic, n, 0) for n in range(_PARTITIONS)])
     late: list[float] = []
