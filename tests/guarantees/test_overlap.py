@@ -174,6 +174,7 @@ def test_calls_in_threads_meet_and_those_of_one_key_do_not() -> None:
         at_once[key] += 1
         assert at_once[key] == 1
         meeting.wait(60)  # nobody goes on before four are here
+        time.sleep(0.2)  # and not before there was another look for more
         calls.append((key, event.n))
         at_once[key] -= 1
 
