@@ -303,7 +303,7 @@ def assert_it_alone_failed() -> None:
     assert states() == {"done": 3, "dead": 1}
 
 
-@pytest.mark.parametrize("hang", [_sleeps, _computes, _hears_nothing])
+@pytest.mark.parametrize("hang", [_sleeps, _hears_nothing])
 def test_what_hangs_is_ended_and_its_neighbours_are_done(
     hang: Callable[[], Awaitable[None]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -312,6 +312,21 @@ def test_what_hangs_is_ended_and_its_neighbours_are_done(
         publish(Called(n=n), stream=f"hang-{n}")
     while drain.drain(hanging(hang)):
         pass
+    assert_it_alone_failed()
+
+
+def test_what_computes_in_the_loop_is_interrupted_and_its_process_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(watchdog, "END_AFTER", 4.0)
+    for n in (1, 2, 3, 4):
+        publish(Called(n=n), stream=f"hang-{n}")
+
+    def work() -> None:
+        while drain.drain(hanging(_computes)):
+            pass
+
+    assert in_a_process(work) == 0
     assert_it_alone_failed()
 
 
