@@ -73,8 +73,8 @@ def _order(browser: Browser, site: Site) -> None:
     for story in STORIES:
         page.get_by_role("button", name=story).click()
         page.wait_for_timeout(300)  # so that they do not all stand at one moment of the timeline
-    expect(page.locator("#orders > li", has_text="3 retries")).to_have_count(1, timeout=60_000)
-    expect(page.get_by_text("needs a person")).to_be_visible(timeout=60_000)
+    expect(page.locator("#orders > li", has_text="3 retries")).to_have_count(1, timeout=180_000)
+    expect(page.get_by_text("needs a person")).to_be_visible(timeout=180_000)
     page.context.close()
 
 
