@@ -66,7 +66,10 @@ async def attempt_async(
             if late() or (isinstance(error, HandlerTimedOut) and not error.args):
                 told = watchdog.timed_out(processor.where, processor.timeout)
                 raise HandlerFailed(told, untouched=True) from error
-            raise _blamed(error, untouched=True) from error
+            blamed = _blamed(error, untouched=True)
+            if blamed is error:
+                raise
+            raise blamed from error
     finished = started + timedelta(seconds=time.monotonic() - began)
     return done(processor, due, delivery, started, finished)
 
@@ -185,9 +188,10 @@ def _called(containment: Containment, handle: Callable[[], Returned]) -> Returne
     try:
         return containment.call(handle)
     except BaseException as error:
-        if infrastructure.ends_this_worker(error):
-            raise
-        raise _blamed(error, untouched=containment.untouched) from error
+        blamed = _blamed(error, untouched=containment.untouched)
+        if blamed is error:
+            raise  # with its cause, which says what the database had
+        raise blamed from error
 
 
 def _blamed(error: BaseException, *, untouched: bool) -> BaseException:
