@@ -174,7 +174,8 @@ def _row(model: Any, text: str, made: dict[str, Any], correlation: UUID) -> dict
 
 def _value(field: Any, text: str, made: dict[str, Any], correlation: UUID) -> Any:
     if field.is_relation:
-        return made.get(field.related_model.__name__, made["user"])
+        name = field.related_model.__name__
+        return made.get(name) or made.get(name.lower(), made["user"])
     if field.choices:
         return field.choices[0][0]
     kinds: dict[type, Any] = {

@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from flowdeck import SequenceConflict, publish, read_stream
 from flowdeck.declare.registry import registry
-from flowdeck.engine import batch, drain, lanes, pause
+from flowdeck.engine import batch, drain, lanes, pause, settling
 from flowdeck.letters import dead_letters, floors
 from flowdeck.models import Attempt, Delivery, Done, Due, Event, Lane
 from flowdeck.sql import dialect
@@ -37,7 +37,7 @@ STEPS = {
     "fetch": (batch, "fetch"),
     "lock": (batch, "lock"),
     "handle": (batch, "attempt"),
-    "append": (batch, "append"),
+    "append": (settling, "append"),
     "mark": (dialect(), "mark"),
     "tell": (batch, "tell"),
 }
