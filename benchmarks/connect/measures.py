@@ -74,6 +74,7 @@ def kafka_lag(bench: Bench) -> Numbers:
     """From before publish() to the consumer's hand, at 1,000 events a second."""
     seconds = 4 if bench.quick else 20
     with bench.kafka() as url, bench.template.copied() as database, ExitStack() as stack:
+        _step(database, "make_topic", url, "bench")
         stack.enter_context(_relaying(database, url))
         with ThreadPoolExecutor(1) as other:
             heard = other.submit(_step, database, "listen", url, "bench", 1_000 * seconds)

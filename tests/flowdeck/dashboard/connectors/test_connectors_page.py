@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -116,8 +115,7 @@ def test_a_rewind_to_a_time_is_one_to_what_was_recorded_since(operator: Client, 
         assert re.search("no position|no day", shown)
 
 
-def test_held_keys_are_named(operator: Client, name: str, settings: Any) -> None:
-    settings.FLOWDECK = {**settings.FLOWDECK, "BROKERS": {"nowhere": "redis://127.0.0.1:1"}}
+def test_held_keys_are_named(operator: Client, name: str) -> None:
     position = publish(Probed(n=1), Probed(n=2), stream="a").positions[0]
     assert "It holds back no key." in words(operator, f"/connectors/?held={name}")
     events = read_log()
