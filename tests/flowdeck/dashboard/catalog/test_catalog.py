@@ -19,7 +19,12 @@ from flowdeck.dashboard.timeline.type_rates import stored_counts, type_lines
 from flowdeck.declare.registry import Registry
 from flowdeck.history import fold
 from flowdeck.models import Fold
-from tests.flowdeck.dashboard.test_hostile_text import HOSTILE, assert_harmless, hostile_event
+from tests.flowdeck.dashboard.test_hostile_text import (
+    HOSTILE,
+    TEXTS,
+    assert_harmless,
+    hostile_event,
+)
 from tests.probe.events import Echoed, Probed
 
 QUERIES = 15
@@ -163,7 +168,7 @@ def test_the_filter_leaves_what_has_all_words(viewer: Client) -> None:
     side = viewer.get("/catalog/Probed/?q=order").content.decode()
     assert '<input id="ct-q" type="search" name="q" value="order"' in side
     assert 'aria-current="true" hidden' in side
-    assert_harmless(viewer.get("/catalog/", {"q": HOSTILE[0] + "\x00"}).content.decode())
+    assert_harmless(viewer.get("/catalog/", {"q": TEXTS[0] + "\x00"}).content.decode())
 
 
 def test_counts_and_a_line_of_the_last_ten_minutes(viewer: Client) -> None:
