@@ -77,10 +77,11 @@ def test_{name}(flow):
 def _draft(stored: StoredEvent) -> str:
     try:
         event = masked_event(load(stored))
-    except FlowdeckError as error:
+    except Exception as error:  # code of the project runs in it: upcasters and validators
+        reason = f": {error}" if isinstance(error, FlowdeckError) else f" ({type(error).__name__})"
         raise NoTest(
-            f"{stored.type} at position {stored.position} can't be loaded, so it can't be given: "
-            f"{error}"
+            f"{stored.type} at position {stored.position} can't be loaded, so it can't be given"
+            f"{reason}"
         ) from error
     data = _literal(json.loads(event.model_dump_json()), 3)
     return (

@@ -157,6 +157,7 @@ def test_no_operation_of_the_api_tells(guessed: Client) -> None:
         "position": event.position,
         "order_id": 1,
         "number": 1,
+        "name": "supplier",
     }
     for method, path, address in looks.operations():
         if method != "GET":

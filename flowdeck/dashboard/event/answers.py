@@ -12,6 +12,7 @@ from flowdeck.engine.answers import place_of
 from flowdeck.models import Answer, Event
 from flowdeck.privacy.masking import ERASED, MASK
 from flowdeck.privacy.sealing import opened_texts, seal_of
+from flowdeck.stored_json import read_object
 
 _MOST, _LONGEST = 50, 4_000
 
@@ -45,5 +46,13 @@ def answers_of(event: Event, processors: Iterable[str]) -> Sequence[AnswerLine]:
 def _line(row: Answer, hidden: str | None) -> AnswerLine:
     if hidden is not None:
         return AnswerLine(row, [Token(hidden)], cut=False)
-    text = json.dumps(json.loads(row.text), indent=2, ensure_ascii=False) if row.text else ""
+    text = _indented(row.text)
     return AnswerLine(row, list(tokens(text[:_LONGEST])), cut=len(text) > _LONGEST)
+
+
+def _indented(text: str) -> str:
+    """JSON by lines; of what can't be read, why."""
+    if not text:
+        return ""
+    found = read_object(f'{{"answer": {text}}}')
+    return json.dumps(found.get("answer", found), indent=2, ensure_ascii=False)

@@ -78,12 +78,14 @@ class _Stretch:
                 self.high, self.cut = end, end - 1
             return
         high = self.high if self.high is not None else newest_position() + 1
-        if high - length > self.low:
-            self.low = self.cut = high - length
+        end = high - length
+        beyond = Event.objects.filter(position__gte=self.low, position__lt=end)
+        if end > self.low and beyond.exists():  # a log may begin late: what was before is archived
+            self.low = self.cut = end
 
 
 def search(wanted: LogFilter) -> LogPage:
-    """The wanted rows and the way to their neighbours; at most eight queries."""
+    """The wanted rows and the way to their neighbours; at most nine queries."""
     stretch = _bounds(wanted)
     if length := _most(wanted):
         stretch.limit(length)

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from django.db import transaction
 from django.http import QueryDict
 from django.test import Client
 
@@ -120,6 +121,9 @@ def test_delivery_states() -> None:
 
 def test_a_long_search_is_cut_and_can_be_gone_on_with(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log_search, "SHORT_STRETCH", 10)
+    with transaction.atomic():
+        publish(*[Probed(n=1000) for _ in range(30)], stream="probe-given-up")
+        transaction.set_rollback(True)
     publish(Probed(n=1000), stream="probe-rare")
     publish(*[Probed(n=n) for n in range(30)], stream="probe-1")
     page = found("data.n=1000")
@@ -128,6 +132,7 @@ def test_a_long_search_is_cut_and_can_be_gone_on_with(monkeypatch: pytest.Monkey
     first = Event.objects.order_by("position").values_list("position", flat=True)[0]
     assert everything("data.n=1000") == [first]
     assert everything("data.n=3") == [first + 4]
+    assert found(f"data.n=1000&before={first + 5}").older is None, "the log begins there"
 
 
 def test_many_in_a_state_are_all_found(monkeypatch: pytest.MonkeyPatch) -> None:
