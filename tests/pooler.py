@@ -28,6 +28,7 @@ default_pool_size = {size}
 max_client_conn = 500
 ignore_startup_parameters = extra_float_digits
 server_reset_query = DISCARD ALL
+server_login_retry = 1
 {as_whom}
 """
 
