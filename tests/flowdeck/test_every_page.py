@@ -15,7 +15,7 @@ from flowdeck.testing import settle
 from tests import every_page
 from tests.probe.events import Probed
 
-OPTIONAL = 4
+OPTIONAL = 6
 """Queries that a page may leave out: for what waits there are two, for a dense window four. A query
 for each row would be at least nine more."""
 

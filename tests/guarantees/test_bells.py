@@ -60,6 +60,7 @@ def test_the_same_bell_a_hundred_times_at_once() -> None:
 
     with ThreadPoolExecutor(10) as workers:
         list(workers.map(answered, range(100)))
+    drain.answer_bell("probe.atomic")  # whoever ran out of time has rung for another
     assert set(Delivery.objects.filter(processor="probe.atomic").values_list("state")) == {
         ("done",)
     }
