@@ -24,7 +24,7 @@ from flowdeck.engine.outcome import HandlerFailed, Outcome, failed
 from flowdeck.engine.settling import Batch, finish, tell
 from flowdeck.engine.taking import fetch, take
 from flowdeck.errors import LeaseLost, SequenceConflict
-from flowdeck.sql import DueDelivery, dialect
+from flowdeck.sql import DueDelivery
 
 _PAUSES = (0.0, 0.1, 0.3)  # seconds between tries to commit results; then a second each
 _AGAIN = 3  # immediate repetitions after a deadlock, serialization failure or conflict
@@ -69,7 +69,7 @@ def _run_atomic_leased(processor: Processor, claim: Claim, limit: int) -> Batch:
                     due = fetch(processor, claim, limit)
                     outcomes = _attempts_together(processor, due)
                     batch = Batch(len(due), outcomes, finish(processor, outcomes))
-                    lock(processor, claim)
+                    leases.lock(processor, claim)
                     return batch
             except SequenceConflict:
                 continue
@@ -79,7 +79,7 @@ def _run_atomic_leased(processor: Processor, claim: Claim, limit: int) -> Batch:
                 break
         with transaction.atomic():
             batch = _one_by_one(processor, fetch(processor, claim, limit))
-            lock(processor, claim)
+            leases.lock(processor, claim)
             return batch
 
 
@@ -129,7 +129,7 @@ def _run_leased(processor: Processor, claim: Claim, limit: int) -> Batch:
         _wait_for_start(claim)
         due = fetch(processor, claim, limit)
         tried = Batch(len(due), _attempts_apart(processor, due))
-        return keep_results(processor, tried, lambda: lock(processor, claim))
+        return keep_results(processor, tried, lambda: leases.lock(processor, claim))
 
 
 def keep_results(processor: Processor, tried: Batch, hold: Callable[[], None]) -> Batch:
@@ -251,12 +251,3 @@ def _unheld(
                 held.add(last.due.event.key)
         if one.event.key not in held:
             yield one
-
-
-def lock(processor: Processor, claim: Claim) -> None:
-    """Lock leased lanes until the transaction ends, and leave them. Raises LeaseLost."""
-    assert claim.token is not None
-    with connection.cursor() as cursor:
-        locked = dialect().lock_leased(cursor, claim.token, claim.left())
-    if len(locked) != len(claim.lanes):
-        leases.lost(processor)

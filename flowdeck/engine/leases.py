@@ -14,6 +14,7 @@ from flowdeck import telemetry
 from flowdeck.conf import conf
 from flowdeck.database import connection, transaction
 from flowdeck.declare.registry import Processor
+from flowdeck.engine.faults import is_fault
 from flowdeck.engine.lanes import Claim
 from flowdeck.errors import LeaseLost
 from flowdeck.sql import dialect
@@ -51,8 +52,6 @@ class _Keeper:
 
 def renew(tokens: list[UUID]) -> None:
     """Extend leases that are still held; one that was lost stays lost. Never raises."""
-    from flowdeck.engine.faults import is_fault
-
     try:
         with connection.cursor() as cursor:
             dialect().renew_leases(cursor, tokens, conf().LEASE_SECONDS)
@@ -87,6 +86,15 @@ def hold(processor: Processor, claims: Sequence[Claim]) -> None:
     with connection.cursor() as cursor:
         held = dialect().hold_leased(cursor, tokens, ids, conf().LEASE_SECONDS)
     if held != len(ids):
+        lost(processor)
+
+
+def lock(processor: Processor, claim: Claim) -> None:
+    """Lock leased lanes until the transaction ends, and leave them. Raises LeaseLost."""
+    assert claim.token is not None
+    with connection.cursor() as cursor:
+        locked = dialect().lock_leased(cursor, claim.token, claim.left())
+    if len(locked) != len(claim.lanes):
         lost(processor)
 
 

@@ -217,7 +217,7 @@ class Pump:
                 by_claim.setdefault(id(call.claim), (call.claim, []))[1].append(what)
         if self._processor.limited:
             for claim, outcomes in by_claim.values():
-                self._commit(outcomes, partial(batch.lock, self._processor, claim))
+                self._commit(outcomes, partial(leases.lock, self._processor, claim))
                 self._claims.remove(claim)
         elif by_claim:
             claims = [claim for claim, _ in by_claim.values()]
