@@ -16,7 +16,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -87,9 +87,9 @@ class Calls:
         """How many there are."""
         return len(self._aired)
 
-    def of(self, claim: Claim) -> list[Call]:
-        """Those whose lanes are of this claim."""
-        return [one for one in self._aired if one.claim is claim]
+    def __iter__(self) -> Iterator[Call]:
+        """All of them, in no order."""
+        return iter(self._aired)
 
     def start(self, due: DueDelivery, claim: Claim) -> None:
         """Call the handler, not before the claim's own time."""

@@ -5,19 +5,20 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NoReturn
 from uuid import UUID
 
 from flowdeck import telemetry
 from flowdeck.conf import conf
-from flowdeck.database import connection, transaction
+from flowdeck.database import connection
 from flowdeck.declare.registry import Processor
 from flowdeck.engine.faults import is_fault
 from flowdeck.engine.lanes import Claim
 from flowdeck.errors import LeaseLost
-from flowdeck.sql import dialect
+from flowdeck.sql import Left, dialect
 
 logger = logging.getLogger("flowdeck")
 
@@ -98,11 +99,18 @@ def lock(processor: Processor, claim: Claim) -> None:
         lost(processor)
 
 
-def let_go(claim: Claim) -> None:
-    """Say that a leased claim ended well: its lanes are free, but for those that were lost."""
-    assert claim.token is not None
-    with transaction.atomic(), connection.cursor() as cursor:
-        dialect().lock_leased(cursor, claim.token, claim.left())
+def let_go(claims: Iterable[Claim]) -> None:
+    """Say that leased claims ended well: their lanes are free, but for those that were lost.
+
+    One statement for all that were claimed together.
+    """
+    left: dict[UUID, list[Left]] = defaultdict(list)
+    for claim in claims:
+        assert claim.token is not None
+        left[claim.token] += claim.left()
+    with connection.cursor() as cursor:
+        for token, lanes in left.items():
+            dialect().lock_leased(cursor, token, lanes)
 
 
 def lost(processor: Processor) -> NoReturn:

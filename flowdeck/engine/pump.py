@@ -202,11 +202,8 @@ class Pump:
     def _with_stragglers(self) -> list[Claim]:
         if time.monotonic() > self._end + (self._processor.timeout or _SERVED):
             return []
-        return [
-            claim
-            for claim in self._claims
-            if any(call.seconds > _STRAGGLER for call in self._calls.of(claim))
-        ]
+        held = {id(call.claim) for call in self._calls if call.seconds > _STRAGGLER}
+        return [claim for claim in self._claims if id(claim) in held]
 
     def _keep(self, landed: list[tuple[Call, Outcome | Exception]]) -> None:
         by_claim: dict[int, tuple[Claim, list[Outcome]]] = {}
@@ -249,13 +246,15 @@ class Pump:
             self._ready.clear()
         elif not self._look_at:
             return
-        in_hand = {id(claim) for _, claim in self._ready}
-        for claim in list(self._claims):
-            if id(claim) not in in_hand and not self._calls.of(claim):
-                self._claims.remove(claim)
-                self._fruitless.update(set(claim.ids) - self._fruitful)
-                self._fruitful.difference_update(claim.ids)
-                leases.let_go(claim)
+        in_hand = {id(claim) for _, claim in self._ready} | {id(call.claim) for call in self._calls}
+        idle = [claim for claim in self._claims if id(claim) not in in_hand]
+        if not idle:
+            return
+        leases.let_go(idle)
+        self._claims = [claim for claim in self._claims if id(claim) in in_hand]
+        ids = {one for claim in idle for one in claim.ids}
+        self._fruitless |= ids - self._fruitful
+        self._fruitful -= ids
 
     def _tell(self, error: Exception) -> None:
         telemetry.emit(telemetry.InfrastructureFault(self._processor.name, error))
