@@ -55,11 +55,6 @@ class Call:
     named: bool = False
 
     @property
-    def key(self) -> str:
-        """The key that nobody else may work on meanwhile."""
-        return self.due.event.key
-
-    @property
     def seconds(self) -> float:
         """How long it has been in the air."""
         return time.monotonic() - self.begins

@@ -206,19 +206,19 @@ class Pump:
         return [claim for claim in self._claims if id(claim) in held]
 
     def _keep(self, landed: list[tuple[Call, Outcome | Exception]]) -> None:
-        by_claim: dict[int, tuple[Claim, list[Outcome]]] = {}
+        came: list[tuple[Claim, Outcome]] = []
         for call, what in landed:
             if isinstance(what, Exception):
                 self._tell(what)  # its key stays in hand: the next drain tries it again
             else:
-                by_claim.setdefault(id(call.claim), (call.claim, []))[1].append(what)
-        if self._processor.limited:
-            for claim, outcomes in by_claim.values():
-                self._commit(outcomes, partial(leases.lock, self._processor, claim))
+                came.append((call.claim, what))
+        if self._processor.limited:  # each has a claim of its own
+            for claim, outcome in came:
+                self._commit([outcome], partial(leases.lock, self._processor, claim))
                 self._claims.remove(claim)
-        elif by_claim:
-            claims = [claim for claim, _ in by_claim.values()]
-            outcomes = [one for _, several in by_claim.values() for one in several]
+        elif came:
+            claims = list({id(claim): claim for claim, _ in came}.values())
+            outcomes = [outcome for _, outcome in came]
             self._commit(outcomes, partial(self._hold, claims, outcomes))
 
     def _hold(self, claims: list[Claim], outcomes: list[Outcome]) -> None:
