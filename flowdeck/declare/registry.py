@@ -72,6 +72,11 @@ class Processor:
         return self.overlap > 1 or self.asynchronous
 
     @property
+    def parks(self) -> bool:
+        """Whether a dead letter holds back what is behind it of its key."""
+        return self.on_dead == "park"
+
+    @property
     def description(self) -> str:
         """First line of the handler's docstring, for the pages."""
         return (inspect.getdoc(self.handler) or "").split("\n", 1)[0]

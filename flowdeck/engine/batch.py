@@ -247,7 +247,7 @@ def _unheld(
     for one in due:
         if outcomes and not outcomes[-1].done:
             last = outcomes[-1]
-            if last.mark.state != DeliveryState.DEAD or processor.on_dead == "park":
+            if last.mark.state != DeliveryState.DEAD or processor.parks:
                 held.add(last.due.event.key)
         if one.event.key not in held:
             yield one

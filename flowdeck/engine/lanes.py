@@ -200,7 +200,7 @@ def _claim_start(processor: Processor, leave_out: Iterable[int]) -> Claim | None
             worker=worker_name(),
             token=token,
             lease_seconds=conf().LEASE_SECONDS,
-            parks=processor.on_dead == "park",
+            parks=processor.parks,
             concurrent=limits.concurrent if limits else None,
             every=limits.every if limits else None,
             burst=limits.burst if limits else 1,

@@ -15,9 +15,10 @@ from flowdeck.sql.starting import starts
 
 def take(processor: Processor, claim: Claim, limit: int) -> list[DueDelivery]:
     """Lock the lanes that can be had for this transaction; return what is due, by position."""
-    parks = processor.on_dead == "park"
     with connection.cursor() as cursor:
-        taken = dialect().take_due(cursor, processor.name, claim.lanes, claim.floors, limit, parks)
+        taken = dialect().take_due(
+            cursor, processor.name, claim.lanes, claim.floors, limit, processor.parks
+        )
     claim.saw(taken)
     return _opened(taken.due)
 
@@ -27,9 +28,8 @@ def fetch(processor: Processor, claim: Claim, limit: int) -> list[DueDelivery]:
     if claim.position is not None:
         one = starts().fetch_one(processor.name, claim.position)
         return answers.loaded(processor, _opened([one] if one else []))
-    parks = processor.on_dead == "park"
     with connection.cursor() as cursor:
-        taken = dialect().fetch_due(cursor, processor.name, claim.lanes, limit, parks)
+        taken = dialect().fetch_due(cursor, processor.name, claim.lanes, limit, processor.parks)
     claim.saw(taken)
     return answers.loaded(processor, _opened(taken.due))
 
@@ -38,11 +38,12 @@ def fetch_first(
     processor: Processor, claims: Sequence[Claim], busy: Iterable[str], most: int
 ) -> list[tuple[DueDelivery, Claim]]:
     """The first due delivery of up to ``most`` keys that are not ``busy``, each with its claim."""
-    parks = processor.on_dead == "park"
     ids = [one for claim in claims for one in claim.ids]
     tokens = list({claim.token for claim in claims if claim.token is not None})
     with connection.cursor() as cursor:
-        due = dialect().fetch_first(cursor, processor.name, ids, tokens, list(busy), most, parks)
+        due = dialect().fetch_first(
+            cursor, processor.name, ids, tokens, list(busy), most, processor.parks
+        )
     places = [slot_of(one.event.key) for one in due]
     whose = [next(claim for claim in claims if claim.has(slot)) for slot in places]
     return list(zip(answers.loaded(processor, _opened(due)), whose, strict=True))

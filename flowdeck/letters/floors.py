@@ -96,5 +96,5 @@ def mend() -> None:
 
 def wrong() -> list[Wrong]:
     """Lanes with a wrong floor. One statement is one snapshot, so each of them is a fault."""
-    parking = [one.name for one in registry.processors.values() if one.on_dead == "park"] or [""]
+    parking = [one.name for one in registry.processors.values() if one.parks] or [""]
     return [Wrong(*row) for row in rows(_WRONG.format(placeholders(parking)), parking)]

@@ -135,7 +135,7 @@ def _failures(scope: Scope) -> Iterator[str]:
 def _order(scope: Scope) -> Iterator[str]:
     """Of the parking processors, none has finished a later event before an earlier one of a key."""
     for name, processor in sorted(registry.processors.items()):
-        if processor.on_dead != "park":
+        if not processor.parks:
             continue
         for after, upto in scope.chunks():
             for key, position in rows(_OVERTAKEN, [name, name, after, upto]):
