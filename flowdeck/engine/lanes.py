@@ -47,9 +47,10 @@ class Claim:
         """Ids of the lanes."""
         return [lane.id for lane in self.lanes]
 
-    def has(self, slot: int) -> bool:
-        """Whether a slot is of one of the lanes."""
-        return any(one.first_slot <= slot <= one.last_slot for one in self.lanes)
+    def slots(self) -> Iterator[int]:
+        """The slots of its lanes."""
+        for lane in self.lanes:
+            yield from range(lane.first_slot, lane.last_slot + 1)
 
     def only(self, lane: LaneRow) -> Claim:
         """The same claim on one of its lanes."""

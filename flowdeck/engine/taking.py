@@ -44,9 +44,9 @@ def fetch_first(
         due = dialect().fetch_first(
             cursor, processor.name, ids, tokens, list(busy), most, processor.parks
         )
-    places = [slot_of(one.event.key) for one in due]
-    whose = [next(claim for claim in claims if claim.has(slot)) for slot in places]
-    return list(zip(answers.loaded(processor, _opened(due)), whose, strict=True))
+    whose = {slot: claim for claim in claims for slot in claim.slots()}
+    loaded = answers.loaded(processor, _opened(due))
+    return [(one, whose[slot_of(one.event.key)]) for one in loaded]
 
 
 def _opened(due: list[DueDelivery]) -> list[DueDelivery]:
