@@ -23,22 +23,23 @@ class _Shared:
         self._has_none = False
 
     def now(self) -> datetime:
-        if self._has_none:
-            return datetime.now(UTC)
-        said, counted = self._said, time.monotonic()
-        if said is None or (counted - said[1] > _SECONDS and not connection.needs_rollback):
+        said = self._said
+        if not self._has_none and (
+            said is None
+            or (time.monotonic() - said[1] > _SECONDS and not connection.needs_rollback)
+        ):
             # Looked up but now and then: every attempt asks for the time twice.
-            if connection.vendor != "postgresql":
+            if connection.vendor == "postgresql":
+                self._said = _asked()
+            else:
                 self._has_none = True
-                return datetime.now(UTC)
-            said, counted = _asked(), time.monotonic()
-            self._said = said
-        return said[0] + timedelta(seconds=counted - said[1])
+        return self.counted()
 
     def counted(self) -> datetime:
-        if self._said is None:
+        said = self._said  # of one moment: another thread may ask again meanwhile
+        if said is None:
             return datetime.now(UTC)
-        return self._said[0] + timedelta(seconds=time.monotonic() - self._said[1])
+        return said[0] + timedelta(seconds=time.monotonic() - said[1])
 
 
 def _asked() -> tuple[datetime, float]:
