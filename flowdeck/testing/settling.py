@@ -57,7 +57,9 @@ def let_flush_empty_the_log(connection: BaseDatabaseWrapper) -> None:
 
     def lifted(operations: BaseDatabaseOperations, statements: Iterable[str]) -> None:
         emptying = list(statements)
-        lift, restore = _RULES[operations.connection.vendor](operations.connection, emptying)
+        emptied = " ".join(one for one in emptying if one.startswith(("TRUNCATE", "DELETE")))
+        tables = [table for table in _KEPT if f'"{table}"' in emptied]
+        lift, restore = _RULES[operations.connection.vendor](operations.connection, tables)
         flush(operations, [*lift, *emptying, *restore])
 
     lifted.lifts_append_only = True  # type: ignore[attr-defined]
@@ -65,10 +67,8 @@ def let_flush_empty_the_log(connection: BaseDatabaseWrapper) -> None:
 
 
 def _rules_on_postgresql(
-    connection: BaseDatabaseWrapper, statements: list[str]
+    connection: BaseDatabaseWrapper, tables: list[str]
 ) -> tuple[list[str], list[str]]:
-    truncated = " ".join(one for one in statements if one.startswith("TRUNCATE"))
-    tables = [table for table in _KEPT if f'"{table}"' in truncated]
     return (
         [f"ALTER TABLE {table} DISABLE TRIGGER {table}_no_truncate" for table in tables],
         [f"ALTER TABLE {table} ENABLE TRIGGER {table}_no_truncate" for table in tables],
@@ -76,10 +76,8 @@ def _rules_on_postgresql(
 
 
 def _rules_on_sqlite(
-    connection: BaseDatabaseWrapper, statements: list[str]
+    connection: BaseDatabaseWrapper, tables: list[str]
 ) -> tuple[list[str], list[str]]:
-    deleted = " ".join(one for one in statements if one.startswith("DELETE"))
-    tables = [table for table in _KEPT if f'"{table}"' in deleted]
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' "
