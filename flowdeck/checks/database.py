@@ -8,12 +8,15 @@ from typing import Any
 from django.contrib.auth.models import Group
 from django.core.checks import CheckMessage, Tags, Warning, register
 from django.db import connections, router
+from django.db.models import Model
 
 from flowdeck.bells import silence
 from flowdeck.database import alias, connection
 from flowdeck.models import SilentBell, Worker
 from flowdeck.observe.overview import cut_off_workers
 from flowdeck.people import groups
+
+_LOOK_THERE = "Look at its network, at FLOWDECK['REDIS_URL'] and at CELERY_BROKER_URL there."
 
 
 @register(Tags.database)
@@ -37,14 +40,14 @@ def rights(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessag
 @register(Tags.database)
 def signs_of_life(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
     """What workers, and others whose bells fail, say of themselves; for ``check --database``."""
-    if alias() not in (databases or ()) or not _workers_can_say():
+    if alias() not in (databases or ()) or not _are_there(Worker, SilentBell):
         return []
     found: list[CheckMessage] = [
         Warning(
             f"Worker {worker.name} has not reached Redis or the broker since "
             f"{worker.cut_off_since:%Y-%m-%d %H:%M:%S} UTC: it hears no bells and looks for work "
             "once a second.",
-            hint="Look at its network, at FLOWDECK['REDIS_URL'] and at CELERY_BROKER_URL there.",
+            hint=_LOOK_THERE,
             id="flowdeck.W004",
         )
         for worker in cut_off_workers()
@@ -53,22 +56,25 @@ def signs_of_life(databases: Sequence[str] | None = None, **_: Any) -> list[Chec
         Warning(
             f"{one.name} can ring no bell since {one.since:%Y-%m-%d %H:%M:%S} UTC: workers find "
             "what it appends a second or more later.",
-            hint="Look at its network, at FLOWDECK['REDIS_URL'] and at CELERY_BROKER_URL there.",
+            hint=_LOOK_THERE,
             id="flowdeck.W008",
         )
         for one in silence.silent_lately()
     ]
 
 
-def _workers_can_say() -> bool:
-    """Whether the tables are there and as they are now: ``migrate`` asks before it begins."""
-    table = Worker._meta.db_table
+def _are_there(*models: type[Model]) -> bool:
+    """Whether their tables are there and as they are now: ``migrate`` asks before it begins."""
     with connection.cursor() as cursor:
-        there = connection.introspection.table_names(cursor)
-        if not {table, SilentBell._meta.db_table} <= set(there):
-            return False
-        columns = connection.introspection.get_table_description(cursor, table)
-    return "cut_off_since" in {column.name for column in columns}
+        there = set(connection.introspection.table_names(cursor))
+        for model in models:
+            table = model._meta.db_table
+            if table not in there:
+                return False
+            found = connection.introspection.get_table_description(cursor, table)
+            if not {one.column for one in model._meta.concrete_fields} <= {c.name for c in found}:
+                return False
+    return True
 
 
 @register(Tags.database)

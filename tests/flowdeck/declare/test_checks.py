@@ -19,6 +19,7 @@ from flowdeck import clock
 from flowdeck.bells import bell, messages, silence
 from flowdeck.bells.line import Breaker
 from flowdeck.checks.project import passwords
+from flowdeck.database import connection
 from flowdeck.models import SilentBell, Worker
 from flowdeck.processes import worker_name
 
@@ -144,6 +145,17 @@ def test_a_worker_that_hears_no_bells_is_named() -> None:
     assert named() == []
     Worker.objects.update(cut_off_since=now - timedelta(seconds=30))
     assert ["Worker host:1 has not reached Redis" in one for one in named()] == [True]
+
+
+@pytest.mark.django_db
+def test_a_table_that_migrate_has_yet_to_change_is_not_asked() -> None:
+    now = clock.now()
+    Worker.objects.create(name="host:1", started_at=now, seen_at=now)
+    Worker.objects.update(cut_off_since=now - timedelta(seconds=30))
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE flowdeck_worker DROP COLUMN hears")
+    said = checks.run_checks(tags=[checks.Tags.database], databases=["default"])
+    assert "flowdeck.W004" not in {one.id for one in said}
 
 
 @pytest.mark.django_db(transaction=True)
