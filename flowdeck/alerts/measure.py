@@ -121,13 +121,13 @@ def _missing(rule: AlertRule) -> Measured:
         recorded_at__gte=since,
         recorded_at__lte=until,
     )
-    chosen = firsts.order_by("-position").values("position", "correlation_id")[:_MOST]
+    chosen = firsts.order_by("-position").values("position")[:_MOST]
     then = Event.objects.filter(
         correlation_id=OuterRef("correlation_id"),
         position__gt=OuterRef("position"),
         type=rule.then_type,
     )
-    without = Event.objects.filter(pk__in=chosen.values("position")).filter(~Exists(then))
+    without = Event.objects.filter(pk__in=chosen).filter(~Exists(then))
     newest = without.order_by("-position").values_list("stream", flat=True).first()
     return Measured(0) if newest is None else Measured(without.count(), newest)
 
