@@ -187,6 +187,7 @@ class Sweeper(threading.Thread):
             timers.forget_ended()
             retention.forget_ended()
             answers.forget_old()
+            silence.forget(signs_of_life.GONE)
             lanes.assign_again()
 
     def _say_alive(self) -> None:
@@ -201,7 +202,6 @@ class Sweeper(threading.Thread):
             memory=memory(),
             cut_off_since=self._cut_off_since,
         )
-        silence.forget(signs_of_life.GONE)
         release.seen()
         shadow.remove_forgotten()
 
