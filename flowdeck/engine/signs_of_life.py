@@ -23,9 +23,10 @@ from flowdeck.processes import worker_name
 logger = logging.getLogger("flowdeck")
 GONE = timedelta(minutes=10)
 """Who has given no sign of life for so long is forgotten."""
-_EVERY = 5.0  # seconds
+EVERY = timedelta(seconds=5)
+"""How often each worker process gives one."""
 _LONGEST = 300
-_said_at = -_EVERY
+_said_at = -EVERY.total_seconds()
 
 
 def hears_bells() -> bool:
@@ -46,7 +47,7 @@ def say_alive_elsewhere() -> None:
     """The same for a worker that hears no bells, every few seconds. Raises nothing: it has other
     work, which is not to suffer."""
     global _said_at
-    if time.monotonic() - _said_at < _EVERY:
+    if time.monotonic() - _said_at < EVERY.total_seconds():
         return
     _said_at = time.monotonic()
     try:

@@ -37,7 +37,6 @@ from flowdeck.replay import shadow
 from flowdeck.sql import dialect
 
 logger = logging.getLogger("flowdeck")
-_HEARTBEAT = timedelta(seconds=5)
 _MINUTE = timedelta(minutes=1)
 _BREATH = 0.1  # seconds between ticks while a bulk action has more to do: others write too
 _PATIENCE = 3.0  # seconds: a bell may be de-bounced for two
@@ -192,7 +191,7 @@ class Sweeper(threading.Thread):
 
     def _say_alive(self) -> None:
         now = clock.now()
-        if now - self._beat_at < _HEARTBEAT:
+        if now - self._beat_at < signs_of_life.EVERY:
             return
         self._beat_at = now
         self._cut_off_since = (self._cut_off_since or now) if reach.fault() else None
