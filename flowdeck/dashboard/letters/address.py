@@ -13,14 +13,8 @@ from flowdeck.letters.dead_letters import NAMES, Criteria
 from flowdeck.letters.groups import BY, Group
 
 MOST_IDS = 500
-
-
 STANDINGS = ("open", "acknowledged", "on hold", "came back")
-
-
 _FIELD = {"error": "fingerprint"}
-
-
 _WORDS = 80
 
 

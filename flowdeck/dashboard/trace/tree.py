@@ -22,8 +22,8 @@ class Row:
     id: str
     level: int
     guides: tuple[str, ...]
-    top: float
     event: EventNode
+    top: float = 0
     delivery: DeliveryNode | None = None
     attempt: Try | None = None
     timer: Timer | None = None
@@ -64,21 +64,15 @@ def walk(trace: Trace, folded: Collection[str], hops: Mapping[int, Sequence[Hop]
         node, lasts = stack.pop()
         children: list[_Node]
         if isinstance(node, Timer):
-            yield _timer_row(node, lasts, first)
+            yield Row("timer", f"t{node.pk}", *_place(lasts), first, timer=node)
             continue
         if isinstance(node, Hop):
-            yield _hop_row(node, lasts)
+            name = f"h{node.event.row.position}-{node.connector}"
+            yield Row("hop", name, *_place(lasts), node.event, hop=node)
             continue
         if isinstance(node, EventNode):
-            yield Row(
-                kind="event",
-                id=f"e{node.row.position}",
-                level=len(lasts),
-                guides=_guides(lasts),
-                top=0,
-                event=node,
-                on_path=node.on_longest_path,
-            )
+            name = f"e{node.row.position}"
+            yield Row("event", name, *_place(lasts), node, on_path=node.on_longest_path)
             over = hops.get(node.row.position, ())
             children = [
                 *(hop for hop in over if hop.inward),
@@ -94,42 +88,16 @@ def walk(trace: Trace, folded: Collection[str], hops: Mapping[int, Sequence[Hop]
             stack.append((child, (*lasts, place == len(children))))
 
 
-def _timer_row(timer: Timer, lasts: tuple[bool, ...], first: EventNode) -> Row:
-    return Row(
-        kind="timer",
-        id=f"t{timer.pk}",
-        level=len(lasts),
-        guides=_guides(lasts),
-        top=0,
-        event=first,
-        timer=timer,
-    )
-
-
-def _hop_row(hop: Hop, lasts: tuple[bool, ...]) -> Row:
-    return Row(
-        kind="hop",
-        id=f"h{hop.event.row.position}-{hop.connector}",
-        level=len(lasts),
-        guides=_guides(lasts),
-        top=0,
-        event=hop.event,
-        hop=hop,
-    )
-
-
 def _delivery_rows(
     node: DeliveryNode, lasts: tuple[bool, ...], folded: Collection[str]
 ) -> Iterator[Row]:
     several = len(node.tries) > 1
     hidden = node.row.name in folded
     yield Row(
-        kind="delivery",
-        id=f"d{node.row.name}",
-        level=len(lasts),
-        guides=_guides(lasts),
-        top=0,
-        event=node.event,
+        "delivery",
+        f"d{node.row.name}",
+        *_place(lasts),
+        node.event,
         delivery=node,
         folded=hidden if several else None,
         on_path=node.on_longest_path,
@@ -147,19 +115,18 @@ def _delivery_rows(
             id=f"a{node.row.name}-{one.number}",
             level=len(lasts) + 1,
             guides=_clamped(through),
-            top=0,
             event=node.event,
             delivery=node,
             attempt=one,
         )
 
 
-def _guides(lasts: tuple[bool, ...]) -> tuple[str, ...]:
-    """Lines of the tree before a row: through (v), branch (t), last branch (l) or none."""
+def _place(lasts: tuple[bool, ...]) -> tuple[int, tuple[str, ...]]:
+    """A row's level, and the lines before it: through (v), branch (t), last branch (l) or none."""
     if not lasts:
-        return ()
+        return 0, ()
     through = tuple("" if last else "v" for last in lasts[:-1])
-    return _clamped((*through, "l" if lasts[-1] else "t"))
+    return len(lasts), _clamped((*through, "l" if lasts[-1] else "t"))
 
 
 def _clamped(guides: tuple[str, ...]) -> tuple[str, ...]:
