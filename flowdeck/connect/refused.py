@@ -18,10 +18,10 @@ from flowdeck.connect.messages import Refusal
 from flowdeck.database import connection, transaction
 from flowdeck.declare.event import StoredEvent
 from flowdeck.declare.registry import slot_of
-from flowdeck.declare.states import UNFINISHED, AttemptOutcome, DeliveryState
+from flowdeck.declare.states import OVER, UNFINISHED, AttemptOutcome, DeliveryState
 from flowdeck.history import tally
 from flowdeck.letters import floors
-from flowdeck.letters.redelivery import OVER, give_again
+from flowdeck.letters.redelivery import give_again
 from flowdeck.models import Attempt, Delivery, Due
 from flowdeck.privacy.masking import scrubbed
 from flowdeck.processes import worker_name

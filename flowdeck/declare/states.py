@@ -30,6 +30,7 @@ class AttemptOutcome(StrEnum):
 
 
 STORED = tuple(DeliveryState)[:6]
+OVER = (DeliveryState.DONE, DeliveryState.DISCARDED)
 IN_DUE = (
     DeliveryState.PENDING,
     DeliveryState.RETRYING,

@@ -14,7 +14,7 @@ from django.db.models import Exists, OuterRef
 
 from flowdeck import clock
 from flowdeck.database import connection, transaction
-from flowdeck.declare.states import AttemptOutcome, DeliveryState
+from flowdeck.declare.states import OVER, AttemptOutcome, DeliveryState
 from flowdeck.history.figures import beginning
 from flowdeck.history.fold import locked, make_row
 from flowdeck.history.sketch import count
@@ -25,7 +25,6 @@ from flowdeck.sql import tallies
 
 _CHUNK = 5_000  # events
 _HEAD_START = timedelta(seconds=60)
-_OVER = (DeliveryState.DONE, DeliveryState.DISCARDED)
 
 
 def rebuild() -> int:
@@ -77,7 +76,7 @@ def _told(events: list[tuple[int, str, datetime]]) -> Told:
 
 def _tell_delivery(told: Told, known: Any, row: tuple[Any, ...]) -> None:
     position, processor, state, attempts, started, finished = row
-    dead, over = state == DeliveryState.DEAD, state in _OVER
+    dead, over = state == DeliveryState.DEAD, state in OVER
     ended = microseconds(finished) if finished else None
     told.sums[position].add(1, int(over), int(dead), max(attempts - 1, 0), ended)
     if finished is None:  # it was never tried here

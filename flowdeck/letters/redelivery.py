@@ -17,7 +17,7 @@ from flowdeck import clock
 from flowdeck.bells import bell
 from flowdeck.database import transaction
 from flowdeck.declare.registry import Processor, registry, slot_of
-from flowdeck.declare.states import DeliveryState
+from flowdeck.declare.states import OVER, DeliveryState
 from flowdeck.errors import ReplayRefused
 from flowdeck.history import tally
 from flowdeck.history.tally import Change
@@ -27,7 +27,6 @@ from flowdeck.models import Delivery, Done, Due, ReplayRun
 from flowdeck.people import audit
 
 MOST = 10_000
-OVER = (DeliveryState.DONE, DeliveryState.DISCARDED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from flowdeck import words
 from flowdeck.declare.registry import registry
-from flowdeck.declare.states import DeliveryState
+from flowdeck.declare.states import OVER
 from flowdeck.models import ProcessInstance, ProcessStep
 from flowdeck.observe.loading import load_trace
 from flowdeck.observe.traces import DeliveryNode
@@ -15,8 +15,6 @@ from flowdeck.why import ground as grounds
 from flowdeck.why import timers, waiting
 from flowdeck.why.answer import UNDER_WAY, Chain, Fact, Found, Kind, Link, Way, severity
 from flowdeck.why.ground import held_of
-
-_OVER = (DeliveryState.DONE, DeliveryState.DISCARDED)
 
 
 def explain(row: ProcessInstance) -> Found:
@@ -39,7 +37,7 @@ def explain(row: ProcessInstance) -> Found:
         link,
         row.changed_at,
     )
-    open_ = [node for node in trace.deliveries if node.state not in _OVER]
+    open_ = [node for node in trace.deliveries if node.state not in OVER]
     ground = grounds.read([row.process], [held_of(node) for node in open_])
     chains = [*_newer_code(row, link)]
     chains += [

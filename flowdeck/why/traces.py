@@ -7,7 +7,7 @@ from functools import cached_property
 
 from flowdeck import words
 from flowdeck.declare.registry import registry
-from flowdeck.declare.states import DeliveryState
+from flowdeck.declare.states import OVER, DeliveryState
 from flowdeck.models import ProcessStep, Timer
 from flowdeck.observe.traces import DeliveryNode, EventNode, Trace
 from flowdeck.process_managers.declared import flows
@@ -17,7 +17,6 @@ from flowdeck.why.answer import UNDER_WAY, Chain, Fact, Found, Kind, Link, Way, 
 from flowdeck.why.ground import Ground, held_of
 from flowdeck.why.usual import Follows, Usual, usual
 
-_OVER = (DeliveryState.DONE, DeliveryState.DISCARDED)
 _LIKELY = (Kind.OUTSIDE, Kind.OTHERWISE)
 MOST_FACTS = 7
 
@@ -90,7 +89,7 @@ class Question:
 
     @cached_property
     def _open(self) -> list[DeliveryNode]:
-        return [node for node in self._nodes if node.state not in _OVER]
+        return [node for node in self._nodes if node.state not in OVER]
 
     @cached_property
     def _ground(self) -> Ground:
@@ -100,7 +99,7 @@ class Question:
     @cached_property
     def _notes(self) -> dict[tuple[str, int], ProcessStep]:
         """What processes noted of events that they did not expect, by process and position."""
-        done = [one for one in self._nodes if one.processor in flows and one.state in _OVER]
+        done = [one for one in self._nodes if one.processor in flows and one.state in OVER]
         steps = ProcessStep.objects.filter(
             process__in={one.processor for one in done},
             key__in={one.event.row.key for one in done},
