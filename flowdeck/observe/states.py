@@ -8,11 +8,11 @@ stored, so neither can be wrong after a crash.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import F, Min, Q
+from django.db.models import F, Min, Q, QuerySet
 
 from flowdeck import clock
 from flowdeck.declare.registry import registry
@@ -56,19 +56,23 @@ def derive(deliveries: Iterable[Delivery]) -> dict[tuple[int, str], Derived]:
     return found
 
 
+def holding_back(places: Collection[tuple[str, int | None, str]]) -> QuerySet[Due]:
+    """What holds keys back, of the processors, slots and keys of these ``places``."""
+    names = {name for name, _, _ in places}
+    wanted = Q(state__in=WAITING) | Q(state=DeliveryState.DEAD, processor__in=_parking(names))
+    return Due.objects.filter(
+        wanted,
+        state__among=HOLDING,  # names the partial index
+        processor__in=names,
+        slot__in={slot for _, slot, _ in places},
+        key__in={key for _, _, key in places},
+    )
+
+
 def _held_back(waiting: list[Delivery]) -> dict[tuple[str, str], int]:
     """Position of the first delivery of each key that holds the later ones back."""
-    wanted = Q(state__in=WAITING) | Q(
-        state=DeliveryState.DEAD, processor__in=_parking({d.processor for d in waiting})
-    )
     rows = (
-        Due.objects.filter(
-            wanted,
-            state__among=HOLDING,  # names the partial index
-            processor__in={d.processor for d in waiting},
-            slot__in={d.slot for d in waiting},
-            key__in={d.key for d in waiting},
-        )
+        holding_back([(d.processor, d.slot, d.key) for d in waiting])
         .values_list("processor", "key")
         .annotate(first=Min(F("event_id")))
         .order_by()

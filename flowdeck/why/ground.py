@@ -7,15 +7,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Q
-
 from flowdeck import clock
 from flowdeck.database import connection
 from flowdeck.declare.registry import registry
-from flowdeck.declare.states import HOLDING, UNFINISHED, WAITING, DeliveryState, among
+from flowdeck.declare.states import HOLDING, UNFINISHED, DeliveryState, among
 from flowdeck.letters.held_back import behind
 from flowdeck.models import Attempt, Clock, Due, FlowControl, Lane, ProcessorState, Worker
 from flowdeck.observe.overview import alive_workers, other_workers
+from flowdeck.observe.states import holding_back
 from flowdeck.observe.traces import DeliveryNode
 from flowdeck.sql.parts import placeholders
 from flowdeck.sql.parts import rows as sql_rows
@@ -188,20 +187,8 @@ def _holders(rows: Sequence[Held]) -> dict[Key, Held]:
     waiting = [row for row in rows if row.state in UNFINISHED]
     if not waiting:
         return {}
-    parking = [
-        name
-        for name in {row.processor for row in waiting}
-        if name not in registry.processors or registry.processors[name].on_dead == "park"
-    ]
-    wanted = Q(state__in=WAITING) | Q(state=DeliveryState.DEAD, processor__in=parking)
     found = (
-        Due.objects.filter(
-            wanted,
-            state__among=HOLDING,  # names the partial index
-            processor__in={row.processor for row in waiting},
-            slot__in={row.slot for row in waiting},
-            key__in={row.key for row in waiting},
-        )
+        holding_back([(row.processor, row.slot, row.key) for row in waiting])
         .select_related("event")
         .defer("event__data", "event__metadata")
         .order_by("event_id")
