@@ -12,7 +12,17 @@ from flowdeck.database import connection
 from flowdeck.declare.registry import registry
 from flowdeck.declare.states import HOLDING, UNFINISHED, DeliveryState, among
 from flowdeck.letters.held_back import behind
-from flowdeck.models import Attempt, Clock, Due, FlowControl, Lane, ProcessorState, Worker
+from flowdeck.models import (
+    Attempt,
+    Clock,
+    Delivery,
+    Due,
+    Event,
+    FlowControl,
+    Lane,
+    ProcessorState,
+    Worker,
+)
 from flowdeck.observe.overview import alive_workers, other_workers
 from flowdeck.observe.states import holding_back
 from flowdeck.observe.traces import DeliveryNode
@@ -55,7 +65,6 @@ class Held:
     attempts: int
     due_at: datetime | None
     finished_at: datetime | None
-    fingerprint: str
     letter: int | None
     type: str
     version: int
@@ -63,19 +72,17 @@ class Held:
     recorded_at: datetime
 
     @classmethod
-    def of(cls, row: Due) -> Held:
-        """From its row, with its event."""
-        event = row.event
+    def of(cls, row: Due | Delivery, event: Event) -> Held:
+        """From its row, and that of its event."""
         return cls(
-            position=event.pk,
+            position=event.position,
             processor=row.processor,
-            key=row.key,
-            slot=row.slot,
+            key=row.key or event.key,
+            slot=row.slot if row.slot is not None else -1,
             state=row.state,
             attempts=row.attempts,
             due_at=row.due_at,
             finished_at=row.finished_at,
-            fingerprint=row.fingerprint,
             letter=row.letter,
             type=event.type,
             version=event.version,
@@ -195,7 +202,7 @@ def _holders(rows: Sequence[Held]) -> dict[Key, Held]:
     )
     first: dict[Key, Held] = {}
     for row in found[:_HOLDERS]:
-        first.setdefault((row.processor, row.key), Held.of(row))
+        first.setdefault((row.processor, row.key), Held.of(row, row.event))
     return first
 
 
@@ -224,20 +231,4 @@ def _behind(rows: Iterable[Held]) -> dict[tuple[int, str], int]:
 
 def held_of(node: DeliveryNode) -> Held:
     """Of a delivery as a trace has it."""
-    row, event = node.row, node.event.row
-    return Held(
-        position=event.position,
-        processor=row.processor,
-        key=row.key or event.key,
-        slot=row.slot if row.slot is not None else -1,
-        state=row.state,
-        attempts=row.attempts,
-        due_at=row.due_at,
-        finished_at=row.finished_at,
-        fingerprint=row.fingerprint,
-        letter=row.letter,
-        type=event.type,
-        version=event.version,
-        stream=event.stream,
-        recorded_at=event.recorded_at,
-    )
+    return Held.of(node.row, node.event.row)

@@ -43,7 +43,7 @@ def _first(name: str) -> list[Held]:
     found: list[Held] = []
     for rows in (waits, dead):
         events = rows.select_related("event").defer("event__data", "event__metadata")
-        found += [Held.of(row) for row in events.order_by("event_id")[:_SHOWN]]
+        found += [Held.of(row, row.event) for row in events.order_by("event_id")[:_SHOWN]]
     return found
 
 
