@@ -173,8 +173,7 @@ def overview() -> Overview:
     names = sorted(registry.processors)
     states = {state.name: state for state in ProcessorState.objects.filter(name__in=names)}
     workers = list(alive_workers(now))
-    limited = [name for name in names if registry.processors[name].limited]
-    controls = FlowControl.objects.in_bulk(limited) if limited else {}
+    controls = controls_of(names)
     rows = [_row(name, found, states.get(name), controls.get(name), now) for name in names]
     return Overview(
         rows=rows,
@@ -183,6 +182,13 @@ def overview() -> Overview:
         idle_since=None if workers else _idle_since(rows, found.last_at, now),
         silent_since=_silent_since(now),
     )
+
+
+def controls_of(names: Iterable[str]) -> dict[str, FlowControl]:
+    """The rows of those that are limited; one query, or none without such."""
+    found = registry.processors
+    limited = [name for name in names if name in found and found[name].limited]
+    return FlowControl.objects.in_bulk(limited) if limited else {}
 
 
 def alive_workers(now: datetime) -> QuerySet[Worker]:

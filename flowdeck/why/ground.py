@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 
 from flowdeck import clock
 from flowdeck.database import connection
-from flowdeck.declare.registry import registry
 from flowdeck.declare.states import HOLDING, UNFINISHED, DeliveryState, among
 from flowdeck.letters.held_back import behind
 from flowdeck.models import (
@@ -23,7 +22,7 @@ from flowdeck.models import (
     ProcessorState,
     Worker,
 )
-from flowdeck.observe.overview import alive_workers, other_workers
+from flowdeck.observe.overview import alive_workers, controls_of, other_workers
 from flowdeck.observe.states import holding_back
 from flowdeck.observe.traces import DeliveryNode
 from flowdeck.sql.parts import placeholders
@@ -137,8 +136,6 @@ class Ground:
 def read(names: Collection[str], rows: Sequence[Held] = ()) -> Ground:
     """About these processors, and what holds back the keys of these deliveries; ten queries."""
     names = sorted({*names, *(row.processor for row in rows)})
-    limited = [name for name in names if name in registry.processors]
-    limited = [name for name in limited if registry.processors[name].limited]
     now = clock.now()
     holders = _holders(rows)
     known = {(row.position, row.processor): row for row in (*rows, *holders.values())}
@@ -148,7 +145,7 @@ def read(names: Collection[str], rows: Sequence[Held] = ()) -> Ground:
     return Ground(
         now=now,
         paused=ProcessorState.objects.filter(paused_at__isnull=False).in_bulk(names),
-        controls=FlowControl.objects.in_bulk(limited) if limited else {},
+        controls=controls_of(names),
         lanes=lanes,
         workers=list(alive_workers(now)),
         deaf=list(other_workers(now)),
