@@ -37,17 +37,9 @@ class Question:
 
     def answer(self) -> Found:
         """All of it; a constant number of queries."""
-        explained = {
-            (node.row.event_id, node.processor): waiting.explain(
-                held_of(node), node.state, self._ground
-            )
-            for node in self._open
-        }
-        self._explained = explained
-        missing = dict(self._missing_chains()) if not self._processor else {}
-        strong = [chain for chain in missing.values() if chain.root.kind not in _LIKELY]
-        blocking = {chain.root for chain in strong}
-        chains = [*missing.values(), *explained.values(), *self._of_timers(), *self._unheard()]
+        missing, explained = self._missing.values(), self._explained.values()
+        blocking = {chain.root for chain in missing if chain.root.kind not in _LIKELY}
+        chains = [*missing, *explained, *self._of_timers(), *self._unheard()]
         chains.sort(
             key=lambda one: (not self._blocks(one, blocking), severity(one), -len(one.facts))
         )
@@ -57,7 +49,7 @@ class Question:
         others = list(dict.fromkeys(one.root for one in chains if one.root != first.root))
         worth = [one for one in others if one.kind not in (*UNDER_WAY, *_LIKELY)]
         return Found(
-            self._with_what_is_missing(first, missing),
+            self._with_what_is_missing(first),
             tuple(worth[:3]),
             self._ruled_out(first),
         )
@@ -97,6 +89,16 @@ class Question:
         return grounds.read(names, [held_of(node) for node in self._open])
 
     @cached_property
+    def _explained(self) -> dict[tuple[int, str], Chain]:
+        """Why each that is not done is not, by position and processor."""
+        return {
+            (node.row.event_id, node.processor): waiting.explain(
+                held_of(node), node.state, self._ground
+            )
+            for node in self._open
+        }
+
+    @cached_property
     def _notes(self) -> dict[tuple[str, int], ProcessStep]:
         """What processes noted of events that they did not expect, by process and position."""
         done = [one for one in self._nodes if one.processor in flows and one.state in OVER]
@@ -110,14 +112,15 @@ class Question:
 
     # What is missing ---------------------------------------------------------------------
 
-    def _missing_chains(self) -> Iterator[tuple[str, Chain]]:
+    @cached_property
+    def _missing(self) -> dict[str, Chain]:
         """Each usual type that has not come, with why; in the order of causes."""
         found: dict[str, Chain] = {}
-        for one in self._usual.follows:
+        for one in () if self._processor else self._usual.follows:
             chain = self._why_missing(one, found)
             if chain is not None:
                 found[one.type] = chain
-                yield one.type, chain
+        return found
 
     def _why_missing(self, one: Follows, before: dict[str, Chain]) -> Chain | None:
         causes = [event for event in self._trace.events if event.row.type == one.cause]
@@ -226,14 +229,11 @@ class Question:
         if self._usual.follows:
             return chain.root in blocking
         names = {fact.link.name for fact in chain.facts if fact.link.kind == "processor"}
-        names |= {node.processor for node, one in self._pairs() if one == chain}
+        names |= {name for (_, name), one in self._explained.items() if one == chain}
         return any(_says_more(name) for name in names)
 
-    def _pairs(self) -> Iterator[tuple[DeliveryNode, Chain]]:
-        for node in self._open:
-            yield node, self._explained[node.row.event_id, node.processor]
-
-    def _with_what_is_missing(self, chain: Chain, missing: dict[str, Chain]) -> Chain:
+    def _with_what_is_missing(self, chain: Chain) -> Chain:
+        missing = self._missing
         names = [name for name, one in missing.items() if one.root == chain.root]
         if not names or chain.root.kind in UNDER_WAY:
             return Chain(chain.facts[:MOST_FACTS], chain.ways)
