@@ -48,14 +48,14 @@ class Held:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._keys = set(_waiting(name).values_list("key", flat=True).distinct())
+        self._keys = set(waiting_of(name).values_list("key", flat=True).distinct())
 
     def among(self, events: Sequence[StoredEvent]) -> set[str]:
         """Which keys of these events wait still."""
         suspected = sorted({event.key for event in events} & self._keys)
         still: set[str] = set()
         for keys in chunked(suspected, _CHUNK):
-            still.update(_waiting(self._name).filter(key__in=keys).values_list("key", flat=True))
+            still.update(waiting_of(self._name).filter(key__in=keys).values_list("key", flat=True))
         self._keys -= set(suspected) - still
         return still
 
@@ -64,7 +64,8 @@ class Held:
         self._keys.update(keys)
 
 
-def _waiting(name: str) -> QuerySet[Due]:
+def waiting_of(name: str) -> QuerySet[Due]:
+    """What waits of an outlet: its dead letters, and what is behind them."""
     waiting = Q(state__among=UNFINISHED) | Q(state__among=[DeliveryState.DEAD])
     return Due.objects.filter(waiting, processor=name)
 

@@ -12,8 +12,9 @@ from flowdeck import clock
 from flowdeck.connect import brokers, connectors
 from flowdeck.connect.mapping import Inlet
 from flowdeck.connect.outlets import Outlet, outlets
+from flowdeck.connect.refused import waiting_of
 from flowdeck.declare.registry import registry
-from flowdeck.declare.states import UNFINISHED, DeliveryState
+from flowdeck.declare.states import DeliveryState
 from flowdeck.models import Connector, Due, Event
 
 _COUNTED = 10_000
@@ -93,8 +94,7 @@ def held_keys(name: str) -> list[HeldKey]:
         return []
     dead = Q(state=DeliveryState.DEAD)
     rows = (
-        Due.objects.filter(Q(state__among=UNFINISHED) | Q(state__among=[DeliveryState.DEAD]))
-        .filter(processor=name)
+        waiting_of(name)
         .order_by()
         .values("key")
         .annotate(first=Min("event_id"), dead=Count("event_id", filter=dead), all=Count("event_id"))
