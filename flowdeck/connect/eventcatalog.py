@@ -66,8 +66,8 @@ def files(seen: Observed | None = None) -> dict[str, str]:
             found[f"{folder}/index.mdx"] = _event(name, version, seen if newest else None)
     for processor in sorted(registry.processors.values(), key=lambda one: one.name):
         found[f"services/{_path(processor.name)}/index.mdx"] = _service(processor)
-    for key, address, broker in _channels():
-        found[f"channels/{_path(key)}/index.mdx"] = _channel(key, address, broker)
+    for address, broker in sorted(_channels().items()):
+        found[f"channels/{_path(address)}/index.mdx"] = _channel(address, broker)
     return found
 
 
@@ -124,15 +124,12 @@ def _service(processor: Processor) -> str:
     return _page(front, "\n<NodeGraph />\n")
 
 
-def _channels() -> list[tuple[str, str, str]]:
-    """Identity, address and broker of what outlets send to and inlets read."""
-    found = {key: (key, key, outlet.broker) for key, outlet in _by_outlets()}
-    found |= {one.source: (one.source, one.source, one.broker) for one in inlets.values()}
-    return [found[key] for key in sorted(found)]
-
-
-def _by_outlets() -> list[tuple[str, Outlet]]:
-    return [(one.to.format(type=name), one) for one in outlets.values() for name in _types(one)]
+def _channels() -> dict[str, str]:
+    """The broker of each address that outlets send to and inlets read."""
+    found = {
+        one.to.format(type=name): one.broker for one in outlets.values() for name in _types(one)
+    }
+    return found | {one.source: one.broker for one in inlets.values()}
 
 
 def _types(outlet: Outlet) -> list[str]:
@@ -143,10 +140,10 @@ def _known(names: Iterable[str]) -> list[str]:
     return sorted(name for name in names if name in registry.event_types)
 
 
-def _channel(key: str, address: str, broker: str) -> str:
+def _channel(address: str, broker: str) -> str:
     front: dict[str, Any] = {
-        "id": key,
-        "name": key,
+        "id": address,
+        "name": address,
         "version": "1",
         "summary": f"Of the broker {broker}.",
         "address": address,
