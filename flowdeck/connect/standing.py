@@ -107,17 +107,10 @@ def held_keys(name: str) -> list[HeldKey]:
     ]
 
 
-def followed() -> tuple[set[tuple[str, str]], set[str]]:
-    """Which event types each outlet reads from the log, and which outlets have handed on any.
-
-    One query; none without such outlets.
-    """
+def followed() -> set[tuple[str, str]]:
+    """Which event types each outlet reads from the log."""
     following = [one for one in outlets.values() if one.mode == "log"]
-    if not following:
-        return set(), set()
-    pairs = {(t, one.name) for one in following for t in one.types or registry.event_types}
-    moved = Connector.objects.filter(pk__in=[one.name for one in following], moved__gt=0)
-    return pairs, set(moved.values_list("pk", flat=True))
+    return {(t, one.name) for one in following for t in one.types or registry.event_types}
 
 
 def _standing(one: Outlet | Inlet, row: Connector, keys: int, letters: int) -> Standing:

@@ -189,9 +189,9 @@ def _listens(
     newest = Delivery.objects.filter(event_id__in=positions).values_list("event_id", "processor")
     seen = {*rates, *((positions[position], processor) for position, processor in newest)}
     declared = {(t, p.name) for p in registry.processors.values() for t in p.subscriptions}
-    handed, moved = followed()
+    handed = followed()
     declared |= handed
-    seen |= {(name, outlet) for name, outlet in handed if outlet in moved}
+    seen |= {(name, outlet) for name, outlet in handed if over[outlet].moved}
     paused = {row.name for row in now.rows if row.paused_at}
     paused |= {name for name, standing in over.items() if standing.paused_by}
     for name, processor in sorted(seen | declared):
