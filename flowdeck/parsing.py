@@ -30,6 +30,12 @@ def moment(text: str) -> datetime | None:
     return timezone.make_aware(found) if timezone.is_naive(found) else found
 
 
+def place(text: str) -> int | datetime | None:
+    """Where in the log: a position or, if it is no number, a time; None if it is neither."""
+    found = number(text)
+    return found if found is not None else moment(text)
+
+
 def reason(text: str, *, needed: bool = True) -> str | None:
     """Why a person does something: 1 to 300 characters that can be stored, without space around.
 

@@ -112,8 +112,7 @@ def _dry_run(name: str, to: str) -> dict[str, Any]:
     """What a rewind would come to, or why it can't be."""
     if not to:
         return {}
-    place = parsing.number(to)
-    wanted = place if place is not None else parsing.moment(to)
+    wanted = parsing.place(to)
     if wanted is None:
         return {"refusal": f"{to[:60]!r} is no position, and no time such as 2026-11-25T10:42."}
     try:

@@ -119,8 +119,7 @@ class Command(BaseCommand):
 
 
 def _place(text: str | None) -> int | datetime:
-    found = parsing.number(text or "")
-    place = found if found is not None else parsing.moment(text or "")
+    place = parsing.place(text or "")
     if place is None:
         raise CommandError(
             f"--to {text!r}: say where it is to go on, a position or a time such as "
