@@ -8,18 +8,17 @@ so this is for a database that may be thrown away.
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count as count_from
-from uuid import UUID
 
 from django.db import connection, transaction
 from django.db.models import Max
 
 from benchmarks.bulk_rows import Row, Writer, reserve
+from benchmarks.copies import Copy, copies_of, moved, recorded
 from flowdeck.declare.registry import slot_of
 from flowdeck.declare.states import DeliveryState
 from flowdeck.errors import FlowdeckError
@@ -30,11 +29,7 @@ from flowdeck.sql import dialect
 LARGEST_LOG = 100_000
 """A log with more events than this is somebody's own: nothing is seeded into it."""
 
-_TRACES = 300  # recorded traces that are copied
-_TROUBLED = 20  # a trace with unfinished or dead deliveries is copied in one of so many rounds
-_LONGEST = timedelta(minutes=5)  # a trace that took longer is shortened to it
 _LATER = timedelta(days=1)  # when copied retries are due: nobody is to work on them
-_LOW = (1 << 80) - 1
 
 
 class NothingToCopy(FlowdeckError):
@@ -53,31 +48,6 @@ class Seeded:
     deliveries: int
 
 
-@dataclass(slots=True)
-class _Original:
-    """A recorded event with its deliveries, and how long after the trace's beginning it came."""
-
-    row: Event
-    sequence: int
-    offset: timedelta
-    deliveries: list[Delivery]
-    data: str
-    metadata: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Copy:
-    """One event to write: ``number`` is that of the copied trace, ``began`` when it begins."""
-
-    at: datetime
-    number: int
-    began: datetime
-    original: _Original
-
-    def __lt__(self, other: _Copy) -> bool:
-        return (self.at, self.number) < (other.at, other.number)
-
-
 def seed(events: int, fan_out: int = 4, hours: float = 6.0) -> Seeded:
     """Write at least ``events`` copied events, each with ``fan_out`` deliveries or more.
 
@@ -88,7 +58,7 @@ def seed(events: int, fan_out: int = 4, hours: float = 6.0) -> Seeded:
         raise NothingToCopy(NothingToCopy.__doc__)
     if Event.objects.all()[LARGEST_LOG : LARGEST_LOG + 1].exists():
         raise LogInUse(f"The log holds more than {LARGEST_LOG:,} events: seed an empty database.")
-    copies = _copies(_recorded(), events, datetime.now(UTC), timedelta(hours=hours))
+    copies = copies_of(recorded(), events, datetime.now(UTC), timedelta(hours=hours))
     with transaction.atomic():
         first = reserve(Event, len(copies))
         _write_events(copies, first)
@@ -98,85 +68,24 @@ def seed(events: int, fan_out: int = 4, hours: float = 6.0) -> Seeded:
     return Seeded(len(copies), deliveries)
 
 
-def _recorded() -> list[list[_Original]]:
-    """The newest traces, each in order."""
-    names = Event.objects.filter(causation_id=None).order_by("-position")
-    wanted = set(names.values_list("correlation_id", flat=True)[:_TRACES])
-    rows = list(Event.objects.filter(correlation_id__in=wanted).order_by("position"))
-    deliveries: dict[int, list[Delivery]] = defaultdict(list)
-    for delivery in Delivery.objects.filter(event_id__in=[row.position for row in rows]):
-        deliveries[delivery.event_id].append(delivery)
-    traces: dict[UUID, list[_Original]] = defaultdict(list)
-    lengths = Counter[tuple[UUID, str]]()
-    for row in rows:
-        lengths[row.correlation_id, row.stream] += 1
-        trace = traces[row.correlation_id]
-        passed = row.recorded_at - trace[0].row.recorded_at if trace else timedelta()
-        sequence = lengths[row.correlation_id, row.stream]
-        data, metadata = json.dumps(row.data), json.dumps(row.metadata)
-        own = deliveries[row.position]
-        trace.append(
-            _Original(
-                row=row,
-                sequence=sequence,
-                offset=min(passed, _LONGEST),
-                deliveries=own,
-                data=data,
-                metadata=metadata,
-            )
-        )
-    return list(traces.values())
-
-
-def _copies(
-    traces: list[list[_Original]], wanted: int, now: datetime, span: timedelta
-) -> list[_Copy]:
-    """What to write, in order of time."""
-    chosen = _rounds(traces, wanted)
-    step = span / len(chosen)
-    found = []
-    for number, trace in enumerate(chosen):
-        began = now - span + step * number
-        found += [_Copy(min(now, began + one.offset), number, began, one) for one in trace]
-    found.sort()
-    return found
-
-
-def _rounds(traces: list[list[_Original]], wanted: int) -> list[list[_Original]]:
-    troubled = {id(trace) for trace in traces if _in_trouble(trace)}
-    chosen: list[list[_Original]] = []
-    length = number = 0
-    while length < wanted:
-        for trace in traces:
-            if length < wanted and (id(trace) not in troubled or number % _TROUBLED == 0):
-                chosen.append(trace)
-                length += len(trace)
-        number += 1
-    return chosen
-
-
-def _in_trouble(trace: list[_Original]) -> bool:
-    return any(d.state != DeliveryState.DONE for one in trace for d in one.deliveries)
-
-
-def _write_events(copies: list[_Copy], first: int) -> None:
+def _write_events(copies: list[Copy], first: int) -> None:
     heads = Counter[str]()
     with Writer(Event) as writer:
         for position, copy in enumerate(copies, first):
-            row, stream = copy.original.row, _renamed(copy.original.row.stream, copy)
+            row, stream = copy.original.row, copy.named(copy.original.row.stream)
             heads[stream] += 1
             writer.add(
                 position,
-                _id(row.id, copy),
+                copy.id(row.id),
                 stream,
                 copy.original.sequence,
                 row.type,
                 row.version,
                 copy.original.data,
-                _metadata(copy),
-                _renamed(row.key, copy),
-                _id(row.correlation_id, copy),
-                _id(row.causation_id, copy) if row.causation_id else None,
+                copy.metadata,
+                copy.named(row.key),
+                copy.id(row.correlation_id),
+                copy.id(row.causation_id) if row.causation_id else None,
                 row.producer,
                 copy.at,
                 copy.at,
@@ -186,7 +95,7 @@ def _write_events(copies: list[_Copy], first: int) -> None:
             writer.add(name, head)
 
 
-def _write_deliveries(copies: list[_Copy], first: int, fan_out: int) -> int:
+def _write_deliveries(copies: list[Copy], first: int, fan_out: int) -> int:
     failed: list[tuple[int, Delivery, datetime]] = []
     count, later = 0, datetime.now(UTC) + _LATER
     letters = _letters(copies)
@@ -209,7 +118,7 @@ def _write_deliveries(copies: list[_Copy], first: int, fan_out: int) -> int:
     return count
 
 
-def _letters(copies: list[_Copy]) -> Iterator[int]:
+def _letters(copies: list[Copy]) -> Iterator[int]:
     """Numbers of letters that nobody else gets, as many as the copies need."""
     needed = sum(d.letter is not None for copy in copies for d in copy.original.deliveries)
     first = 1 + (Delivery.objects.aggregate(last=Max("letter"))["last"] or 0)
@@ -219,24 +128,22 @@ def _letters(copies: list[_Copy]) -> Iterator[int]:
     return count_from(first)
 
 
-def _done(delivery: Delivery, position: int, copy: _Copy, letter: int | None) -> Row:
+def _done(delivery: Delivery, position: int, copy: Copy, letter: int | None) -> Row:
     came = copy.original.row.recorded_at
     return (
         position,
         delivery.processor,
         delivery.attempts,
         delivery.retried,
-        _moved(delivery.started_at, came, copy.at),
-        _moved(delivery.finished_at, came, copy.at),
+        moved(delivery.started_at, came, copy.at),
+        moved(delivery.finished_at, came, copy.at),
         letter,
         delivery.fingerprint,
     )
 
 
-def _due(
-    delivery: Delivery, position: int, copy: _Copy, later: datetime, letter: int | None
-) -> Row:
-    key = _renamed(copy.original.row.key, copy)
+def _due(delivery: Delivery, position: int, copy: Copy, later: datetime, letter: int | None) -> Row:
+    key = copy.named(copy.original.row.key)
     came = copy.original.row.recorded_at
     return (
         position,
@@ -246,8 +153,8 @@ def _due(
         delivery.state,
         delivery.attempts,
         later if delivery.state == DeliveryState.RETRYING else None,
-        _moved(delivery.started_at, came, copy.at),
-        _moved(delivery.finished_at, came, copy.at),
+        moved(delivery.started_at, came, copy.at),
+        moved(delivery.finished_at, came, copy.at),
         delivery.fingerprint,
         delivery.retried,
         letter,
@@ -277,28 +184,7 @@ def _write_attempts(failed: list[tuple[int, Delivery, datetime]]) -> None:
                     one.frame,
                     one.fingerprint,
                     one.worker,
-                    _moved(one.started_at, begun, at),
-                    _moved(one.finished_at, begun, at),
+                    moved(one.started_at, begun, at),
+                    moved(one.finished_at, begun, at),
                 )
                 number += 1
-
-
-def _id(original: UUID, copy: _Copy) -> UUID:
-    """The same for every mention of it in one copy, and in order of time as a UUID 7 is."""
-    milliseconds = int(copy.began.timestamp() * 1000)
-    return UUID(int=milliseconds << 80 | (original.int & _LOW) ^ copy.number)
-
-
-def _renamed(name: str, copy: _Copy) -> str:
-    return f"{name[:180]}.{copy.number}"
-
-
-def _metadata(copy: _Copy) -> str:
-    text = copy.original.metadata
-    for cause in copy.original.row.metadata.get("also_caused_by", ()):
-        text = text.replace(cause, str(_id(UUID(cause), copy)))
-    return text
-
-
-def _moved(moment: datetime | None, since: datetime, to: datetime) -> datetime | None:
-    return to + min(max(moment - since, timedelta()), _LONGEST) if moment is not None else None
