@@ -16,16 +16,26 @@ _FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-backgrou
 
 
 @contextmanager
+def a_chromium() -> Iterator[Browser]:
+    """Without a window. Exits if there is none on PATH."""
+    programs = map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))
+    program = next(filter(None, programs), None)
+    if program is None:
+        raise SystemExit("There is no Chromium on PATH.")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=_FLAGS)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@contextmanager
 def a_stage() -> Iterator[tuple[Browser, Site]]:
     """The browser, and the site in a folder of its own. Exits if there is no Chromium."""
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        raise SystemExit("There is no Chromium on PATH.")
     with (
         tempfile.TemporaryDirectory(prefix="fd-") as home,
         Site.started(Path(home), free_port()) as site,
-        sync_playwright() as playwright,
+        a_chromium() as browser,
     ):
-        browser = playwright.chromium.launch(executable_path=chromium, args=_FLAGS)
         yield browser, site
-        browser.close()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
-_FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+from tests.stage import a_chromium
 
 # A row counts as painted in the frame after the one it was inserted for, if it is in view then: the
 # list puts in what is below the fold once it is calm.
@@ -64,11 +63,7 @@ addEventListener("DOMContentLoaded", () => {
 @contextmanager
 def opened(port: int, cookie: str, path: str) -> Iterator[Page]:
     """The page at ``path``, with somebody signed in."""
-    program = next(
-        filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"]))
-    )
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=_FLAGS)
+    with a_chromium() as browser:
         context = browser.new_context(viewport={"width": 1440, "height": 900})
         context.add_cookies(
             [{"name": "sessionid", "value": cookie, "url": f"http://127.0.0.1:{port}"}]
@@ -77,10 +72,7 @@ def opened(port: int, cookie: str, path: str) -> Iterator[Page]:
         page.add_init_script(_WATCH)
         page.goto(f"http://127.0.0.1:{port}{path}")
         page.wait_for_selector('[data-behaviour~="connection"][data-state="live"]')
-        try:
-            yield page
-        finally:
-            browser.close()
+        yield page
 
 
 def heap(page: Page) -> float:
