@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import statistics
 
+from benchmarks.goals import met
+
 # ratio: (ours, the other, what must be shown); for latencies less is better.
 _TABLE = {
     "noop_vs_celery": ("noop", "celery", ">= 15"),
@@ -51,7 +53,4 @@ def ratios(runs: dict[str, list[float]]) -> dict[str, float]:
 def reached(name: str, value: float) -> bool | None:
     """Whether a number is as good as it has to be; None if nothing was promised."""
     goal = GOALS.get(name)
-    if not goal:
-        return None
-    sign, limit = goal.split()
-    return value >= float(limit) if sign == ">=" else value <= float(limit)
+    return met(goal, value) if goal else None

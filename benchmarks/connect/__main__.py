@@ -14,7 +14,7 @@ import signal
 import sys
 from pathlib import Path
 
-from benchmarks import servers
+from benchmarks import goals, servers
 from benchmarks.connect.measures import MEASURES, Bench
 
 GOALS = {
@@ -45,11 +45,12 @@ def main(arguments: list[str]) -> int:
                 found = measure(bench)
                 figures |= {key: round(value, 3) for key, value in found.items()}
                 for key in found.keys() & GOALS.keys():
-                    print(_line(key, figures[key]), flush=True)
+                    print(goals.line(key, figures[key], GOALS[key]), flush=True)
     if not options.quick:
         known = json.loads(RESULTS.read_text()) if options.only and RESULTS.exists() else {}
         RESULTS.write_text(json.dumps(known | figures, indent=2, sort_keys=True) + "\n")
-    return int(not all(_met(key, figures[key]) for key in figures.keys() & GOALS.keys()))
+    asked = figures.keys() & GOALS.keys()
+    return int(not all(goals.met(GOALS[key], figures[key]) for key in asked))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -57,15 +58,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", action="append", default=[], metavar="KEY", choices=list(GOALS))
     parser.add_argument("--quick", action="store_true")
     return parser
-
-
-def _line(key: str, value: float) -> str:
-    return f"{key:<32}{value:>12,.2f}  {GOALS[key]:>9}  {'yes' if _met(key, value) else 'NO'}"
-
-
-def _met(key: str, value: float) -> bool:
-    sign, limit = GOALS[key].split()
-    return value >= float(limit) if sign == ">=" else value <= float(limit)
 
 
 if __name__ == "__main__":

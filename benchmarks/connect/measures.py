@@ -17,12 +17,12 @@ from pathlib import Path
 from benchmarks import fill, sides
 from benchmarks.flowdeck import Database, Template, running, working
 from benchmarks.servers import Servers
+from benchmarks.stand import Numbers
 from tests.flowdeck.connect.brokers import a_nats, a_tansu, answers
 from tests.polling import eventually
 from tests.rabbitmq import a_rabbitmq
 from tests.site import free_port
 
-Numbers = dict[str, float]
 _FAUXQS = "fauxqs@1.9.2"
 _PATIENCE = 300.0
 
