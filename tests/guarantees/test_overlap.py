@@ -295,6 +295,16 @@ def hanging(hang: Callable[[], Awaitable[None]]) -> Processor:
     return calling(call, timeout=0.5, wants_delivery=False)
 
 
+def four_of_which_one_hangs() -> None:
+    for n in (1, 2, 3, 4):
+        publish(Called(n=n), stream=f"hang-{n}")
+
+
+def drained(hang: Callable[[], Awaitable[None]]) -> None:
+    while drain.drain(hanging(hang)):
+        pass
+
+
 def assert_it_alone_failed() -> None:
     dead = Delivery.objects.get(state="dead")
     assert dead.event.data["n"] == 2
@@ -308,10 +318,8 @@ def test_what_hangs_is_ended_and_its_neighbours_are_done(
     hang: Callable[[], Awaitable[None]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watchdog, "END_AFTER", 3.0)
-    for n in (1, 2, 3, 4):
-        publish(Called(n=n), stream=f"hang-{n}")
-    while drain.drain(hanging(hang)):
-        pass
+    four_of_which_one_hangs()
+    drained(hang)
     assert_it_alone_failed()
 
 
@@ -319,29 +327,16 @@ def test_what_computes_in_the_loop_is_interrupted_and_its_process_goes_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(watchdog, "END_AFTER", 4.0)
-    for n in (1, 2, 3, 4):
-        publish(Called(n=n), stream=f"hang-{n}")
-
-    def work() -> None:
-        while drain.drain(hanging(_computes)):
-            pass
-
-    assert in_a_process(work) == 0
+    four_of_which_one_hangs()
+    assert in_a_process(lambda: drained(_computes)) == 0
     assert_it_alone_failed()
 
 
 def test_what_blocks_the_loop_ends_with_its_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watchdog, "END_AFTER", 2.0)
-    for n in (1, 2, 3, 4):
-        publish(Called(n=n), stream=f"hang-{n}")
-
-    def work() -> None:
-        while drain.drain(hanging(_blocks)):
-            pass
-
-    assert in_a_process(work) == watchdog.TIMED_OUT
-    while drain.drain(hanging(_blocks)):
-        pass
+    four_of_which_one_hangs()
+    assert in_a_process(lambda: drained(_blocks)) == watchdog.TIMED_OUT
+    drained(_blocks)
     assert_it_alone_failed()
 
 
