@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.infra.commands import ran
 from tests.infra.conftest import ROOT
 from tests.infra.guide import blocks
 from tests.polling import eventually
@@ -32,14 +33,7 @@ class Host:
 
     def run(self, *words: str) -> str:
         """What a command prints that the project's Python runs; a failure fails the test."""
-        done = subprocess.run(
-            [self.python, *words],
-            cwd=self.folder,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
+        done = ran(self.folder, self.environment, *words, python=self.python)
         return done.stdout + done.stderr
 
     def manage(self, *commands: Sequence[str]) -> str:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from tests.infra.commands import ran
 from tests.infra.conftest import ROOT
 
 
@@ -25,15 +24,7 @@ def test_the_example_and_an_app_that_is_begun_in_it_pass_their_tests(
         environment.pop(name, None)  # nothing of it asks Redis
 
     def run(*words: str) -> str:
-        done = subprocess.run(
-            [sys.executable, *words],
-            cwd=tmp_path / "parcels",
-            env=environment,
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        return ran(tmp_path / "parcels", environment, *words).stdout
 
     run("manage.py", "check", "--fail-level", "WARNING")
     assert "No changes detected" in run("manage.py", "makemigrations", "--check")

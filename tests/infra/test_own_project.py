@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from eda_site.environment import broker_url
+from tests.infra.commands import ran
 from tests.infra.guide import blocks
 from tests.polling import eventually
 
@@ -91,15 +92,7 @@ class Project:
 
     def manage(self, *words: str) -> str:
         """What ``manage.py`` prints; a failure fails the test with all of it."""
-        run = subprocess.run(
-            [sys.executable, "manage.py", *words],
-            cwd=self.folder,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-        )
-        assert run.returncode == 0, run.stdout + run.stderr
-        return run.stdout
+        return ran(self.folder, self.environment, "manage.py", *words).stdout
 
     def shell(self, code: str) -> str:
         """What code prints that knows the project."""

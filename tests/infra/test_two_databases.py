@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 from tests.every_page import PAGES
+from tests.infra.commands import ran
 
 _ROOT = Path(__file__).resolve().parents[2]
 _SCRIPT = f"""
@@ -69,18 +68,12 @@ print(json.dumps({{
 
 
 def told(databases: dict[str, dict[str, object]]) -> dict[str, object]:
-    run = subprocess.run(
-        [sys.executable, "-c", _SCRIPT],
-        cwd=_ROOT,
-        env={
-            **os.environ,
-            "DJANGO_SETTINGS_MODULE": "tests.infra.two_databases",
-            "TWO_DATABASES": json.dumps(databases),
-        },
-        capture_output=True,
-        text=True,
-    )
-    assert run.returncode == 0, run.stdout + run.stderr
+    environment = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "tests.infra.two_databases",
+        "TWO_DATABASES": json.dumps(databases),
+    }
+    run = ran(_ROOT, environment, "-c", _SCRIPT)
     found: dict[str, object] = json.loads(run.stdout.splitlines()[-1])
     return found
 

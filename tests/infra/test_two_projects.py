@@ -20,6 +20,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from eda_site.environment import broker_url
+from tests.infra.commands import ran
 from tests.infra.conftest import ROOT
 from tests.polling import eventually
 from tests.rabbitmq import a_rabbitmq
@@ -107,15 +108,7 @@ class Project:
     environment: dict[str, str]
 
     def run(self, *words: str) -> str:
-        done = subprocess.run(
-            [sys.executable, *words],
-            cwd=self.folder,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        return ran(self.folder, self.environment, *words).stdout
 
     def asked(self, code: str) -> Any:
         return json.loads(self.run("manage.py", "shell", "-v0", "-c", code).splitlines()[-1])
