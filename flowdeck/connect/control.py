@@ -55,7 +55,11 @@ def resume(name: str, *, by: str, reason: str = "") -> bool:
 def would_rewind(name: str, to: int | datetime) -> Rewind:
     """What :func:`rewind` would come to. Raises UnknownConnector or RewindRefused."""
     connectors.create(name)
-    now, connector = Connector.objects.get(pk=name).position, connectors.named(name)
+    return _planned(Connector.objects.get(pk=name), to)
+
+
+def _planned(row: Connector, to: int | datetime) -> Rewind:
+    name, now, connector = row.name, row.position, connectors.named(row.name)
     if not isinstance(connector, Outlet):
         if to != 0:
             raise RewindRefused(f"{name} is an inlet: it can be set to 0, the beginning, only.")
@@ -86,14 +90,13 @@ def rewind(
     """
     connectors.create(name)
     with transaction.atomic():
-        Connector.objects.select_for_update().filter(pk=name).first()
-        found = would_rewind(name, to)
-        since = Connector.objects.get(pk=name).since
+        row = Connector.objects.select_for_update().get(pk=name)
+        found = _planned(row, to)
         if seen is not None and seen != found.now:
             raise RewindRefused(f"{name} is at {found.now:,} by now, not at {seen:,}. Look again.")
         Connector.objects.filter(pk=name).update(
             position=found.to,
-            since=found.to if found.to > found.now else min(since, found.to),
+            since=found.to if found.to > found.now else min(row.since, found.to),
             token=None,
             lease_expires_at=None,
             error="",
