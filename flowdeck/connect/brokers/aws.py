@@ -18,11 +18,10 @@ from botocore.exceptions import ClientError
 from django.core.exceptions import ImproperlyConfigured
 
 from flowdeck.connect.brokers import Address
-from flowdeck.connect.brokers.sqs import FAULTS, Line, SqsReceiver
+from flowdeck.connect.brokers.sqs import FAULTS, PER_CALL, Line, SqsReceiver
 from flowdeck.connect.messages import SEND_SECONDS, Outgoing, Refusal
 
 _FIFO = ".fifo"
-_PER_CALL = 10
 _LARGEST = {"sqs": 1024 * 1024, "sns": 256 * 1024}  # bytes of a message, and of a call
 _ROOM = 1_024  # bytes of a message's own form, and of its traceparent
 _LONGEST_GROUP = 128
@@ -61,7 +60,7 @@ class AwsSender:
         end, refusals, held = time.monotonic() + SEND_SECONDS, list[Refusal](), set[str]()
         for to, turn in _turns(batch):
             wanted = [at for at in turn if batch[at].key not in held]
-            for some in _calls(batch, wanted, self._most_bytes - _PER_CALL * _ROOM):
+            for some in _calls(batch, wanted, self._most_bytes - PER_CALL * _ROOM):
                 if time.monotonic() > end:
                     raise self._line.away("it did not confirm in time")
                 said = self._sent(to, batch, some)
@@ -139,7 +138,7 @@ def _calls(batch: Sequence[Outgoing], turn: Sequence[int], most: int) -> Iterato
     """As many at once as a call may hold, by number and bytes."""
     some, size = list[int](), 0
     for at in turn:
-        if some and (len(some) == _PER_CALL or size + batch[at].size > most):
+        if some and (len(some) == PER_CALL or size + batch[at].size > most):
             yield some
             some, size = [], 0
         some.append(at)

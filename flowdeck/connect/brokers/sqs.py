@@ -18,7 +18,8 @@ from flowdeck.errors import BrokerAway
 
 FAULTS = (BotoCoreError, ClientError, OSError)
 """What the client raises if nobody answers as hoped."""
-_PER_CALL = 10
+PER_CALL = 10
+"""Messages that a call of either service may hold."""
 _VISIBILITY_SECONDS = 60
 
 
@@ -74,7 +75,7 @@ class SqsReceiver:
             try:
                 answer = self._line.client.receive_message(
                     QueueUrl=self._queue,
-                    MaxNumberOfMessages=min(_PER_CALL, most - len(found)),
+                    MaxNumberOfMessages=min(PER_CALL, most - len(found)),
                     WaitTimeSeconds=0 if found else ceil(wait),
                     VisibilityTimeout=self._hidden,
                     MessageAttributeNames=["All"],
@@ -91,7 +92,7 @@ class SqsReceiver:
     def done(self) -> None:
         """See Receiver."""
         while self._handles:
-            some = self._handles[:_PER_CALL]
+            some = self._handles[:PER_CALL]
             entries = [{"Id": str(at), "ReceiptHandle": one} for at, one in enumerate(some)]
             try:
                 answer = self._line.client.delete_message_batch(
@@ -101,7 +102,7 @@ class SqsReceiver:
                 raise self._line.away(error) from error
             if failed := answer.get("Failed"):
                 raise self._line.away(f"{failed[0]['Code']}: {failed[0].get('Message', '')}")
-            del self._handles[:_PER_CALL]
+            del self._handles[:PER_CALL]
 
     def waiting(self) -> int:
         """See Receiver."""
@@ -117,8 +118,8 @@ class SqsReceiver:
     def close(self) -> None:
         """See Receiver. What is in hand is given back at once, if somebody hears it."""
         with suppress(*FAULTS):
-            for start in range(0, len(self._handles), _PER_CALL):
-                some = self._handles[start : start + _PER_CALL]
+            for start in range(0, len(self._handles), PER_CALL):
+                some = self._handles[start : start + PER_CALL]
                 self._line.client.change_message_visibility_batch(
                     QueueUrl=self._queue,
                     Entries=[
