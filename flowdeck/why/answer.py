@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -169,3 +170,10 @@ class Answer:
 def severity(chain: Chain) -> int:
     """Which of several chains comes first: what needs a person most, in the order of the kinds."""
     return list(Kind).index(chain.root.kind)
+
+
+def worst_of(chains: Iterable[Chain], ruled_out: Iterable[str] = ()) -> Found:
+    """The chain that comes first, and the first causes of three others at most."""
+    ordered = sorted(chains, key=severity)
+    roots = tuple(dict.fromkeys(one.root for one in ordered))
+    return Found(ordered[0] if ordered else None, roots[1:4], tuple(ruled_out))

@@ -13,7 +13,7 @@ from flowdeck.connect.standing import behind_of
 from flowdeck.declare.states import HOLDING, DeliveryState
 from flowdeck.models import Connector, Due
 from flowdeck.why import processors
-from flowdeck.why.answer import Chain, Fact, Found, Kind, Link, Way, severity
+from flowdeck.why.answer import Chain, Fact, Found, Kind, Link, Way, worst_of
 
 
 def explain(name: str) -> Found:
@@ -34,9 +34,7 @@ def explain(name: str) -> Found:
     else:
         found = processors.explain(name)
         chains += [found.chain] if found.chain is not None else []
-    chains.sort(key=severity)
-    others = tuple(dict.fromkeys(one.root for one in chains))[1:4]
-    return Found(chains[0] if chains else None, others)
+    return worst_of(chains)
 
 
 def _switched(row: Connector) -> Iterator[Chain]:

@@ -12,7 +12,7 @@ from flowdeck.declare.states import HOLDING, UNFINISHED, DeliveryState
 from flowdeck.models import Due, Event
 from flowdeck.why import ground as grounds
 from flowdeck.why import waiting
-from flowdeck.why.answer import Chain, Fact, Found, Kind, Link, severity
+from flowdeck.why.answer import Chain, Fact, Found, Kind, Link, worst_of
 from flowdeck.why.ground import Ground, Held
 
 _SHOWN = 20  # of its deliveries looked at, of each kind
@@ -29,9 +29,7 @@ def explain(name: str) -> Found:
     chains += [waiting.explain(row, row.state, ground) for row in rows]
     if not waits:
         chains += _starved(name, speakers, ground)
-    chains.sort(key=severity)
-    others = list(dict.fromkeys(one.root for one in chains))
-    return Found(chains[0] if chains else None, tuple(others[1:4]), tuple(_ruled_out(name, ground)))
+    return worst_of(chains, _ruled_out(name, ground))
 
 
 def _first(name: str) -> list[Held]:
