@@ -30,7 +30,7 @@ from flowdeck.errors import RegistrationError
 from flowdeck.models import Attempt, Delivery, Lane
 from flowdeck.models import Event as Stored
 from tests.guarantees import leases
-from tests.guarantees.test_nothing_lost import in_a_process
+from tests.guarantees.forked import in_a_process
 from tests.polling import eventually
 from tests.probe.events import Called, Echoed
 
