@@ -117,7 +117,8 @@ class Relay:
         if upto <= after:
             return False
         events = self._read(after, upto)
-        if events and self._waits_for_more(self._sender, events):
+        whole = len(events) >= self._most or upto == after + _STRETCH  # no more can come into it
+        if events and not whole and self._waits_for_more(self._sender, events[0]):
             return False
         if events:
             self._hand_on(
@@ -145,11 +146,11 @@ class Relay:
         most = min(_most_at_once(sender), self._bound)
         self._most = max(1, min(most, _MOST_BYTES // average))
 
-    def _waits_for_more(self, sender: Sender, events: Sequence[StoredEvent]) -> bool:
-        """Whether there are too few yet, and the first has not waited long enough for others."""
-        if not (self._patient and sender.every) or len(events) >= self._most:
+    def _waits_for_more(self, sender: Sender, first: StoredEvent) -> bool:
+        """Whether the first has not waited long enough for others."""
+        if not (self._patient and sender.every):
             return False
-        waited = (clock.now() - events[0].recorded_at).total_seconds()
+        waited = (clock.now() - first.recorded_at).total_seconds()
         self._due_at = time.monotonic() + sender.every - waited
         return waited < sender.every
 

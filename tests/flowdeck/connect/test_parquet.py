@@ -27,10 +27,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def lake(tmp_path: Path, settings: Any) -> Iterator[Callable[..., Outlet]]:
-    def made(to: str = "events", every: int = 3_600) -> Outlet:
+    def made(to: str = "events", every: int = 3_600, **words: Any) -> Outlet:
         url = f"parquet://{tmp_path}?every={every}"
         settings.FLOWDECK = {**settings.FLOWDECK, "BROKERS": {"lake": url}}
-        return outlet(OUTLET, broker="lake", to=to)
+        return outlet(OUTLET, broker="lake", to=to, **words)
 
     yield made
     forget(OUTLET)
@@ -134,6 +134,24 @@ def test_it_waits_for_others_to_come(
     assert not (tmp_path / "events").exists()
     assert relay.run_once(out) == 1  # who asks for all that there is gets it
     assert positions(tmp_path) == logged()
+
+
+def test_it_does_not_wait_where_no_others_can_come(
+    lake: Callable[..., Outlet], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stretch of the log is full, mostly of events that the outlet does not hear."""
+    monkeypatch.setattr(relay, "_STRETCH", 5)
+    out = lake(types=[Introduced])
+    first = publish(Introduced(user_id=1, email="ada@example.org"), stream="b").positions[0]
+    Connector.objects.create(name=OUTLET, position=first - 1)
+    published(*range(5))
+    publish(Introduced(user_id=2, email="bob@example.org"), stream="b")
+    taken = lease.take(OUTLET)
+    assert taken is not None
+    following = relay.Relay(out, taken, patient=True)
+    while following.step():
+        pass
+    assert positions(tmp_path) == [first], "the second one waits for others"
 
 
 def test_it_writes_nothing_outside_of_its_folder(
