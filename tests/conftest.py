@@ -80,6 +80,15 @@ def _nothing_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     injection.look_again()
 
 
+@pytest.fixture(autouse=True)
+def _no_retry_is_due_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chance draws the whole wait: full jitter may draw none, and then one drain tries twice."""
+    from flowdeck.declare.retry import Retry
+
+    for waits in (Retry.delay, Retry.delay_after):
+        monkeypatch.setattr(waits, "__defaults__", (lambda: 0.0,))
+
+
 @pytest.fixture(scope="session")
 def redis_url() -> str:
     """The Redis of this run."""
