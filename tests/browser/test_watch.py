@@ -19,16 +19,23 @@ def newest(page: Page) -> int:
     return int((row.get_attribute("id") or "event-0").removeprefix("event-"))
 
 
+def _wait_for_rows_after(page: Page, position: int) -> None:
+    page.wait_for_function(
+        "after => Number(document.querySelector('#log-rows > [id^=event-]').id.slice(6)) > after",
+        arg=position,
+    )
+
+
 def test_an_order_shows_on_an_open_timeline(sign_in: SignIn, site: Site) -> None:
     page = sign_in("operator", "/timeline/")
     before = newest(page)
     site.order()
-    row = page.locator("#log-rows > [id^=event-]", has_text="OrderConfirmed").first
-    expect(row).to_be_visible(timeout=10_000)
     page.wait_for_function(
         "before => document.querySelector(`.ev[data-position='${before + 1}']`)", arg=before
     )
-    assert newest(page) > before
+    _wait_for_rows_after(page, before)
+    row = page.locator("#log-rows > [id^=event-]", has_text="OrderConfirmed").first
+    expect(row).to_be_visible(timeout=10_000)
 
 
 def test_while_paused_nothing_moves_and_what_is_new_is_counted(sign_in: SignIn, site: Site) -> None:
@@ -40,10 +47,7 @@ def test_while_paused_nothing_moves_and_what_is_new_is_counted(sign_in: SignIn, 
     expect(pill).to_be_visible(timeout=10_000)
     assert newest(page) == before
     pill.click()
-    page.wait_for_function(
-        "before => Number(document.querySelector('#log-rows > [id^=event-]').id.slice(6)) > before",
-        arg=before,
-    )
+    _wait_for_rows_after(page, before)
 
 
 def test_choosing_a_mark_shows_its_causes_effects_and_data(sign_in: SignIn, site: Site) -> None:
