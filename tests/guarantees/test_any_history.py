@@ -17,12 +17,12 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from flowdeck import SequenceConflict, publish, read_stream
 from flowdeck.declare.registry import registry
-from flowdeck.engine import batch, drain, lanes, pause, settling
+from flowdeck.engine import batch, drain, lanes, leases, pause, settling
 from flowdeck.letters import dead_letters, floors
 from flowdeck.models import Attempt, Delivery, Done, Due, Event, Lane
 from flowdeck.sql import dialect
 from flowdeck.testing import settle
-from tests.guarantees import leases
+from tests.guarantees.leases import run_out
 from tests.guarantees.test_exactly_once import Crash, crash_at
 from tests.probe.events import Probed
 from tests.probe.models import Effect, Tally
@@ -35,7 +35,7 @@ KINDS = ["probe.atomic", "probe.batch", "probe.leased"]
 STEPS = {
     "take": (batch, "take"),
     "fetch": (batch, "fetch"),
-    "lock": (batch, "lock"),
+    "lock": (leases, "lock"),
     "handle": (batch, "attempt"),
     "append": (settling, "append"),
     "mark": (dialect(), "mark"),
@@ -128,7 +128,7 @@ class History(RuleBasedStateMachine):
                 drain.drain(registry.processor(kind))
             except Crash:
                 connection.close()
-        leases.run_out()
+        run_out()
         Lane.objects.update(claims=0)  # workers did not die often enough for careful mode
 
     @rule(name=names)
@@ -140,7 +140,7 @@ class History(RuleBasedStateMachine):
         def overtaken(*args: Any) -> Any:
             outcome = real(*args)
             patched.undo()
-            leases.run_out()
+            run_out()
             drain.drain(processor)
             return outcome
 
@@ -261,7 +261,7 @@ def forget_work() -> None:
     for model in (Attempt, Due, Done, Effect, Tally):
         model.objects.all().delete()
     Lane.objects.update(claims=0, suspect=None)
-    leases.run_out()
+    run_out()
 
 
 @pytest.mark.parametrize("histories", [6, pytest.param(40, marks=pytest.mark.long)])

@@ -17,12 +17,12 @@ from django.db.utils import OperationalError
 
 from flowdeck import publish
 from flowdeck.declare.registry import registry, slot_of
-from flowdeck.engine import attempt, batch, drain, lanes, settling
+from flowdeck.engine import attempt, batch, drain, lanes, leases, settling
 from flowdeck.log import publishing
 from flowdeck.models import Attempt, Delivery, Event
 from flowdeck.sql import dialect
 from flowdeck.testing import settle
-from tests.guarantees import leases
+from tests.guarantees.leases import run_out
 from tests.probe import processors
 from tests.probe.events import Keyed, Probed
 from tests.probe.models import Effect
@@ -33,7 +33,7 @@ STEPS: dict[str, tuple[Any, str]] = {
     "claim the lanes": (lanes, "claim"),
     "lock the lanes and read what is due": (batch, "take"),
     "read what is due of leased lanes": (batch, "fetch"),
-    "lock the leased lanes": (batch, "lock"),
+    "lock the leased lanes": (leases, "lock"),
     "run one handler": (batch, "attempt"),
     "run a batch handler": (batch, "attempt_together"),
     "append what was emitted": (settling, "append"),
@@ -108,7 +108,7 @@ def test_a_crash_anywhere_in_a_batch_doubles_nothing(
         with pytest.raises(Crash):
             drain.drain(registry.processor(kind))
         connection.close()  # as the end of the process would
-    leases.run_out()
+    run_out()
     settle()
     assert_all_happened_once(events=4, echoes=1)
 
@@ -143,7 +143,7 @@ def test_the_late_worker_can_not_commit_after_its_lease_ran_out(
     def overtaken(processor: Any, due: Any) -> Any:
         outcome = real(processor, due)
         monkeypatch.setattr(batch, "attempt", real)
-        leases.run_out()
+        run_out()
         drain.drain(processor)  # another worker takes the lane and does the work
         return outcome
 
@@ -208,7 +208,7 @@ def test_infrastructure_faults_use_up_no_attempt(
     monkeypatch.setattr(batch, "finish", unlucky)
     for _ in range(4):
         drain.drain(registry.processor(kind))
-        leases.run_out()
+        run_out()
     delivery = Delivery.objects.get(processor=kind)
     assert (delivery.state, delivery.attempts) == ("done", 1)
     assert not delivery.failures.exists()

@@ -15,11 +15,11 @@ import pytest
 from flowdeck import publish
 from flowdeck.bells import bell
 from flowdeck.declare.registry import registry
-from flowdeck.engine import batch, drain, settling, sweep
+from flowdeck.engine import batch, drain, leases, settling, sweep
 from flowdeck.models import Attempt, Delivery, Lane
 from flowdeck.testing import settle
-from tests.guarantees import leases
 from tests.guarantees.forked import in_a_process
+from tests.guarantees.leases import run_out
 from tests.polling import eventually
 from tests.probe.events import Probed
 from tests.probe.models import Effect
@@ -42,7 +42,7 @@ def test_a_process_killed_at_a_step_loses_and_doubles_nothing(name: str, step: s
     publish(*[Probed(n=n, echoes=1) for n in range(3)], stream="probe-1")
 
     def killed() -> None:
-        where = settling if step == "append" else batch
+        where = {"append": settling, "lock": leases}.get(step, batch)
         real = getattr(where, step)
 
         def dies(*args: object, **kwargs: object) -> None:
@@ -53,7 +53,7 @@ def test_a_process_killed_at_a_step_loses_and_doubles_nothing(name: str, step: s
         drain.drain(registry.processor(name))
 
     assert in_a_process(killed) == 9
-    leases.run_out()
+    run_out()
     settle()
     assert set(Delivery.objects.values_list("state", flat=True)) == {"done"}
     assert Effect.objects.filter(processor="probe.atomic").count() == 3
@@ -67,7 +67,7 @@ def test_a_handler_that_kills_its_process_becomes_a_dead_letter(name: str) -> No
     deaths = 0
     for _ in range(12):
         deaths += in_a_process(drained(name)) == 9
-        leases.run_out()  # and a noted suspect is surely dead
+        run_out()  # and a noted suspect is surely dead
         Lane.objects.exclude(suspected_at=None).update(
             suspected_at=datetime.now(UTC) - timedelta(seconds=10)
         )
