@@ -164,10 +164,12 @@ class Calls:
 
 
 def alone(processor: Processor, due: DueDelivery) -> Outcome:
-    """The outcome of one call of an ``async def`` with nothing beside it.
+    """The outcome of one call with nothing beside it, whatever the handler is.
 
     Raises as :func:`flowdeck.engine.attempt.attempt` does.
     """
+    if not processor.asynchronous:
+        return attempt(processor, due)
     calls = Calls(processor)
     calls.start(due, Claim([], None))
     while not (landed := calls.landed()):
