@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
 from flowdeck.declare.event import EventType, on_declared
+from flowdeck.declare.gathering import Gather
 from flowdeck.declare.limits import Breaker, Limits
 from flowdeck.declare.overlap import is_async
 from flowdeck.declare.retry import Retry
@@ -36,7 +37,8 @@ class Processor:
     than ``timeout`` seconds is stopped, and has failed. ``remembers``: it keeps a state that has
     its past events in it, so they are not given again. With ``limits`` or a ``breaker`` each call
     is handed out by the database. Of those that have work the one of the highest ``priority`` comes
-    first. A worker process has up to ``overlap`` calls of it in the air, each for another key.
+    first. A worker process has up to ``overlap`` calls of it in the air, each for another key. With
+    ``gather`` each call has what came for one key until that was quiet.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Processor:
     breaker: Breaker | None = None
     priority: int = 0
     overlap: int = 1
+    gather: Gather | None = None
 
     @property
     def asynchronous(self) -> bool:
@@ -100,17 +103,29 @@ class Processor:
         """Whether events of this type in this stream are for it."""
         return type_name in self.subscriptions and stream.startswith(self.streams)
 
+    def subscribed_to(self, type_name: str) -> Subscription:
+        """What an append of events of this type is told of it."""
+        return Subscription(
+            type=type_name,
+            processor=self.name,
+            streams=self.streams,
+            by=self.limited_by,
+            gathered=self.gather.quiet if self.gather else None,
+        )
+
 
 class Subscription(NamedTuple):
     """What an append is told of a processor that subscribes to a type of its events.
 
-    ``by``: the field of their payloads that its limits are kept apart by.
+    ``by``: the field of their payloads that its limits are kept apart by. ``gathered``: seconds
+    that each of them waits for others of its key.
     """
 
     type: str
     processor: str
     streams: str
     by: str = ""
+    gathered: float | None = None
 
     def hears(self, stream: str) -> bool:
         """Whether an event of the type in this stream is for the processor."""
@@ -182,7 +197,7 @@ class Registry:
     def fan_out(self, type_names: Iterable[str]) -> list[Subscription]:
         """Who subscribes to the types, for an append that does not know its streams yet."""
         return [
-            Subscription(name, processor.name, processor.streams, processor.limited_by)
+            processor.subscribed_to(name)
             for name in type_names
             for processor in self.subscribers(name)
         ]

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from flowdeck.conf import conf
 from flowdeck.declare.annotations import annotated_events, emitted_types
 from flowdeck.declare.event import Event
+from flowdeck.declare.gathering import Gather
 from flowdeck.declare.limits import Breaker, Limits
 from flowdeck.declare.overlap import way_of
 from flowdeck.declare.registry import SLOTS, OnDead, Processor, registry
@@ -38,6 +39,7 @@ def processor(
     breaker: Breaker | None = None,
     priority: int = 0,
     overlap: int | None = None,
+    gather: Gather | None = None,
     database: str = "",
 ) -> Callable[[Handler], Handler]:
     """Subscribe the decorated function to the event types in its first annotation::
@@ -56,7 +58,8 @@ def processor(
     (:mod:`flowdeck.declare.limits`); a processor that is limited takes no batches.
     An ``async def`` runs outside of transactions too; a worker process has up to ``overlap`` calls
     of it in the air, 50 if nothing is said, each for another key. ``atomic=False, overlap=20`` does
-    the same with threads.
+    the same with threads. With ``gather`` each call of a ``batch=True`` handler has what came for
+    one key until it was quiet (:mod:`flowdeck.declare.gathering`).
     The function itself is returned unchanged. Raises RegistrationError.
     """
 
@@ -82,6 +85,7 @@ def processor(
                 breaker=breaker,
                 priority=priority,
                 overlap=overlap,
+                gather=gather,
             )
         )
         return handler
@@ -147,6 +151,8 @@ def declare(
         )
     if options.get("batch") and (options.get("limits") or options.get("breaker")):
         raise RegistrationError(f"{where}: calls are limited one by one, so not with batch=True.")
+    if options.get("gather") and not options.get("batch"):
+        raise RegistrationError(f"{where}: what is gathered comes as a list, so say batch=True.")
     parameters = list(inspect.signature(handler).parameters.values())
     if not 1 <= len(parameters) <= 2:
         raise RegistrationError(f"{where}: takes (event) or (event, delivery).")

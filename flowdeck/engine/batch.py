@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from itertools import chain, repeat
 
 from flowdeck import clock, telemetry
@@ -22,7 +23,7 @@ from flowdeck.engine.attempt import attempt, attempt_together
 from flowdeck.engine.lanes import Claim
 from flowdeck.engine.outcome import HandlerFailed, Outcome, failed
 from flowdeck.engine.settling import Batch, finish, tell
-from flowdeck.engine.taking import fetch, take
+from flowdeck.engine.taking import by_call, fetch, take
 from flowdeck.errors import LeaseLost, SequenceConflict
 from flowdeck.sql import DueDelivery
 
@@ -110,16 +111,16 @@ def _run_atomic(processor: Processor, claim: Claim, limit: int) -> Batch:
 
 def _one_by_one(processor: Processor, due: list[DueDelivery]) -> Batch:
     batch = Batch(len(due))
-    for one in _unheld(processor, due, batch.outcomes):
+    for together in _unheld(processor, due, batch.outcomes):
         started = clock.now()
         try:
             with transaction.atomic():
-                outcome = attempt(processor, one)
-                batch.appended += finish(processor, [outcome])
+                outcomes = _called(processor, together)
+                batch.appended += finish(processor, outcomes)
         except Exception as error:
-            outcome = failed(processor, one, started, error)
-            finish(processor, [outcome])
-        batch.outcomes.append(outcome)
+            outcomes = _failed(processor, together, started, error)
+            finish(processor, outcomes)
+        batch.outcomes += outcomes
     return batch
 
 
@@ -170,15 +171,15 @@ def _finish_leased(processor: Processor, tried: Batch, hold: Callable[[], None])
 def _finish_one_by_one(processor: Processor, tried: Batch) -> Batch:
     batch = Batch(tried.due)
     by_position = {outcome.due.position: outcome for outcome in tried.outcomes}
-    for one in _unheld(processor, [o.due for o in tried.outcomes], batch.outcomes):
-        outcome = by_position[one.position]
+    for together in _unheld(processor, [o.due for o in tried.outcomes], batch.outcomes):
+        outcomes = [by_position[one.position] for one in together]
         try:
             with transaction.atomic():
-                batch.appended += finish(processor, [outcome])
+                batch.appended += finish(processor, outcomes)
         except Exception as error:
-            outcome = failed(processor, one, outcome.mark.started_at, error)
-            finish(processor, [outcome])
-        batch.outcomes.append(outcome)
+            outcomes = _failed(processor, together, outcomes[0].mark.started_at, error)
+            finish(processor, outcomes)
+        batch.outcomes += outcomes
     return batch
 
 
@@ -188,13 +189,16 @@ def _attempts_together(processor: Processor, due: list[DueDelivery]) -> list[Out
     Raises what a handler raised that has sent any statement: what it wrote is in the transaction.
     Whoever has sent none fails alone, and holds its key back as ever.
     """
-    if processor.batch:
+    if processor.batch and processor.gather is None:
         return attempt_together(processor, due) if due else []
     outcomes: list[Outcome] = []
     end = time.monotonic() + conf().BATCH_SECONDS
     shared = containment.Containment(processor)
-    for one in _unheld(processor, due, outcomes):
-        outcomes.append(_attempt_in_transaction(processor, one, shared))
+    for together in _unheld(processor, due, outcomes):
+        if processor.batch:
+            outcomes += attempt_together(processor, together)
+        else:
+            outcomes.append(_attempt_in_transaction(processor, together[0], shared))
         if time.monotonic() > end:
             break
     return outcomes
@@ -217,37 +221,49 @@ def _attempts_apart(processor: Processor, due: list[DueDelivery]) -> list[Outcom
     """Outcomes of handlers that share no transaction, so each stands for itself."""
     outcomes: list[Outcome] = []
     started = time.monotonic()
-    call = calls.alone if processor.asynchronous else attempt
-    if processor.batch and len(due) > 1:
+    if processor.batch and processor.gather is None and len(due) > 1:
         try:
             return attempt_together(processor, due)
         except Exception as error:
             if infrastructure.is_fault(error):
                 raise
-    for one in _unheld(processor, due, outcomes):
+    for together in _unheld(processor, due, outcomes):
         begun = clock.now()
         try:
-            outcome = call(processor, one)
+            outcomes += _called(processor, together)
         except Exception as error:
             if outcomes and infrastructure.is_fault(error):
                 telemetry.emit(telemetry.InfrastructureFault(processor.name, error))
                 break  # what the others were answered is kept; this one is still due
-            outcome = failed(processor, one, begun, error)
-        outcomes.append(outcome)
+            outcomes += _failed(processor, together, begun, error)
         if time.monotonic() - started > conf().BATCH_SECONDS:
             break
     return outcomes
 
 
+def _called(processor: Processor, together: list[DueDelivery]) -> list[Outcome]:
+    """The outcomes of one call of the handler. Raises as :func:`attempt` does."""
+    if processor.batch:
+        return attempt_together(processor, together)
+    call = calls.alone if processor.asynchronous else attempt
+    return [call(processor, one) for one in together]
+
+
+def _failed(
+    processor: Processor, together: list[DueDelivery], started: datetime, error: Exception
+) -> list[Outcome]:
+    return [failed(processor, one, started, error) for one in together]
+
+
 def _unheld(
     processor: Processor, due: list[DueDelivery], outcomes: list[Outcome]
-) -> Iterator[DueDelivery]:
-    """``due`` without those whose key an earlier one (already in ``outcomes``) holds back."""
+) -> Iterator[list[DueDelivery]]:
+    """Call by call, without those whose key an earlier one (already in ``outcomes``) holds back."""
     held: set[str] = set()
-    for one in due:
+    for together in by_call(processor, due):
         if outcomes and not outcomes[-1].done:
             last = outcomes[-1]
             if last.mark.state != DeliveryState.DEAD or processor.parks:
                 held.add(last.due.event.key)
-        if one.event.key not in held:
-            yield one
+        if together[0].event.key not in held:
+            yield together

@@ -63,7 +63,7 @@ def run_one(processor: Processor, claim: Claim) -> Batch:
             lane.update(claims=held.claims - 1, token=None, lease_expires_at=None)
             return Batch()
         elif held.claims - conf().CRASHES - 1 >= _DEATHS_ALONE:
-            return _bury(processor, held, due[0])
+            return _bury(processor, held, due)
         else:
             lane.update(suspected_at=now)
     done = batch.run(processor, claim, 1)
@@ -134,12 +134,12 @@ def _written(processor: Processor, claim: Claim, outcome: Outcome) -> bool:
     return True
 
 
-def _bury(processor: Processor, lane: Lane, due: DueDelivery) -> Batch:
-    outcome = died(processor, due, lane.last_exception)
-    settling.finish(processor, [outcome])
+def _bury(processor: Processor, lane: Lane, due: list[DueDelivery]) -> Batch:
+    outcomes = [died(processor, one, lane.last_exception) for one in due]
+    settling.finish(processor, outcomes)
     lane.suspect, lane.claims, lane.token, lane.lease_expires_at = None, 0, None, None
     lane.last_exception = ""
     lane.save()
-    done = Batch(1, [outcome])
+    done = Batch(len(outcomes), outcomes)
     transaction.on_commit(lambda: settling.tell(processor, done))
     return done

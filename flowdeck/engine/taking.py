@@ -10,11 +10,17 @@ from flowdeck.engine import answers
 from flowdeck.engine.lanes import Claim
 from flowdeck.privacy.sealing import may_be_sealed, opened
 from flowdeck.sql import DueDelivery, dialect
+from flowdeck.sql.gathering import Wanted, gathering
 from flowdeck.sql.starting import starts
 
 
 def take(processor: Processor, claim: Claim, limit: int) -> list[DueDelivery]:
-    """Lock the lanes that can be had for this transaction; return what is due, by position."""
+    """Lock the lanes that can be had for this transaction; return what is due, by position.
+
+    Of a processor that gathers it is all of keys that are ready, if need be beyond ``limit``.
+    """
+    if processor.gather is not None:
+        return _opened(gathering().take_gathered(_wanted(processor, limit), claim.lanes))
     with connection.cursor() as cursor:
         taken = dialect().take_due(
             cursor, processor.name, claim.lanes, claim.floors, limit, processor.parks
@@ -28,10 +34,29 @@ def fetch(processor: Processor, claim: Claim, limit: int) -> list[DueDelivery]:
     if claim.position is not None:
         one = starts().fetch_one(processor.name, claim.position)
         return answers.loaded(processor, _opened([one] if one else []))
+    if processor.gather is not None:
+        ready = gathering().fetch_gathered(_wanted(processor, limit), claim.lanes)
+        return answers.loaded(processor, _opened(ready))
     with connection.cursor() as cursor:
         taken = dialect().fetch_due(cursor, processor.name, claim.lanes, limit, processor.parks)
     claim.saw(taken)
     return answers.loaded(processor, _opened(taken.due))
+
+
+def _wanted(processor: Processor, limit: int) -> Wanted:
+    gather = processor.gather
+    assert gather is not None
+    return Wanted(processor.name, processor.parks, gather.beyond_quiet, gather.count, limit)
+
+
+def by_call(processor: Processor, due: Sequence[DueDelivery]) -> list[list[DueDelivery]]:
+    """What each call of the handler has when it fails or succeeds by itself, in order."""
+    if processor.gather is None:
+        return [[one] for one in due]
+    by_key: dict[str, list[DueDelivery]] = {}
+    for one in due:
+        by_key.setdefault(one.event.key, []).append(one)
+    return list(by_key.values())
 
 
 def fetch_first(

@@ -221,6 +221,8 @@ def _running(row: Held, ground: Ground) -> Chain:
 def _put_off(row: Held, ground: Ground) -> Chain:
     failure = ground.failures.get((row.position, row.processor))
     if row.state == DeliveryState.SLEEPING:
+        if row.finished_at is None:
+            return _gathered(row)
         said = f"{row.processor} has put {row.what} off"
         way = Way("Do nothing", "its handler asked to be called again then; that is no failure")
         fact = Fact(Kind.SLEEPING, said, _event(row), row.finished_at, until=row.due_at)
@@ -231,6 +233,16 @@ def _put_off(row: Held, ground: Ground) -> Chain:
     error = f"{failure.error}: {failure.message}" if failure else ""
     fact = Fact(Kind.RETRYING, said, _event(row), row.finished_at, until=row.due_at, more=error)
     return Chain((fact,), (Way("Do nothing", "it is tried again then"),))
+
+
+def _gathered(row: Held) -> Chain:
+    declared = registry.processors.get(row.processor)
+    gather = declared.gather if declared else None
+    said = f"{row.processor} gathers what comes for the key of {row.what}"
+    more = f"Quiet for {words.duration(gather.quiet)} ends that." if gather else ""
+    fact = Fact(Kind.SLEEPING, said, _event(row), row.recorded_at, until=row.due_at, more=more)
+    way = Way("Do nothing", "all of the key is handed over together; that is no failure")
+    return Chain((fact,), (way,))
 
 
 def _untaken(row: Held, ground: Ground) -> Chain:

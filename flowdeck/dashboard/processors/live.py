@@ -92,8 +92,10 @@ class ProcessorView(LiveView):
 
     @property
     def _quick(self) -> list[str]:
-        limits = ["limits"] if registry.processor(self._choice[0]).limited else []
-        return ["now", "reasons", "errors", "lane_bars", *limits]
+        declared = registry.processor(self._choice[0])
+        limits = ["limits"] if declared.limited else []
+        gathered = ["gathered"] if declared.gather else []
+        return ["now", "reasons", "errors", "lane_bars", *limits, *gathered]
 
     def _fragments(self, *parts: str) -> list[Fragment]:
         context = context_of(ProcessorPage(*self._choice)) | {"oob": True}

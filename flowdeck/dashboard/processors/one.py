@@ -9,6 +9,7 @@ from functools import cached_property
 
 from django.db.models import QuerySet
 
+from flowdeck.dashboard.processors.gathered import Gathered, gathered
 from flowdeck.dashboard.processors.lanes import LaneBar, lane_bars
 from flowdeck.dashboard.shared import standing
 from flowdeck.dashboard.shared.by_time import A_DAY, A_WEEK, AN_HOUR, Scale, Stretch, of_processor
@@ -111,11 +112,22 @@ class ProcessorPage:
             said = "and nobody takes them: work is due and none was done for a minute"
         found = [
             Reason("retrying", row.retrying, "for their next try"),
-            Reason("sleeping", row.sleeping, "for the time that their handler asked for"),
+            Reason("sleeping", row.sleeping, self._sleeps),
             Reason("parked", one.behind, "behind a dead letter of their key"),
             Reason("dead" if one.mark == "dead" and not row.dead else "pending", free, said),
         ]
         return [reason for reason in found if reason.number]
+
+    @property
+    def _sleeps(self) -> str:
+        if self.declared.gather is not None:
+            return "until their key is quiet, or for the time that their handler asked for"
+        return "for the time that their handler asked for"
+
+    @cached_property
+    def gathered(self) -> list[Gathered]:
+        """Keys that it gathers, if it does."""
+        return gathered(self.declared)
 
     @cached_property
     def groups(self) -> list[tuple[str, int]]:

@@ -188,7 +188,8 @@ def to_whom(fan_out: Sequence[Subscription]) -> str:
     told = []
     for one in fan_out:
         to = {"type": one.type, "processor": one.processor, "prefix": one.streams}
-        told.append({**to, "by": one.by} if one.by else to)
+        asked = {"by": one.by or None, "gathered": one.gathered}
+        told.append({**to, **{name: value for name, value in asked.items() if value is not None}})
     return orjson.dumps(told).decode()
 
 

@@ -37,11 +37,14 @@ BEGIN
     FROM (SELECT row.*, clock_timestamp() AS now FROM row ORDER BY place) AS r
     RETURNING position, id, sequence, recorded_at
   ), delivered AS (
-    INSERT INTO flowdeck_due (position, processor, key, slot, grp)
+    INSERT INTO flowdeck_due (position, processor, key, slot, grp, state, due_at)
     SELECT a.position, to_whom.processor, r.key, r.slot,
-      CASE WHEN to_whom.by IS NOT NULL THEN left(coalesce(nullif(r.data ->> to_whom.by, ''), '(none)'), 200) END
+      CASE WHEN to_whom.by IS NOT NULL THEN left(coalesce(nullif(r.data ->> to_whom.by, ''), '(none)'), 200) END,
+      CASE WHEN to_whom.gathered IS NULL THEN 'pending' ELSE 'sleeping' END,
+      a.recorded_at + to_whom.gathered * interval '1 second'
     FROM appended AS a JOIN row AS r ON r.id = a.id
-    JOIN json_to_recordset(fan_out) AS to_whom(type text, processor text, prefix text, by text)
+    JOIN json_to_recordset(fan_out) AS to_whom(type text, processor text, prefix text, by text,
+      gathered float8)
       ON to_whom.type = r.type AND starts_with(r.stream, to_whom.prefix)
     RETURNING position
   ), told AS (

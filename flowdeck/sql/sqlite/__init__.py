@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -65,7 +65,8 @@ VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 _TELL = "INSERT INTO flowdeck_tally (processor, told) VALUES (%s, %s)"
 
 _INSERT_DUE = """
-INSERT INTO flowdeck_due (position, processor, key, slot, grp) VALUES (%s, %s, %s, %s, %s)
+INSERT INTO flowdeck_due (position, processor, key, slot, grp, state, due_at)
+VALUES (%s, %s, %s, %s, %s, %s, %s)
 """
 
 _INSERT_PENDING = """
@@ -151,7 +152,14 @@ def append(
         ],
     )
     due = [
-        (places[row.id].position, one.processor, row.key, row.slot, _group(row, one.by))
+        (
+            places[row.id].position,
+            one.processor,
+            row.key,
+            row.slot,
+            _group(row, one.by),
+            *_state(one, now),
+        )
         for row in rows
         for one in fan_out
         if one.type == row.type and one.hears(row.stream)
@@ -161,6 +169,13 @@ def append(
     appended = [(place.position, came[place.position]) for place in places.values()]
     cursor.execute(_TELL, ["", json.dumps({"appended": appended})])
     return places
+
+
+def _state(one: Subscription, now: datetime) -> tuple[str, str | None]:
+    """That of a new delivery, and until when it waits for others of its key."""
+    if one.gathered is None:
+        return DeliveryState.PENDING, None
+    return DeliveryState.SLEEPING, text(now + timedelta(seconds=one.gathered))
 
 
 def _group(row: EventRow, by: str) -> str | None:

@@ -214,10 +214,15 @@ def take_due(
     parks: bool,
 ) -> Taken:
     """See Dialect."""
+    had = lock_lanes(cursor, lanes)
+    return fetch_due(cursor, processor, had, limit, parks) if had else Taken([], {})
+
+
+def lock_lanes(cursor: CursorWrapper, lanes: Sequence[LaneRow]) -> list[LaneRow]:
+    """Those of the lanes that nobody has leased, this being the one writer from here on."""
     cursor.execute(_LOCK, [json.dumps([lane.id for lane in lanes]), from_now()])
     locked = {row[0] for row in cursor.fetchall()}
-    had = [lane for lane in lanes if lane.id in locked]
-    return fetch_due(cursor, processor, had, limit, parks) if had else Taken([], {})
+    return [lane for lane in lanes if lane.id in locked]
 
 
 def renew_leases(cursor: CursorWrapper, tokens: Sequence[UUID], lease_seconds: float) -> None:
