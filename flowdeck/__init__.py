@@ -11,6 +11,7 @@ from flowdeck.connect.outlets import outlet
 from flowdeck.connect.webhooks import webhook
 from flowdeck.declare.context import correlation
 from flowdeck.declare.event import Delivery, Draft, Event, StoredEvent
+from flowdeck.declare.gathering import Gather
 from flowdeck.declare.limits import Breaker, Limits
 from flowdeck.declare.personal import Personal, eraser
 from flowdeck.declare.retry import Retry, after
@@ -26,6 +27,8 @@ from flowdeck.log.publishing import Receipt, cancel, publish
 from flowdeck.process_managers.declared import process
 from flowdeck.process_managers.flow import during, otherwise, starts
 from flowdeck.process_managers.instance import Process
+from flowdeck.process_managers.matching import Match, Seen
+from flowdeck.process_managers.patterns import pattern
 from flowdeck.process_managers.state import State, state_upcaster
 
 __all__ = [
@@ -35,13 +38,16 @@ __all__ = [
     "Draft",
     "Event",
     "FlowdeckError",
+    "Gather",
     "Limits",
+    "Match",
     "Personal",
     "Process",
     "PublishError",
     "Receipt",
     "Reject",
     "Retry",
+    "Seen",
     "SequenceConflict",
     "Snooze",
     "State",
@@ -58,6 +64,7 @@ __all__ = [
     "otherwise",
     "outlet",
     "parse",
+    "pattern",
     "process",
     "processor",
     "projection",

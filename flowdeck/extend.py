@@ -50,6 +50,7 @@ from flowdeck.people.access import (
     register_trace_owner,
 )
 from flowdeck.people.audit import record as record_action
+from flowdeck.process_managers.stopping import stop as stop_instance
 from flowdeck.telemetry import (
     Appended,
     AttemptFailed,
@@ -139,6 +140,7 @@ __all__ = [
     "requires",
     "retry_letters",
     "signed_in",
+    "stop_instance",
     "subscribe",
     "verification_check",
     "wrong_on_purpose",

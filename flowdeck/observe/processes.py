@@ -13,7 +13,7 @@ from flowdeck import clock
 from flowdeck.declare.registry import registry, slot_of
 from flowdeck.declare.states import HOLDING
 from flowdeck.models import Due, Event, ProcessInstance, ProcessStep, Timer
-from flowdeck.process_managers.declared import flows, newest
+from flowdeck.process_managers.declared import flows, names, newest
 
 PAGE = 50
 WINDOW = timedelta(hours=1)
@@ -85,7 +85,7 @@ def counts() -> dict[str, int]:
     """How many instances of each declared process are under way; one query."""
     rows = ProcessInstance.objects.filter(process__in=list(flows), ended_at=None).exclude(step="")
     found = rows.order_by().values_list("process").annotate(n=Count("*"))
-    return {**dict.fromkeys(sorted(flows), 0), **dict(found)}
+    return {**dict.fromkeys(names(), 0), **dict(found)}
 
 
 def standing(process: str) -> dict[str, Standing]:
@@ -107,6 +107,15 @@ def ways(process: str) -> list[Way]:
     )
     newest_ones = steps.order_by("-at").values_list("from_step", "to_step", "type")[:_COUNTED]
     return [Way(*way, count) for way, count in sorted(Counter(newest_ones).items())]
+
+
+def passed_over(process: str) -> list[tuple[str, int]]:
+    """Why events of the last day changed nothing, and how many: of the newest; one query."""
+    steps = ProcessStep.objects.filter(
+        process=process, at__gt=clock.now() - _DAY, position__isnull=False
+    ).exclude(note="")
+    notes = steps.order_by("-at").values_list("note", flat=True)[:_COUNTED]
+    return sorted(Counter(notes).items())
 
 
 def instances(process: str, wanted: Wanted, skip: int = 0) -> tuple[list[Row], bool]:

@@ -20,7 +20,8 @@ STARTED_BEFORE = "started before"
 
 @dataclass(frozen=True, slots=True)
 class Advance:
-    """A step taken, or not: then ``note`` says why the event was handed to no method."""
+    """A step taken, or not: then ``note`` says why the event was handed to no method, or why the
+    method has passed it over."""
 
     before: str
     after: str
@@ -48,7 +49,7 @@ def advance(
     if memory.step in flow.ends:
         names = dict.fromkeys([*memory.timers, *(one.timer for one in said if one.timer)])
         said += [Said(None, timer=name) for name in names]
-    return Advance(before, memory.step, "", tuple(said))
+    return Advance(before, memory.step, instance._note, tuple(said))
 
 
 def _is_stale(flow: Flow, memory: Memory, envelope: StoredEvent) -> bool:

@@ -48,32 +48,40 @@ def process(
     """
 
     def register(cls: C) -> C:
-        versions = flows.setdefault(name, {})
-        known = versions.get(version)
-        if known is not None and known.cls.__qualname__ != cls.__qualname__:
-            raise RegistrationError(
-                f"process {name!r} has version {version} twice: {known.cls.__qualname__} and "
-                f"{cls.__qualname__}. Give the new one the next version."
-            )
-        versions[version] = flow_of(name, cls, state, ends, version, missing, emits)
-        if known is None and len(versions) > 1:
-            registry.remove_processor(name)  # one for all versions takes its place
-        registry.add_processor(
-            replace(
-                _processor(name, cls),
-                retry=retry or Retry(),
-                streams=streams,
-                lanes=lanes,
-                batch_size=batch_size,
-            )
+        add_flow(
+            flow_of(name, cls, state, ends, version, missing, emits),
+            cls,
+            mediates=True,
+            retry=retry or Retry(),
+            streams=streams,
+            lanes=lanes,
+            batch_size=batch_size,
         )
         return cls
 
     return register
 
 
-def _processor(name: str, cls: type) -> Processor:
-    @functools.wraps(cls, updated=())
+def add_flow(flow: Flow, of: Callable[..., Any], **options: Any) -> None:
+    """Declare a flow, and the processor that hands events to it; ``of`` is what describes both.
+
+    Raises RegistrationError for a version that there is.
+    """
+    versions = flows.setdefault(flow.name, {})
+    known = versions.get(flow.version)
+    if known is not None and known.cls.__qualname__ != flow.cls.__qualname__:
+        raise RegistrationError(
+            f"process {flow.name!r} has version {flow.version} twice: {known.cls.__qualname__} and "
+            f"{flow.cls.__qualname__}. Give the new one the next version."
+        )
+    versions[flow.version] = flow
+    if known is None and len(versions) > 1:
+        registry.remove_processor(flow.name)  # one for all versions takes its place
+    registry.add_processor(replace(_processor(flow.name, of), **options))
+
+
+def _processor(name: str, of: Callable[..., Any]) -> Processor:
+    @functools.wraps(of, updated=())
     def handle(events: list[Any], deliveries: list[Delivery]) -> None:
         from flowdeck.process_managers.run import run
 
@@ -86,9 +94,13 @@ def _processor(name: str, cls: type) -> Processor:
         subscriptions=tuple(sorted({type_ for flow in versions for type_ in flow.types})),
         batch=True,
         emits=tuple(dict.fromkeys(type_ for flow in versions for type_ in flow.emits)),
-        mediates=True,
         remembers=True,
     )
+
+
+def names() -> list[str]:
+    """Of all, processes before patterns."""
+    return sorted(flows, key=lambda name: (newest(name).idle_after is not None, name))
 
 
 def newest(name: str) -> Flow:

@@ -28,6 +28,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Literal, TypeVar
 
@@ -90,7 +91,12 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """A version of a process as declared. ``expected`` has methods by step and type of event."""
+    """A version of a process as declared. ``expected`` has methods by step and type of event.
+
+    With ``key_of`` it says itself which instance an event is for, or that it is for none. Before
+    an event of the type ``waits_for`` is handed over, all that was recorded before it was. An
+    instance that nothing has come for during ``idle_after`` knows nothing that is needed.
+    """
 
     name: str
     version: int
@@ -102,6 +108,9 @@ class Flow:
     expected: Mapping[tuple[str, str], Chosen]
     others: Mapping[str, Chosen]
     emits: tuple[str, ...]
+    key_of: Callable[[Event], str | None] | None = None
+    waits_for: str = ""
+    idle_after: timedelta | None = None
 
     @property
     def steps(self) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
+from uuid import UUID
 
 from flowdeck.declare.event import Event, StoredEvent
 from flowdeck.declare.registry import registry
@@ -26,6 +27,7 @@ class Said:
     timer: str = ""
     seconds: float | None = None
     at: datetime | None = None
+    also_caused_by: tuple[UUID, ...] = ()
 
 
 @dataclass(slots=True)
@@ -56,6 +58,7 @@ class Process(Generic[S]):
         self.key, self.version, self.envelope = key, version, envelope
         self._memory = memory
         self._said: list[Said] = []
+        self._note = ""
 
     @property
     def now(self) -> datetime:
@@ -72,9 +75,18 @@ class Process(Generic[S]):
     def state(self, state: S) -> None:
         self._memory.state = state
 
-    def emit(self, event: Event, *, stream: str = "") -> None:
-        """Append ``event``; to return it does the same. ``stream`` defaults to the cause's."""
-        self._said.append(Said(event, stream))
+    def emit(
+        self, event: Event, *, stream: str = "", also_caused_by: tuple[UUID, ...] = ()
+    ) -> None:
+        """Append ``event``; to return it does the same. ``stream`` defaults to the cause's.
+
+        ``also_caused_by`` are ids of events that have led to it as well.
+        """
+        self._said.append(Said(event, stream, also_caused_by=also_caused_by))
+
+    def _pass_over(self, note: str) -> None:
+        """Note why the event is not what it could have been."""
+        self._note = note
 
     def later(
         self,

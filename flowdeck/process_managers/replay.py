@@ -21,6 +21,7 @@ from flowdeck.process_managers.advance import advance
 from flowdeck.process_managers.declared import flows
 from flowdeck.process_managers.flow import Flow
 from flowdeck.process_managers.instance import Memory, Said, undone
+from flowdeck.process_managers.matching import PASSED_OVER
 from flowdeck.process_managers.run import instance_of, timer_name
 from flowdeck.process_managers.stopping import UNDONE
 from flowdeck.sql.parts import chunked
@@ -81,7 +82,7 @@ def _replayed(
                 undone(memory)
             memory.over = True
             memory.timers.clear()
-        elif not step.note:
+        elif not step.note or step.note in PASSED_OVER:
             envelope = events[step.position]
             _come_true(memory, envelope, flow.name)
             told = advance(flow, memory, row.key, row.version, envelope, load(envelope))

@@ -22,6 +22,7 @@ from flowdeck.log.append import read_at
 from flowdeck.log.payloads import load
 from flowdeck.log.storable import check_payload
 from flowdeck.models import ProcessInstance, ProcessStep
+from flowdeck.process_managers import lagging
 from flowdeck.process_managers.advance import NO_INSTANCE, Advance, advance
 from flowdeck.process_managers.declared import flows, newest
 from flowdeck.process_managers.flow import Flow
@@ -59,14 +60,25 @@ class Instance:
 
 def run(name: str, events: Sequence[Event], deliveries: Sequence[Delivery]) -> None:
     """Hand each event to its instance. Raises what a method raised; then nothing of it is kept."""
-    now = clock.now()
-    instances = read(name, {one.envelope.key for one in deliveries})
+    now, flow = clock.now(), newest(name)
+    pairs = list(zip(events, deliveries, strict=True))
+    keys = [key_for(flow, event, one.envelope) for event, one in pairs]
+    if flow.waits_for:
+        lagging.wait_for_others(flow, deliveries, keys)
+    wanted = {key for key in keys if key is not None}
+    if flow.key_of is not None:
+        _begin_missing(flow, keys, deliveries, now)
+    instances = read(name, wanted)
+    while flow.key_of is not None and wanted - instances.keys():  # forgotten at this moment
+        _begin_missing(flow, keys, deliveries, now)
+        instances = read(name, wanted)
     steps: list[ProcessStep] = []
-    for event, delivery in zip(events, deliveries, strict=True):
-        key = delivery.envelope.key
+    for (event, delivery), key in zip(pairs, keys, strict=True):
+        if key is None:
+            continue  # it is for no instance
         instance = instances.get(key)
         if instance is None:
-            instance = instances[key] = _unborn(newest(name), delivery.envelope, now)
+            instance = instances[key] = _unborn(flow, key, delivery.envelope, now)
         steps += _handle(instance, event, delivery, now)
     changed = [one for one in instances.values() if not one.new]
     for instance in changed:
@@ -83,7 +95,31 @@ def run(name: str, events: Sequence[Event], deliveries: Sequence[Delivery]) -> N
 def read(name: str, keys: Collection[str]) -> dict[str, Instance]:
     """The instances that there are of these keys; their rows are locked."""
     rows = ProcessInstance.objects.select_for_update().filter(process=name, key__in=list(keys))
-    return {row.key: instance_of(row) for row in rows}
+    return {row.key: instance_of(row) for row in rows.order_by("key")}
+
+
+def key_for(flow: Flow, event: Event, envelope: StoredEvent) -> str | None:
+    """Which instance an event is for; None if for none."""
+    return envelope.key if flow.key_of is None else flow.key_of(event)
+
+
+def _begin_missing(
+    flow: Flow, keys: Sequence[str | None], deliveries: Sequence[Delivery], now: datetime
+) -> None:
+    """A row for each instance that has none, before any of them is locked.
+
+    Events of one instance come over several lanes, so its row has to be there to be locked. All
+    insert in one order, and then lock in it.
+    """
+    rows = {
+        key: _unborn(flow, key, one.envelope, now).row
+        for key, one in zip(keys, deliveries, strict=True)
+        if key is not None
+    }
+    known = ProcessInstance.objects.filter(process=flow.name, key__in=list(rows))
+    new = sorted(rows.keys() - set(known.values_list("key", flat=True)))
+    if new:
+        ProcessInstance.objects.bulk_create([rows[key] for key in new], ignore_conflicts=True)
 
 
 def instance_of(row: ProcessInstance) -> Instance:
@@ -104,10 +140,10 @@ def instance_of(row: ProcessInstance) -> Instance:
     return Instance(row, flow, Memory(state, over, list(row.undo), dict(row.timers)))
 
 
-def _unborn(flow: Flow, envelope: StoredEvent, now: datetime) -> Instance:
+def _unborn(flow: Flow, key: str, envelope: StoredEvent, now: datetime) -> Instance:
     row = ProcessInstance(
         process=flow.name,
-        key=envelope.key,
+        key=key,
         version=flow.version,
         step="",
         state={},
@@ -177,7 +213,7 @@ def _collect(instance: Instance, said: Sequence[Said], delivery: Delivery) -> No
         elif one.timer:
             _set(instance, one, one.event, delivery)
         else:
-            delivery.emit(one.event, stream=one.stream or None)
+            delivery.emit(one.event, stream=one.stream or None, also_caused_by=one.also_caused_by)
 
 
 def _cancel(instance: Instance, timer: str, delivery: Delivery) -> None:
@@ -190,6 +226,8 @@ def _set(instance: Instance, said: Said, event: Event, delivery: Delivery) -> No
     envelope, declared = delivery.envelope, event.__event_type__
     stream = said.stream or envelope.stream
     goes_to = str(getattr(event, declared.key_field)) if declared.key_field else stream
+    if instance.flow.key_of is not None:
+        goes_to = str(instance.flow.key_of(event))
     if goes_to != instance.row.key or not registry.processor(instance.flow.name).hears(
         declared.name, stream
     ):

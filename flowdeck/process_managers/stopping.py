@@ -9,7 +9,7 @@ from flowdeck.log.publishing import publish
 from flowdeck.log.timers import take_back
 from flowdeck.models import ProcessInstance, ProcessStep
 from flowdeck.people import audit
-from flowdeck.process_managers.declared import flows
+from flowdeck.process_managers.declared import flows, newest
 from flowdeck.process_managers.instance import undone
 from flowdeck.process_managers.run import instance_of, timer_name
 
@@ -20,8 +20,8 @@ def stop(process: str, key: str, *, undo: bool, by: str, reason: str) -> bool:
     """End an instance that is under way; whether it still was.
 
     With ``undo`` what takes back all that it has done is appended, the last first. Its open timers
-    do not come, and later events find it over. Takes its row's lock, as whoever works on it: so one
-    of both comes first.
+    do not come, and later events find it over; what a pattern knows of a key is forgotten, and they
+    begin it anew. Takes its row's lock, as whoever works on it: so one of both comes first.
     """
     if process not in flows:
         return False
@@ -30,6 +30,10 @@ def stop(process: str, key: str, *, undo: bool, by: str, reason: str) -> bool:
         row = chosen.exclude(step="").select_for_update().first()
         if row is None:
             return False
+        if newest(process).idle_after is not None:
+            _forget(row)
+            audit.record("stop process", by=by, target=f"{process} {key}", count=1, reason=reason)
+            return True
         instance = instance_of(row)
         said = undone(instance.memory) if undo else []
         if said:
@@ -38,8 +42,7 @@ def stop(process: str, key: str, *, undo: bool, by: str, reason: str) -> bool:
                 correlation_id=row.correlation_id,
                 producer=process,
             )
-        for name, timer in sorted(row.timers.items()):
-            take_back(timer["stream"], timer_name(process, name))
+        _take_back_timers(row)
         now, note = clock.now(), UNDONE if undo else STOPPED
         instance.memory.timers.clear()
         instance.write(now)
@@ -52,3 +55,14 @@ def stop(process: str, key: str, *, undo: bool, by: str, reason: str) -> bool:
             "stop process", by=by, target=f"{process} {key}", count=len(said), reason=reason
         )
     return True
+
+
+def _forget(row: ProcessInstance) -> None:
+    _take_back_timers(row)
+    ProcessStep.objects.filter(process=row.process, key=row.key).delete()
+    row.delete()
+
+
+def _take_back_timers(row: ProcessInstance) -> None:
+    for name, timer in sorted(row.timers.items()):
+        take_back(timer["stream"], timer_name(row.process, name))

@@ -15,7 +15,7 @@ from flowdeck.dashboard.processes.rows import Choice, Processes
 from flowdeck.dashboard.shell.page import requires
 from flowdeck.dashboard.shell.rendering import render
 from flowdeck.people.access import can
-from flowdeck.process_managers.declared import flows
+from flowdeck.process_managers.declared import flows, names
 from flowdeck.process_managers.stopping import stop as stop_instance
 
 _WHY = "Say why, in at most 300 characters: whoever looks for it will ask."
@@ -25,7 +25,7 @@ _WHY = "Say why, in at most 300 characters: whoever looks for it will ask."
 def processes(request: HttpRequest) -> HttpResponse:
     """The first process there is, or that there is none."""
     if flows:
-        return redirect("flowdeck:process", sorted(flows)[0])
+        return redirect("flowdeck:process", names()[0])
     return render(request, "flowdeck/processes/none.html", {})
 
 

@@ -130,6 +130,11 @@ class Processes:
         name = self.choice.process
         return draw(newest(name), processes.standing(name), processes.ways(name))
 
+    @property
+    def passed_over(self) -> list[tuple[str, int]]:
+        """Why events changed nothing lately, and how many."""
+        return processes.passed_over(self.choice.process)
+
     @cached_property
     def _page(self) -> tuple[list[Row], bool]:
         return processes.instances(self.choice.process, self.choice.wanted, self.choice.page * PAGE)
