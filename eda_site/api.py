@@ -8,6 +8,7 @@ from flowdeck.api import (
     connectors_router,
     dead_letters_router,
     events_router,
+    limits_router,
     releases_router,
     reveal_router,
     timers_router,
@@ -31,4 +32,5 @@ api.add_router("", reveal_router)
 api.add_router("", dead_letters_router)
 api.add_router("", releases_router)
 api.add_router("", timers_router)
+api.add_router("", limits_router)
 api.add_router("", why_router)

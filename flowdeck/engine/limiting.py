@@ -28,7 +28,7 @@ def change(name: str, limits: Limits, *, by: str, reason: str) -> None:
 
     Raises UnknownProcessor, or NotLimited for one whose code declares none.
     """
-    _set(name, limits, clock.now(), by=by, reason=reason, target=_words(limits))
+    _set(name, limits, clock.now(), by=by, reason=reason, target=words(limits))
 
 
 def restore(name: str, *, by: str, reason: str) -> bool:
@@ -81,7 +81,8 @@ def _declared(name: str) -> Limits:
     return declared
 
 
-def _words(limits: Limits) -> str:
+def words(limits: Limits) -> str:
+    """The limits as a person says them."""
     at_once = f"{limits.concurrent} at once" if limits.concurrent is not None else ""
     burst = f" with {limits.burst} at once after a pause" if limits.burst > 1 else ""
     return " and ".join(filter(None, [at_once, limits.per and f"{limits.per}{burst}"]))
