@@ -8,6 +8,7 @@ from datetime import timedelta
 from flowdeck import words
 from flowdeck.bells import bell
 from flowdeck.conf import conf
+from flowdeck.declare.gathering import Gather
 from flowdeck.declare.registry import Processor, registry
 from flowdeck.declare.states import DeliveryState
 from flowdeck.errors import UnknownEventType, UnknownVersion
@@ -221,8 +222,9 @@ def _running(row: Held, ground: Ground) -> Chain:
 def _put_off(row: Held, ground: Ground) -> Chain:
     failure = ground.failures.get((row.position, row.processor))
     if row.state == DeliveryState.SLEEPING:
-        if row.finished_at is None:
-            return _gathered(row)
+        declared = registry.processors.get(row.processor)
+        if declared is not None and declared.gather is not None and row.finished_at is None:
+            return _gathered(row, declared.gather)
         said = f"{row.processor} has put {row.what} off"
         way = Way("Do nothing", "its handler asked to be called again then; that is no failure")
         fact = Fact(Kind.SLEEPING, said, _event(row), row.finished_at, until=row.due_at)
@@ -235,11 +237,9 @@ def _put_off(row: Held, ground: Ground) -> Chain:
     return Chain((fact,), (Way("Do nothing", "it is tried again then"),))
 
 
-def _gathered(row: Held) -> Chain:
-    declared = registry.processors.get(row.processor)
-    gather = declared.gather if declared else None
+def _gathered(row: Held, gather: Gather) -> Chain:
     said = f"{row.processor} gathers what comes for the key of {row.what}"
-    more = f"Quiet for {words.duration(gather.quiet)} ends that." if gather else ""
+    more = f"Quiet for {words.duration(gather.quiet)} ends that."
     fact = Fact(Kind.SLEEPING, said, _event(row), row.recorded_at, until=row.due_at, more=more)
     way = Way("Do nothing", "all of the key is handed over together; that is no failure")
     return Chain((fact,), (way,))
