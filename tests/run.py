@@ -91,7 +91,10 @@ _BROKERS = (
     "tests/flowdeck/connect/test_conformance.py",
     "tests/flowdeck/connect/test_conformance_in.py",
     "tests/flowdeck/connect/test_asyncapi.py",
+    "tests/flowdeck/connect/test_aws.py",
 )
+# the doctor looks at an installation, of which the database is one part;
+_DOCTOR = ("tests/flowdeck/management/test_doctor.py",)
 # whole sites in real processes are slow to start; and browsers wait for a site, so all other suites
 # step back behind them.
 _PROCESSES = ("tests/infra",)
@@ -116,7 +119,10 @@ _SUITES = (
     ("postgresql", [*_SHORT, "tests/flowdeck", *(f"--ignore={one}" for one in _ONCE)]),
     (
         "sqlite",
-        [*_SHORT, *(f"--ignore={one}" for one in (*_BROWSER, *_HOSTILE, *_SHOWN, *_BROKERS))],
+        [
+            *_SHORT,
+            *(f"--ignore={one}" for one in (*_BROWSER, *_HOSTILE, *_SHOWN, *_BROKERS, *_DOCTOR)),
+        ],
     ),
     (
         "postgresql",

@@ -264,7 +264,7 @@ def forget_work() -> None:
     run_out()
 
 
-@pytest.mark.parametrize("histories", [6, pytest.param(40, marks=pytest.mark.long)])
+@pytest.mark.parametrize("histories", [3, pytest.param(40, marks=pytest.mark.long)])
 def test_any_history_keeps_the_invariants(histories: int) -> None:
     run_state_machine_as_test(
         History,

@@ -26,13 +26,8 @@ from tests.probe.events import Probed
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-EXAMPLES = 3  # of each operation and kind
 THOROUGHLY = settings(
-    max_examples=EXAMPLES,
-    derandomize=True,
-    database=None,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
+    derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck)
 )
 _MOST = 1_000_000  # characters of an answer, whatever was asked for
 
@@ -46,14 +41,17 @@ def bearer() -> dict[str, str]:
     return {"Authorization": f"Bearer {tokens.issue(person('admin'))}"}
 
 
+@pytest.mark.parametrize("examples", [1, pytest.param(5, marks=pytest.mark.long)])
 @pytest.mark.parametrize("kind", list(GenerationMode), ids=lambda kind: kind.value)
-def test_no_request_is_an_error_of_the_server(kind: GenerationMode, bearer: dict[str, str]) -> None:
+def test_no_request_is_an_error_of_the_server(
+    kind: GenerationMode, examples: int, bearer: dict[str, str]
+) -> None:
     described = schemathesis.openapi.from_dict(json.loads(json.dumps(api.get_openapi_schema())))
     client, statuses = Client(), set()
     for found in described.get_all_operations():
         operation = found.ok()
 
-        @THOROUGHLY
+        @settings(THOROUGHLY, max_examples=examples)
         @given(case=operation.as_strategy(generation_mode=kind))
         def check(case: Any) -> None:
             answer = client.generic(

@@ -127,7 +127,7 @@ PUBLISHED = st.lists(
 )
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 @given(PUBLISHED)
 def test_whatever_was_published_is_the_same_after_export_and_import(history: Any) -> None:
     empty_log()
