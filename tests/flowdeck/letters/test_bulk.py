@@ -140,7 +140,7 @@ def test_a_rate_holds_in_any_second_also_if_it_begins_late(
     row = bulk.ask("retry", Criteria(processor="probe.atomic"), by="operator", per_second=5)
     began = bulk.clock.now() + timedelta(seconds=90)  # no worker was there before
     asked = []
-    for tenths in range(0, 24, 3):
+    for tenths in range(0, 27, 3):
         at = began + timedelta(seconds=tenths / 10)
         monkeypatch.setattr(bulk, "clock", SimpleNamespace(now=lambda at=at: at))
         bulk.advance_all()
