@@ -108,6 +108,10 @@ class RewindRefused(FlowdeckError):
     """A connector can't be set to that place of the log."""
 
 
+class SendRefused(FlowdeckError):
+    """An outlet can't send an event again by hand."""
+
+
 class PermissionsMissing(FlowdeckError):
     """Permissions that apps declare have no rows yet; ``migrate`` makes them."""
 

@@ -4,6 +4,7 @@ from django.urls import path, register_converter
 
 from flowdeck.dashboard.catalog import page as catalog
 from flowdeck.dashboard.connectors import page as connectors
+from flowdeck.dashboard.connectors import posts
 from flowdeck.dashboard.flow import page as flow
 from flowdeck.dashboard.flow import past as flow_past
 from flowdeck.dashboard.home import page as home
@@ -74,6 +75,9 @@ urlpatterns = [
     path("processors/<str:name>/pause/", processors.pause, name="pause"),
     path("processors/<str:name>/resume/", processors.resume, name="resume"),
     path("connectors/", connectors.page, name="connectors"),
+    path("connectors/<str:name>/attempts/", posts.page, name="webhook_attempts"),
+    path("connectors/<str:name>/test/", posts.test, name="test_webhook"),
+    path("connectors/<str:name>/again/", posts.again, name="send_again"),
     path("connectors/<str:name>/pause/", connectors.pause, name="pause_connector"),
     path("connectors/<str:name>/resume/", connectors.resume, name="resume_connector"),
     path("connectors/<str:name>/rewind/", connectors.rewind, name="rewind_connector"),

@@ -27,6 +27,9 @@ _ACTIONS = {
     "flowdeck:pause_connector",
     "flowdeck:resume_connector",
     "flowdeck:rewind_connector",
+    "flowdeck:webhook_attempts",  # of outlets to webhooks, of which the shop has none
+    "flowdeck:test_webhook",
+    "flowdeck:send_again",
     "flowdeck:resume",
     "flowdeck:switch_timers",
     "flowdeck:stop_process",

@@ -23,7 +23,7 @@ from django.urls import reverse
 
 from events import orders
 from events.domain_events import OrderSubmitted
-from flowdeck import Limits, publish
+from flowdeck import Limits, clock, publish
 from flowdeck.alerts import rules
 from flowdeck.connect import control
 from flowdeck.declare.registry import registry
@@ -32,6 +32,7 @@ from flowdeck.letters import bulk, dead_letters, redelivery
 from flowdeck.letters.dead_letters import Criteria
 from flowdeck.models import (
     AuditEntry,
+    Connector,
     Delivery,
     Event,
     Lane,
@@ -39,6 +40,7 @@ from flowdeck.models import (
     Schedule,
     Submission,
     Timer,
+    WebhookAttempt,
     Worker,
 )
 from flowdeck.people import tokens
@@ -163,6 +165,21 @@ def rewinds_a_connector(_: User) -> Sent:
     (at,) = publish(Probed(n=1), stream="rewound").positions
     fields = {"to": at, "seen": 0, "reason": "a test"}
     return Sent(reverse("flowdeck:rewind_connector", args=[a_connector()]), fields)
+
+
+def tests_a_webhook(_: User) -> Sent:
+    return Sent(reverse("flowdeck:test_webhook", args=[a_connector()]), {})
+
+
+def sends_again(_: User) -> Sent:
+    name = a_connector()
+    (at,) = publish(Probed(n=1), stream="sent").positions
+    Connector.objects.create(name=name, position=at)
+    row = WebhookAttempt.objects.create(
+        outlet=name, position=at, number=1, at=clock.now(), seconds=0, status=204
+    )
+    fields = {"attempt": row.pk, "reason": "a test"}
+    return Sent(reverse("flowdeck:send_again", args=[name]), fields)
 
 
 def fires_a_timer(_: User) -> Sent:
@@ -299,6 +316,8 @@ FORMS: dict[str, Made] = {
     "flowdeck:pause_connector": pauses_a_connector,
     "flowdeck:resume_connector": resumes_a_connector,
     "flowdeck:rewind_connector": rewinds_a_connector,
+    "flowdeck:test_webhook": tests_a_webhook,
+    "flowdeck:send_again": sends_again,
     "flowdeck:change_timer": fires_a_timer,
     "flowdeck:switch_timers": holds_timers,
     "flowdeck:change_schedule": pauses_a_schedule,
@@ -340,7 +359,10 @@ def changed(before: dict[str, list[Any]], then: dict[str, list[Any]]) -> list[st
 
 
 @pytest.fixture
-def _nothing_declared_stays() -> Iterator[None]:
+def _nothing_declared_stays(settings: Any) -> Iterator[None]:
+    # Nobody listens there, and nobody may go there.
+    told = {"BROKERS": {"nowhere": "http://127.0.0.1:9/hooks"}, "WEBHOOK_NETWORKS": ()}
+    settings.FLOWDECK = {**settings.FLOWDECK, **told}
     yield
     forget()
     registry.remove_processor("probe.limited")

@@ -7,16 +7,17 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from django.http import HttpRequest
-from ninja import Field, Router, Schema
+from ninja import Field, Query, Router, Schema
 from ninja.errors import HttpError
 from pydantic import AwareDatetime
 
 from flowdeck import parsing
 from flowdeck.api.letter_schemas import GivenReason, Reason
 from flowdeck.api.problems import require, require_action
-from flowdeck.connect import asyncapi, control
+from flowdeck.connect import asyncapi, control, posts
 from flowdeck.connect.standing import Standing, held_keys, standings
-from flowdeck.errors import RewindRefused
+from flowdeck.errors import RewindRefused, SendRefused
+from flowdeck.models import WebhookAttempt
 from flowdeck.people.access import can
 
 router = Router(tags=["connectors"])
@@ -59,6 +60,38 @@ class HeldKeyOut(Schema):
     first: int = Field(description="position of the first event that waits")
     letters: int = Field(description="its dead letters")
     waiting: int = Field(description="events behind them")
+
+
+class AttemptOut(Schema):
+    """One try at posting to a webhook."""
+
+    number: int = Field(description="of the attempt, by which older ones are asked for")
+    position: int | None = Field(description="of the event; null: it was a test")
+    type: str
+    message: str = Field(description="the id that the receiver sees")
+    attempt: int = Field(description="at this event, of those that are kept")
+    at: datetime
+    seconds: float
+    status: int = Field(description="of the answer; 0: there was none")
+    said: str = Field(description="the beginning of the answer, or why there is none")
+    asked_by: str = Field(description="who had it sent; empty: it came by itself")
+    next: str = Field(description="nothing, followed, again, turn, paused, letter or discarded")
+    again_at: datetime | None
+
+    @classmethod
+    def of(cls, one: posts.Shown) -> AttemptOut:
+        """From what is shown of it."""
+        row = one.row
+        kept = {name: getattr(row, name) for name in cls.model_fields if hasattr(row, name)}
+        more = {"number": row.pk, "attempt": row.number, "next": one.next, "again_at": one.at}
+        return cls(**kept | more)
+
+
+class SendAgain(Schema):
+    """Which event, and why."""
+
+    position: int = Field(ge=1, le=parsing.LARGEST)
+    reason: GivenReason
 
 
 class PausedConnector(Schema):
@@ -110,6 +143,40 @@ def list_held_keys(request: HttpRequest, name: str) -> list[HeldKeyOut]:
     return [HeldKeyOut(**asdict(one)) for one in held_keys(name)]
 
 
+@router.get(
+    "/connectors/{name}/attempts", response=list[AttemptOut], summary="List the attempts of one"
+)
+def list_attempts(
+    request: HttpRequest,
+    name: str,
+    failed: bool = False,
+    before: Annotated[int, Query(ge=1, le=parsing.LARGEST)] | None = None,
+) -> list[AttemptOut]:
+    """The newest tries of an outlet to a webhook, fifty at a time."""
+    require(can(request.user, "view_connectors"))
+    return [AttemptOut.of(one) for one in posts.shown(name, failed=failed, before=before)][
+        : posts.PAGE
+    ]
+
+
+@router.post("/connectors/{name}/test", response=AttemptOut, summary="Test a webhook")
+def test_webhook(request: HttpRequest, name: str) -> AttemptOut:
+    """Post a signed message of the type flowdeck.test, and say what the target answers."""
+    require_action(request, "manage_connectors")
+    return _tried(name, posts.test(name, by=request.user.get_username()))
+
+
+@router.post("/connectors/{name}/again", response=AttemptOut, summary="Send an event again")
+def send_again(request: HttpRequest, name: str, wanted: SendAgain) -> AttemptOut:
+    """Post an event to the webhook once more, and say what the target answers."""
+    require_action(request, "manage_connectors")
+    by = request.user.get_username()
+    try:
+        return _tried(name, posts.again(name, wanted.position, by=by, reason=wanted.reason))
+    except SendRefused as error:
+        raise HttpError(422, str(error)) from error
+
+
 @router.post("/connectors/{name}/pause", response=ConnectorOut, summary="Pause a connector")
 def pause_connector(request: HttpRequest, name: str, wanted: PausedConnector) -> ConnectorOut:
     """Let it rest where it is. One that is paused stays so, for its first reason."""
@@ -146,6 +213,12 @@ def describe_events(request: HttpRequest) -> dict[str, Any]:
     """The AsyncAPI 3.0 document: event types with their schemas, processors, outlets and inlets."""
     require(can(request.user, "view_log"))
     return asyncapi.document("Flowdeck", "1.0.0")
+
+
+def _tried(name: str, row: WebhookAttempt) -> AttemptOut:
+    found = posts.one(name, row.pk)
+    assert found is not None  # it was written just now
+    return AttemptOut.of(found)
 
 
 def _one(name: str) -> ConnectorOut:

@@ -27,7 +27,7 @@ SECONDS = 15.0
 _LONGEST_ERROR = 500
 _RATE_SECONDS = 60.0
 _SHORTEST_PAUSE = 0.02
-_LONGEST_REST = 10.0  # seconds after a fault; less than a lease
+LONGEST_REST = 10.0  # seconds after a fault; less than a lease
 
 
 class Lease:
@@ -167,7 +167,7 @@ def _follow(work: Work, taken: Lease, stopping: threading.Event) -> None:
         except BrokerAway as error:
             work.close()
             taken.note_fault(str(error))
-            pause, failures = min(0.5 * 2**failures, _LONGEST_REST), failures + 1
+            pause, failures = min(0.5 * 2**failures, LONGEST_REST), failures + 1
         stopping.wait(pause)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple, Protocol
+from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
 
 from flowdeck.spans import KEY
 
@@ -63,6 +63,24 @@ class Refusal(NamedTuple):
     at: int
     error: str
     reason: str
+
+
+class Tried(NamedTuple):
+    """How it went with one message: the ``status`` of the answer (0: there was none), what the
+    receiver ``said``, and how many ``seconds`` that took."""
+
+    message: Outgoing
+    status: int
+    said: str
+    seconds: float
+
+
+@runtime_checkable
+class Telling(Protocol):
+    """A sender that tells how it went with each message."""
+
+    def told(self) -> list[Tried]:
+        """All that was tried since it was asked last, in order."""
 
 
 class Sender(Protocol):

@@ -137,10 +137,10 @@ def _processor(made: Outlet) -> Processor:
 
 def _handler(made: Outlet) -> Callable[..., None]:
     def send(events: list[Event], deliveries: list[Delivery]) -> None:
-        stored = _stored([one.envelope.position for one in deliveries])
+        events_there = stored([one.envelope.position for one in deliveries])
         try:
             with _kept_sender(made.broker) as sender:
-                refused = sent(made, sender, stored)
+                refused = sent(made, sender, events_there)
         except BrokerAway as error:
             raise Snooze(_AWAY_SECONDS) from error
         if refused:
@@ -153,6 +153,8 @@ def _handler(made: Outlet) -> Callable[..., None]:
 
 def sent(made: Outlet, sender: Sender, events: Sequence[StoredEvent]) -> list[Refusal]:
     """Send events, unless any is too large; what is refused. Raises BrokerAway."""
+    from flowdeck.connect import attempts  # it has tables, which are not there when apps load
+
     batch = messages(made.to, made.personal, events)
     large = [
         too_large(n, one.size, sender.largest)
@@ -160,7 +162,7 @@ def sent(made: Outlet, sender: Sender, events: Sequence[StoredEvent]) -> list[Re
         if one.size > sender.largest
     ]
     # What is behind a large one has to wait for it: they are tried again, one by one.
-    return large or sender.send(batch)
+    return large or attempts.sent(made.name, sender, batch)
 
 
 def too_large(at: int, size: int, most: int) -> Refusal:
@@ -168,7 +170,7 @@ def too_large(at: int, size: int, most: int) -> Refusal:
     return Refusal(at, "MessageTooLarge", f"It has {size:,} bytes; the broker takes {most:,}.")
 
 
-def _stored(positions: Sequence[int]) -> list[StoredEvent]:
+def stored(positions: Sequence[int]) -> list[StoredEvent]:
     """Events as they are stored: what the engine hands over is opened and upcast."""
     with connection.cursor() as cursor:
         where = f"WHERE position IN ({placeholders(positions)}) ORDER BY position"

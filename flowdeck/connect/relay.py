@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 
 from flowdeck import clock
-from flowdeck.connect import brokers, lease, refused
+from flowdeck.connect import attempts, brokers, lease, refused
 from flowdeck.connect.envelope import messages
 from flowdeck.connect.lease import Lease
 from flowdeck.connect.messages import MOST, Outgoing, Refusal, Sender
@@ -158,7 +158,8 @@ class Relay:
         held = self._held.among(events)
         batch, refusals, behind = self._sorted_out(sender, events, held)
         self._lease.secure()
-        said = sender.send([message for _, message in batch]) if batch else []
+        sending = [message for _, message in batch]
+        said = attempts.sent(self._outlet.name, sender, sending) if batch else []
         refusals += [(batch[one.at][0], one) for one in said]
         first: dict[str, int] = {}
         for event, _ in refusals:

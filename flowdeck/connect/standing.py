@@ -27,7 +27,8 @@ MOST_KEYS = 100
 class Standing:
     """One connector. ``behind`` are events of the log (``bounded``: at least so many), the oldest
     of which was recorded ``seconds`` ago; of an inlet, messages there, and no time is known.
-    ``place`` is the topic, queue or stream. ``keys`` are held back by its ``letters``.
+    ``place`` is the topic, queue or stream; who ``posts`` sends to a webhook. ``keys`` are held
+    back by its ``letters``.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Standing:
     broker: str
     address: str
     place: str
+    posts: bool
     mode: str
     position: int
     behind: int
@@ -55,7 +57,17 @@ class Standing:
 
 def standings() -> list[Standing]:
     """Of all declared connectors, by name. Two queries, and one for each outlet."""
-    names = connectors.names()
+    return _standings(connectors.names())
+
+
+def standing_of(name: str) -> Standing:
+    """Of one. Three queries. Raises UnknownConnector."""
+    connectors.named(name)
+    [found] = _standings([name])
+    return found
+
+
+def _standings(names: list[str]) -> list[Standing]:
     kept = {row.pk: row for row in Connector.objects.filter(pk__in=names)}
     dead = Due.objects.filter(state__among=[DeliveryState.DEAD], processor__in=names)
     counts = (
@@ -122,6 +134,7 @@ def _standing(one: Outlet | Inlet, row: Connector, keys: int, letters: int) -> S
         is_inlet=isinstance(one, Inlet),
         broker=one.broker,
         address=_shown(one.broker),
+        posts=isinstance(one, Outlet) and brokers.is_webhook(one.broker),
         place=one.source if isinstance(one, Inlet) else one.to,
         mode="" if isinstance(one, Inlet) else one.mode,
         position=row.position,

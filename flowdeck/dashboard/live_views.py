@@ -1,7 +1,7 @@
 """The dashboard's live views by name."""
 
 from flowdeck import live
-from flowdeck.dashboard.connectors.live import ConnectorsView
+from flowdeck.dashboard.connectors.live import AttemptsView, ConnectorsView
 from flowdeck.dashboard.event.live import EventPeopleView, EventView
 from flowdeck.dashboard.flow.live import FlowNodeView, FlowView
 from flowdeck.dashboard.home.live import OverviewView
@@ -27,6 +27,7 @@ VIEWS: dict[str, type[live.LiveView]] = {
     "processes": ProcessView,
     "processors": ProcessorsView,
     "connectors": ConnectorsView,
+    "attempts": AttemptsView,
     "rate": RateView,
     "replay": ReplayView,
     "timeline": TimelineView,

@@ -20,7 +20,7 @@ from flowdeck import clock, telemetry
 from flowdeck.alerts import watch
 from flowdeck.bells import bell, reach, silence
 from flowdeck.conf import conf
-from flowdeck.connect import runner
+from flowdeck.connect import attempts, posts, runner
 from flowdeck.database import connection
 from flowdeck.declare.registry import registry
 from flowdeck.engine import answers, drain, lanes, release, schedules, signs_of_life, timers
@@ -186,6 +186,7 @@ class Sweeper(threading.Thread):
             timers.forget_ended()
             retention.forget_ended()
             answers.forget_old()
+            attempts.forget_old(posts.posting())
             silence.forget(signs_of_life.GONE)
             lanes.assign_again()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
-from http.client import HTTPException, HTTPMessage
+from http.client import HTTPException, HTTPMessage, HTTPResponse
 from typing import IO, Any, NamedTuple
 
 from flowdeck.errors import Reject
@@ -22,10 +22,17 @@ class Answer(NamedTuple):
 
 
 def post(
-    url: str, body: bytes, headers: Mapping[str, str], *, silence: float, seconds: float
+    url: str,
+    body: bytes,
+    headers: Mapping[str, str],
+    *,
+    silence: float,
+    seconds: float,
+    hear_out: bool = False,
 ) -> Answer:
     """POST ``body`` to ``url``; the answer, whatever its status.
 
+    What a server says with a status of 2xx is read only to ``hear_out`` what that is.
     Takes ``seconds`` at most, of which the server may be silent for ``silence``. Redirects are not
     followed: a server that sends elsewhere could send into the network behind. Raises Reject for
     what is no http(s) address or one that may not be reached, TimeoutError, or an OSError for a
@@ -40,7 +47,7 @@ def post(
         )
         try:
             with opener.open(request, timeout=silence) as answer:
-                return Answer(answer.status, "")
+                return Answer(answer.status, _beginning(answer) if hear_out else "")
         except urllib.error.HTTPError as error:
             with error:
                 return Answer(error.code, _beginning(error))
@@ -52,9 +59,9 @@ def post(
             raise ConnectionError(f"It answered what is no HTTP ({error!r}).") from error
 
 
-def _beginning(error: urllib.error.HTTPError) -> str:
+def _beginning(answer: HTTPResponse | urllib.error.HTTPError) -> str:
     try:
-        return error.read(_READ).decode(errors="replace")
+        return answer.read(_READ).decode(errors="replace")
     except (OSError, HTTPException):
         return ""  # its status is what counts
 

@@ -3,7 +3,7 @@
 from flowdeck.models.access import Access, ApiToken
 from flowdeck.models.alert import AlertRule
 from flowdeck.models.archive import Archive, ArchivedStream, ImportedRange
-from flowdeck.models.connector import Connector, InletOffset
+from flowdeck.models.connector import Connector, InletOffset, WebhookAttempt
 from flowdeck.models.delivery import Answer, Attempt, DeadLetter, Delivery, Done, Due
 from flowdeck.models.event import Event, Stream
 from flowdeck.models.flow_control import FlowControl, FlowGroup
@@ -62,5 +62,6 @@ __all__ = [
     "Tally",
     "Timer",
     "Trace",
+    "WebhookAttempt",
     "Worker",
 ]

@@ -43,6 +43,41 @@ class Connector(models.Model):
         return f"{self.name}: {self.position}"
 
 
+class WebhookAttempt(models.Model):
+    """One try of an outlet to post an event to a webhook; the newest of each outlet are kept.
+
+    Without a ``position`` it was a test. ``number`` counts the tries at the event that are kept.
+    ``status`` is that of the answer, 0 if there was none; ``said`` its beginning, or why there was
+    none. ``asked_by`` is who had it sent by hand.
+    """
+
+    outlet = models.CharField(max_length=64)
+    position = models.BigIntegerField(null=True)
+    message = models.CharField(max_length=64)
+    type = models.CharField(max_length=200)
+    number = models.PositiveIntegerField()
+    at = models.DateTimeField()
+    seconds = models.FloatField()
+    status = models.PositiveSmallIntegerField()
+    said = models.TextField()
+    asked_by = models.CharField(max_length=LONGEST_USER_NAME, default="")
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["outlet", "-id"], name="flowdeck_webhook_newest"),
+            models.Index(fields=["outlet", "position"], name="flowdeck_webhook_event"),
+        ]
+
+    def __str__(self) -> str:
+        """Outlet, event and number."""
+        return f"{self.outlet} on {self.position}: attempt {self.number}, {self.status}"
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the receiver has it."""
+        return self.status // 100 == 2
+
+
 class InletOffset(models.Model):
     """From where on an inlet reads a part (partition) of its source.
 

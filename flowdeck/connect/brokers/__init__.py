@@ -109,6 +109,11 @@ def address(name: str) -> Address:
     )
 
 
+def is_webhook(name: str) -> bool:
+    """Whether messages to this broker of the settings are posted to a webhook."""
+    return _MODULES.get(urlsplit(conf().BROKERS.get(name, "")).scheme) == "webhook"
+
+
 def sender(name: str) -> Sender:
     """A connection to send with. Raises BrokerAway, or ImproperlyConfigured."""
     found = address(name)

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from flowdeck.conf import conf
 from flowdeck.connect import signatures
 from flowdeck.connect.brokers import Address
-from flowdeck.connect.messages import SEND_SECONDS, STRUCTURED, Outgoing, Refusal
+from flowdeck.connect.messages import SEND_SECONDS, STRUCTURED, Outgoing, Refusal, Tried
 from flowdeck.errors import BrokerAway, Reject
 from flowdeck.http.post import Answer, post
 
@@ -42,33 +42,52 @@ class WebhookSender:
         self._secrets = [
             signatures.key(one) for one in conf().WEBHOOK_SECRETS.get(address.name, ())
         ]
+        given = f"{address.user}:{address.password}".encode()
+        self._right = base64.b64encode(given).decode() if address.user else ""
         self.largest = address.number("largest", LARGEST)
+        self._told: list[Tried] = []
 
     def send(self, batch: Sequence[Outgoing]) -> list[Refusal]:
         """See Sender."""
         refusals = []
         for at, one in enumerate(batch):
-            answer = self._posted(one)
-            if answer.status // 100 == 2:
+            tried = self.tried(one)
+            self._told.append(tried)
+            if tried.status // 100 == 2:
                 continue
-            said = f"It answered {answer.status}: {answer.text[:_SHOWN]}".rstrip(": ")
-            if answer.status // 100 != 4 or answer.status in _AWAY:
+            said = f"It answered {tried.status}: {tried.said[:_SHOWN]}".rstrip(": ")
+            if not tried.status:
+                raise self._away(tried.said)
+            if tried.status // 100 != 4 or tried.status in _AWAY:
                 raise self._away(said)
-            refusals.append(Refusal(at, f"Refused{answer.status}", said))
+            refusals.append(Refusal(at, f"Refused{tried.status}", said))
         return refusals
+
+    def told(self) -> list[Tried]:
+        """See Telling."""
+        told, self._told = self._told, []
+        return told
+
+    def tried(self, one: Outgoing, *, hear_out: bool = False) -> Tried:
+        """Post one message, whatever comes of it; see :func:`post`."""
+        body, began = one.structured(), time.monotonic()
+        url = f"{self._base}/{one.to.lstrip('/')}"
+        try:
+            answer = post(
+                url,
+                body,
+                self._headers(one, body),
+                silence=SEND_SECONDS,
+                seconds=SEND_SECONDS,
+                hear_out=hear_out,
+            )
+        except (OSError, Reject) as error:
+            answer = Answer(0, str(error) or type(error).__name__)
+        seconds = time.monotonic() - began
+        return Tried(one, answer.status, self._cleaned(answer.text), seconds)
 
     def close(self) -> None:
         """See Sender."""
-
-    def _posted(self, one: Outgoing) -> Answer:
-        body = one.structured()
-        url = f"{self._base}/{one.to.lstrip('/')}"
-        try:
-            return post(
-                url, body, self._headers(one, body), silence=SEND_SECONDS, seconds=SEND_SECONDS
-            )
-        except (OSError, Reject) as error:
-            raise self._away(str(error)) from error
 
     def _headers(self, one: Outgoing, body: bytes) -> Mapping[str, str]:
         moment = str(int(time.time()))
@@ -81,10 +100,13 @@ class WebhookSender:
         if self._secrets:
             signed = (signatures.standard(key, one.id, moment, body) for key in self._secrets)
             headers["webhook-signature"] = " ".join(signed)
-        if self._address.user:
-            given = f"{self._address.user}:{self._address.password}".encode()
-            headers["Authorization"] = f"Basic {base64.b64encode(given).decode()}"
+        if self._right:
+            headers["Authorization"] = f"Basic {self._right}"
         return headers
 
+    def _cleaned(self, said: str) -> str:
+        """Without what the receiver repeats of our rights."""
+        return self._address.cleaned(said.replace(self._right, "…") if self._right else said)
+
     def _away(self, said: str) -> BrokerAway:
-        return BrokerAway(f"{self._address.shown}: {self._address.cleaned(said)}")
+        return BrokerAway(f"{self._address.shown}: {self._cleaned(said)}")

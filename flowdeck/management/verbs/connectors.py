@@ -10,13 +10,15 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from flowdeck import parsing
-from flowdeck.connect import connectors, control
+from flowdeck.connect import connectors, control, posts
 from flowdeck.connect.standing import Standing, held_keys, standings
 from flowdeck.errors import FlowdeckError
 from flowdeck.management import acting
-from flowdeck.words import counted, duration
+from flowdeck.models import WebhookAttempt
+from flowdeck.words import counted, duration, moment
 
 _WAIT = 1.0
+_WORDS = ("list", "held", "run", "pause", "resume", "rewind", "attempts", "test", "again")
 
 
 class Command(BaseCommand):
@@ -24,18 +26,21 @@ class Command(BaseCommand):
 
     help = (
         "See the connectors (list) and the keys that one holds back (held), run one in this "
-        "process (run), pause, resume or rewind one. "
+        "process (run), pause, resume or rewind one; of an outlet to a webhook, see the attempts "
+        "(attempts), post a test message (test) or an event once more (again). "
         "A rewind is a dry run, unless --yes is given."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the arguments."""
-        parser.add_argument("what", choices=["list", "held", "run", "pause", "resume", "rewind"])
+        parser.add_argument("what", choices=_WORDS)
         parser.add_argument("name", nargs="?", default="")
         parser.add_argument("--once", action="store_true", help="run: end when all is handed on")
         parser.add_argument(
             "--to", metavar="POSITION", help="rewind: go on behind it; or a time, go on from it"
         )
+        parser.add_argument("--failed", action="store_true", help="attempts: failed ones only")
+        parser.add_argument("--event", type=int, metavar="POSITION", help="again: which one")
         parser.add_argument("--reason", default="", help="why, for the audit")
         parser.add_argument("--yes", action="store_true", help="rewind: do it")
         parser.add_argument(
@@ -71,6 +76,24 @@ class Command(BaseCommand):
             )
         if not found:
             self.stdout.write(f"{name} holds back no key.")
+
+    def _attempts(self, name: str, options: dict[str, Any]) -> None:
+        found = posts.shown(name, failed=options["failed"])[: posts.PAGE]
+        for one in found:
+            self.stdout.write(_tried(one.row, one.next))
+        if not found:
+            self.stdout.write(f"{name} keeps no such attempt.")
+
+    def _test(self, name: str, options: dict[str, Any]) -> None:
+        by = acting.acting(options["by"], "manage_connectors")
+        self.stdout.write(_tried(posts.test(name, by=by)))
+
+    def _again(self, name: str, options: dict[str, Any]) -> None:
+        if options["event"] is None:
+            raise CommandError("Say which event: --event POSITION.")
+        by = acting.acting(options["by"], "manage_connectors")
+        reason = acting.reason_of(options, needed_to="send an event again")
+        self.stdout.write(_tried(posts.again(name, options["event"], by=by, reason=reason)))
 
     def _run(self, name: str, options: dict[str, Any]) -> None:
         connectors.named(name)
@@ -116,6 +139,17 @@ class Command(BaseCommand):
             seen=options["seen"],
         )
         self.stdout.write(_told(found))
+
+
+def _tried(row: WebhookAttempt, coming: str = "") -> str:
+    event = "test" if row.position is None else f"{row.position:,} {row.type}"
+    answer = str(row.status) if row.status else "no answer"
+    said = f": {' '.join(row.said.split())[:200]}" if row.said else ""
+    after = f" (next: {coming})" if coming else ""
+    return (
+        f"{moment(row.at)}  {event}, attempt {row.number}: {answer} in {duration(row.seconds)}"
+        f"{after}{said}"
+    )
 
 
 def _place(text: str | None) -> int | datetime:

@@ -32,6 +32,7 @@ BODIES: dict[str, Any] = {  # what fits, so that the answer is about the person
     "set_letter_group_status": {"status": "open"},
     "reveal_event": {"reason": "test"},
     "announce_release": {"name": "test"},
+    "send_again": {"position": 1, "reason": "test"},
     "pause_connector": {"reason": "test"},
     "rewind_connector": {"to": 1, "reason": "test"},
     "fire_timer": {"reason": "test"},
@@ -41,6 +42,7 @@ BODIES: dict[str, Any] = {  # what fits, so that the answer is about the person
     "release_timers": {"reason": "test"},
 }
 _ARGUMENTS = {
+    "attempts": "probe-out:all",
     "event": "1",
     "event-people": "1",
     "experiment": "ripple",
