@@ -83,8 +83,8 @@ class AttemptOut(Schema):
         """From what is shown of it."""
         row = one.row
         kept = {name: getattr(row, name) for name in cls.model_fields if hasattr(row, name)}
-        more = {"number": row.pk, "attempt": row.number, "next": one.next, "again_at": one.at}
-        return cls(**kept | more)
+        more = {"number": row.pk, "attempt": row.number, "next": one.next}
+        return cls(**kept | more, again_at=one.again_at)
 
 
 class SendAgain(Schema):

@@ -46,7 +46,7 @@ class Next(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """An attempt and what comes next: ``at`` a time, within ``within`` seconds, by ``letter``.
+    """An attempt and what comes next: at ``again_at``, ``within`` seconds, or by its ``letter``.
 
     ``last`` is the number of the last attempt at its event.
     """
@@ -54,7 +54,7 @@ class Shown:
     row: WebhookAttempt
     next: Next
     last: int
-    at: datetime | None = None
+    again_at: datetime | None = None
     within: float = 0.0
     letter: int | None = None
 
@@ -192,7 +192,7 @@ def _next(
     if due is not None and due.state == DeliveryState.DISCARDED:
         return Shown(row, Next.DISCARDED, last, letter=due.letter)
     if due is not None:
-        return Shown(row, Next.AGAIN if due.due_at else Next.TURN, last, at=due.due_at)
+        return Shown(row, Next.AGAIN if due.due_at else Next.TURN, last, again_at=due.due_at)
     behind = outlet.mode == "log" and (row.position or 0) > connector.position
     if row.accepted or not behind:
         return Shown(row, Next.NOTHING, last)

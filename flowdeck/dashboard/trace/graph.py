@@ -1,14 +1,16 @@
 """The layout of a trace's causal graph. Pure.
 
-A column for each hop. An event is a box that names who heard it without emitting anything; a
-delivery that emitted stands on the line to what it emitted. Pixels; the drawing pans.
+A column for each step. An event is a box that names who heard it without emitting anything, and
+over which connectors it came and went; a delivery that emitted stands on the line to what it
+emitted. Pixels; the drawing pans.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from flowdeck.dashboard.trace.hops import Hop
 from flowdeck.observe.traces import DeliveryNode, EventNode, Trace
 
 MOST_EVENTS = 120
@@ -19,17 +21,19 @@ _BETWEEN, _EDGE = 18, 16
 
 @dataclass(slots=True)
 class Box:
-    """An event with its silent deliveries, from its left upper corner."""
+    """An event with its silent deliveries and its hops, from its left upper corner."""
 
     node: EventNode
     x: int
     y: int
     silent: list[DeliveryNode]
+    hops: Sequence[Hop] = ()
 
     @property
     def height(self) -> int:
         """Its height."""
-        return HEAD + len(self.silent) * LINE + (6 if self.silent else 0)
+        count = len(self.silent) + len(self.hops)
+        return HEAD + count * LINE + (6 if count else 0)
 
     @property
     def middle(self) -> int:
@@ -45,6 +49,11 @@ class Box:
     def lines(self) -> list[tuple[int, DeliveryNode]]:
         """The silent deliveries and where each stands."""
         return [(HEAD + n * LINE, delivery) for n, delivery in enumerate(self.silent)]
+
+    @property
+    def ports(self) -> list[tuple[int, Hop]]:
+        """The hops and where each stands, below the deliveries."""
+        return [(HEAD + n * LINE, hop) for n, hop in enumerate(self.hops, len(self.silent))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +85,9 @@ class Graph:
     left_out: int
 
 
-def lay_out(trace: Trace) -> Graph:
-    """Draw ``trace``."""
-    boxes = {id(box.node): box for box in _boxes(trace)}
+def lay_out(trace: Trace, hops: Mapping[int, Sequence[Hop]]) -> Graph:
+    """Draw ``trace``, with the hops of its events by their positions."""
+    boxes = {id(box.node): box for box in _boxes(trace, hops)}
     shown = list(boxes.values())
     pills, links = list(_pills(boxes)), list(_links(boxes))
     return Graph(
@@ -92,7 +101,7 @@ def lay_out(trace: Trace) -> Graph:
     )
 
 
-def _boxes(trace: Trace) -> Iterator[Box]:
+def _boxes(trace: Trace, hops: Mapping[int, Sequence[Hop]]) -> Iterator[Box]:
     """Boxes in reading order: an effect stands right of its cause, the next one below all that
     the one before set off. Without recursion: traces may be deep."""
     stack = [(root, 0) for root in reversed(trace.roots)]
@@ -102,7 +111,8 @@ def _boxes(trace: Trace) -> Iterator[Box]:
             return
         node, least = stack.pop()
         y = max(least, free[node.depth])
-        box = Box(node, _EDGE + node.depth * (BOX + GAP), y, _silent(node))
+        x, over = _EDGE + node.depth * (BOX + GAP), hops.get(node.row.position, ())
+        box = Box(node, x, y, _silent(node), over)
         free[node.depth] = y + box.height + _BETWEEN
         stack += [(effect, y) for effect in reversed(node.effects)]
         yield box

@@ -139,12 +139,12 @@ class TracePage:
     @cached_property
     def graph(self) -> trace_graph.Graph:
         """The drawing of causes."""
-        return trace_graph.lay_out(self.trace)
+        return trace_graph.lay_out(self.trace, self.hops)
 
     @cached_property
-    def sequence(self) -> trace_sequence.Sequence:
+    def sequence(self) -> trace_sequence.Drawing:
         """The drawing of who said what to whom."""
-        return trace_sequence.lay_out(self.trace)
+        return trace_sequence.lay_out(self.trace, self.hops)
 
     @cached_property
     def rank(self) -> Rank | None:

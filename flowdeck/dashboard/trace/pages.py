@@ -12,6 +12,7 @@ from flowdeck.dashboard.shell.records import record_of
 from flowdeck.dashboard.shell.rendering import render
 from flowdeck.dashboard.trace.compare import compare as lay_out_both
 from flowdeck.dashboard.trace.filter import TraceFilter
+from flowdeck.dashboard.trace.hops import hops_of
 from flowdeck.dashboard.trace.mermaid import sequence_diagram
 from flowdeck.dashboard.trace.page import TracePage, parse_choice
 from flowdeck.dashboard.trace.recent import alike, durations_of, filtered_traces, recent_traces
@@ -61,7 +62,8 @@ def trace(request: HttpRequest, correlation_id: UUID) -> HttpResponse:
 @signed_in
 def mermaid(request: HttpRequest, correlation_id: UUID) -> HttpResponse:
     """The sequence diagram of a trace as Mermaid text."""
-    text = sequence_diagram(_visible(request, [correlation_id])[0])
+    [found] = _visible(request, [correlation_id])
+    text = sequence_diagram(found, hops_of(found))
     return HttpResponse(text, content_type="text/plain; charset=utf-8")
 
 

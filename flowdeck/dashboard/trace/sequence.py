@@ -5,10 +5,11 @@ Down the page goes what happened one after another, not the time: each step take
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from flowdeck.dashboard.trace.hops import Hop
 from flowdeck.declare.states import DeliveryState
 from flowdeck.observe.traces import DeliveryNode, EventNode, Trace, Try
 
@@ -16,21 +17,24 @@ MOST_STEPS = 300
 PITCH, HEAD, STEP, SMALL = 148, 52, 34, 18
 _WAIT = 16  # the hatched wait after a failed attempt
 _LEFT = 118  # the first lifeline; times stand left of it
+Hops = Mapping[int, Sequence[Hop]]
+"""By the positions of their events."""
 
 
 @dataclass(frozen=True, slots=True)
 class Participant:
-    """A lifeline."""
+    """A lifeline; ``outside`` is an outlet: what comes there leaves the trace."""
 
     name: str
     x: int
+    outside: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """An arrow: an event comes to a processor. Only the first of an event carries its name.
+    """An arrow: an event comes to a processor, or goes out by the ``hop`` of an outlet.
 
-    ``target`` is None if nobody listens.
+    Only the first of an event carries its name. ``target`` is None if nobody listens.
     """
 
     event: EventNode
@@ -38,6 +42,7 @@ class Message:
     target: int | None
     y: int
     named: bool
+    hop: Hop | None = None
 
     @property
     def label_x(self) -> int:
@@ -50,6 +55,15 @@ class Message:
         """Where the arrow ends, just before the lifeline or its bar."""
         target = self.source if self.target is None else self.target
         return target - 6 if target > self.source else target + 6
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """An arrow from outside: a message came in, of which the event of this lifeline was made."""
+
+    hop: Hop
+    x: int
+    y: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +93,12 @@ class Span:
 
 
 @dataclass(slots=True)
-class Sequence:
+class Drawing:
     """The whole drawing. ``left_out`` steps did not fit."""
 
     participants: list[Participant]
     messages: list[Message] = field(default_factory=list)
+    arrivals: list[Arrival] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
     spans: list[Span] = field(default_factory=list)
     times: list[tuple[int, float]] = field(default_factory=list)
@@ -96,14 +111,19 @@ class Sequence:
         return _LEFT + len(self.participants) * PITCH
 
 
-def participants_of(trace: Trace) -> list[str]:
-    """Producers and processors in the order of their appearance."""
+def participants_of(trace: Trace, hops: Hops) -> list[str]:
+    """Producers and processors in the order of their appearance, then outlets."""
     names: dict[str, None] = {}
     for event in trace.events:
         names.setdefault(event.row.producer)
         emitting = sorted(event.deliveries, key=lambda d: not d.emitted)
         names.update(dict.fromkeys(delivery.processor for delivery in emitting))
+    names.update(dict.fromkeys(sorted(_outlets(hops))))
     return list(names)
+
+
+def _outlets(hops: Hops) -> set[str]:
+    return {hop.connector for over in hops.values() for hop in over if not hop.inward}
 
 
 Moment = EventNode | tuple[DeliveryNode, Try, float | None]
@@ -123,12 +143,17 @@ def steps_of(trace: Trace) -> list[Moment]:
     return [step for _, _, step in sorted(found, key=lambda each: each[:2])]
 
 
-def lay_out(trace: Trace) -> Sequence:
-    """Draw ``trace``."""
-    names = participants_of(trace)
-    drawing = Sequence([Participant(name, _LEFT + n * PITCH) for n, name in enumerate(names)])
+def lay_out(trace: Trace, hops: Hops) -> Drawing:
+    """Draw ``trace``, with the hops of its events by their positions."""
+    outside = _outlets(hops)
+    drawing = Drawing(
+        [
+            Participant(name, _LEFT + n * PITCH, name in outside)
+            for n, name in enumerate(participants_of(trace, hops))
+        ]
+    )
     steps = steps_of(trace)
-    pen = _Pen(drawing, trace.started_at)
+    pen = _Pen(drawing, trace.started_at, hops)
     for step in steps[:MOST_STEPS]:
         pen.draw(step)
     pen.close()
@@ -139,8 +164,9 @@ def lay_out(trace: Trace) -> Sequence:
 class _Pen:
     """Goes down the page step by step."""
 
-    def __init__(self, drawing: Sequence, start: datetime) -> None:
+    def __init__(self, drawing: Drawing, start: datetime, hops: Hops) -> None:
         self._drawing = drawing
+        self._hops = hops
         self._start = start
         self._x = {one.name: one.x for one in drawing.participants}
         self._open: dict[tuple[int, str], Span] = {}  # by delivery
@@ -164,7 +190,12 @@ class _Pen:
         self._drawing.height = self._y + 14
 
     def _event(self, node: EventNode) -> None:
-        source = self._x[node.row.producer]
+        source, over = self._x[node.row.producer], self._hops.get(node.row.position, ())
+        going = [hop for hop in over if not hop.inward]
+        for hop in over:
+            if hop.inward:
+                self._drawing.arrivals.append(Arrival(hop, source, self._y))
+                self._y += STEP
         emitter = node.emitted_by
         if emitter is not None and (span := self._open.pop(emitter.row.pk, None)):
             span.bottom = self._y
@@ -178,7 +209,11 @@ class _Pen:
                 span.bottom = self._y + 10
                 del self._open[delivery.row.pk]
             self._y += SMALL
-        if not node.deliveries:
+        for n, hop in enumerate(going, len(node.deliveries)):
+            target = self._x[hop.connector]
+            self._drawing.messages.append(Message(node, source, target, self._y, n == 0, hop))
+            self._y += SMALL
+        if not node.deliveries and not going:
             self._drawing.messages.append(Message(node, source, None, self._y, True))
             self._y += SMALL
         self._y += STEP - SMALL

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +19,6 @@ from flowdeck.models import WebhookAttempt
 from flowdeck.words import counted, duration, moment
 
 _WAIT = 1.0
-_WORDS = ("list", "held", "run", "pause", "resume", "rewind", "attempts", "test", "again")
 
 
 class Command(BaseCommand):
@@ -33,7 +33,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the arguments."""
-        parser.add_argument("what", choices=_WORDS)
+        parser.add_argument("what", choices=["list", *self._verbs()])
         parser.add_argument("name", nargs="?", default="")
         parser.add_argument("--once", action="store_true", help="run: end when all is handed on")
         parser.add_argument(
@@ -56,9 +56,21 @@ class Command(BaseCommand):
             raise CommandError(f"Name the connector to {what}.")
         else:
             try:
-                getattr(self, f"_{what}")(name, options)
+                self._verbs()[what](name, options)
             except FlowdeckError as error:
                 raise CommandError(str(error)) from error
+
+    def _verbs(self) -> dict[str, Callable[[str, dict[str, Any]], None]]:
+        return {
+            "held": self._held,
+            "run": self._run,
+            "pause": self._pause,
+            "resume": self._resume,
+            "rewind": self._rewind,
+            "attempts": self._attempts,
+            "test": self._test,
+            "again": self._again,
+        }
 
     def _list(self) -> None:
         found = standings()

@@ -87,3 +87,33 @@ def test_its_page_shows_where_it_came_from_and_went(
     assert re.search(rf"by outlet {OUTLET} handed on its trace there", shown)
     page = operator.get(f"/traces/{receipt.correlation_id}/").content.decode()
     assert f'href="https://there.example/traces/{receipt.correlation_id}/"' in page
+
+
+def test_graph_sequence_and_mermaid_show_it_too(
+    broker: Redis, make: Make, make_in: MakeIn, operator: Client
+) -> None:
+    source = make_in()
+    out = make()
+    put(broker, source.source, 1, source="/<b>crm")
+    intake.run_once(source)
+    relay.create(out)
+    path = f"/traces/{Event.objects.get().correlation_id}/"
+
+    def drawn(view: str) -> str:
+        page = operator.get(f"{path}?view={view}").content.decode()
+        assert "<b>crm" not in page
+        svg = page[page.index(f'<svg class="{"seq" if view == "sequence" else view}"') :]
+        return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", svg[: svg.index("<p", 9)]))
+
+    graph, sequence = drawn("graph"), drawn("sequence")
+    assert f"From /&lt;b&gt;crm by inlet {INLET} from /&lt;b&gt;crm" in graph
+    assert f"To {out.to} by outlet {OUTLET}: waits" in graph
+    assert f"from /&lt;b&gt;crm by {INLET}" in sequence
+    assert f"To {out.to} by outlet {OUTLET}: waits waits" in sequence
+    assert "nobody listens" not in drawn("sequence")
+    relay.run_once(out)
+    for view in ("graph", "sequence"):
+        assert f"by outlet {OUTLET}: handed on" in drawn(view)
+    text = operator.get(f"{path}mermaid/").content.decode()
+    assert re.search(rf"Note left of p0: from /_b_crm by inlet {INLET}", text)
+    assert re.search(r"p0-->>p\d: Probed to [\w.-]+, handed on", text)

@@ -104,7 +104,7 @@ def test_deliveries_tell_of_their_attempts_too(broker: Webhook, make: Make) -> N
     at = published(1)
     drain.drain(registry.processor(OUTLET))
     assert (kept(), nexts()) == ([(at, 1, 0)], ["again"])
-    assert posts.shown(OUTLET)[0].at is not None
+    assert posts.shown(OUTLET)[0].again_at is not None
 
 
 def test_a_test_is_signed_and_shows_what_was_answered(

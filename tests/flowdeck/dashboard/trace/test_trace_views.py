@@ -20,7 +20,7 @@ from tests.probe.events import Probed
 
 
 def test_an_effect_stands_right_of_its_cause_and_no_boxes_meet() -> None:
-    graph = trace_graph.lay_out(order().trace())
+    graph = trace_graph.lay_out(order().trace(), {})
     assert [box.node.row.type for box in graph.boxes] == [
         "OrderCreated",
         "InventoryReserved",
@@ -37,7 +37,7 @@ def test_an_effect_stands_right_of_its_cause_and_no_boxes_meet() -> None:
 
 
 def test_a_delivery_that_emitted_stands_on_the_line_and_the_others_in_the_box() -> None:
-    graph = trace_graph.lay_out(order().trace())
+    graph = trace_graph.lay_out(order().trace(), {})
     assert [pill.node.processor for pill in graph.pills] == ["inventory", "payment", "confirmation"]
     reserved = graph.boxes[1]
     assert [delivery.processor for delivery in reserved.silent] == ["confirmation"]
@@ -50,12 +50,12 @@ def test_a_huge_graph_is_cut_and_says_so() -> None:
     root = story.event("OrderCreated", 0)
     for n in range(200):
         story.event("Noted", n, root)
-    graph = trace_graph.lay_out(story.trace())
+    graph = trace_graph.lay_out(story.trace(), {})
     assert (len(graph.boxes), graph.left_out) == (trace_graph.MOST_EVENTS, 81)
 
 
 def test_the_sequence_goes_down_in_order_with_failed_attempts() -> None:
-    drawing = trace_sequence.lay_out(order().trace())
+    drawing = trace_sequence.lay_out(order().trace(), {})
     assert [one.name for one in drawing.participants][:3] == ["shop", "inventory", "payment"]
     assert [(n.attempt.number, n.waits) for n in drawing.notes] == [(1, 1.0), (2, 2.5)]
     named = [message for message in drawing.messages if message.named]
@@ -65,13 +65,13 @@ def test_the_sequence_goes_down_in_order_with_failed_attempts() -> None:
 
 
 def test_mermaid_text_says_the_same_and_nothing_in_it_ends_a_line() -> None:
-    text = sequence_diagram(order().trace())
+    text = sequence_diagram(order().trace(), {})
     assert text.startswith("sequenceDiagram\n")
     assert "p0->>p1: OrderCreated" in text
     assert "attempt 2: Timeout, then waits 2.50 s" in text
     story = Story()
     story.event("Bad;end\nnote #1", 0, by="evil; participant x")
-    lines = sequence_diagram(story.trace()).splitlines()
+    lines = sequence_diagram(story.trace(), {}).splitlines()
     assert len(lines) == 4
     assert not any(mark in line for line in lines for mark in (";", "#"))
 
