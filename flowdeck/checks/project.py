@@ -140,7 +140,15 @@ def outside(**_: Any) -> list[CheckMessage]:
     for name, hook in webhooks.items():
         if fault := fault_of(hook):
             found.append(Error(f"Webhook {name!r}: {fault}", id="flowdeck.E010"))
+    return found + _of_outlets()
+
+
+def _of_outlets() -> list[CheckMessage]:
+    found: list[CheckMessage] = []
     for one in outlets.values():
+        known = one.of == "deliveries" and not brokers.fault(one.broker)
+        if known and (said := brokers.no_files(one.broker)):
+            found.append(Error(f"Outlet {one.name!r}: {said}", id="flowdeck.E010"))
         if unknown := sorted(set(one.types) - set(registry.event_types)):
             found.append(
                 Error(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from flowdeck.connect import intake, relay
+from flowdeck.connect import intake, ledger, relay
 from flowdeck.connect.mapping import Inlet, inlets
 from flowdeck.connect.outlets import Outlet, outlets
 from flowdeck.errors import UnknownConnector
@@ -44,10 +44,16 @@ def run(name: str, stopping: threading.Event) -> bool:
     False if somebody else has that. Raises UnknownConnector, and the database's errors.
     """
     found = named(name)
-    return relay.run(found, stopping) if isinstance(found, Outlet) else intake.run(found, stopping)
+    if isinstance(found, Inlet):
+        return intake.run(found, stopping)
+    if found.of == "deliveries":
+        return ledger.run(found, stopping)
+    return relay.run(found, stopping)
 
 
 def run_once(name: str) -> int:
     """Move what there is by now; how many messages. Raises UnknownConnector or BrokerAway."""
     found = named(name)
-    return relay.run_once(found) if isinstance(found, Outlet) else intake.run_once(found)
+    if isinstance(found, Inlet):
+        return intake.run_once(found)
+    return ledger.run_once(found) if found.of == "deliveries" else relay.run_once(found)

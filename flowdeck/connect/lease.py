@@ -10,7 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID, uuid4
 
@@ -75,6 +75,10 @@ class Lease:
     def note_waiting(self, count: int) -> None:
         """Write how many messages are there that were not received. Raises LeaseLost."""
         self._write(waiting=count, waiting_at=Now())
+
+    def note_looked(self, at: datetime) -> None:
+        """Write from when on what finished late has to be looked for. Raises LeaseLost."""
+        self._write(looked_at=at)
 
     def release(self) -> None:
         """Let others have it at once."""

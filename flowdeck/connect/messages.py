@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
+from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 from flowdeck.spans import KEY
 
@@ -105,6 +105,21 @@ class Sender(Protocol):
 
     def close(self) -> None:
         """Let go of the connection. Never raises."""
+
+
+Row = dict[str, Any]
+"""How it went with a delivery, by the names of columns."""
+
+
+class DeliveryFiles(Protocol):
+    """Where an outlet of deliveries writes. Belongs to one thread."""
+
+    @property
+    def every(self) -> float:
+        """How many seconds a row may wait for others."""
+
+    def merge(self, rows: Sequence[Row]) -> None:
+        """Write rows, each in place of an older one of its delivery. Raises BrokerAway."""
 
 
 @dataclass(frozen=True, slots=True)

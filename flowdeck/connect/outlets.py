@@ -21,6 +21,7 @@ from flowdeck.sql.parts import placeholders
 
 Mode = Literal["log", "deliveries"]
 Start = Literal["beginning", "end"]
+Of = Literal["events", "deliveries"]
 ALL = "*"
 _LONGEST_NAME = 64
 _AWAY_SECONDS = 5.0
@@ -38,6 +39,7 @@ class Outlet:
     mode: Mode
     personal: PersonalAs
     start: Start
+    of: Of = "events"
 
     def hears(self, type_name: str, stream: str) -> bool:
         """Whether events of this type in this stream go out here."""
@@ -58,6 +60,7 @@ def outlet(
     mode: Mode = "log",
     personal: PersonalAs = "masked",
     start: Start = "beginning",
+    of: Of = "events",
 ) -> Outlet:
     """Hand events on to a broker, as CloudEvents, at least once and in order by key::
 
@@ -68,12 +71,16 @@ def outlet(
     the log, from its beginning or, for a new outlet with ``start="end"``, from where it is now;
     ``mode="deliveries"`` is an ordinary processor, for a target that fails event by event.
     ``personal`` says what becomes of personal values: masked, sealed as they are stored, or left
-    out. The id of a message is that of its event: whoever receives it drops what it knows.
+    out. ``of="deliveries"`` writes how it went with each delivery into Parquet files, instead of
+    the events (docs/brokers/parquet.md). The id of a message is that of its event: whoever receives
+    it drops what it knows.
     Raises RegistrationError.
     """
     where = f"outlet {name!r}"
     if mode == "deliveries" and types == ALL:
         raise RegistrationError(f"{where}: mode='deliveries' needs the types by name.")
+    if of == "deliveries" and mode != "log":
+        raise RegistrationError(f"{where}: of='deliveries' follows the log, so mode is 'log'.")
     if personal not in PERSONAL or mode not in ("log", "deliveries"):
         raise RegistrationError(
             f"{where}: personal is one of {', '.join(PERSONAL)}, mode is log or deliveries; "
@@ -88,6 +95,7 @@ def outlet(
         mode=mode,
         personal=personal,
         start=start,
+        of=of,
     )
     outlets[name] = made
     registry.add_processor(_processor(made))

@@ -16,7 +16,8 @@ class Connector(models.Model):
     it, which ends the lease. ``error`` is the fault since which it does not get on, the
     ``failures``-th in a row; empty while it does. ``last_error`` and ``failed_at`` stay. ``moved``
     counts messages of all time, the last at ``moved_at``; ``per_second`` is what it was then.
-    ``waiting`` is how many messages an inlet had before it at ``waiting_at``.
+    ``waiting`` is how many messages an inlet had before it at ``waiting_at``. What finished since
+    ``looked_at``, behind its position, an outlet of deliveries has yet to look for.
     """
 
     name = models.CharField(max_length=64, primary_key=True)
@@ -37,6 +38,7 @@ class Connector(models.Model):
     per_second = models.FloatField(default=0)
     waiting = models.BigIntegerField(default=0)
     waiting_at = models.DateTimeField(null=True)
+    looked_at = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
         """Name and position."""

@@ -13,7 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from flowdeck.conf import conf
 from flowdeck.connect import signatures
-from flowdeck.connect.messages import Receiver, Sender
+from flowdeck.connect.messages import DeliveryFiles, Receiver, Sender
 
 _MODULES = {
     "redis": "redis_streams",
@@ -118,6 +118,20 @@ def sender(name: str) -> Sender:
     """A connection to send with. Raises BrokerAway, or ImproperlyConfigured."""
     found = address(name)
     return cast(Sender, _module(found).open_sender(found))
+
+
+def delivery_files(name: str, to: str) -> DeliveryFiles:
+    """The files that deliveries are written to. Raises BrokerAway, or ImproperlyConfigured."""
+    if said := no_files(name):
+        raise ImproperlyConfigured(said)
+    return cast(DeliveryFiles, _module(address(name)).open_deliveries(address(name), to))
+
+
+def no_files(name: str) -> str:
+    """Why deliveries can't be written to this broker; empty if they can."""
+    if address(name).scheme == "parquet":
+        return ""
+    return f"FLOWDECK['BROKERS'][{name!r}] takes no deliveries: its address begins with parquet://."
 
 
 def receiver(name: str, source: str, group: str, offsets: Mapping[str, str]) -> Receiver:

@@ -23,14 +23,14 @@ import pyarrow.parquet
 from django.core.exceptions import ImproperlyConfigured
 
 from flowdeck.connect.brokers import Address
-from flowdeck.connect.messages import Outgoing, Receiver, Refusal
+from flowdeck.connect.messages import DeliveryFiles, Outgoing, Receiver, Refusal
 from flowdeck.errors import BrokerAway
 
-_FILE = re.compile(r"(\d{20})-(\d{20})\.parquet")
-_UNFINISHED = ".unfinished"
+FILE = re.compile(r"(\d{20})-(\d{20})\.parquet")
+UNFINISHED = ".unfinished"
 _EVERY = 300  # seconds; a file should hold thousands of events
 _LARGEST = 16 * 1024 * 1024
-_TIME = pyarrow.timestamp("us", tz="UTC")
+TIME = pyarrow.timestamp("us", tz="UTC")
 _SCHEMA = pyarrow.schema(
     [
         ("position", pyarrow.int64()),
@@ -43,8 +43,8 @@ _SCHEMA = pyarrow.schema(
         ("producer", pyarrow.string()),
         ("correlation_id", pyarrow.string()),
         ("causation_id", pyarrow.string()),
-        ("occurred_at", _TIME),
-        ("recorded_at", _TIME),
+        ("occurred_at", TIME),
+        ("recorded_at", TIME),
         ("data", pyarrow.string()),
     ]
 )
@@ -64,6 +64,13 @@ def open_receiver(
     )
 
 
+def open_deliveries(address: Address, to: str) -> DeliveryFiles:
+    """The files of deliveries in a folder. Raises BrokerAway, or ImproperlyConfigured."""
+    from flowdeck.connect.brokers.parquet_deliveries import Files
+
+    return Files(address, to)
+
+
 class ParquetSender:
     """Writes a file for each folder and day of a batch."""
 
@@ -71,13 +78,9 @@ class ParquetSender:
 
     def __init__(self, address: Address) -> None:
         self._address = address
-        self._root = Path(unquote(address.path)).resolve()
-        self.every = float(address.number("every", _EVERY))
+        self._root = root_of(address)
+        self.every = every(address)
         self.largest = address.number("largest", _LARGEST)
-        try:
-            self._root.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise self._away(error) from error
 
     def send(self, batch: Sequence[Outgoing]) -> list[Refusal]:
         """See Sender. ``to`` names a folder below that of the address."""
@@ -92,38 +95,65 @@ class ParquetSender:
         try:
             for folder, some in files.items():
                 folder.mkdir(parents=True, exist_ok=True)
-                written = _write(folder, pyarrow.Table.from_pylist([*map(_row, some)], _SCHEMA))
+                written = write(folder, pyarrow.Table.from_pylist([*map(_row, some)], _SCHEMA))
                 _take_out({_position(one) for one in some}, written)
-                _sync(folder)
+                sync(folder)
         except OSError as error:
-            raise self._away(error) from error
+            raise away(self._address, error) from error
         return refusals
 
     def close(self) -> None:
         """See Sender."""
 
-    def _away(self, error: OSError) -> BrokerAway:
-        return BrokerAway(f"{self._address.shown}: {error}")
+
+def root_of(address: Address) -> Path:
+    """The folder of an address, which is made unless it is there. Raises BrokerAway."""
+    root = Path(unquote(address.path)).resolve()
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise away(address, error) from error
+    return root
 
 
-def _write(folder: Path, table: pyarrow.Table) -> Path:
+def every(address: Address) -> float:
+    """How many seconds what is there waits for more."""
+    return float(address.number("every", _EVERY))
+
+
+def away(address: Address, error: OSError) -> BrokerAway:
+    """What is said when a file can't be written or read."""
+    return BrokerAway(f"{address.shown}: {error}")
+
+
+def write(folder: Path, table: pyarrow.Table) -> Path:
     """The file of these rows, there in one step."""
     positions = table["position"].to_pylist()
-    file = folder / f"{min(positions):020}-{max(positions):020}.parquet"
-    unfinished = file.with_suffix(_UNFINISHED)
-    pyarrow.parquet.write_table(table, unfinished, compression="zstd")
-    _sync(unfinished)
-    os.replace(unfinished, file)
+    file = named(folder, min(positions), max(positions))
+    put(file, table)
     return file
+
+
+def named(folder: Path, first: int, last: int) -> Path:
+    """The file of a range of positions."""
+    return folder / f"{first:020}-{last:020}.parquet"
+
+
+def put(file: Path, table: pyarrow.Table) -> None:
+    """Write a file, or in place of one that is there; whoever reads sees the one or the other."""
+    unfinished = file.with_suffix(UNFINISHED)
+    pyarrow.parquet.write_table(table, unfinished, compression="zstd")
+    sync(unfinished)
+    os.replace(unfinished, file)
 
 
 def _take_out(positions: set[int], written: Path) -> None:
     """These positions are in the file that was written, so they are in no other one."""
     first, last = min(positions), max(positions)
     for file in sorted(written.parent.iterdir()):
-        if file.suffix == _UNFINISHED:
+        if file.suffix == UNFINISHED:
             file.unlink()  # of somebody who died
-        found = _FILE.fullmatch(file.name)
+        found = FILE.fullmatch(file.name)
         if found and file != written and int(found[1]) <= last and int(found[2]) >= first:
             _without(file, positions)
 
@@ -134,11 +164,12 @@ def _without(file: Path, positions: set[int]) -> None:
     if all(kept):
         return
     if any(kept):
-        _write(file.parent, table.filter(pyarrow.array(kept)))
+        write(file.parent, table.filter(pyarrow.array(kept)))
     file.unlink()
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Let a file, or the names in a folder, reach the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
