@@ -167,7 +167,7 @@ def rewinds_a_connector(_: User) -> Sent:
     return Sent(reverse("flowdeck:rewind_connector", args=[a_connector()]), fields)
 
 
-def tests_a_webhook(_: User) -> Sent:
+def posts_a_test(_: User) -> Sent:
     return Sent(reverse("flowdeck:test_webhook", args=[a_connector()]), {})
 
 
@@ -316,7 +316,7 @@ FORMS: dict[str, Made] = {
     "flowdeck:pause_connector": pauses_a_connector,
     "flowdeck:resume_connector": resumes_a_connector,
     "flowdeck:rewind_connector": rewinds_a_connector,
-    "flowdeck:test_webhook": tests_a_webhook,
+    "flowdeck:test_webhook": posts_a_test,
     "flowdeck:send_again": sends_again,
     "flowdeck:change_timer": fires_a_timer,
     "flowdeck:switch_timers": holds_timers,

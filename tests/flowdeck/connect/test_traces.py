@@ -103,7 +103,7 @@ def test_graph_sequence_and_mermaid_show_it_too(
         page = operator.get(f"{path}?view={view}").content.decode()
         assert "<b>crm" not in page
         svg = page[page.index(f'<svg class="{"seq" if view == "sequence" else view}"') :]
-        return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", svg[: svg.index("<p", 9)]))
+        return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", svg[: svg.index("cutnote")]))
 
     graph, sequence = drawn("graph"), drawn("sequence")
     assert f"From /&lt;b&gt;crm by inlet {INLET} from /&lt;b&gt;crm" in graph

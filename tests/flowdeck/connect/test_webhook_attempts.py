@@ -178,7 +178,7 @@ def test_the_api_and_the_command_do_the_same(broker: Webhook, make: Make) -> Non
 
     def said(*given: str) -> str:
         out = io.StringIO()
-        call_command("flowdeck", "connectors", *given, "--by", "operator", stdout=out)
+        call_command("flowdeck", "connectors", *given, "--as", "operator", stdout=out)
         return out.getvalue()
 
     (row,) = client.get(f"{path}/attempts").json()
