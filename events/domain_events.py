@@ -91,12 +91,23 @@ class ReleaseRequested(Event, version=1):
     order_id: int
 
 
-class PaymentRequested(Event, version=1):
-    """The mediator asked for the money of an order."""
+class PaymentRequested(Event, version=2):
+    """The mediator asked for the money of an order. Version 1 did not say whose it is."""
 
     order_id: int
     total: Decimal
     scenario: str = ""
+    user_id: int | None = None
+
+
+@upcaster(
+    PaymentRequested,
+    from_version=1,
+    sample={"order_id": 7, "total": "28.00", "scenario": ""},
+)
+def of_nobody(data: dict[str, Any]) -> dict[str, Any]:
+    """Version 2 says whose order it is, where that is known."""
+    return {**data, "user_id": None}
 
 
 class RefundRequested(Event, version=1):
@@ -105,14 +116,34 @@ class RefundRequested(Event, version=1):
     order_id: int
 
 
-class PaymentProcessed(Event, version=1, refusal={"status": "failed"}):
-    """The payment provider gave its answer; ``reason`` says why not."""
+class PaymentProcessed(Event, version=2, refusal={"status": "failed"}):
+    """The payment provider gave its answer; ``reason`` says why not.
+
+    Version 1 did not say whose order it was.
+    """
 
     order_id: int
     amount: Decimal
     status: Literal["success", "failed"]
     reason: str = ""
     provider_ref: str = ""
+    user_id: int | None = None
+
+
+@upcaster(
+    PaymentProcessed,
+    from_version=1,
+    sample={
+        "order_id": 7,
+        "amount": "28.00",
+        "status": "success",
+        "reason": "",
+        "provider_ref": "ch_1",
+    },
+)
+def paid_by_nobody(data: dict[str, Any]) -> dict[str, Any]:
+    """Version 2 says whose order it is, where that is known."""
+    return {**data, "user_id": None}
 
 
 class PaymentRefunded(Event, version=1):
@@ -167,6 +198,13 @@ class OrderCancelled(Event, version=1, refusal=True):
     order_id: int
     user_id: int
     reason: str
+
+
+class OrderStalled(Event, version=1):
+    """Nobody has confirmed or cancelled an order for long after it was placed."""
+
+    order_id: int
+    since: datetime
 
 
 class FraudSuspected(Event, version=1):

@@ -24,4 +24,5 @@ class ProcessorsConfig(AppConfig):
             notification,
             payment,
             projections,
+            stuck,
         )

@@ -98,7 +98,10 @@ class Mediator(Process[Mediated]):
         self.undo(ReleaseRequested(order_id=event.order_id))
         self.state.step = Step.PAYING
         return PaymentRequested(
-            order_id=event.order_id, total=self.state.total, scenario=self.state.scenario
+            order_id=event.order_id,
+            total=self.state.total,
+            scenario=self.state.scenario,
+            user_id=self.state.user_id,
         )
 
     @during(Step.RESERVING, to=Step.CANCELLED)

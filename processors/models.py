@@ -58,15 +58,3 @@ class Reservation(models.Model):
     def __str__(self) -> str:
         """The order."""
         return f"reservation for order {self.order_id}"
-
-
-class FraudWatch(models.Model):
-    """The failed payments of a user that may still become a suspicion, by event time."""
-
-    user_id = models.BigIntegerField(primary_key=True)
-    failures = models.JSONField(default=list, help_text="order and moment of each")
-    too_late = models.PositiveIntegerField(default=0, help_text="came after their window closed")
-
-    def __str__(self) -> str:
-        """User and number of failures."""
-        return f"user {self.user_id}: {len(self.failures)} failed payments"

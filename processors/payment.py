@@ -46,6 +46,7 @@ def _charge(event: OrderCreated | PaymentRequested, delivery: Delivery) -> Payme
         status="failed" if answer.declined else "success",
         reason=answer.declined,
         provider_ref=answer.reference,
+        user_id=event.user_id,
     )
     if not fault.reported_late:
         return processed

@@ -28,7 +28,6 @@ _SKIPPED = (
     "Stream",
     "Checkout",
     "LabRun",
-    "FraudWatch",
     "Event",
     "Done",
     "Fold",

@@ -60,4 +60,5 @@ assign_hues(
     orders="slate",
     stock="slate",
     fraud="clay",
+    **{"stuck-order": "clay"},
 )

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Min, Q
+from django.db.models import Count, Min, Q, QuerySet
 
 from flowdeck import clock
 from flowdeck.declare.registry import registry, slot_of
@@ -84,14 +84,24 @@ class Row:
 def counts() -> dict[str, int]:
     """How many instances of each declared process are under way; one query."""
     rows = ProcessInstance.objects.filter(process__in=list(flows), ended_at=None).exclude(step="")
-    found = rows.order_by().values_list("process").annotate(n=Count("*"))
+    found = _busy(rows).order_by().values_list("process").annotate(n=Count("*"))
     return {**dict.fromkeys(names(), 0), **dict(found)}
+
+
+def _busy(rows: QuerySet[ProcessInstance]) -> QuerySet[ProcessInstance]:
+    """Without keys of patterns that no event of the past can matter for any more."""
+    for name in names():
+        idle_after = newest(name).idle_after
+        if idle_after is not None:
+            long_ago = clock.now() - idle_after
+            rows = rows.exclude(process=name, changed_at__lt=long_ago, timers={})
+    return rows
 
 
 def standing(process: str) -> dict[str, Standing]:
     """Where its instances stand, by step; two queries by index."""
     rows = ProcessInstance.objects.filter(process=process).order_by()
-    running = rows.filter(ended_at=None).exclude(step="").values_list("step")
+    running = _busy(rows.filter(ended_at=None).exclude(step="")).values_list("step")
     ended = rows.filter(ended_at__gt=clock.now() - _DAY, stopped_by="").values_list("step")
     found = {
         step: Standing(count, oldest)

@@ -108,6 +108,7 @@ def pattern(
     lateness: float | str = 0.0,
     keep: Sequence[str] = (),
     stream: str = "",
+    streams: str = "",
     lanes: int = 16,
 ) -> Callable[[F], F]:
     """Declare what it means that events of one ``key`` came ``within`` a time::
@@ -126,7 +127,8 @@ def pattern(
 
     The function is pure: it returns one event, which has the last one handled as its cause and the
     others as further ones. It goes to the stream of the last part, or with ``stream="user-"`` to
-    that of the key. ``keep`` are fields that it needs of the events. Raises RegistrationError.
+    that of the key. ``keep`` are fields that it needs of the events. Only events of streams whose
+    names begin with ``streams`` count. Raises RegistrationError.
     """
 
     def register(function: F) -> F:
@@ -140,7 +142,7 @@ def pattern(
             keep=tuple(keep),
         )
         _check(where, rule)
-        add_flow(_flow(name, function, rule, stream), function, lanes=lanes)
+        add_flow(_flow(name, function, rule, stream), function, streams=streams, lanes=lanes)
         return function
 
     return register

@@ -10,7 +10,7 @@ from flowdeck.declare.registry import registry
 from flowdeck.declare.states import OVER, DeliveryState
 from flowdeck.models import ProcessStep, Timer
 from flowdeck.observe.traces import DeliveryNode, EventNode, Trace
-from flowdeck.process_managers.declared import flows
+from flowdeck.process_managers.declared import flows, newest
 from flowdeck.why import ground as grounds
 from flowdeck.why import timers, waiting
 from flowdeck.why.answer import UNDER_WAY, Chain, Fact, Found, Kind, Link, Way, severity
@@ -207,6 +207,7 @@ class Question:
     def _of_timers(self) -> Iterator[Chain]:
         """Of the open one that is due next, and the last one that was refused."""
         known = self._trace.timers if self._focus is None else []
+        known = [timer for timer in known if not _watches(timer)]
         open_ = [timer for timer in known if timer.ended_at is None]
         refused = [timer for timer in known if timer.ended_as == Timer.End.REFUSED]
         for timer in (*open_[:1], *refused[-1:]):
@@ -288,3 +289,8 @@ def _heard_by(name: str) -> tuple[str, ...]:
 def _says_more(name: str) -> bool:
     declared = registry.processors.get(name)
     return declared is None or declared.emits != ()
+
+
+def _watches(timer: Timer) -> bool:
+    """Whether it is that of a pattern: it waits for the others, and they don't for it."""
+    return timer.producer in flows and newest(timer.producer).idle_after is not None

@@ -5,12 +5,19 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from flowdeck.extend import DeliveryState, LogDelivery, LogEvent, counted, duration, load_trace
+from flowdeck.extend import (
+    DeliveryState,
+    LogDelivery,
+    LogEvent,
+    counted,
+    duration,
+    load_trace,
+    stop_instance,
+)
 from lab.lesson import Cell, Evidence, Lesson, Question
 from lab.measured import moment, picture, place_scenarios
 from lab.models import LabRun
-from processors.fraud import LATENESS
-from processors.models import FraudWatch
+from processors.fraud import LATENESS, WINDOW
 
 # When each payment failed, as the provider says; the later ones take longer to be told of.
 _TOLD = (
@@ -23,7 +30,9 @@ _TOLD = (
 
 
 def _start(user: Any, run: LabRun) -> dict[str, Any]:
-    FraudWatch.objects.filter(user_id=user.pk).delete()  # what other lessons had declined
+    # What other lessons had declined is not to count.
+    why, by = "The lesson begins anew.", user.get_username()
+    stop_instance("fraud", str(user.pk), undo=False, by=by, reason=why)
     placed = place_scenarios(user, _TOLD)
     return {"orders": list(placed), "traces": list(placed.values())}
 
@@ -34,14 +43,13 @@ def _evidence(run: LabRun) -> Evidence:
     failed = list(events.filter(type="PaymentProcessed").order_by("occurred_at", "position"))
     suspicion = events.filter(type="FraudSuspected").first()
     named = suspicion.data["order_ids"] if suspicion else []
-    newest = max((event.occurred_at for event in failed), default=None)
     found = Evidence(("Failed payment of", "Happened", "Came", "Late by", "Counts"))
     found.settled = len(failed) == len(traces) and not _open(traces)
     for event in failed:
         late = (event.recorded_at - event.occurred_at).total_seconds()
         if event.data["order_id"] in named:
             counts = Cell("in the window", "dead")
-        elif newest and newest - event.occurred_at > LATENESS:
+        elif event.recorded_at - event.occurred_at > WINDOW + LATENESS:
             counts = Cell("too late, its window is closed", "pending")
         else:
             counts = Cell("outside of the window", "pending")
@@ -107,7 +115,8 @@ LESSON = Lesson(
         "The minute is a window, and it goes by event time: when the payments failed, not when we "
         "heard of it. Messages come late and in any order, so a late event is put where it "
         "belongs, and may complete a window that was not full before. Nobody waits for ever: what "
-        "is more than five minutes behind is too late and changes nothing.",
+        "comes five minutes after its window has closed is too late: it is counted, and changes "
+        "nothing.",
         "The experiment lets five payments fail. The provider tells of some of them late.",
     ),
     action="Let five payments fail",

@@ -58,7 +58,7 @@ def test_ripple_lists_every_event_with_who_listens(learner: User) -> None:
     assert evidence.settled
     assert next(row.what for row in evidence.rows) == "OrderCreated"
     assert "notification" in value(evidence, "OrderConfirmed")[1]
-    assert value(evidence, "OrderConfirmed")[2] == "3 of 3"
+    assert value(evidence, "OrderConfirmed")[2] == "4 of 4"
 
 
 def test_coupling_shows_the_failures_and_the_confirmed_order(learner: User) -> None:

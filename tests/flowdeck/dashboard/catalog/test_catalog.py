@@ -147,7 +147,7 @@ def test_the_number_of_queries_is_constant(viewer: Client, django_assert_num_que
 def shown(page: str) -> set[str]:
     """Names of the types that the page does not hide."""
     rows = re.findall(
-        r'<tr data-words="[^"]*"( hidden)?><td><a class="etype" href="/catalog/(\w+)/', page
+        r'<tr data-words="[^"]*"( hidden)?><td><a class="etype" href="/catalog/([\w.-]+)/', page
     )
     return {name for hidden, name in rows if not hidden}
 
