@@ -1,4 +1,5 @@
-"""``make bench-time``: what waits. Calls that overlap, beside bare Celery; timers by the 100,000.
+"""``make bench-time``: what waits. Calls that overlap, beside bare Celery; timers by the 100,000;
+a tenant with very much to do beside others.
 
 PostgreSQL syncs to disk; each side has two worker processes. ``--share 0.1`` takes a tenth of
 everything. The figures are left in ``benchmarks/time.json``, with what each has to be.
@@ -21,7 +22,7 @@ import psutil
 
 from benchmarks import fill, goals, peer, provider
 from benchmarks.fill import Fill
-from benchmarks.flowdeck import Database, running, working
+from benchmarks.flowdeck import WORKER_PROCESSES, Database, running, working
 from benchmarks.servers import started
 from benchmarks.stand import Numbers, Stand
 from tests.polling import eventually
@@ -37,10 +38,13 @@ GOALS = {
     "timers_early": "<= 0",
     "timers_twice": "<= 0",
     "timers_fired_per_s": ">= 5000",
+    "fair_ratio": "<= 1.2",
 }
 """Figures, and what each has to be."""
 _PATIENCE = 180.0
 _RATE, _KILL_EVERY = 300, 0.4
+_ALIVE = "SELECT count(*) FROM flowdeck_worker"
+_STARTING = 5.0  # seconds from a child's first sign of life to its parent's loop
 _COUNT = "SELECT count(*) FROM flowdeck_event WHERE type = 'Answered'"
 _SPAN = """
 SELECT extract(epoch FROM max(recorded_at) - min(recorded_at)) FROM flowdeck_event
@@ -51,6 +55,13 @@ SELECT count(*), count(DISTINCT id),
   count(*) FILTER (WHERE recorded_at < occurred_at),
   1000 * percentile_cont(0.99) WITHIN GROUP (ORDER BY extract(epoch FROM recorded_at - occurred_at))
 FROM flowdeck_event WHERE type = 'Answered'
+"""
+
+
+_NINE = """
+SELECT count(*), extract(epoch FROM max(d.finished_at) - min(d.started_at))
+FROM flowdeck_done d JOIN flowdeck_event e ON e.position = d.position
+WHERE d.processor = 'bench.tenants' AND e.data ->> 'tenant' <> 'hog'
 """
 
 
@@ -121,7 +132,7 @@ def killed_timers(stand: Stand, share: float) -> Numbers:
     """300 due a second, while a worker process is killed every 0.4 s."""
     seconds = max(4, int(20 * share))
     with stand.postgresql.copied() as database, working(database), working(database):
-        time.sleep(5)
+        _wait_at_work(database, 2 * WORKER_PROCESSES)
         database.work("set_timers_evenly", _RATE, seconds, 3)
         end = time.monotonic() + seconds + 3
         while time.monotonic() < end:
@@ -152,8 +163,41 @@ def burst_of_timers(stand: Stand, share: float) -> Numbers:
             return {"timers_fired_per_s": count / max(float(seconds), 0.001)}
 
 
+def fair(stand: Stand, share: float) -> Numbers:
+    """Nine tenants of a processor that is limited for each apart: alone, and beside a tenant that
+    has 20,000 events ahead of theirs."""
+    of_each = max(20, int(60 * share))
+    alone = _nine(stand, of_each, 0)
+    beside = _nine(stand, of_each, int(20_000 * share))
+    return {"tenants_alone_s": alone, "tenants_beside_hog_s": beside, "fair_ratio": beside / alone}
+
+
+def _nine(stand: Stand, of_each: int, of_hog: int) -> float:
+    with stand.postgresql.copied() as database:
+        database.work("publish_tenants", of_each, of_hog)
+        fill.settle_statistics(database)
+        with working(database):
+            eventually(
+                lambda: database.rows(_NINE)[0][0] == 9 * of_each, within=_PATIENCE, every=0.05
+            )
+        [(_, seconds)] = database.rows(_NINE)
+    return float(seconds)
+
+
+def _wait_at_work(database: Database, processes: int) -> None:
+    """Until all children are there, and their parents are past the moment at which Celery takes the
+    death of a child for a worker that can't start, and ends."""
+    eventually(lambda: database.rows(_ALIVE)[0][0] >= processes, within=_PATIENCE, every=0.2)
+    time.sleep(_STARTING)
+
+
 def _wait_events(database: Database, count: int) -> None:
-    eventually(lambda: database.rows(_COUNT)[0][0] >= count, within=_PATIENCE, every=0.05)
+    def came() -> bool:
+        if not _workers():
+            raise SystemExit("No worker is left to do it: see their output.")
+        return bool(database.rows(_COUNT)[0][0] >= count)
+
+    eventually(came, within=_PATIENCE, every=0.05)
 
 
 def _workers() -> list[psutil.Process]:
@@ -191,6 +235,7 @@ SIDES: tuple[Callable[[Stand, float], Numbers], ...] = (
     idle_timers,
     killed_timers,
     burst_of_timers,
+    fair,
 )
 
 if __name__ == "__main__":

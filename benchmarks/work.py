@@ -22,12 +22,13 @@ from django.db import connection, transaction  # noqa: E402
 from django.test import Client  # noqa: E402
 
 from benchmarks import turns  # noqa: E402
-from benchmarks.flow.events import Answered, Pinged, Timed  # noqa: E402
+from benchmarks.flow.events import Answered, Pinged, Served, Timed  # noqa: E402
 from events import orders  # noqa: E402
 from events.domain_events import InventoryReplenished  # noqa: E402
 from events.models import Product  # noqa: E402
 from flowdeck import Draft, publish  # noqa: E402
 from flowdeck.engine.drain import drain_all  # noqa: E402
+from flowdeck.sql.parts import chunked  # noqa: E402
 from flowdeck.testing import settle  # noqa: E402
 from flowdeck.why.ask import why  # noqa: E402
 
@@ -96,6 +97,20 @@ def publish_hundred(count: str) -> dict[str, float]:
         publish(*events)
 
     return {"publish_100": 100 * _rate(int(count), one)}
+
+
+def publish_tenants(of_each: str, of_hog: str) -> dict[str, float]:
+    """Events of nine tenants, behind those of one that has many."""
+    wanted = [("hog", n) for n in range(int(of_hog))]
+    wanted += [(f"small-{n % 9}", n) for n in range(9 * int(of_each))]
+    for some in chunked(wanted, 500):
+        publish(
+            *[
+                Draft(Served(n=n, tenant=tenant), stream=f"{tenant}-{n // 9 % 20}")
+                for tenant, n in some
+            ]
+        )
+    return {}
 
 
 def publish_timed(rate: str, seconds: str, turn: str) -> dict[str, float]:
@@ -244,6 +259,7 @@ STEPS = {
         publish_one,
         publish_hundred,
         publish_timed,
+        publish_tenants,
         seed_log,
         ask_why,
         addresses,

@@ -39,6 +39,13 @@ class Timed(Event, version=1):
     at: float
 
 
+class Served(Event, version=1):
+    """For a handler that has limits for each tenant apart."""
+
+    n: int
+    tenant: str
+
+
 class Called(Event, version=1):
     """For a handler that calls somebody else's server."""
 

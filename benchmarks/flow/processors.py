@@ -7,9 +7,9 @@ import redis
 from django.conf import settings
 
 from benchmarks import provider
-from benchmarks.flow.events import Answered, Asked, Called, Gathered, Noted, Pinged, Timed
+from benchmarks.flow.events import Answered, Asked, Called, Gathered, Noted, Pinged, Served, Timed
 from benchmarks.flow.models import Note
-from flowdeck import Delivery, processor
+from flowdeck import Delivery, Limits, processor
 
 
 @processor("bench.noop")
@@ -39,6 +39,11 @@ def batch(events: list[Gathered], deliveries: list[Delivery]) -> None:
 def timed(event: Timed) -> None:
     """Tells its latency, as the Celery task beside it does."""
     _redis().rpush("latency", time.time() - event.at)
+
+
+@processor("bench.tenants", limits=Limits(per="20/s", by="tenant"))
+def tenants(event: Served) -> None:
+    """No effect, so often a second for each tenant."""
 
 
 @processor("bench.call")
