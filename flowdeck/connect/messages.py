@@ -35,8 +35,9 @@ class Outgoing:
     @property
     def size(self) -> int:
         """Bytes of the message, give or take what the broker's own form adds."""
-        names = sum(len(name) + len(str(value)) + 8 for name, value in self.attributes.items())
-        return names + (len(self.data) if self.data.isascii() else len(self.data.encode()))
+        names, values = "".join(self.attributes), "".join(map(str, self.attributes.values()))
+        around = len(names) + len(values) + 8 * len(self.attributes)
+        return around + (len(self.data) if self.data.isascii() else len(self.data.encode()))
 
     def headers(self, prefix: str) -> list[tuple[str, str]]:
         """The attributes of the binary form, each with the broker's prefix.
