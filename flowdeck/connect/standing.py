@@ -159,20 +159,21 @@ def behind_of(one: Outlet | Inlet, row: Connector, now: datetime) -> tuple[int, 
     """How much is before it, bounded, and for how many seconds; that is None if not known."""
     if isinstance(one, Inlet):
         return row.waiting, None
-    left = _left(one, row.position)
-    return len(left), max(0.0, (now - left[0]).total_seconds()) if left else 0.0
+    left, oldest = _left(one, row.position)
+    return left, max(0.0, (now - oldest).total_seconds()) if oldest else 0.0
 
 
-def _left(outlet: Outlet, position: int) -> list[datetime]:
-    """When the next events that it hears were recorded; no more than are counted."""
+def _left(outlet: Outlet, position: int) -> tuple[int, datetime | None]:
+    """How many of the next events it hears, bounded, and when the oldest was recorded."""
     if outlet.mode != "log":
-        return []
+        return 0, None
     chosen = Event.objects.filter(position__gt=position).order_by("position")
     if outlet.types:
         chosen = chosen.filter(type__in=outlet.types)
     if outlet.streams:
         chosen = chosen.filter(stream__startswith=outlet.streams)
-    return list(chosen.values_list("recorded_at", flat=True)[:_COUNTED])
+    found = chosen[:_COUNTED].aggregate(left=Count("*"), oldest=Min("recorded_at"))
+    return found["left"], found["oldest"]
 
 
 def _shown(broker: str) -> str:
