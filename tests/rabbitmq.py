@@ -26,22 +26,20 @@ def a_rabbitmq(folder: Path) -> Iterator[int]:
         pytest.skip("not run: there is no rabbitmq-server on PATH")
     port = free_port()
     environment = {
-        **os.environ,
-        "RABBITMQ_NODENAME": f"flowdeck-{port}@localhost",
+        **_known_to_both(folder, port),
         "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
         "RABBITMQ_NODE_PORT": str(port),
         "RABBITMQ_DIST_PORT": str(free_port()),
         "RABBITMQ_MNESIA_BASE": str(folder / "mnesia"),
         "RABBITMQ_LOG_BASE": str(folder / "log"),
         "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "plugins"),
-        "HOME": str(folder),
+        # What a user may do is looked up anew each second, instead of each minute.
+        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-rabbit channel_tick_interval 1000",
     }
     log = folder / "output.log"
     output = log.open("wb")
-    # Debian's wrapper would change to a user of its own, who may not look into the folder.
-    direct = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
     server = subprocess.Popen(
-        [str(direct) if direct.exists() else program],
+        [_direct(program)],
         env=environment,
         stdout=output,
         stderr=subprocess.STDOUT,
@@ -61,3 +59,20 @@ def a_rabbitmq(folder: Path) -> Iterator[int]:
         server.kill()
         server.wait()
         output.close()
+
+
+def control(folder: Path, port: int, *words: str) -> None:
+    """Ask ``rabbitmqctl`` to do something to the one that keeps its files in ``folder``."""
+    program = _direct(shutil.which("rabbitmqctl") or "rabbitmqctl")
+    subprocess.run([program, *words], env=_known_to_both(folder, port), check=True, timeout=60)
+
+
+def _known_to_both(folder: Path, port: int) -> dict[str, str]:
+    name = f"flowdeck-{port}@localhost"
+    return {**os.environ, "RABBITMQ_NODENAME": name, "HOME": str(folder)}
+
+
+def _direct(program: str) -> str:
+    """Not Debian's wrapper, which changes to a user who may not look into the folder."""
+    direct = Path("/usr/lib/rabbitmq/bin") / Path(program).name
+    return str(direct) if direct.exists() else program

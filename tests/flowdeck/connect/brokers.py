@@ -27,7 +27,7 @@ from nats.js import JetStreamContext
 
 from tests.flowdeck.connect.proxy import Proxy
 from tests.polling import eventually
-from tests.rabbitmq import a_rabbitmq
+from tests.rabbitmq import a_rabbitmq, control
 from tests.site import free_port
 
 _SECONDS = 60.0
@@ -152,8 +152,9 @@ def _all_of(consumer: confluent_kafka.Consumer, to: str) -> Iterator[Received]:
 class RabbitMQ:
     closed = "no-queue"
 
-    def __init__(self, proxy: Proxy, port: int) -> None:
+    def __init__(self, proxy: Proxy, port: int, folder: Path) -> None:
         self.proxy, self.url = proxy, f"amqp://127.0.0.1:{proxy.port}//"
+        self._port, self._folder = port, folder
         self._connection = amqp.Connection(host=f"127.0.0.1:{port}", confirm_publish=True)
         self._connection.connect()
         self._channel = self._connection.channel()
@@ -170,6 +171,10 @@ class RabbitMQ:
 
     def hang_up(self) -> None:
         self._connection.collect()
+
+    def control(self, *words: str) -> None:
+        """As whoever runs the broker does, by ``rabbitmqctl``."""
+        control(self._folder, self._port, *words)
 
     def give_back(self) -> None:
         self.proxy.cut()  # a fork shares its socket, so its death alone does not end it
@@ -355,6 +360,6 @@ def a_webhook() -> Iterator[Webhook]:
 @contextmanager
 def a_rabbit(folder: Path) -> Iterator[RabbitMQ]:
     with a_rabbitmq(folder) as port, Proxy(("127.0.0.1", port)) as proxy:
-        broker = RabbitMQ(proxy, port)
+        broker = RabbitMQ(proxy, port, folder)
         yield broker
         broker.hang_up()

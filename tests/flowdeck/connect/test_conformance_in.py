@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import threading
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from django.db import connection
 
-from flowdeck.connect import intake, lease, taking
+from flowdeck.connect import brokers, control, intake, lease, taking
 from flowdeck.errors import BrokerAway
 from flowdeck.models import Connector, Due, Event
 from flowdeck.testing import settle
@@ -88,6 +90,74 @@ def _die_after(step: str, monkeypatch: pytest.MonkeyPatch) -> None:
         return answer
 
     monkeypatch.setattr(owner, name, dies)
+
+
+def test_all_that_is_delivered_again_is_known(
+    broker: Broker, make_in: MakeIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, real = make_in(), brokers.receiver
+
+    def tells_nobody(*arguments: Any) -> Any:
+        receiver = real(*arguments)
+        receiver.done = lambda: None  # type: ignore[method-assign]
+        return receiver
+
+    for n in range(20):
+        put(broker, source.source, n, subject=f"s{n}")  # of one in hand SQS gives no more
+    with monkeypatch.context() as patched:
+        patched.setattr(brokers, "receiver", tells_nobody)
+        intake.run_once(source)
+    assert sorted(taken_in()) == list(range(20))
+    broker.give_back()
+    control.rewind(INLET, 0, by="olga", reason="all again")
+    Connector.objects.update(moved=0)
+    eventually(lambda: intake.run_once(source) == 0 and Connector.objects.get().moved >= 20)
+    assert Connector.objects.get().moved == 20
+    assert sorted(taken_in()) == list(range(20))
+
+
+def test_intakes_that_take_over_in_the_middle_lose_and_double_nothing(
+    broker: Broker, make_in: MakeIn
+) -> None:
+    """As a rebalance does it elsewhere: whoever reads is not told, and reads on for a while."""
+    source, ended, begun = make_in(batch=5), threading.Event(), list[int]()
+
+    def work(number: int) -> None:
+        try:
+            while not ended.wait(0.01):
+                if intake.run(source, ended):
+                    begun.append(number)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(2)]
+    intake.create(source)
+    for one in threads:
+        one.start()
+    try:
+        for n in range(40):
+            put(broker, source.source, n)
+            if n % 10 == 5:
+                _hand_over()
+        eventually(lambda: len(taken_in()) >= 40)
+    finally:
+        ended.set()
+        for one in threads:
+            one.join()
+    assert sorted(taken_in()) == list(range(40))
+    assert len(begun) >= 4  # so often somebody lost the lease
+
+
+def _hand_over() -> None:
+    """Let the lease run out until somebody else has it."""
+    held = Connector.objects.filter(token__isnull=False)
+    former = eventually(held.first).token
+
+    def handed_over() -> bool:
+        Connector.objects.filter(token=former).update(lease_expires_at="2020-01-01T00:00Z")
+        return held.exclude(token=former).exists()
+
+    eventually(handed_over)
 
 
 def test_what_can_not_be_read_is_a_letter_with_its_bytes(broker: Broker, make_in: MakeIn) -> None:
