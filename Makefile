@@ -27,13 +27,15 @@ lab-thrice: $(INSTALLED_DEV) ## every lesson of the lab three times in Chromium,
 plants: $(INSTALLED_DEV) ## take every mechanism out of a copy and see its test fail (ARGS choose)
 	@exec $(BIN)/python -m tests.plants $(ARGS)
 
-lint: $(INSTALLED_DEV) ## style, types, import contracts, templates, event schemas, dead code
+lint: $(INSTALLED_DEV) ## style, types, import contracts, templates, event schemas, catalogs, dead code
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/djlint --quiet --lint templates flowdeck/templates
 	$(BIN)/python manage.py schemas --check
+	$(BIN)/python manage.py flowdeck asyncapi --check asyncapi.json
+	$(BIN)/python manage.py flowdeck eventcatalog --check docs/catalog
 	$(BIN)/python -m tests.dead_code
 
 package: $(INSTALLED_DEV) ## build wheel and sdist into dist/ and check them with twine

@@ -27,12 +27,17 @@ class Command(BaseCommand):
         action = parser.add_mutually_exclusive_group(required=True)
         action.add_argument("--write", type=Path, metavar="DIR", help="write them there")
         action.add_argument("--check", type=Path, metavar="DIR", help="fail if they differ there")
-        parser.add_argument("--days", type=int, default=7, help="of what was observed (default: 7)")
+        parser.add_argument(
+            "--days",
+            type=int,
+            default=7,
+            help="of what was observed (0: none of it)",
+        )
 
     def handle(self, *, write: Path | None, check: Path | None, days: int, **options: Any) -> None:
         """Run the command."""
         if write is not None:
-            made = eventcatalog.files(eventcatalog.observed(days))
+            made = eventcatalog.files(eventcatalog.observed(days) if days > 0 else None)
             for path in _there(write) - made.keys():
                 (write / path).unlink()
             for path, text in made.items():

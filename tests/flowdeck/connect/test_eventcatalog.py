@@ -31,8 +31,8 @@ def catalog(tmp_path: Path, settings: Any) -> Iterator[Path]:
     forget("probe-in")
 
 
-def write(catalog: Path) -> None:
-    call_command("flowdeck", "eventcatalog", "--write", str(catalog), stdout=io.StringIO())
+def write(catalog: Path, *words: str) -> None:
+    call_command("flowdeck", "eventcatalog", "--write", str(catalog), *words, stdout=io.StringIO())
 
 
 def front(file: Path) -> dict[str, Any]:
@@ -63,6 +63,8 @@ def test_it_tells_how_often_and_by_whom(catalog: Path) -> None:
     text = (catalog / "events" / "Probed" / "index.mdx").read_text()
     assert "a day, over the last" in text
     assert "- probe.atomic: 12" in text
+    write(catalog, "--days", "0")
+    assert "Observed" not in (catalog / "events" / "Probed" / "index.mdx").read_text()
 
 
 def test_a_difference_is_told_but_not_of_what_was_observed(catalog: Path) -> None:
