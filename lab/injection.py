@@ -186,7 +186,6 @@ def _once_for_nothing(processor: Processor, delivery: Delivery, handle: Handle) 
     else:
         _exhaust(handle())  # what it did outside stays done
     delivery.emitted.clear()
-    delivery.expectations.clear()
 
 
 def _exhaust(result: Any) -> None:

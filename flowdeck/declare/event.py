@@ -134,6 +134,14 @@ class Event(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
+class Expectation:
+    """``stream`` must be at ``sequence`` before an event is appended (0: it must not exist yet)."""
+
+    stream: str
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
 class Draft:
     """An event about to be appended, with what differs from the defaults of its context.
 
@@ -145,7 +153,8 @@ class Draft:
     pass in between, as a timer does, begins at 0 again. ``id`` is given by whoever knows that the
     same event may come again; else it is a new one. ``when`` is given to what is to
     be appended later. ``came`` names the connector by which it came in and whose message it was,
-    ``via`` is the id of the message by which its trace came in last.
+    ``via`` is the id of the message by which its trace came in last. ``expects`` says where streams
+    must be before it is appended, whatever is appended together with it.
     """
 
     event: Event
@@ -163,19 +172,10 @@ class Draft:
     traceparent: str = ""
     via: str = ""
     came: tuple[str, str] | None = None
+    expects: tuple[Expectation, ...] = ()
 
 
-NOT_EXPECTED = (
-    "expected_sequence= says where a stream is now: it can't be told of what is appended later."
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Expectation:
-    """``stream`` must be at ``sequence`` before the append (0: it must not exist yet)."""
-
-    stream: str
-    sequence: int
+NOT_EXPECTED = "What is expected of a stream now can't be told of what is appended later."
 
 
 @dataclass(frozen=True)
@@ -235,12 +235,10 @@ class Delivery(AsksOutside):
     traceparent: str = field(default="", init=False)
     savepoints: InitVar[int | None] = None
     emitted: Collected[Draft | Cancel] = field(init=False)
-    expectations: Collected[Expectation] = field(init=False)
 
     def __post_init__(self, savepoints: int | None) -> None:
         """``savepoints``: see :class:`Collected`."""
         self.emitted = Collected(savepoints)
-        self.expectations = Collected(savepoints)
 
     @property
     def id(self) -> int:
@@ -259,6 +257,7 @@ class Delivery(AsksOutside):
         stream: str | None = None,
         also_caused_by: tuple[UUID, ...] = (),
         expected_sequence: int | None = None,
+        expects: Mapping[str, int] | None = None,
         in_: float | None = None,
         at: datetime | None = None,
         timer: str | None = None,
@@ -268,15 +267,15 @@ class Delivery(AsksOutside):
 
         If a savepoint or an atomic block around the call is rolled back, the event goes with it.
         ``stream`` defaults to the stream of the cause. With ``expected_sequence`` it is appended
-        only if the stream is at that sequence; if it has grown, the handler is called again.
+        only if the stream is at that sequence, with ``expects={stream: sequence}`` if all of these
+        are; if one has grown, the handler is called again.
         With ``in_`` or ``at`` it is appended later, as by :func:`flowdeck.publish`.
         """
-        later = when(in_, at, timer, replace)
+        later, expected = when(in_, at, timer, replace), dict(expects or {})
         if expected_sequence is not None:
-            if later is not None:
-                raise InvalidEnvelope(NOT_EXPECTED)
-            expected = Expectation(stream or self.envelope.stream, expected_sequence)
-            self.expectations.extend([expected])
+            expected[stream or self.envelope.stream] = expected_sequence
+        if expected and later is not None:
+            raise InvalidEnvelope(NOT_EXPECTED)
         draft = Draft(
             event,
             stream=stream or self.envelope.stream,
@@ -287,6 +286,7 @@ class Delivery(AsksOutside):
             hops=self.envelope.hops_of_effect(later),
             when=later,
             via=self.envelope.via,
+            expects=tuple(Expectation(*one) for one in expected.items()),
         )
         self.emitted.extend([draft])
 

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from flowdeck import clock
 from flowdeck.conf import conf
-from flowdeck.declare.event import Delivery, Draft, Expectation
+from flowdeck.declare.event import Delivery, Draft
 from flowdeck.declare.registry import Processor
 from flowdeck.declare.retry import MOST_ATTEMPTS
 from flowdeck.declare.states import AttemptOutcome, DeliveryState
@@ -44,7 +44,6 @@ class Outcome:
     due: DueDelivery
     mark: Mark
     emitted: list[Draft | Cancel] = field(default_factory=list)
-    expectations: list[Expectation] = field(default_factory=list)
     failure: Failure | None = None
     outage: bool = False
 
@@ -185,4 +184,4 @@ def done(
         started_at=started,
         finished_at=finished,
     )
-    return Outcome(due, mark, emitted, list(delivery.expectations))
+    return Outcome(due, mark, emitted)

@@ -36,14 +36,13 @@ def finish(processor: Processor, outcomes: list[Outcome]) -> tuple[AppendedEvent
     if processor.breaker is not None:
         breaker.note(processor, processor.breaker, outcomes)
     emitted = [one for outcome in outcomes for one in outcome.emitted]
-    expectations = [e for outcome in outcomes for e in outcome.expectations]
     with connection.cursor() as cursor:
         told = tally.of_attempts(outcomes)
         dialect().mark(cursor, processor.name, [outcome.mark for outcome in outcomes], told)
     keep_failures(processor, [outcome for outcome in outcomes if outcome.failure])
     if not processor.atomic:
         answers.keep(processor, outcomes)
-    return append(emitted, expectations) if emitted else ()
+    return append(emitted) if emitted else ()
 
 
 def tell(processor: Processor, batch: Batch) -> None:

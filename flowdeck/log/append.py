@@ -31,9 +31,7 @@ from flowdeck.telemetry import AppendedEvent
 _IDS = 500  # in one query
 
 
-def append(
-    collected: Sequence[Draft | Cancel], expectations: Iterable[Expectation] = ()
-) -> tuple[AppendedEvent, ...]:
+def append(collected: Sequence[Draft | Cancel]) -> tuple[AppendedEvent, ...]:
     """Append events and one pending delivery per subscribed processor, in one call (PostgreSQL).
 
     What is to come later is set as a timer, and what is not to come is cancelled, in one more. What
@@ -47,7 +45,8 @@ def append(
     payloads = [dump(draft.event) for draft in drafts]  # refuse bad input before any statement
     payloads = sealed([draft.event for draft in drafts], payloads)
     counts: dict[str, int] = {}
-    rows = []
+    rows: list[EventRow] = []
+    expected: list[tuple[EventRow, Expectation]] = []
     agenda = Agenda()
     texts = iter(payloads)
     for one in collected:
@@ -60,6 +59,7 @@ def append(
             continue
         counts[stream] = counts.get(stream, 0) + 1
         rows.append(_row(one, next(texts), counts[stream]))
+        expected += [(rows[-1], each) for each in one.expects]
     calls = {draft.once for draft in drafts if draft.once}
     with connection.cursor() as cursor:
         places: dict[UUID, Place] = {}
@@ -67,10 +67,12 @@ def append(
             rows = without_known(cursor, rows, calls)
         if rows:
             fan_out = registry.fan_out({row.type for row in rows})
-            places = dialect().append(cursor, rows, fan_out, agenda.streams)
+            also = agenda.streams | {each.stream for _, each in expected}
+            places = dialect().append(cursor, rows, fan_out, also)
         if agenda:
             timers().put(cursor, list(agenda.rows), list(agenda.cancelled))
-    _meet(expectations, rows, places)
+    if expected:
+        _meet(expected, rows, places)
     return told_of(rows, places)
 
 
@@ -111,15 +113,38 @@ def with_known_causes(drafts: Iterable[Draft]) -> list[Draft]:
 
 
 def _meet(
-    expectations: Iterable[Expectation], rows: Sequence[EventRow], places: Mapping[UUID, Place]
+    expected: Iterable[tuple[EventRow, Expectation]],
+    rows: Sequence[EventRow],
+    places: Mapping[UUID, Place],
 ) -> None:
-    for expected in expectations:
-        first = next((row for row in rows if row.stream == expected.stream), None)
-        if first is None:
-            continue  # it was published before
-        before = places[first.id].sequence - 1
-        if before != expected.sequence:
-            raise SequenceConflict(expected.stream, expected.sequence, before)
+    """Raise SequenceConflict if a stream was elsewhere before a row that expects it somewhere.
+
+    Also if it is a row before it in the same append that has let it grow. The heads are locked; of
+    streams that nothing is appended to they are read, in one query.
+    """
+    order = {row.id: number for number, row in enumerate(rows)}
+    by_stream: dict[str, list[EventRow]] = {}
+    for row in rows:
+        by_stream.setdefault(row.stream, []).append(row)
+    still = [(row, one) for row, one in expected if row.id in places]  # others were there before
+    heads = _heads({one.stream for _, one in still} - by_stream.keys())
+    for row, one in still:
+        own = by_stream.get(one.stream, [])
+        if own:
+            first = places[own[0].id].sequence - 1
+            before = first + sum(order[other.id] < order[row.id] for other in own)
+        else:
+            before = heads.get(one.stream, 0)
+        if before != one.sequence:
+            raise SequenceConflict(one.stream, one.sequence, before)
+
+
+def _heads(streams: Iterable[str]) -> dict[str, int]:
+    from flowdeck.models import Stream
+
+    names = list(streams)
+    rows = Stream.objects.filter(pk__in=names) if names else Stream.objects.none()
+    return dict(rows.values_list("name", "head"))
 
 
 def read_stream(name: str, after: int = 0, upto: int | None = None) -> list[StoredEvent]:

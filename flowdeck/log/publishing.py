@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from dataclasses import replace as changed
@@ -23,6 +23,7 @@ from flowdeck.declare.timing import when
 from flowdeck.errors import HandlerContractError, IdConflict, InvalidStream, PublishError
 from flowdeck.log.append import append
 from flowdeck.log.idempotency import ids_of, positions_of
+from flowdeck.log.storable import checked_stream
 from flowdeck.sql import dialect
 from flowdeck.telemetry import AppendedEvent
 
@@ -51,6 +52,7 @@ def publish(
     *events: Event | Draft,
     stream: str | None = None,
     expected_sequence: int | None = None,
+    expects: Mapping[str, int] | None = None,
     correlation_id: UUID | None = None,
     causation_id: UUID | None = None,
     producer: str | None = None,
@@ -64,7 +66,9 @@ def publish(
 
     Joins the open transaction or opens one; bells ring after the commit. Correlation and causation
     come from the context: a request's, or the handled delivery's. ``expected_sequence`` is the
-    number of events the stream must have before (optimistic concurrency).
+    number of events the stream must have before (optimistic concurrency). What was decided on
+    several streams is kept with ``expects={stream: sequence}``: none of them must have grown, also
+    those that nothing is appended to.
 
     With ``in_`` (seconds, by the database's clock) or ``at`` (a time with its zone; one that is
     over means now) they are appended then, exactly once and in order of their times within a
@@ -95,14 +99,14 @@ def publish(
     drafts = _later(drafts, in_, at, timer, replace)
     if id is not None:
         drafts = _once(drafts, id, producer)
-    expectations = _expectations(drafts, stream, expected_sequence)
+    drafts = _expecting(drafts, expected_sequence, expects)
     if around is not None and around.delivery is not None:
-        _collect(around, drafts, expectations)
+        _collect(around, drafts)
         return Receipt(shared, (), _names(drafts))
     with spans.publishing([_told(draft.event) for draft in drafts]) as carried:
         if carried:
             drafts = [changed(one, traceparent=one.traceparent or carried) for one in drafts]
-        appended = _append(drafts, expectations)
+        appended = _append(drafts)
     if id is not None and not appended:
         return _first_receipt(drafts)
     return Receipt(shared, tuple(event.position for event in appended), _names(drafts))
@@ -114,14 +118,14 @@ def _told(event: Event) -> str:
     return declared.name if declared else type(event).__name__
 
 
-def _append(drafts: list[Draft], expectations: list[Expectation]) -> tuple[AppendedEvent, ...]:
-    several = expectations or any(draft.when or draft.once for draft in drafts)
+def _append(drafts: list[Draft]) -> tuple[AppendedEvent, ...]:
+    several = any(draft.when or draft.once or draft.expects for draft in drafts)
     if not several and dialect().APPENDS_BY_ONE_STATEMENT and connection.get_autocommit():
         appended = append(drafts)  # a transaction by itself, without asking for one
         after_commit(appended)
     else:
         with transaction.atomic(), _said_once(drafts):
-            appended = append(drafts, expectations)
+            appended = append(drafts)
             transaction.on_commit(lambda: after_commit(appended))
     return appended
 
@@ -140,7 +144,7 @@ def _said_once(drafts: list[Draft]) -> Iterator[None]:
         ) from error
 
 
-def _collect(around: context.Context, drafts: list[Draft], expectations: list[Expectation]) -> None:
+def _collect(around: context.Context, drafts: list[Draft]) -> None:
     """Leave them to the batch of the handler that publishes them."""
     assert around.delivery is not None
     whose, envelope = around.delivery.processor, around.delivery.envelope
@@ -155,7 +159,6 @@ def _collect(around: context.Context, drafts: list[Draft], expectations: list[Ex
         for draft in drafts
     ]
     around.delivery.emitted.extend(collected)
-    around.delivery.expectations.extend(expectations)
 
 
 def _later(
@@ -246,17 +249,25 @@ def _completed(
     )
 
 
-def _expectations(
-    drafts: list[Draft], stream: str | None, expected_sequence: int | None
-) -> list[Expectation]:
-    if expected_sequence is None:
-        return []
+def _expecting(
+    drafts: list[Draft], expected_sequence: int | None, expects: Mapping[str, int] | None
+) -> list[Draft]:
+    """The drafts, the first of each stream with what is expected of it, and of others the first."""
+    expected = dict(expects or {})
+    streams = [draft.stream for draft in drafts]
+    if expected_sequence is not None:
+        if len(set(streams)) != 1 or (only := streams[0]) is None:
+            raise PublishError(
+                f"expected_sequence={expected_sequence} needs exactly one stream in the call, "
+                f"not {len(set(streams)) + 1}. Say expects={{stream: sequence}} of several."
+            )
+        expected[only] = expected_sequence
+    if not expected:
+        return drafts
     if any(draft.when for draft in drafts):
         raise PublishError(NOT_EXPECTED)
-    streams = {draft.stream for draft in drafts}
-    if len(streams) != 1 or (only := streams.pop()) is None:
-        raise PublishError(
-            f"expected_sequence={expected_sequence} needs exactly one stream in the call, "
-            f"not {len(streams) + 1}."
-        )
-    return [Expectation(only, expected_sequence)]
+    for stream, sequence in expected.items():
+        place = streams.index(stream) if stream in streams else 0
+        own = (*drafts[place].expects, Expectation(checked_stream(stream), sequence))
+        drafts[place] = changed(drafts[place], expects=own)
+    return drafts

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+from dataclasses import replace
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -49,7 +49,7 @@ def test_a_refused_event_takes_the_callers_changes_with_it() -> None:
 
 def test_a_lone_publish_is_all_or_nothing_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """Outside of any transaction; the delivery is refused after stream and event are written."""
-    nobody = SimpleNamespace(name=None, streams="", limited_by="")
+    nobody = replace(append.registry.processor("probe.atomic"), name=None)
     monkeypatch.setattr(append.registry, "subscribers", lambda type_name: [nobody])
     with pytest.raises(IntegrityError):
         publish(Probed(n=1), stream="probe-1")
