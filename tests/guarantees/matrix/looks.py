@@ -40,6 +40,8 @@ BODIES: dict[str, Any] = {  # what fits, so that the answer is about the person
     "move_timer": {"reason": "test", "at": "2030-01-01T00:00:00Z"},
     "hold_timers": {"reason": "test"},
     "release_timers": {"reason": "test"},
+    "change_limits": {"concurrent": 1, "reason": "test"},
+    "restore_limits": {"reason": "test"},
 }
 _ARGUMENTS = {
     "attempts": "probe-out:all",
