@@ -142,6 +142,8 @@ def pattern(
             keep=tuple(keep),
         )
         _check(where, rule)
+        if not emitted_types(function, None):
+            raise RegistrationError(f"{where}: annotate which event it returns.")
         add_flow(_flow(name, function, rule, stream), function, streams=streams, lanes=lanes)
         return function
 
@@ -152,6 +154,7 @@ def _flow(name: str, function: Callable[[Match], Event], rule: Rule, stream: str
     parts = (*rule.of, *rule.without)
     heard = [type_ for part in parts for type_ in part.type.__event_type__.names]
     closed = _closed_type(name, function) if rule.without else None
+    closing = closed.__event_type__.name if closed is not None else ""
     made = types.new_class(
         function.__name__,
         (Watching,),
@@ -170,7 +173,7 @@ def _flow(name: str, function: Callable[[Match], Event], rule: Rule, stream: str
     expected = {(str(step), type_): seen for step in Step for type_ in heard}
     if closed is not None:
         ends = Chosen(cls.closed, seen.mark)
-        expected |= {(str(step), closed.__event_type__.name): ends for step in Step}
+        expected |= {(str(step), closing): ends for step in Step}
 
     def key_of(event: Event) -> str | None:
         return event.key if isinstance(event, WindowClosed) else rule.key_of(event)
@@ -185,9 +188,9 @@ def _flow(name: str, function: Callable[[Match], Event], rule: Rule, stream: str
         beginnings=dict.fromkeys(heard, seen),
         expected=expected,
         others={},
-        emits=emitted_types(function, None) or (),
+        emits=(*(emitted_types(function, None) or ()), *([closing] if closing else [])),
         key_of=key_of,
-        waits_for=closed.__event_type__.name if closed is not None else "",
+        waits_for=closing,
         idle_after=rule.open_for,
     )
 

@@ -270,4 +270,16 @@ def test_in_whatever_order_they_arrive_the_parts_are_found_in_the_order_of_time(
 def test_what_can_not_be_a_pattern_is_refused(wrong: dict[str, Any], told: str) -> None:
     declare: Callable[..., Any] = pattern
     with pytest.raises(RegistrationError, match=told):
-        declare("wrong", **{"key": "by", "within": "1min", **wrong})(lambda match: None)
+        declare("wrong", **{"key": "by", "within": "1min", **wrong})(says)
+
+
+def says(match: Match) -> Renamed:
+    raise AssertionError("it is not called")
+
+
+def test_a_pattern_says_what_it_emits() -> None:
+    """Its event, and that by which its window closes: neither is a surprise on the map."""
+    with pytest.raises(RegistrationError, match="annotate"):
+        pattern("wrong", key="by", within=1, of=[Probed, Echoed])(lambda match: Renamed())
+    assert registry.processor(MISSING).emits == ("Renamed", f"{MISSING}.WindowClosed")
+    assert registry.processor(SEVERAL).emits == ("Renamed",)

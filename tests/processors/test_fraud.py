@@ -13,6 +13,7 @@ from flowdeck.models import Event, ProcessInstance, ProcessStep
 from flowdeck.process_managers import retention
 from flowdeck.testing import settle
 from flowdeck.verification import verify
+from tests.accounts import person, signed_in
 
 MUG = [{"sku": "mug", "quantity": 1}]
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -76,6 +77,10 @@ def test_what_comes_after_its_window_closed_is_counted_and_changes_nothing(custo
     state = watched(customer).state
     assert (state["too_late"], len(state["seen"])) == (1, 1)
     assert ProcessStep.objects.filter(process="fraud", note="too late").count() == 1
+    operator = signed_in(person("operator"))
+    page = operator.get("/processes/fraud/", {"selected": customer.pk, "stop": 1}).content.decode()
+    assert "changed nothing: 1 too late" in page
+    assert "What is known of this key is forgotten" in page
 
 
 def test_whom_nothing_comes_of_is_forgotten(customer: User) -> None:

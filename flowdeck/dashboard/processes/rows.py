@@ -131,6 +131,11 @@ class Processes:
         return draw(newest(name), processes.standing(name), processes.ways(name))
 
     @property
+    def forgets(self) -> bool:
+        """Whether to stop an instance is to forget it: it is a pattern."""
+        return newest(self.choice.process).idle_after is not None
+
+    @property
     def passed_over(self) -> list[tuple[str, int]]:
         """Why events changed nothing lately, and how many."""
         return processes.passed_over(self.choice.process)
