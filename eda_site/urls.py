@@ -20,6 +20,7 @@ handler500 = "flowdeck.dashboard.shell.unavailable.server_error"
 urlpatterns = [
     path("", include("flowdeck.probes.urls")),
     path("", include("flowdeck.metrics.urls")),
+    path("otlp/", include("flowdeck.otlp.urls")),
     path("", include("flowdeck.urls")),
     path("lab/", include("lab.urls")),
     path("shop/", include("events.shop.urls")),

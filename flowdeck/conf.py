@@ -106,8 +106,9 @@ class Conf:
     that are over for ``PROCESSES_KEPT_DAYS``. What the outside has answered a handler is kept for
     ``ANSWERS_KEPT_DAYS`` if it has no more than ``ANSWER_BYTES``. ``TRACE_URL`` is the address of a
     distributed trace where your project keeps its spans, with ``{trace_id}`` in it.
-    ``TRACES_ELSEWHERE`` are those of a trace in the projects behind connectors, by their names,
-    with ``{correlation_id}`` in them.
+    Spans of other programs are taken at ``/otlp/v1/traces`` and kept for ``SPANS_KEPT_DAYS`` (0:
+    they are not taken; docs/opentelemetry.md). ``TRACES_ELSEWHERE`` are the addresses of a trace in
+    the projects behind connectors, by their names, with ``{correlation_id}`` in them.
     """
 
     REDIS_URL: str = ""
@@ -148,6 +149,7 @@ class Conf:
     ANSWERS_KEPT_DAYS: float = 30
     ANSWER_BYTES: int = 64 * 1024
     TRACE_URL: str = ""
+    SPANS_KEPT_DAYS: float = 0
     TRACES_ELSEWHERE: Mapping[str, str] = field(default_factory=dict)
     GROUPS: Mapping[str, str] = field(default_factory=lambda: GROUPS)
 

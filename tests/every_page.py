@@ -63,6 +63,7 @@ _ACTIONS = {
     "flowdeck-probes:livez",
     "flowdeck-probes:readyz",
     "flowdeck-metrics:metrics",
+    "flowdeck-otlp:traces",
 }
 PAGES = {
     "flowdeck:home",

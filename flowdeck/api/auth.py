@@ -42,6 +42,8 @@ class BearerAuth(HttpBearer):
             return "This token may look only. Create one of full scope for what changes things."
         if token.scope == ApiToken.Scope.SEND and not self.publishes:
             return "This token may publish events and nothing else."
+        if token.scope == ApiToken.Scope.SPANS:
+            return "This token may send spans and nothing else."
         return ""
 
 

@@ -20,7 +20,7 @@ from flowdeck import clock, telemetry
 from flowdeck.alerts import watch
 from flowdeck.bells import bell, reach, silence
 from flowdeck.conf import conf
-from flowdeck.connect import attempts, posts, runner
+from flowdeck.connect import attempts, foreign_spans, posts, runner
 from flowdeck.database import connection
 from flowdeck.declare.registry import registry
 from flowdeck.engine import answers, drain, lanes, release, schedules, signs_of_life, timers
@@ -187,6 +187,7 @@ class Sweeper(threading.Thread):
             retention.forget_ended()
             answers.forget_old()
             attempts.forget_old(posts.posting())
+            foreign_spans.forget_old()
             silence.forget(signs_of_life.GONE)
             lanes.assign_again()
 

@@ -11,10 +11,11 @@ from prometheus_client.exposition import choose_encoder
 
 from flowdeck.conf import conf
 from flowdeck.metrics.collected import Flowdeck
+from flowdeck.models import ApiToken
 from flowdeck.people import tokens
 from flowdeck.people.access import can
 
-_BEARER = "Bearer "
+_SCOPES = (ApiToken.Scope.READ, ApiToken.Scope.FULL)
 _NOT_KEPT = {"Cache-Control": "no-store"}
 
 
@@ -48,6 +49,5 @@ def _from_a_network(request: HttpRequest) -> bool:
 
 
 def _by_token(request: HttpRequest) -> bool:
-    said = request.headers.get("Authorization", "")
-    found = tokens.find(said.removeprefix(_BEARER)) if said.startswith(_BEARER) else None
+    found = tokens.of_bearer(request.headers.get("Authorization", ""), _SCOPES)
     return found is not None and bool(can(found.user, "view_processors"))

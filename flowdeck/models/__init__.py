@@ -7,6 +7,7 @@ from flowdeck.models.connector import Connector, InletOffset, WebhookAttempt
 from flowdeck.models.delivery import Answer, Attempt, DeadLetter, Delivery, Done, Due
 from flowdeck.models.event import Event, Stream
 from flowdeck.models.flow_control import FlowControl, FlowGroup
+from flowdeck.models.foreign_span import ForeignSpan
 from flowdeck.models.history import Current, Fold, Gauge, Handled, Produced, Tally, Trace
 from flowdeck.models.lane import Lane, ProcessorState, Release, Settled, SilentBell, Worker
 from flowdeck.models.personal_key import PersonalKey
@@ -41,6 +42,7 @@ __all__ = [
     "FlowControl",
     "FlowGroup",
     "Fold",
+    "ForeignSpan",
     "Gauge",
     "Handled",
     "ImportedRange",

@@ -50,14 +50,16 @@ class Access(Event):
 class ApiToken(models.Model):
     """A revocable bearer token. Only its SHA-256 digest is stored; the token is shown once.
 
-    ``scope`` narrows what its user may do: ``read`` looks only, ``send`` publishes events and does
-    nothing else. ``types`` are the event types that it may publish, with spaces between; none: all.
+    ``scope`` narrows what its user may do: ``read`` looks only, ``send`` publishes events, and
+    ``span`` sends spans; these do nothing else. ``types`` are the event types that it may publish,
+    with spaces between; none: all.
     """
 
     class Scope(models.TextChoices):
         FULL = "full", "all that I may do"
         READ = "read", "look only"
         SEND = "send", "publish events only"
+        SPANS = "span", "send spans only"
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_tokens"

@@ -15,6 +15,7 @@ from flowdeck.models import ApiToken
 from flowdeck.people import audit
 
 MOST = 20  # tokens that one person may have at a time
+_BEARER = "Bearer "
 _PREFIX = "fd_"  # lets secret scanners recognise a leaked token
 _USE_NOTED_EVERY = timedelta(minutes=1)
 
@@ -80,6 +81,12 @@ def find(token: str) -> ApiToken | None:
     if found.last_used_at is None or now - found.last_used_at > _USE_NOTED_EVERY:
         ApiToken.objects.filter(pk=found.pk).update(last_used_at=now)
     return found
+
+
+def of_bearer(said: str, scopes: Iterable[str]) -> ApiToken | None:
+    """The token of an ``Authorization`` header, if it is valid and has one of these scopes."""
+    found = find(said.removeprefix(_BEARER)) if said.startswith(_BEARER) else None
+    return found if found is not None and found.scope in scopes else None
 
 
 def printable(text: str) -> str:

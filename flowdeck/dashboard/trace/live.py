@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Max
 from django.http import QueryDict
 
+from flowdeck.connect import foreign_spans
 from flowdeck.dashboard.shell.rendering import render_to_string
 from flowdeck.dashboard.trace.filter import TraceFilter
+from flowdeck.dashboard.trace.foreign import trace_ids_of
 from flowdeck.dashboard.trace.page import TracePage, parse_choice, query_of
 from flowdeck.dashboard.trace.recent import TraceRow, filtered_traces, recent_traces
 from flowdeck.live import Changes, Fragment, LiveView, Refusal
@@ -27,6 +29,7 @@ class TraceView(LiveView):
         self._choice = parse_choice(QueryDict(query))
         self._last = 0
         self._under_way = True
+        self._spans: dict[str, int] = {}
 
     @classmethod
     def canonical(cls, argument: str) -> str | None:
@@ -53,6 +56,7 @@ class TraceView(LiveView):
         page = TracePage.load(self._correlation_id, self._choice)
         if page is None:
             return []
+        self._spans = _newest(trace_ids_of(page.trace.events))
         self._last = max(event.row.position for event in page.trace.events)
         self._under_way = page.trace.under_way or page.trace.to_come or page.goes_out
         return [
@@ -71,7 +75,7 @@ class TraceView(LiveView):
 
     @classmethod
     def stale(cls, views: Sequence[LiveView]) -> Iterable[LiveView]:
-        """Those under way, and those that got events since: one query for all."""
+        """Those under way, and those that got events or spans since: two queries for all."""
         watched = [view for view in views if isinstance(view, TraceView)]
         last = dict(
             Event.objects.filter(correlation_id__in={v._correlation_id for v in watched})
@@ -79,7 +83,14 @@ class TraceView(LiveView):
             .annotate(last=Max("position"))
             .order_by()
         )
-        return [v for v in watched if v._under_way or last.get(v._correlation_id, 0) > v._last]
+        spans = _newest({name for view in watched for name in view._spans})
+        return [
+            v
+            for v in watched
+            if v._under_way
+            or last.get(v._correlation_id, 0) > v._last
+            or any(spans.get(name) != newest for name, newest in v._spans.items())
+        ]
 
 
 class TracesView(LiveView):
@@ -124,6 +135,13 @@ class TracesView(LiveView):
                 "trace-rows", render_to_string("flowdeck/traces/_live_rows.html", {"page": page})
             )
         ]
+
+
+def _newest(trace_ids: Collection[str]) -> dict[str, int]:
+    """The newest span of each distributed trace, 0 for those that have none; nothing if off."""
+    if not foreign_spans.is_on():
+        return {}
+    return dict.fromkeys(trace_ids, 0) | foreign_spans.newest_of(trace_ids)
 
 
 def _parsed(argument: str) -> tuple[UUID, str]:

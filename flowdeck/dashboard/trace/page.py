@@ -20,6 +20,7 @@ from flowdeck.dashboard.shared.waits import Tried, rounds_told, with_waits
 from flowdeck.dashboard.shell.records import Record, record_of
 from flowdeck.dashboard.trace import graph as trace_graph
 from flowdeck.dashboard.trace import sequence as trace_sequence
+from flowdeck.dashboard.trace.foreign import ForeignNode, foreign_of
 from flowdeck.dashboard.trace.hops import WAITS, Hop, hops_of
 from flowdeck.dashboard.trace.rank import Rank, rank_of
 from flowdeck.dashboard.trace.waterfall import Choice, Row, Waterfall, lay_out
@@ -132,9 +133,14 @@ class TracePage:
         return any(hop.state == WAITS for hops in self.hops.values() for hop in hops)
 
     @cached_property
+    def foreign(self) -> list[ForeignNode]:
+        """Spans of other programs, of the same distributed trace."""
+        return foreign_of(self.trace.events)
+
+    @cached_property
     def waterfall(self) -> Waterfall:
         """The drawing."""
-        return lay_out(self.trace, self.choice, self.hops)
+        return lay_out(self.trace, self.choice, self.hops, self.foreign)
 
     @cached_property
     def graph(self) -> trace_graph.Graph:

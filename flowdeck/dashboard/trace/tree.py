@@ -1,4 +1,4 @@
-"""The tree of a trace, row by row: causes, effects, and hops over connectors. Pure."""
+"""The tree of a trace, row by row: causes, effects, hops, and spans of other programs. Pure."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from flowdeck.dashboard.shared.shapes import Rect, Words
+from flowdeck.dashboard.trace.foreign import ForeignNode
 from flowdeck.dashboard.trace.hops import Hop
 from flowdeck.models import Timer
 from flowdeck.observe.traces import DeliveryNode, EventNode, Trace, Try
@@ -16,7 +17,7 @@ _DEEPEST = 12  # levels drawn; deeper ones stand at this one
 
 @dataclass(slots=True)
 class Row:
-    """One line of tree and chart: an event, a delivery, an attempt, a timer or a hop."""
+    """One line of tree and chart: an event, a delivery, an attempt, a timer, a hop or a span."""
 
     kind: str
     id: str
@@ -28,6 +29,7 @@ class Row:
     attempt: Try | None = None
     timer: Timer | None = None
     hop: Hop | None = None
+    span: ForeignNode | None = None
     folded: bool | None = None
     on_path: bool = False
     selected: bool = False
@@ -52,13 +54,18 @@ class Row:
         return self.level + 1
 
 
-_Node = EventNode | DeliveryNode | Timer | Hop
+_Node = EventNode | DeliveryNode | Timer | Hop | ForeignNode
 
 
-def walk(trace: Trace, folded: Collection[str], hops: Mapping[int, Sequence[Hop]]) -> Iterator[Row]:
-    """Rows in reading order, without recursion: traces may be deep."""
+def walk(
+    trace: Trace,
+    folded: Collection[str],
+    hops: Mapping[int, Sequence[Hop]],
+    foreign: Sequence[ForeignNode] = (),
+) -> Iterator[Row]:
+    """Rows in reading order, without recursion: traces may be deep. ``foreign`` come last."""
     first = trace.roots[0]
-    top: list[_Node] = [*trace.loose, *trace.roots]
+    top: list[_Node] = [*trace.loose, *trace.roots, *foreign]
     stack: list[tuple[_Node, tuple[bool, ...]]] = [(node, ()) for node in reversed(top)]
     while stack:
         node, lasts = stack.pop()
@@ -70,7 +77,10 @@ def walk(trace: Trace, folded: Collection[str], hops: Mapping[int, Sequence[Hop]
             name = f"h{node.event.row.position}-{node.connector}"
             yield Row("hop", name, *_place(lasts), node.event, hop=node)
             continue
-        if isinstance(node, EventNode):
+        if isinstance(node, ForeignNode):
+            yield Row("span", f"s{node.row.pk}", *_place(lasts), first, span=node)
+            children = [*node.children]
+        elif isinstance(node, EventNode):
             name = f"e{node.row.position}"
             yield Row("event", name, *_place(lasts), node, on_path=node.on_longest_path)
             over = hops.get(node.row.position, ())

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from flowdeck.dashboard.shared.axis import Axis, Stretch, Tick
 from flowdeck.dashboard.shared.shapes import Line, Rect, Words, bar_kind
+from flowdeck.dashboard.trace.foreign import ForeignNode
 from flowdeck.dashboard.trace.hops import Hop
 from flowdeck.dashboard.trace.tree import ROW, Row, walk
 from flowdeck.models import Timer
@@ -18,6 +19,7 @@ from flowdeck.observe.traces import DeliveryNode, Trace, Try
 
 MOST_ROWS = 500
 _SHORTEST = 0.35  # percent, so that the shortest bar can be seen
+_BEYOND = timedelta(minutes=10)  # clocks of others may be wrong
 _FAR = 82.0  # percent from which on words stand left of a bar
 
 
@@ -47,13 +49,18 @@ class Choice:
 
 
 def lay_out(
-    trace: Trace, choice: Choice | None = None, hops: Mapping[int, Sequence[Hop]] | None = None
+    trace: Trace,
+    choice: Choice | None = None,
+    hops: Mapping[int, Sequence[Hop]] | None = None,
+    foreign: Sequence[ForeignNode] = (),
 ) -> Waterfall:
-    """Draw ``trace`` as the reader wants it, with the ``hops`` of its events, by position."""
+    """Draw ``trace`` as the reader wants it, with the ``hops`` of its events, by position, and the
+    spans of other programs on the same axis, up to ten minutes before and behind it."""
     chosen = choice or Choice()
-    pen = _Pen(trace, chosen)
+    others = list(_stretches(trace, foreign))
+    pen = _Pen(trace, chosen, others)
     rows = []
-    for number, row in enumerate(walk(trace, chosen.folded, hops or {})):
+    for number, row in enumerate(walk(trace, chosen.folded, hops or {}, foreign)):
         row.top = number * ROW
         if number < MOST_ROWS:
             pen.draw(row)
@@ -70,14 +77,28 @@ def lay_out(
     )
 
 
+def _stretches(trace: Trace, foreign: Sequence[ForeignNode]) -> Iterator[tuple[datetime, datetime]]:
+    """When spans of others were, no further from the trace than the axis goes."""
+    first, last = trace.started_at - _BEYOND, trace.ended_at + _BEYOND
+    waiting = list(foreign)
+    while waiting:
+        node = waiting.pop()
+        start, end = node.row.started_at, node.row.ended_at
+        yield min(max(start, first), last), min(max(end, first), last)
+        waiting += node.children
+
+
 class _Pen:
     """Draws rows on the axis of one trace."""
 
-    def __init__(self, trace: Trace, choice: Choice) -> None:
+    def __init__(
+        self, trace: Trace, choice: Choice, others: Sequence[tuple[datetime, datetime]]
+    ) -> None:
         self._trace = trace
         self._choice = choice
-        self._start = trace.started_at
-        self._now = self._at(trace.ended_at)
+        self._others = others
+        self._start = min([trace.started_at, *(start for start, _ in others)])
+        self._now = self._at(max([trace.ended_at, *(end for _, end in others)]))
         self.axis = Axis(self._now, self._busy(), fold=not choice.idle)
 
     def draw(self, row: Row) -> None:
@@ -87,6 +108,8 @@ class _Pen:
             self._draw_timer(row, row.timer)
         elif row.hop is not None:
             self._draw_hop(row, row.hop)
+        elif row.span is not None:
+            self._draw_span(row, row.span)
         elif delivery is None:
             self._draw_event(row)
         elif row.attempt is None:
@@ -111,14 +134,14 @@ class _Pen:
                 yield Line(row.mark, row.mark, row.middle + 6, end, "drop")
 
     def _draw_event(self, row: Row) -> None:
-        moment = self._at(row.event.row.recorded_at)
-        row.mark = self.axis.x(moment)
+        row.mark = self.axis.x(self._at(row.event.row.recorded_at))
+        since = (row.event.row.recorded_at - self._trace.started_at).total_seconds()
         if (set_at := row.event.set_at) is not None:
             row.wait = (min(self.axis.x(self._at(set_at)), row.mark), row.mark)
         if row.event.cause is None and row.event is self._trace.roots[0]:
             row.words = self._words(row.mark, row.mark, at=row.event.row.recorded_at, gap=13)
         else:
-            row.words = self._words(row.mark, row.mark, seconds=moment, gap=13)
+            row.words = self._words(row.mark, row.mark, seconds=max(0.0, since), gap=13)
 
     def _draw_timer(self, row: Row, timer: Timer) -> None:
         end = self._trace.as_of if timer.ended_at is None else timer.ended_at
@@ -128,6 +151,14 @@ class _Pen:
     def _draw_hop(self, row: Row, hop: Hop) -> None:
         if hop.waits:
             row.wait = (self.axis.x(self._at(row.event.row.recorded_at)), self.axis.x(self._now))
+
+    def _draw_span(self, row: Row, span: ForeignNode) -> None:
+        start, end = span.row.started_at, span.row.ended_at
+        kind = "b-fail" if span.row.failed else "b-span"
+        bar = self._rect(start, end, 10.5, 10, kind)
+        row.bars = [bar]
+        seconds = (end - start).total_seconds()
+        row.words = self._words(bar.x, bar.x + bar.width, seconds=seconds)
 
     def _draw_delivery(self, row: Row, delivery: DeliveryNode) -> None:
         came = self.axis.x(self._at(delivery.event.row.recorded_at))
@@ -223,6 +254,8 @@ class _Pen:
         return Words(x=round(x, 3), dx=dx, anchor=anchor, seconds=seconds, at=at, waits=waits)
 
     def _busy(self) -> Iterator[tuple[float, float]]:
+        for start, end in self._others:
+            yield self._at(start), self._at(end)
         for event in self._trace.events:
             moment = self._at(event.row.recorded_at)
             yield moment, moment

@@ -25,6 +25,7 @@ class Command(BaseCommand):
         narrower = parser.add_mutually_exclusive_group()
         narrower.add_argument("--read-only", action="store_true", help="it may look only")
         narrower.add_argument("--send-only", action="store_true", help="it may publish events only")
+        narrower.add_argument("--spans-only", action="store_true", help="it may send spans only")
         parser.add_argument(
             "--type", action="append", default=[], help="an event type it may publish; repeatable"
         )
@@ -39,9 +40,12 @@ class Command(BaseCommand):
         if not owner.is_active:
             raise CommandError(f"The account of {user!r} is switched off.")
         self.stderr.write("Keep it safe: it can't be shown again.")
-        scope = ApiToken.Scope.FULL
-        if options["read_only"] or options["send_only"]:
-            scope = ApiToken.Scope.READ if options["read_only"] else ApiToken.Scope.SEND
+        asked = {
+            ApiToken.Scope.READ: options["read_only"],
+            ApiToken.Scope.SEND: options["send_only"],
+            ApiToken.Scope.SPANS: options["spans_only"],
+        }
+        scope = next((scope for scope, wanted in asked.items() if wanted), ApiToken.Scope.FULL)
         try:
             for name in options["type"]:
                 registry.event_type(name)
