@@ -13,6 +13,7 @@ import duckdb
 import pyarrow.parquet
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from django.db.models import F
 
 from flowdeck import outlet, publish
 from flowdeck.checks.project import outside
@@ -164,7 +165,11 @@ def test_what_was_under_way_when_one_died_is_written_by_the_next(
         connectors.run_once(OUTLET)
     monkeypatch.undo()
     settle()
-    Connector.objects.update(token=None, lease_expires_at=None)
+    # All of this was some minutes ago.
+    Done.objects.update(finished_at=F("finished_at") - 2 * ledger.LATE)
+    Connector.objects.update(
+        looked_at=F("looked_at") - 3 * ledger.LATE, token=None, lease_expires_at=None
+    )
     connectors.run_once(OUTLET)
     assert kept(tmp_path) == stored()
 
