@@ -157,8 +157,10 @@ class _Pen:
         kind = "b-fail" if span.row.failed else "b-span"
         bar = self._rect(start, end, 10.5, 10, kind)
         row.bars = [bar]
-        seconds = (end - start).total_seconds()
-        row.words = self._words(bar.x, bar.x + bar.width, seconds=seconds)
+        seconds, right = (end - start).total_seconds(), bar.x + bar.width
+        row.words = self._words(bar.x, right, seconds=seconds)
+        if row.words.anchor == "end" and bar.x < 100 - _FAR:  # there is no room on either side
+            row.words = Words(x=right, dx=-8, anchor="end", seconds=seconds, at=None, waits=None)
 
     def _draw_delivery(self, row: Row, delivery: DeliveryNode) -> None:
         came = self.axis.x(self._at(delivery.event.row.recorded_at))
