@@ -35,8 +35,6 @@ BODIES: dict[str, Any] = {  # what fits, so that the answer is about the person
     "send_again": {"position": 1, "reason": "test"},
     "pause_connector": {"reason": "test"},
     "rewind_connector": {"to": 1, "reason": "test"},
-    "change_limits": {"concurrent": 1, "reason": "test"},
-    "restore_limits": {"reason": "test"},
     "fire_timer": {"reason": "test"},
     "cancel_timer": {"reason": "test"},
     "move_timer": {"reason": "test", "at": "2030-01-01T00:00:00Z"},
