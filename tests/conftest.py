@@ -12,14 +12,17 @@ import pytest
 import pytest_django
 import redis
 from django.db import connection
-from hypothesis import Phase, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from tests.emptying import spare_the_work
 from tests.people import browser, shots, sign_in, signed_in_before  # noqa: F401 (fixtures)
 from tests.site import Site, free_port
 
+# How long it takes to make up an input says how busy the machine is.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 # ``make plants`` wants to know whether it fails, and not the shortest way to it.
-settings.register_profile("unshrunk", phases=[Phase.generate])
+settings.register_profile("unshrunk", settings.default, phases=[Phase.generate])
 
 # The shell is Chromium without the windows, menus and start page that nobody sees here.
 _CHROMIUMS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "chrome")
