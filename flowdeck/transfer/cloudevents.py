@@ -162,4 +162,6 @@ def _time(value: Mapping[str, Any], name: str) -> datetime:
 
 
 def _text(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    # Every message has two, and to convert what is UTC already takes half of the time.
+    at = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return f"{at.isoformat(timespec='microseconds')[:-6]}Z"

@@ -106,9 +106,11 @@ class AmqpSender:
         self._connection.drain_events(timeout=left)
 
     def _acked(self, tag: int, multiple: bool) -> None:
-        gone = [one for one in self._waiting if one <= tag] if multiple else [tag]
-        for one in gone:
-            self._waiting.pop(one, None)
+        if not multiple:
+            self._waiting.pop(tag, None)
+            return
+        while self._waiting and (first := next(iter(self._waiting))) <= tag:  # in their order
+            del self._waiting[first]
 
     def _was_nacked(self, tag: int, multiple: bool) -> None:
         self._nacked = True
