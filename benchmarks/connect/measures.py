@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import shutil
 import statistics
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from benchmarks import fill, sides
 from benchmarks.flowdeck import Database, Template, running, working
+from benchmarks.live.web import serving
 from benchmarks.servers import Servers
 from benchmarks.stand import Numbers
 from tests.flowdeck.connect.brokers import a_nats, a_tansu, answers
@@ -25,6 +27,7 @@ from tests.site import free_port
 
 _FAUXQS = "fauxqs@1.9.2"
 _PATIENCE = 300.0
+_SCRAPE_PAUSE = 0.1  # seconds
 
 
 @dataclass
@@ -189,6 +192,43 @@ def telemetry(bench: Bench) -> Numbers:
     return {"otel_off_ratio": off, "otel_on_ratio": on}
 
 
+def metrics(bench: Bench) -> Numbers:
+    """A scrape of ``/metrics`` with a million events, while orders are placed and handled."""
+    bench.servers.execute("CREATE DATABASE scraped")
+    database = Database(bench.servers.database("scraped"), bench.servers)
+    database.work("seed_log", bench.amount(1_000_000))
+    fill.settle_statistics(database)
+    token = str(_step(database, "scrapers_token")["token"])
+    seconds = 4 if bench.quick else 20
+    with serving(database) as port, working(database), ThreadPoolExecutor(1) as customer:
+        time.sleep(3)  # workers start, connect and are idle
+        placing = customer.submit(database.work, "order_steadily", 50, seconds)
+        took = []
+        while not placing.done():
+            took.append(_scraped(port, token))
+            time.sleep(_SCRAPE_PAUSE)
+        placing.result()
+    ordered = sorted(took)
+    return {
+        "scrape_p95_ms": ordered[int(len(ordered) * 0.95)],
+        "scrape_p50_ms": ordered[len(ordered) // 2],
+    }
+
+
+def _scraped(port: int, token: str) -> float:
+    """Milliseconds to the last byte."""
+    line = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    began = time.perf_counter()
+    line.request("GET", "/metrics", headers={"Authorization": f"Bearer {token}"})
+    answer = line.getresponse()
+    answer.read()
+    milliseconds = (time.perf_counter() - began) * 1000
+    line.close()
+    if answer.status != 200:
+        raise SystemExit(f"/metrics answered {answer.status}.")
+    return milliseconds
+
+
 MEASURES: list[tuple[tuple[str, ...], Callable[[Bench], Numbers]]] = [
     (("kafka_outlet_per_s", "inlet_per_s"), kafka),
     (("kafka_lag_p99_ms",), kafka_lag),
@@ -199,5 +239,6 @@ MEASURES: list[tuple[tuple[str, ...], Callable[[Bench], Numbers]]] = [
     (("workflow_with_outlet_ratio",), workflow),
     (("confirmed_p99_with_outlet_ratio",), confirmed),
     (("otel_off_ratio", "otel_on_ratio"), telemetry),
+    (("scrape_p95_ms",), metrics),
 ]
 """By the figures that each gives."""

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from typing import Any
 from unittest.mock import patch
 
 import django
@@ -15,6 +16,7 @@ import django
 django.setup()
 
 from django.conf import settings  # noqa: E402
+from django.contrib.auth.models import User  # noqa: E402
 from django.test.utils import override_settings  # noqa: E402
 
 from benchmarks.flow.events import Answered, Pinged  # noqa: E402
@@ -22,6 +24,8 @@ from flowdeck import Draft, inlet, outlet, parse, publish, spans  # noqa: E402
 from flowdeck.connect import intake, lease, relay  # noqa: E402
 from flowdeck.connect.mapping import inlets  # noqa: E402
 from flowdeck.engine.drain import drain_all  # noqa: E402
+from flowdeck.models import ApiToken  # noqa: E402
+from flowdeck.people import tokens  # noqa: E402
 
 _CHUNK = 1_000
 _KEYS = 500
@@ -121,6 +125,11 @@ def listen(url: str, topic: str, count: str) -> dict[str, float]:
     return {"p50": ordered[len(ordered) // 2], "p99": ordered[int(len(ordered) * 0.99)]}
 
 
+def scrapers_token() -> dict[str, Any]:
+    """Of somebody who may see the processors."""
+    return {"token": tokens.issue(User.objects.get(username="operator"), scope=ApiToken.Scope.READ)}
+
+
 def telemetry_off(rounds: str) -> dict[str, float]:
     """Without an SDK, against the same without any of it."""
     return _in_turn(int(rounds), nullcontext, _without)
@@ -174,9 +183,18 @@ def _published_and_handled(number: int) -> None:
     drain_all()
 
 
-STEPS = {
+STEPS: dict[str, Callable[..., dict[str, Any]]] = {
     step.__name__: step
-    for step in (fill, hand_on, take_in, make_topic, listen, telemetry_off, telemetry_on)
+    for step in (
+        fill,
+        hand_on,
+        take_in,
+        make_topic,
+        listen,
+        scrapers_token,
+        telemetry_off,
+        telemetry_on,
+    )
 }
 
 if __name__ == "__main__":
