@@ -79,12 +79,17 @@ def lay_out(
 
 def _stretches(trace: Trace, foreign: Sequence[ForeignNode]) -> Iterator[tuple[datetime, datetime]]:
     """When spans of others were, no further from the trace than the axis goes."""
-    first, last = trace.started_at - _BEYOND, trace.ended_at + _BEYOND
+
+    def on_axis(moment: datetime) -> datetime:
+        # Differences: the first and last moments there are have nothing before and after them.
+        if trace.started_at - moment > _BEYOND:
+            return trace.started_at - _BEYOND
+        return trace.ended_at + _BEYOND if moment - trace.ended_at > _BEYOND else moment
+
     waiting = list(foreign)
     while waiting:
         node = waiting.pop()
-        start, end = node.row.started_at, node.row.ended_at
-        yield min(max(start, first), last), min(max(end, first), last)
+        yield on_axis(node.row.started_at), on_axis(node.row.ended_at)
         waiting += node.children
 
 
