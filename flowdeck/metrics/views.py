@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv6Address, ip_address, ip_network
 
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
@@ -45,6 +45,8 @@ def _from_a_network(request: HttpRequest) -> bool:
         caller = ip_address(request.META.get("REMOTE_ADDR", ""))
     except ValueError:
         return False
+    if isinstance(caller, IPv6Address):  # as a server that listens on both writes those of IPv4
+        caller = caller.ipv4_mapped or caller
     return any(caller in ip_network(one) for one in conf().METRICS_NETWORKS)
 
 

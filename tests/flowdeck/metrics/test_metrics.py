@@ -94,6 +94,7 @@ def test_only_who_may_see_processors_reads_them(settings: Any) -> None:
     assert Client().get("/metrics", headers=nobody).status_code == 401
     settings.FLOWDECK = {**settings.FLOWDECK, "METRICS_NETWORKS": ("10.0.0.0/8",)}
     assert Client().get("/metrics", REMOTE_ADDR="10.1.2.3").status_code == 200
+    assert Client().get("/metrics", REMOTE_ADDR="::ffff:10.1.2.3").status_code == 200
     assert Client().get("/metrics", REMOTE_ADDR="11.1.2.3").status_code == 401
     assert Client().post("/metrics", REMOTE_ADDR="10.1.2.3").status_code == 405
 
