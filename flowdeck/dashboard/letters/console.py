@@ -13,11 +13,12 @@ from django.db.models import Max
 
 from flowdeck import parsing
 from flowdeck.dashboard.letters.address import STANDINGS, Console
+from flowdeck.declare.states import DeliveryState
 from flowdeck.letters import bulk
 from flowdeck.letters.dead_letters import NAMES, Criteria
 from flowdeck.letters.groups import MOST_GROUPS, Group, groups, resolved_lately, totals
 from flowdeck.letters.held_back import HeldBack, behind, held_back
-from flowdeck.models import AuditEntry, BulkAction
+from flowdeck.models import AuditEntry, BulkAction, Due
 
 PAGE = 50
 _SLOW = 0.05  # seconds; what took longer is kept for a while, so that many viewers cost one
@@ -66,8 +67,8 @@ class Run:
         return str(Criteria.parse(self.row.criteria))
 
 
-def context_of(console: Console, after: str = "") -> dict[str, Any]:
-    """What the page shows."""
+def context_of(console: Console, after: str = "", opened: int | None = None) -> dict[str, Any]:
+    """What the page shows; the letter that is ``opened`` is listed while it is tried again, too."""
     found, held = listed_groups(console)
     shown = [group for group in found if console.shows(group)]
     runs, others = runs_of(console, found)
@@ -92,17 +93,26 @@ def context_of(console: Console, after: str = "") -> dict[str, Any]:
         first = parsing.number(after) or 0
         chosen = console.criteria.letters()
         page = list(chosen.filter(letter__gt=first).select_related("event")[: PAGE + 1])
-        letters, waiting = page[:PAGE], behind(page[:PAGE])
+        letters, tried = page[:PAGE], _tried_again(console, opened)
+        waiting = behind([*tried, *letters])
         context |= {
-            "letters": [(one, waiting.get(one.pk, 0)) for one in letters],
-            "chosen": chosen.order_by().count(),
+            "letters": [(one, waiting.get(one.pk, 0)) for one in [*tried, *letters]],
+            "chosen": chosen.order_by().count() + len(tried),
             "next": letters[-1].letter if len(page) > PAGE else None,
             "inside": any(group.value == console.opened != "" for group in shown),
             "title": next((g.title for g in shown if g.value == console.opened), "")
             or str(console.criteria),
-            "watched": ",".join(str(one.letter) for one in letters),
+            "watched": ",".join(str(one.letter) for one in [*tried, *letters]),
         }
     return context
+
+
+def _tried_again(console: Console, opened: int | None) -> list[Due]:
+    """The letter, if it fits and is under way."""
+    if opened is None:
+        return []
+    under_way = Due.objects.exclude(state=DeliveryState.DEAD).filter(letter=opened)
+    return list(console.criteria.among(under_way).select_related("event"))
 
 
 def listed_groups(console: Console) -> tuple[list[Group], HeldBack]:

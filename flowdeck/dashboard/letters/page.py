@@ -51,7 +51,7 @@ def letter(request: HttpRequest, number: int) -> HttpResponse:
     if wants_part(request):
         context = {"detail": detail, "address": Console.parse(request.GET).query, **_may(request)}
         return render(request, "flowdeck/dead_letters/_letter.html", context)
-    return _page(request, detail=detail)
+    return _page(request, opened=number, detail=detail)
 
 
 @requires("view_dead_letters")
@@ -134,9 +134,11 @@ def status(request: HttpRequest, fingerprint: str) -> HttpResponse:
     return _back(request)
 
 
-def _page(request: HttpRequest, code: int = 200, **more: Any) -> HttpResponse:
+def _page(
+    request: HttpRequest, code: int = 200, *, opened: int | None = None, **more: Any
+) -> HttpResponse:
     query = QueryDict(_back_query(request)) if request.method == "POST" else request.GET
-    context = context_of(Console.parse(query), query.get("after", ""))
+    context = context_of(Console.parse(query), query.get("after", ""), opened)
     context |= {"said_of": query.get("say", ""), "hold_hours": _HOLD_HOURS}
     context |= {**_may(request), **more}
     return render(request, "flowdeck/dead_letters/page.html", context, status=code)

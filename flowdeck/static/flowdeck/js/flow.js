@@ -52,6 +52,7 @@ named("flow", (page) => {
     const url = new URL(location.href);
     url.searchParams.set("node", key);
     await htmx.ajax("GET", url.pathname + url.search, { target: "#flow-panel", swap: "innerHTML" });
+    if (!panel.childElementCount) return; // closed meanwhile
     remember(key);
     panel.scrollIntoView({ block: "nearest" });
   };

@@ -73,6 +73,18 @@ def test_one_letter_is_retried_at_once(operator: Client) -> None:
     assert "Somebody was faster" in told
 
 
+def test_a_letter_that_is_tried_again_stays_in_the_list_beside_it(operator: Client) -> None:
+    [letter] = die(1)
+    group = Delivery.objects.get(letter=letter).fingerprint
+    form = {"action": "retry", "letter": letter, "back": f"fingerprint={group}"}
+    told = operator.post("/dead-letters/resolve/", form, follow=True).content.decode()
+    assert f'id="letter-{letter}"' in told
+    assert f'data-live-view="letters:{letter}"' in told
+    other = operator.get(f"/dead-letters/{letter}/?processor=probe.leased").content.decode()
+    assert f'id="letter-{letter}"' not in other
+    assert f'id="letter-{letter}"' not in page(operator, f"?fingerprint={group}")
+
+
 def seen(question: HttpResponse) -> str:
     """What a question says it is about."""
     found = re.search(r'name="confirmed" value="(\w+)"', question.content.decode())
