@@ -65,7 +65,7 @@ def test_the_next_one_is_open_and_comes_once(declared: Callable[..., Schedule]) 
     [
         ({"missed": "last"}, 1, 2),
         ({"missed": "all"}, 3, None),
-        ({"missed": "all", "within": timedelta(hours=30)}, 1, None),
+        ({"missed": "all", "within": timedelta(hours=24)}, 1, None),
         ({"missed": "none"}, 0, None),
     ],
 )
