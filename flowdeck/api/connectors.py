@@ -15,7 +15,7 @@ from flowdeck import parsing
 from flowdeck.api.letter_schemas import GivenReason, Reason
 from flowdeck.api.problems import require, require_action
 from flowdeck.connect import asyncapi, control, posts
-from flowdeck.connect.standing import Standing, held_keys, standings
+from flowdeck.connect.standing import Standing, held_keys, standing_of, standings
 from flowdeck.errors import RewindRefused, SendRefused
 from flowdeck.models import WebhookAttempt
 from flowdeck.people.access import can
@@ -222,4 +222,4 @@ def _tried(name: str, row: WebhookAttempt) -> AttemptOut:
 
 
 def _one(name: str) -> ConnectorOut:
-    return next(ConnectorOut.of(row) for row in standings() if row.name == name)
+    return ConnectorOut.of(standing_of(name))

@@ -86,7 +86,7 @@ class Ledger:
     def __init__(self, outlet: Outlet, taken: Lease, *, patient: bool = False) -> None:
         self._outlet, self._lease, self._patient = outlet, taken, patient
         self._files: DeliveryFiles | None = None
-        self._run: tuple[datetime, int] | None = None  # when it began, and where
+        self._run: tuple[datetime, datetime, int] | None = None  # began, looks back from, and where
         self._due_at = 0.0
         self.moved = 0
 
@@ -116,17 +116,19 @@ class Ledger:
     def close(self) -> None:
         """Nothing is open between two steps."""
 
-    def _begun(self, position: int) -> tuple[datetime, int]:
+    def _begun(self, position: int) -> tuple[datetime, datetime, int]:
         """From when on it has to look back later, which is noted before the first is read."""
         now = clock.now()
-        if Connector.objects.get(pk=self._outlet.name).looked_at is None:
-            self._lease.note_looked(now)
-        return now, position
-
-    def _look_back(self, files: DeliveryFiles, began: datetime, upto: int) -> None:
-        """Write what finished, since the run before this one began, of events it had passed."""
         looked_at = Connector.objects.get(pk=self._outlet.name).looked_at
-        for chosen in _late((looked_at or began) - LATE, upto):
+        if looked_at is None:
+            self._lease.note_looked(now)
+        return now, looked_at or now, position
+
+    def _look_back(
+        self, files: DeliveryFiles, began: datetime, looked_at: datetime, upto: int
+    ) -> None:
+        """Write what finished, since the run before this one began, of events it had passed."""
+        for chosen in _late(looked_at - LATE, upto):
             self._write(files, chosen, self._lease.position)
         self._lease.note_looked(began)
 

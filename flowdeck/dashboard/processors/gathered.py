@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -36,9 +35,8 @@ def gathered(processor: Processor) -> list[Gathered]:
         processor=processor.name, state__among=UNFINISHED, state=DeliveryState.SLEEPING
     ).filter(started_at=None, due_at__isnull=False)
     by_key: dict[str, list[datetime]] = {}
-    for key, due_at in _pairs(
-        waiting.order_by("event_id").values_list("key", "due_at")[:LOOKED_AT]
-    ):
+    for key, due_at in waiting.order_by("event_id").values_list("key", "due_at")[:LOOKED_AT]:
+        assert due_at is not None  # others were not asked for
         by_key.setdefault(key, []).append(due_at)
     quiet, beyond = timedelta(seconds=gather.quiet), timedelta(seconds=gather.beyond_quiet)
     found = [
@@ -46,7 +44,3 @@ def gathered(processor: Processor) -> list[Gathered]:
         for key, dues in by_key.items()
     ]
     return found[:_SHOWN]
-
-
-def _pairs(rows: Iterable[tuple[str, datetime | None]]) -> Iterable[tuple[str, datetime]]:
-    return ((key, due_at) for key, due_at in rows if due_at is not None)
