@@ -30,7 +30,7 @@ class FlowdeckConfig(AppConfig):
         from flowdeck.dashboard import live_views
         from flowdeck.dashboard.letters import finder as letter_finder
         from flowdeck.dashboard.shell import entries, log_finders, work_finders
-        from flowdeck.engine import logs, worker  # noqa: F401
+        from flowdeck.engine import in_process, logs, worker  # noqa: F401
         from flowdeck.live import announce
         from flowdeck.replay import agreement  # noqa: F401
 
@@ -40,6 +40,7 @@ class FlowdeckConfig(AppConfig):
         logs.listen()
         announce.listen()
         silence.listen()
+        in_process.start_if_wanted()
         post_migrate.connect(_after_migrate, sender=self)
         connection_created.connect(_in_tests)
 

@@ -76,8 +76,10 @@ class Conf:
     of groups in the channel layer, so that projects can share them; ``QUEUE`` is the Celery queue
     of bells (empty: where Celery routes them). ``DISCOVER`` names the apps whose modules
     ``events.py``, ``processors.py`` and ``connectors.py`` are imported (None: those of them that
-    import ``flowdeck``). With ``TUNE_WORKERS`` worker processes are the library's alone: how they
-    collect garbage and lose Redis is changed. ``PRODUCER`` names events that no processor emitted.
+    import ``flowdeck``). With ``IN_PROCESS_WORKER`` handlers run in threads of ``manage.py
+    runserver``, without Redis and Celery: for development only. With ``TUNE_WORKERS`` worker
+    processes are the library's alone: how they collect garbage and lose Redis is changed.
+    ``PRODUCER`` names events that no processor emitted.
     ``LEASE_SECONDS`` is how long a worker that vanished while calling the outside world keeps its
     lanes. A drain goes on for ``DRAIN_SECONDS``, a batch ends after
     ``BATCH_SECONDS``; ``LANES_PER_CLAIM`` lanes are worked on in one batch. A lane whose claims
@@ -126,6 +128,7 @@ class Conf:
     BELL_SECONDS: float = 2.0
     SWEEP_SECONDS: float = 1.0
     DISCOVER: tuple[str, ...] | None = None
+    IN_PROCESS_WORKER: bool = False
     TUNE_WORKERS: bool = False
     SCHEMAS_LOCK: str = "schemas.lock"
     PERSONAL_KEY: str = ""

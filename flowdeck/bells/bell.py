@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import redis
 
-from flowdeck.bells import messages
+from flowdeck.bells import messages, nearby
 from flowdeck.bells.line import TIMEOUT, Breaker, Line, Resting, client, packed
 from flowdeck.conf import conf
 from flowdeck.declare import interception
@@ -54,6 +54,8 @@ def ring(processors: Iterable[str], wait: bool = False) -> bool:
     names = interception.heard(sorted(set(processors)))
     if not names:
         return True
+    if conf().IN_PROCESS_WORKER:
+        return nearby.porch.ring(nearby.Errand(DRAIN_TASK, name) for name in names)
     if breaker.resting:
         return False
     try:
@@ -69,6 +71,8 @@ def ring(processors: Iterable[str], wait: bool = False) -> bool:
 
 def start_run(number: int) -> bool:
     """Ask a worker to do a replay run that waits. Returns whether it was asked; never raises."""
+    if conf().IN_PROCESS_WORKER:
+        return nearby.porch.ring([nearby.Errand(REPLAY_TASK, number)])
     if breaker.resting:
         return False
     try:
@@ -89,7 +93,7 @@ class Clearing:
     def __init__(self, processor: str) -> None:
         self._sent: int | None = None
         self._url = conf().REDIS_URL
-        if not self._url or breaker.resting:
+        if conf().IN_PROCESS_WORKER or not self._url or breaker.resting:
             return
         try:
             self._sent = _line(self._url).send(packed("DEL", key(processor)))

@@ -19,8 +19,10 @@ from flowdeck.conf import conf
 def fault() -> Exception | None:
     """What keeps this process from Redis or the broker; None if both answer.
 
-    Waits for each for as long as a hung Redis may cost.
+    Waits for each for as long as a hung Redis may cost. A process that needs neither has no fault.
     """
+    if conf().IN_PROCESS_WORKER:
+        return None
     url = conf().REDIS_URL
     try:
         if url:

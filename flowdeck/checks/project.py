@@ -93,6 +93,8 @@ def surroundings(**_: Any) -> list[CheckMessage]:
                 id="flowdeck.E007",
             )
         )
+    if conf().IN_PROCESS_WORKER:
+        return found
     if not conf().REDIS_URL:
         found.append(
             Warning(
@@ -215,6 +217,21 @@ def people(**_: Any) -> list[CheckMessage]:
             hint=f"Limit it to {LONGEST_USER_NAME} characters.",
             id="flowdeck.E009",
         ),
+    ]
+
+
+@register("flowdeck", deploy=True)
+def workers(**_: Any) -> list[CheckMessage]:
+    """Who does the work."""
+    if not conf().IN_PROCESS_WORKER:
+        return []
+    return [
+        Error(
+            "FLOWDECK['IN_PROCESS_WORKER'] is on: bells reach nobody but `manage.py runserver`, "
+            "which serves for development only.",
+            hint="Write {'IN_PROCESS_WORKER': DEBUG}, and start Celery workers.",
+            id="flowdeck.E015",
+        )
     ]
 
 

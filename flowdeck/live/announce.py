@@ -19,6 +19,7 @@ from django.contrib.auth.signals import user_logged_out
 
 from flowdeck import telemetry
 from flowdeck.conf import conf
+from flowdeck.live import nearby
 from flowdeck.live.changes import Changes, Ids
 
 logger = logging.getLogger("flowdeck.live")
@@ -125,6 +126,9 @@ class Announcer:
                     time.sleep(_REST)
 
     async def _send(self, changes: Changes) -> bool:
+        if conf().IN_PROCESS_WORKER:
+            nearby.tell(changes)
+            return True
         message = {"type": MESSAGE_TYPE, **changes.to_message()}
         try:
             async with asyncio.timeout(_TIMEOUT):
@@ -160,7 +164,7 @@ def listen() -> None:
     Without a channel layer (see ``manage.py check``) there is nothing to announce over; the pages
     look for themselves.
     """
-    if get_channel_layer() is None:
+    if get_channel_layer() is None and not conf().IN_PROCESS_WORKER:
         return
     telemetry.subscribe(telemetry.Appended, announcer.appended)
     telemetry.subscribe(telemetry.Settled, announcer.settled)

@@ -104,7 +104,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         crowd = f"At most {conf().LIVE_VIEWS_PER_USER} views at once on all your pages."
         refused |= {text: crowd for text, name in named.items() if name in beyond}
         if refused:
-            socket.answer(feed.refused_message(refused))
+            socket.tell_refused(refused)
         found = [name for text, name in named.items() if text not in refused]
         # What was seen before is a base only for what a returning page watched all the time.
         last = int(seen) if self._returning and _is_number(seen) else None  # type: ignore[call-overload]

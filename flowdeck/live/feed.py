@@ -16,13 +16,14 @@ from collections.abc import Hashable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import chain, islice
-from typing import Any
 from weakref import WeakKeyDictionary
 
 from channels.db import database_sync_to_async
 from channels.layers import get_channel_layer
 
 from flowdeck import clock
+from flowdeck.conf import conf
+from flowdeck.live import nearby
 from flowdeck.live.announce import group
 from flowdeck.live.changes import Changes
 from flowdeck.live.channel import Channel
@@ -68,7 +69,7 @@ class Feed:
         Without ``seen``, or if that is too long ago, it gets whole regions.
         """
         if self._away and socket not in self._watched:
-            socket.answer(waiting_message(self._away))
+            socket.tell_waiting(self._away)
         mine = self._watched.setdefault(socket, {})
         self.crowd.enter(socket)
         for name in names:
@@ -136,6 +137,8 @@ class Feed:
 
     async def _listen(self) -> None:
         """Hear the bells; while the channel layer is away, the looks of its own have to do."""
+        if conf().IN_PROCESS_WORKER:
+            await nearby.listen(self.notice)
         while True:
             layer = get_channel_layer()
             name = None
@@ -222,7 +225,7 @@ class Feed:
         if away != self._away:
             self._away = away
             for socket in self._watched:
-                socket.answer(waiting_message(away))
+                socket.tell_waiting(away)
 
     async def _check_rights(self, sockets: Iterable[Socket]) -> None:
         for socket in sockets:
@@ -230,7 +233,7 @@ class Feed:
             refused = await refusals(socket.user, names)
             self.unwatch(socket, list(refused))
             if refused:
-                socket.answer(refused_message(refused))
+                socket.tell_refused(refused)
 
     def _hand_out(self, rendered: Iterable[Rendered]) -> None:
         """The same text to all sockets that get the same pieces."""
@@ -275,16 +278,6 @@ class Feed:
                 "html": html,
             }
         )
-
-
-def refused_message(refused: dict[str, str]) -> dict[str, Any]:
-    """What a socket is told of views it may not watch."""
-    return {"refused": [{"view": view, "reason": reason} for view, reason in refused.items()]}
-
-
-def waiting_message(away: bool) -> dict[str, Any]:
-    """What a socket is told while the database is ``away``, and when it is back."""
-    return {"waiting": "database" if away else None}
 
 
 _feeds: WeakKeyDictionary[asyncio.AbstractEventLoop, Feed] = WeakKeyDictionary()

@@ -54,6 +54,15 @@ class Socket:
         self._queue.append((False, json.dumps(message)))
         self._wake.set()
 
+    def tell_refused(self, refused: dict[str, str]) -> None:
+        """Say which views may not be watched, and why."""
+        listed = [{"view": view, "reason": reason} for view, reason in refused.items()]
+        self.answer({"refused": listed})
+
+    def tell_waiting(self, away: bool) -> None:
+        """Say that the database is ``away``, or that it is back."""
+        self.answer({"waiting": "database" if away else None})
+
     def close(self, code: int) -> None:
         """Send what is queued, then close with ``code``."""
         self._closing = code

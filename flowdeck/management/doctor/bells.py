@@ -24,8 +24,8 @@ OLDEST_REDIS = 6
 def redis_server() -> Iterator[Finding]:
     """Whether it answers, how old it is, and whether it keeps what it is given."""
     url = conf().REDIS_URL
-    if not url:
-        return  # a check says so
+    if conf().IN_PROCESS_WORKER or not url:
+        return  # it needs none, or a check says so
     place = urlsplit(url).hostname or url.partition(":")[0]
     try:
         with line.client(url) as client:
@@ -57,6 +57,8 @@ def redis_server() -> Iterator[Finding]:
 
 def broker() -> Iterator[Finding]:
     """Whether Celery's broker answers."""
+    if conf().IN_PROCESS_WORKER:
+        return
     try:
         with current_app.connection_for_write(connect_timeout=2) as connection:
             connection.ensure_connection(max_retries=1, interval_start=0, interval_step=0)
@@ -78,7 +80,10 @@ def workers() -> Iterator[Finding]:
         yield Finding(
             False,
             "no worker has said within 15 s that it is alive",
-            f"Start one that hears the queue {queue!r}: `celery -A PROJECT worker -Q {queue}`.",
+            "Start `manage.py runserver`, and wait for some seconds."
+            if conf().IN_PROCESS_WORKER
+            else f"Start one that hears the queue {queue!r}: "
+            f"`celery -A PROJECT worker -Q {queue}`.",
         )
         return
     yield Finding(True, f"{counted(len(alive), 'worker process', 'worker processes')} alive")
@@ -95,7 +100,7 @@ def answered() -> Iterator[Finding]:
     """Ring one bell: whoever answers takes the mark away that says it is ringing."""
     paused = ProcessorState.objects.filter(paused_at__isnull=False).values_list("name", flat=True)
     names = sorted(registry.processors.keys() - set(paused))
-    if not names or not conf().REDIS_URL:
+    if not names or not conf().REDIS_URL or conf().IN_PROCESS_WORKER:
         return
     queue, began = bell.queue(), time.monotonic()
     with line.client(conf().REDIS_URL) as client:

@@ -17,6 +17,7 @@ from django.contrib.staticfiles.storage import staticfiles_storage
 from django.templatetags.static import static
 from django.urls import NoReverseMatch, reverse
 
+from flowdeck.conf import conf
 from flowdeck.live.announce import group
 from flowdeck.management.doctor.finding import Finding
 
@@ -57,8 +58,8 @@ def static_files() -> Iterator[Finding]:
 def live_layer() -> Iterator[Finding]:
     """Whether a message of one process would reach the pages of another."""
     layer = get_channel_layer()
-    if layer is None:
-        return  # a check says so
+    if layer is None or conf().IN_PROCESS_WORKER:
+        return  # a check says so, or there is one process only
     if isinstance(layer, InMemoryChannelLayer):
         yield Finding(
             False,
