@@ -7,12 +7,12 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
-.PHONY: help run test test-long plants lab-thrice lint audit package format traffic bench bench-connect bench-time bench-class bench-replay bench-live bench-claim bench-pages drill screenshots storyboard picture bench-letters bench-insight clean
+.PHONY: help run test test-long docs plants lab-thrice lint audit package format traffic bench bench-connect bench-time bench-class bench-replay bench-live bench-claim bench-pages drill screenshots storyboard picture bench-letters bench-insight clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: $(INSTALLED) ## start Flowdeck at http://127.0.0.1:8000 (PORT, FLOWDECK_HOME, WORKERS)
+run: $(INSTALLED) ## start Flowdeck at http://127.0.0.1:8000 (PORT, FLOWDECK_HOME, WORKERS, RELOAD=1)
 	@exec $(BIN)/python -m eda_site.run
 
 test: $(INSTALLED_DEV) ## every test, on SQLite and PostgreSQL (ARGS for pytest)
@@ -20,6 +20,10 @@ test: $(INSTALLED_DEV) ## every test, on SQLite and PostgreSQL (ARGS for pytest)
 
 test-long: $(INSTALLED_DEV) ## what takes minutes: attacks, hosts, brokers, a rolling restart
 	@DATABASE=postgresql $(BIN)/python -m tests.run --long $(ARGS)
+
+docs: $(INSTALLED_DEV) ## the documentation as a site in var/site, with all links checked
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r docs/requirements.txt
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --clean
 
 lab-thrice: $(INSTALLED_DEV) ## every lesson of the lab three times in Chromium, same outcome
 	@LAB_ROUNDS=3 DATABASE=postgresql $(BIN)/python -m tests.run tests/browser/test_lab.py -q

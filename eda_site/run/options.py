@@ -21,10 +21,11 @@ class Options:
     port: int
     workers: int
     demo: bool
+    reload: bool
 
     @classmethod
     def from_environment(cls) -> Options:
-        """Read ``FLOWDECK_HOME``, ``HOST``, ``PORT``, ``WORKERS`` and ``DEMO``, and check them."""
+        """Read ``FLOWDECK_HOME``, ``HOST``, ``PORT`` and the others below, and check them."""
         try:
             options = cls(
                 home=environment.home(),
@@ -32,6 +33,7 @@ class Options:
                 port=number("PORT", default=8000, most=65535),
                 workers=number("WORKERS", default=2, most=256),
                 demo=environment.flag("DEMO", default=environment.flag("FLOWDECK_DEMO", True)),
+                reload=environment.flag("RELOAD", default=False),
             )
         except (ImproperlyConfigured, OSError) as error:
             raise CannotRun(str(error)) from error

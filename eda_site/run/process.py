@@ -40,6 +40,7 @@ class Process:
         self._watchdog = watchdog
         self._child: subprocess.Popen[bytes] | None = None
         self._stopping = threading.Event()
+        self._again = threading.Event()
         self._changing = threading.Lock()
         self._thread = threading.Thread(target=self._keep_running, daemon=True)
 
@@ -51,6 +52,14 @@ class Process:
         """Ask it to finish what it is doing and end; don't wait."""
         with self._changing:
             self._stopping.set()
+            if self._child:
+                with contextlib.suppress(ProcessLookupError):
+                    self._child.send_signal(signal.SIGTERM)
+
+    def start_again(self) -> None:
+        """Ask it to finish what it is doing, and start it anew."""
+        with self._changing:
+            self._again.set()
             if self._child:
                 with contextlib.suppress(ProcessLookupError):
                     self._child.send_signal(signal.SIGTERM)
@@ -68,6 +77,9 @@ class Process:
             code = self._run_once()
             if self._stopping.is_set():
                 return
+            if self._again.is_set():
+                self._again.clear()
+                continue
             lived = time.monotonic() - begun
             self.failures = 1 if lived > STEADY_SECONDS else self.failures + 1
             delay = min(FIRST_DELAY * 2 ** (self.failures - 1), LONGEST_DELAY)

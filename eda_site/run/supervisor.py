@@ -16,6 +16,7 @@ from types import FrameType
 
 from eda_site import environment
 from eda_site.run import redis_server
+from eda_site.run.code import Code
 from eda_site.run.errors import CannotRun
 from eda_site.run.listener import opened
 from eda_site.run.lock import HomeLock
@@ -145,8 +146,12 @@ class Supervisor:
         show("Ctrl-C stops it\n")
 
     def _stay(self) -> None:
-        parent = os.getppid()
+        parent, code = os.getppid(), Code() if self.options.reload else None
         while not self._stop.wait(0.5):
+            if code and code.has_changed():
+                show("The code has changed: web and workers start again")
+                for process in self._work:
+                    process.start_again()
             # make can be killed without its child being told; nobody could stop us then.
             if "MAKELEVEL" in os.environ and os.getppid() != parent:
                 show("make is gone, so Flowdeck stops")
