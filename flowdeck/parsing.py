@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
-from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 LARGEST = 2**63 - 1
@@ -20,14 +19,14 @@ def number(text: str, *, least: int = 0, most: int = LARGEST) -> int | None:
 
 
 def moment(text: str) -> datetime | None:
-    """A date and time, of the site's time zone if it names none; None if it is none."""
+    """A date and time, UTC if it names no zone; None if it is none."""
     try:
         found = parse_datetime(text)
     except ValueError:  # well formed, but no such day
         return None
     if found is None:
         return None
-    return timezone.make_aware(found) if timezone.is_naive(found) else found
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found
 
 
 def place(text: str) -> int | datetime | None:

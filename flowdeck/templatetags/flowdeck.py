@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
 from django import template
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -27,6 +25,9 @@ for _tag in (
     marks.correlation,
     marks.clock,
     marks.ago,
+    marks.at,
+    marks.tick,
+    marks.moment_field,
     marks.marked,
     marks.processor,
 ):
@@ -47,24 +48,6 @@ for _filter in (
 ):
     register.filter(_filter)
 register.filter("words", words.listed)
-
-
-@register.filter
-def moment(at: datetime | None) -> str:
-    """A moment in the zone of the page, with its date."""
-    return words.moment(timezone.localtime(at)) if at else "–"
-
-
-@register.filter
-def hour(at: datetime | None) -> str:
-    """A time of day in the zone of the page, with its date unless that is today."""
-    return words.hour(timezone.localtime(at)) if at else "–"
-
-
-@register.filter
-def time_of_day(at: datetime | None) -> str:
-    """A time of day in the zone of the page, for an axis."""
-    return words.time_of_day(timezone.localtime(at)) if at else "–"
 
 
 @register.filter

@@ -5,13 +5,12 @@ They come hundreds of times on a page, so they are formatted here and not by tem
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -71,13 +70,15 @@ def correlation(correlation_id: UUID | str, url: str = "") -> SafeString:
 def clock(moment: datetime | None) -> SafeString:
     """A time of day to the millisecond: hours and minutes dim, seconds strong.
 
-    The date stands before it when it is not today; the title has all of it, with the zone.
+    The date stands before it when it is not today; the title has all of it, with the zone. This and
+    all other times are UTC, which the script of the page puts into the reader's zone.
     """
     if moment is None:
         return format_html("{}", "–")
-    local = timezone.localtime(moment)
+    local = moment.astimezone(UTC)
     return format_html(
-        '<time class="clock" datetime="{}" title="{}"><span class="h">{}{}</span>{}</time>',
+        '<time class="clock" datetime="{}" data-form="clock" title="{}">'
+        '<span class="h">{}{}</span>{}</time>',
         moment.isoformat(),
         words.moment(local),
         words.day(local),
@@ -93,11 +94,56 @@ def ago(moment: datetime | None, form: str = "age") -> SafeString:
     distance = abs((now() - moment).total_seconds())
     text = words.long(round(distance)) if form == "age" else words.countdown(distance)
     return format_html(
-        '<time datetime="{}" data-time="{}" title="{}">{}</time>',
+        '<time datetime="{}" data-time="{}" data-form="{}" title="{}">{}</time>',
         moment.isoformat(),
         form,
-        words.moment(timezone.localtime(moment)),
+        form,
+        words.moment(moment.astimezone(UTC)),
         text,
+    )
+
+
+def at(moment: datetime | None, form: str = "hour") -> SafeString:
+    """A time within a text: ``moment``, ``hour``, or ``until`` that hour, counted down."""
+    if moment is None:
+        return format_html("{}", "–")
+    utc = moment.astimezone(UTC)
+    whole = words.moment(utc)
+    texts = {"moment": whole, "hour": words.hour(utc), "until": f"until {words.hour(utc)}"}
+    counted = SafeString(' data-time="countdown"' if form == "until" else "")
+    return format_html(
+        '<time datetime="{}" data-form="{}"{} title="{}">{}</time>',
+        moment.isoformat(),
+        form,
+        counted,
+        whole,
+        texts[form],
+    )
+
+
+def tick(moment: datetime, form: str = "time") -> SafeString:
+    """The same inside of the text of a drawing: a ``time`` of day, an ``hour`` or a ``day``."""
+    utc = moment.astimezone(UTC)
+    texts = {"time": words.time_of_day(utc), "hour": words.hour(utc), "day": str(utc.day)}
+    return format_html(
+        '<title data-form="moment" data-at="{0}">{1}</title>'
+        '<tspan data-form="{2}" data-at="{0}">{3}</tspan>',
+        moment.isoformat(),
+        words.moment(utc),
+        form,
+        texts[form],
+    )
+
+
+def moment_field(name: str, value: datetime | None = None, required: bool = False) -> SafeString:
+    """An input of a date and a time of 24 hours, which names its zone whatever is typed."""
+    return format_html(
+        '<input class="mono" name="{}" value="{}"{} data-behaviour="moment" size="25" '
+        'maxlength="40" autocomplete="off" spellcheck="false" placeholder="2026-11-23 14:00Z" '
+        'title="A date and a time of 24 hours; without a zone it is the one of the page">',
+        name,
+        f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z" if value else "",
+        SafeString(" required" if required else ""),
     )
 
 

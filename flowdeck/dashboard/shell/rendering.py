@@ -1,13 +1,15 @@
 """How all pages and live fragments are rendered, so that they are the same for everybody.
 
 Django writes a number in a template as the language of the request does, also where it is no text:
-``x="12,5%"`` is no place in an SVG, and ``data-position="1.234"`` is another event. Times are those
-of ``TIME_ZONE``: one fragment goes to readers of all time zones, and a reload has to agree with it.
+``x="12,5%"`` is no place in an SVG, and ``data-position="1.234"`` is another event. Times are UTC:
+one fragment goes to readers of all time zones, and a reload has to agree with it. The page's script
+puts them into the reader's zone (``static/flowdeck/js/zone.js``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -37,5 +39,5 @@ def render_to_string(
     escapes = template.backend.engine.autoescape
     bound = make_context(dict(context or {}), request, autoescape=escapes)
     bound.use_l10n = False
-    with timezone.override(timezone.get_default_timezone()):
+    with timezone.override(UTC):
         return template.template.render(bound)

@@ -4,6 +4,7 @@
 // whoever wants no motion.
 
 import { named } from "./behaviour.js";
+import { shifted } from "./zone.js";
 
 const MOST_DOTS = 80;
 const FLIGHT = 700; // ms that a dot takes, whatever the speed
@@ -129,7 +130,7 @@ named("flow-past", (page) => {
   const paint = () => {
     if (step) paintStep();
     else paintCounts();
-    const at = new Date(since + now).toISOString();
+    const at = shifted(since + now).toISOString();
     const clock = step ? at.slice(0, 19).replace("T", " ") : at.slice(11, 21);
     range.value = now;
     range.setAttribute("aria-valuetext", clock);

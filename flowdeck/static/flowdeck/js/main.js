@@ -5,6 +5,7 @@ import "./theme.js";
 import "./connection.js";
 import "./live.js";
 import "./time.js";
+import "./zone.js";
 import "./menu.js";
 import "./search.js";
 import "./toasts.js";
