@@ -86,12 +86,18 @@ def _dead_names(names: list[str]) -> Iterator[str]:
                     yield name
 
 
-@pytest.mark.parametrize("page", _tracked("*.md"), ids=_id)
+@pytest.mark.parametrize("page", _tracked("*.md", "docs/llms.txt"), ids=_id)
 def test_a_page_points_to_what_is_there(page: Path) -> None:
     text = page.read_text()
     names = [one for one in _NAME.findall(text) if not _FILES.search(one)]
     links, paths = _dead_links(page), _dead_paths(text)
     assert [*links, *paths, *_dead_names(names), *_dead_commands(text)] == []
+
+
+def test_the_site_leads_to_every_page() -> None:
+    nav = re.findall(r"([\w/]+\.md)$", (_ROOT / "mkdocs.yml").read_text(), re.MULTILINE)
+    pages = [file.relative_to(_ROOT / "docs") for file in _tracked("docs/*.md")]
+    assert sorted(nav) == sorted(str(one) for one in pages if one.parts[0] != "catalog")
 
 
 def test_code_points_to_what_is_there() -> None:
