@@ -111,6 +111,8 @@ class Conf:
     Spans of other programs are taken at ``/otlp/v1/traces`` and kept for ``SPANS_KEPT_DAYS`` (0:
     they are not taken; docs/opentelemetry.md). ``TRACES_ELSEWHERE`` are the addresses of a trace in
     the projects behind connectors, by their names, with ``{correlation_id}`` in them.
+    ``UNKNOWN_KEPT_HOURS`` is for how long what a worker's code does not know waits for one that
+    does, and a processor that no worker declares gets events of publishers that don't either.
     """
 
     REDIS_URL: str = ""
@@ -153,6 +155,7 @@ class Conf:
     ANSWER_BYTES: int = 64 * 1024
     TRACE_URL: str = ""
     SPANS_KEPT_DAYS: float = 0
+    UNKNOWN_KEPT_HOURS: float = 72
     TRACES_ELSEWHERE: Mapping[str, str] = field(default_factory=dict)
     GROUPS: Mapping[str, str] = field(default_factory=lambda: GROUPS)
 

@@ -17,6 +17,7 @@ from flowdeck.errors import UnknownEventType, UnknownProcessor
 
 SLOTS = 1024
 OnDead = Literal["park", "skip"]
+Starts = Literal["now", "beginning"] | int
 
 
 def slot_of(key: str) -> int:
@@ -38,7 +39,8 @@ class Processor:
     its past events in it, so they are not given again. With ``limits`` or a ``breaker`` each call
     is handed out by the database. Of those that have work the one of the highest ``priority`` comes
     first. A worker process has up to ``overlap`` calls of it in the air, each for another key. With
-    ``gather`` each call has what came for one key until that was quiet.
+    ``gather`` each call has what came for one key until that was quiet. ``starts``: which past
+    events it gets when it is new; a number is the position of the last one that it does not.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Processor:
     priority: int = 0
     overlap: int = 1
     gather: Gather | None = None
+    starts: Starts = "now"
 
     @property
     def asynchronous(self) -> bool:

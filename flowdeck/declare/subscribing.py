@@ -12,7 +12,7 @@ from flowdeck.declare.event import Event
 from flowdeck.declare.gathering import Gather
 from flowdeck.declare.limits import Breaker, Limits
 from flowdeck.declare.overlap import way_of
-from flowdeck.declare.registry import SLOTS, OnDead, Processor, registry
+from flowdeck.declare.registry import SLOTS, OnDead, Processor, Starts, registry
 from flowdeck.declare.retry import Retry
 from flowdeck.errors import RegistrationError
 
@@ -41,6 +41,7 @@ def processor(
     overlap: int | None = None,
     gather: Gather | None = None,
     database: str = "",
+    starts: Starts = "now",
 ) -> Callable[[Handler], Handler]:
     """Subscribe the decorated function to the event types in its first annotation::
 
@@ -60,6 +61,9 @@ def processor(
     of it in the air, 50 if nothing is said, each for another key. ``atomic=False, overlap=20`` does
     the same with threads. With ``gather`` each call of a ``batch=True`` handler has what came for
     one key until it was quiet (:mod:`flowdeck.declare.gathering`).
+    A new processor gets what is appended from the moment on at which its first worker (or
+    ``migrate``) has said that it is there, whoever publishes it; with ``starts="beginning"`` all
+    past events first, with a position those behind it.
     The function itself is returned unchanged. Raises RegistrationError.
     """
 
@@ -86,6 +90,7 @@ def processor(
                 priority=priority,
                 overlap=overlap,
                 gather=gather,
+                starts=starts,
             )
         )
         return handler
@@ -120,6 +125,7 @@ def projection(
                 replayable=True,
                 models=models,
                 emits=(),
+                starts="beginning",
             )
         )
         return handler
@@ -143,6 +149,7 @@ def declare(
         raise RegistrationError(f"{where}: lanes must be 1 to {SLOTS}, not {lanes}.")
     if options.get("batch_size", 1) < 1:
         raise RegistrationError(f"{where}: batch_size must be 1 or more.")
+    _check_start(where, options.get("starts", "now"))
     timeout = options.get("timeout")
     if timeout is not None and not 0 < timeout <= _LONGEST_TIMEOUT:
         raise RegistrationError(
@@ -174,6 +181,13 @@ def declare(
         emits=emitted_types(handler, emits),
         **options,
     )
+
+
+def _check_start(where: str, starts: object) -> None:
+    if starts not in ("now", "beginning") and (not isinstance(starts, int) or starts < 0):
+        raise RegistrationError(
+            f'{where}: starts is "now", "beginning" or a position of the log, not {starts!r}.'
+        )
 
 
 def _demand_one_database(name: str, database: str) -> None:

@@ -101,21 +101,18 @@ def working_on() -> Claim | None:
 def create_missing(processors: Iterable[Processor]) -> None:
     """Create the lanes of processors that have none. Safe to call at the same time twice.
 
-    A projection that has none is new: its past is delivered to it first. Otherwise it costs as many
-    queries for all as for one.
+    What they subscribe to is written down first. One that has none is new: what it has missed is
+    delivered to it before. Otherwise it costs as many queries for all as for one.
     """
-    from flowdeck.engine.backfill import backfill
+    from flowdeck.engine import backfill, subscriptions
     from flowdeck.models import Lane, ProcessorState
 
     asked = {one.name: one for one in processors if one.name not in _created}
     if not asked:
         return
     there = _with_lanes(asked)
-    new = [
-        asked[name]
-        for name in sorted(asked.keys() - there)
-        if not asked[name].replayable or backfill(asked[name])
-    ]
+    subscriptions.note(asked.values(), working=there)
+    new = backfill.complete([asked[name] for name in sorted(asked.keys() - there)])
     with transaction.atomic():
         # These rows are only the lock here: two creators must not mix two divisions.
         states = [ProcessorState(name=one.name) for one in new]

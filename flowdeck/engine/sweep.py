@@ -23,7 +23,16 @@ from flowdeck.conf import conf
 from flowdeck.connect import attempts, foreign_spans, posts, runner
 from flowdeck.database import connection
 from flowdeck.declare.registry import registry
-from flowdeck.engine import answers, drain, lanes, release, schedules, signs_of_life, timers
+from flowdeck.engine import (
+    answers,
+    drain,
+    lanes,
+    release,
+    schedules,
+    signs_of_life,
+    subscriptions,
+    timers,
+)
 from flowdeck.engine import faults as infrastructure
 from flowdeck.engine.drain import due_processors
 from flowdeck.engine.vital_signs import VitalSigns, memory
@@ -153,6 +162,7 @@ class Sweeper(threading.Thread):
         more = False
         try:
             schedules.catch_up()
+            lanes.create_missing(registry.processors.values())
             sweep()
             floors.note_settled()
             more = bulk.advance_all()
@@ -190,6 +200,8 @@ class Sweeper(threading.Thread):
             foreign_spans.forget_old()
             silence.forget(signs_of_life.GONE)
             lanes.assign_again()
+            if not subscriptions.say_again():
+                lanes.forget_created()
 
     def _say_alive(self) -> None:
         now = clock.now()

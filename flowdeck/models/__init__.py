@@ -17,6 +17,7 @@ from flowdeck.models.resolution import AuditedDelivery, AuditEntry, BulkAction, 
 from flowdeck.models.saved_view import SavedView
 from flowdeck.models.schedule import Schedule
 from flowdeck.models.submission import Submission
+from flowdeck.models.subscription import Subscription
 from flowdeck.models.timer import Clock, Timer
 
 __all__ = [
@@ -61,6 +62,7 @@ __all__ = [
     "SilentBell",
     "Stream",
     "Submission",
+    "Subscription",
     "Tally",
     "Timer",
     "Trace",

@@ -48,9 +48,11 @@ class Dialect(Protocol):
     ) -> dict[UUID, Place]:
         """Insert events behind their streams, and a pending delivery for each subscription.
 
-        Returns the place of each event id. The heads of the streams and of those named as the keys
-        are locked in order of name until the transaction ends, which serialises appends to a stream
-        and appends of a key. ``also`` names further ones to lock with them.
+        Subscriptions are the ``fan_out`` and, of processors that are not in it for a type, those
+        in the table (:class:`flowdeck.models.Subscription`). Returns the place of each event id.
+        The heads of the streams and of those named as the keys are locked in order of name until
+        the transaction ends, which serialises appends to a stream and appends of a key. ``also``
+        names further ones to lock with them.
         """
 
     def claim_lanes(

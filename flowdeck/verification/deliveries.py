@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from flowdeck.declare.registry import Processor, registry, slot_of
 from flowdeck.declare.states import IN_DUE, UNFINISHED, WAITING, DeliveryState, among
-from flowdeck.models import Lane
+from flowdeck.models import Lane, Subscription
 from flowdeck.sql.parts import heard_by, rows
 from flowdeck.verification.checking import CHUNK, Scope, check
 
@@ -34,8 +34,13 @@ def _deliveries(scope: Scope) -> Iterator[str]:
 
 
 def missing_deliveries(scope: Scope, processor: Processor, type_name: str) -> Iterator[str]:
-    """Events of the type that the processor should have got: all since the first that it did."""
-    first = _first_delivered(scope, processor, type_name)
+    """Events of the type that the processor should have got: all since it is known to hear them.
+
+    If that is not known, all since the first that it did get.
+    """
+    first = _since(processor, type_name)
+    if first is None:
+        first = _first_delivered(scope, processor, type_name)
     if first is None:
         return
     heard, parameters = heard_by(processor, type_name)
@@ -50,6 +55,13 @@ def missing_deliveries(scope: Scope, processor: Processor, type_name: str) -> It
             [*parameters, after, upto, first, processor.name, after, upto],
         ):
             yield f"event {position} ({type_name}) has no delivery for {processor.name}"
+
+
+def _since(processor: Processor, type_name: str) -> int | None:
+    """From which position on it gets the type, as was written down when it began."""
+    said = Subscription.objects.filter(processor=processor.name, type=type_name)
+    since = said.values_list("since", flat=True).first()
+    return None if since is None else since + 1
 
 
 def _first_delivered(scope: Scope, processor: Processor, type_name: str) -> int | None:

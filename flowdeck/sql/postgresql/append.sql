@@ -6,6 +6,8 @@
 -- events of its stream come up to it in this append; where that is in the stream the head tells.
 -- When an event is recorded is read from this clock once all heads are locked, so times run as the
 -- positions do, whatever the clocks of publishers say.
+-- Who gets them is what the caller's code says, and of processors that it does not know to hear the type
+-- what workers have said of these: so code of two ages appends for both.
 -- One argument each is JSON: psycopg builds arrays slower than orjson writes the same as JSON.
 DROP FUNCTION IF EXISTS flowdeck_append(json, json, json);  -- what it returns can't be replaced
 CREATE OR REPLACE FUNCTION flowdeck_append(rows json, heads json, fan_out json)
@@ -36,6 +38,15 @@ BEGIN
       r.correlation_id, r.causation_id, r.producer, coalesce(r.occurred_at, r.now), r.now
     FROM (SELECT row.*, clock_timestamp() AS now FROM row ORDER BY place) AS r
     RETURNING position, id, sequence, recorded_at
+  ), to_whom AS (
+    SELECT t.* FROM json_to_recordset(fan_out) AS t(type text, processor text, prefix text, by text,
+      gathered float8)
+    UNION ALL
+    SELECT s.type, s.processor, s.streams, nullif(s.grouped_by, ''), s.gathered
+    FROM flowdeck_subscription AS s
+    WHERE s.type IN (SELECT row.type FROM row) AND NOT EXISTS (
+      SELECT 1 FROM json_to_recordset(fan_out) AS t(type text, processor text)
+      WHERE t.type = s.type AND t.processor = s.processor)
   ), delivered AS (
     INSERT INTO flowdeck_due (position, processor, key, slot, grp, state, due_at)
     SELECT a.position, to_whom.processor, r.key, r.slot,
@@ -43,9 +54,7 @@ BEGIN
       CASE WHEN to_whom.gathered IS NULL THEN 'pending' ELSE 'sleeping' END,
       a.recorded_at + to_whom.gathered * interval '1 second'
     FROM appended AS a JOIN row AS r ON r.id = a.id
-    JOIN json_to_recordset(fan_out) AS to_whom(type text, processor text, prefix text, by text,
-      gathered float8)
-      ON to_whom.type = r.type AND starts_with(r.stream, to_whom.prefix)
+    JOIN to_whom ON to_whom.type = r.type AND starts_with(r.stream, to_whom.prefix)
     RETURNING position
   ), told AS (
     INSERT INTO flowdeck_tally (told)

@@ -62,6 +62,11 @@ INSERT INTO flowdeck_event (position, id, stream, sequence, type, version, data,
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
 
+_SUBSCRIBED = """
+SELECT type, processor, streams, grouped_by, gathered FROM flowdeck_subscription
+WHERE type IN (SELECT value FROM json_each(%s))
+"""
+
 _TELL = "INSERT INTO flowdeck_tally (processor, told) VALUES (%s, %s)"
 
 _INSERT_DUE = """
@@ -161,7 +166,7 @@ def append(
             *_state(one, now),
         )
         for row in rows
-        for one in fan_out
+        for one in _with_unknown(cursor, rows, fan_out)
         if one.type == row.type and one.hears(row.stream)
     ]
     cursor.executemany(_INSERT_DUE, due)
@@ -169,6 +174,16 @@ def append(
     appended = [(place.position, came[place.position]) for place in places.values()]
     cursor.execute(_TELL, ["", json.dumps({"appended": appended})])
     return places
+
+
+def _with_unknown(
+    cursor: CursorWrapper, rows: Sequence[EventRow], fan_out: Sequence[Subscription]
+) -> list[Subscription]:
+    """And what workers have said of processors that the caller's code does not know to hear it."""
+    cursor.execute(_SUBSCRIBED, [json.dumps(sorted({row.type for row in rows}))])
+    known = {(one.type, one.processor) for one in fan_out}
+    told = [Subscription(*row) for row in cursor.fetchall()]
+    return [*fan_out, *(one for one in told if (one.type, one.processor) not in known)]
 
 
 def _state(one: Subscription, now: datetime) -> tuple[str, str | None]:
