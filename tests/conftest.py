@@ -36,11 +36,17 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(50_000, 20, 50)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what is about the other database; browser tests last.
 
-    Playwright's event loop, once it runs, lets no other one run.
+    Playwright's event loop, once it runs, lets no other one run. Crowds are asked of SQLite, where
+    writers stand in line, with what takes long.
     """
+    if connection.vendor == "sqlite":
+        for item in items:
+            if item.get_closest_marker("crowd"):
+                item.add_marker(pytest.mark.long)
     other = {"postgresql": "sqlite", "sqlite": "postgres"}[connection.vendor]
     elsewhere = [item for item in items if item.get_closest_marker(other)]
     config.hook.pytest_deselected(items=elsewhere)

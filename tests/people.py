@@ -50,7 +50,9 @@ def sign_in(
 ) -> Iterator[SignIn]:
     """Opens a page as a demo user: ``sign_in("customer", "/shop/")``.
 
-    What the page logs as an error, and what its CSP refuses, fails the test.
+    They want little motion, unless ``reduced_motion="no-preference"``: sixty pictures a second,
+    drawn without a graphics card, are half the work of a browser. What the page logs as an error,
+    and what its CSP refuses, fails the test.
     """
     pages: list[Page] = []
     faults: list[str] = []
@@ -60,7 +62,7 @@ def sign_in(
         context = browser.new_context(
             viewport={"width": 1440, "height": 900},
             storage_state=signed_in_before.get(who),
-            **options,
+            **{"reduced_motion": "reduce", **options},
         )
         page = context.new_page()
         page.set_default_timeout(20_000)

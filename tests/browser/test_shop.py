@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -26,6 +27,12 @@ def story(page: Page, title: str) -> Locator:
         arg=before,
     )
     return page.locator(f"#{found.json_value()}")
+
+
+@pytest.fixture
+def sign_in(sign_in: SignIn) -> SignIn:
+    """Claims turn into facts before the eyes of somebody who likes motion."""
+    return partial(sign_in, reduced_motion="no-preference")
 
 
 def put(page: Page, sku: str, quantity: int = 1) -> None:

@@ -74,6 +74,7 @@ def _worker(database: str, folder: Path, seconds: float) -> None:
         time.sleep(0.005)
 
 
+@pytest.mark.crowd
 def test_limits_hold_although_workers_are_killed(settings: Any, tmp_path: Path) -> None:
     """Three at once, and starts 25 ms apart, over four workers; nothing lost, nothing overtaken."""
     settings.FLOWDECK = {**settings.FLOWDECK, "LEASE_SECONDS": 1.0}
@@ -184,6 +185,7 @@ def test_limits_hold_for_each_group_apart_and_groups_take_turns(
     assert waiting.filter(event__stream="mixed").count() == 2
 
 
+@pytest.mark.crowd
 def test_who_kills_its_workers_is_found_however_much_work_other_groups_have(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

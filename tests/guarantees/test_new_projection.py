@@ -61,6 +61,7 @@ def customer() -> Iterator[User]:
     lanes.forget_created()
 
 
+@pytest.mark.crowd
 def test_a_projection_declared_under_load_catches_up_and_goes_live(customer: User) -> None:
     began, waiting = time.monotonic(), threading.Event()
     shop = [p for name, p in sorted(registry.processors.items()) if not name.startswith("probe.")]

@@ -59,6 +59,7 @@ def test_a_process_killed_at_a_step_loses_and_doubles_nothing(name: str, step: s
     assert Effect.objects.filter(processor="probe.atomic").count() == 3
 
 
+@pytest.mark.crowd
 @pytest.mark.parametrize("name", ["probe.atomic", "probe.leased", "probe.batch"])
 def test_a_handler_that_kills_its_process_becomes_a_dead_letter(name: str) -> None:
     publish(Probed(n=1), stream="before")

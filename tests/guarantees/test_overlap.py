@@ -123,6 +123,7 @@ def _more_than(rows: QuerySet[Any], count: int) -> bool:
     return rows.count() > count
 
 
+@pytest.mark.crowd
 def test_a_killed_worker_repeats_what_it_had_in_the_air_and_keys_keep_their_order(
     settings: Any, provider: Provider
 ) -> None:
@@ -313,6 +314,7 @@ def assert_it_alone_failed() -> None:
     assert states() == {"done": 3, "dead": 1}
 
 
+@pytest.mark.crowd
 @pytest.mark.parametrize("hang", [_sleeps, _hears_nothing])
 def test_what_hangs_is_ended_and_its_neighbours_are_done(
     hang: Callable[[], Awaitable[None]], monkeypatch: pytest.MonkeyPatch
@@ -332,6 +334,7 @@ def test_what_computes_in_the_loop_is_interrupted_and_its_process_goes_on(
     assert_it_alone_failed()
 
 
+@pytest.mark.crowd
 def test_what_blocks_the_loop_ends_with_its_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watchdog, "END_AFTER", 2.0)
     four_of_which_one_hangs()

@@ -41,8 +41,9 @@ def assert_nothing_given_away(text: str, where: str) -> None:
     assert [secret for secret in SECRETS if secret.lower() in text.lower()] == [], where
 
 
+@pytest.mark.parametrize("filtered", [False, pytest.param(True, marks=pytest.mark.long)])
 @pytest.mark.parametrize("role", ["admin", pytest.param("viewer", marks=pytest.mark.long)])
-def test_no_page_gives_it_away(role: str, event: Event) -> None:
+def test_no_page_gives_it_away(role: str, filtered: bool, event: Event) -> None:
     client = signed_in(person(role))
     delivery = Delivery.objects.get(state="dead")
     values = {
@@ -64,13 +65,12 @@ def test_no_page_gives_it_away(role: str, event: Event) -> None:
         "admin:flowdeck_deadletter_change object_id": delivery.letter,
     }
     seen = 0
-    queries = ("", f"?selected={event.position}&q=allergic&delivery={delivery.name}&attempt=1")
+    asked = f"?selected={event.position}&q=allergic&delivery={delivery.name}&attempt=1"
     for address in addresses():
-        for query in queries:
-            answer = client.get(address.path(values) + query)
-            text = (b"".join(answer) if answer.streaming else answer.content).decode()
-            assert_nothing_given_away(text, f"{address.name}{query}")
-            seen += MASK in text
+        answer = client.get(address.path(values) + (asked if filtered else ""))
+        text = (b"".join(answer) if answer.streaming else answer.content).decode()
+        assert_nothing_given_away(text, address.name)
+        seen += MASK in text
     assert seen > 4  # the event's, the letter's and the admin's pages do show the event
 
 

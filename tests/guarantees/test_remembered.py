@@ -315,6 +315,7 @@ def test_what_was_before_anybody_told_is_not_known() -> None:
     assert_all_is_remembered()
 
 
+@pytest.mark.crowd
 def test_a_chart_is_what_the_rows_say_under_any_backlog(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hundreds wait for one processor, another fails, a third is paused; for four minutes."""
     real, ahead = clock.now, [0]

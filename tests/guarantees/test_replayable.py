@@ -222,6 +222,7 @@ def probe_now(n: int) -> None:
     drain(registry.processor("probe.tally"))
 
 
+@pytest.mark.crowd
 def test_a_rebuild_under_load_is_never_seen_half_done_and_loses_nothing() -> None:
     for n in range(300):
         publish(Probed(n=n), stream=f"probe-{n % 7}")
@@ -269,6 +270,7 @@ def declare_late() -> None:
         SEEN.extend((d.envelope.stream, d.envelope.sequence) for d in deliveries)
 
 
+@pytest.mark.crowd
 def test_a_new_projection_has_no_seam(seen: list[tuple[str, int]]) -> None:
     for n in range(200):
         publish(Probed(n=n), stream=f"probe-{n % 7}")
@@ -324,6 +326,7 @@ runs.execute(int(os.environ["RUN"]))
 """
 
 
+@pytest.mark.crowd
 def test_a_rebuild_killed_at_the_last_moment_leaves_the_live_model_alone() -> None:
     publish(*[Probed(n=n) for n in range(50)], stream="probe-1")
     settle()

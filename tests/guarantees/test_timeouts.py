@@ -82,6 +82,7 @@ def assert_it_alone_failed(kind: str) -> None:
     assert Delivery.objects.filter(processor=kind, state="done").count() == 2
 
 
+@pytest.mark.crowd
 @pytest.mark.parametrize("hang", [sleeps, computes, backtracks, asks_the_database])
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_hangs_is_ended_and_its_neighbours_are_done(
@@ -96,6 +97,7 @@ def test_what_hangs_is_ended_and_its_neighbours_are_done(
     assert threading.active_count() < threads + 3, "no watcher is left for each handler"
 
 
+@pytest.mark.crowd
 def test_in_a_thread_of_others_it_ends_too(monkeypatch: pytest.MonkeyPatch) -> None:
     declared = hanging(monkeypatch, "probe.leased", computes)
     for n in (1, 2, 3):

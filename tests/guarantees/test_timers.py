@@ -147,6 +147,7 @@ def test_a_transaction_that_is_rolled_back_sets_and_cancels_nothing() -> None:
     assert numbers("r") == [1]
 
 
+@pytest.mark.crowd
 def test_a_burst_comes_in_order_of_due_time_although_nobody_looked_for_hours() -> None:
     with transaction.atomic():
         for n in range(1_200):
@@ -228,6 +229,7 @@ def test_a_clock_that_was_set_is_told(seconds: float, leapt: bool) -> None:
         assert clock.leapt_by == pytest.approx(seconds, abs=30)
 
 
+@pytest.mark.crowd
 @pytest.mark.parametrize(("pause", "most"), [(0.5, 5), (1.0, None)])
 def test_what_takes_its_time_may_go_round(
     pause: float, most: int | None, settings: Any, monkeypatch: pytest.MonkeyPatch
@@ -262,6 +264,7 @@ def _mover(name: str) -> None:
         time.sleep(timers.pause_until_next(timers.fire(), 0.2))
 
 
+@pytest.mark.crowd
 def test_movers_that_are_killed_lose_and_double_nothing() -> None:
     count = 600
     with transaction.atomic():
@@ -298,6 +301,7 @@ def test_movers_that_are_killed_lose_and_double_nothing() -> None:
     assert Delivery.objects.count() == count * len(heard)
 
 
+@pytest.mark.crowd
 def test_setting_and_cancelling_while_they_are_moved_ends_each_once() -> None:
     stop, counted = threading.Event(), {"set": 0, "cancelled": 0}
     lock = threading.Lock()

@@ -81,13 +81,8 @@ def test_each_pool_sweeps_where_its_work_is_done(
     assert started == [pool]
 
 
-@pytest.mark.parametrize(
-    "pool",
-    [
-        "threads",
-        *(pytest.param(one, marks=pytest.mark.long) for one in ("prefork", "solo", "gevent")),
-    ],
-)
+@pytest.mark.long
+@pytest.mark.parametrize("pool", ["threads", "prefork", "solo", "gevent"])
 def test_retries_run_and_lost_bells_are_found(
     pool: str, tmp_path: Path, empty_redis: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:

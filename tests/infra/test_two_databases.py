@@ -6,8 +6,12 @@ import json
 import os
 from pathlib import Path
 
+import pytest
+
 from tests.every_page import PAGES
 from tests.infra.commands import ran
+
+pytestmark = pytest.mark.long
 
 _ROOT = Path(__file__).resolve().parents[2]
 _SCRIPT = f"""

@@ -137,7 +137,7 @@ def test_both_topologies_have_the_same_outcome(customer: User, settings: Any) ->
     Product.objects.filter(sku="mug").update(price=Decimal("2.50"))
     drawn = [
         ([{"sku": "mug", "quantity": draw.randint(1, 3)}], draw.choice(SCENARIOS))
-        for _ in range(int(os.environ.get("TOPOLOGY_ORDERS", "25")))
+        for _ in range(int(os.environ.get("TOPOLOGY_ORDERS", "15")))
     ]
     injection.install()
     kinds = draw.sample(["fail_often", "twice"] * 3, 6)

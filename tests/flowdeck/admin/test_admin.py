@@ -118,6 +118,7 @@ _ODD = {
 }
 
 
+@pytest.mark.long
 def test_odd_filters_of_any_model_are_no_fault_of_the_site(db: None) -> None:
     """What makes no sense is refused or left out, also by the models of Django and other apps."""
     browser, wrong = signed_in(person("admin")), []
