@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
+
+from tests.infra.host_project import Host, Maker, stored
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -19,3 +22,15 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run([sys.executable, "-m", "pip", *words, str(ROOT)], check=True)
     [packed] = folder.glob("*.whl")
     return packed
+
+
+@pytest.fixture(scope="session")
+def make(wheel: Path, redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Maker:
+    """Makes a project of somebody else's, with something stored."""
+
+    @cache
+    def made(way: str) -> Host:
+        what = [str(wheel)] if way == "wheel" else ["-e", str(ROOT)]
+        return stored(tmp_path_factory.mktemp("host"), redis_url, *what)
+
+    return made

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from eda_site.environment import broker_url
 from tests.infra.commands import ran
-from tests.infra.conftest import ROOT
 from tests.infra.guide import blocks
 from tests.polling import eventually
 from tests.site import free_port
 
+Maker = Callable[[str], "Host"]
+"""Makes the project with Flowdeck installed as a ``wheel`` or ``editable``; each way once."""
+
 _HERE = Path(__file__).resolve().parent
-_GUIDE = ROOT / "docs" / "own_project.md"
+_GUIDE = _HERE.parents[1] / "docs" / "own_project.md"
 
 
 @dataclass(frozen=True)
@@ -99,3 +103,35 @@ def installed(venv: Path, *what: str) -> Path:
     words = ["install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index", *what]
     subprocess.run([sys.executable, "-m", "pip", "--python", str(python), *words], check=True)
     return python
+
+
+def stored(folder: Path, redis_url: str, *what: str) -> Host:
+    """The project after the guide was followed, with something stored."""
+    written(folder)
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(folder / "installed"),
+        "REDIS_URL": redis_url,
+        "CELERY_BROKER_URL": broker_url(redis_url),
+    }
+    del environment["DJANGO_SETTINGS_MODULE"]
+    host = Host(folder, installed(folder / "venv", *what), environment)
+    host.manage(
+        ("migrate", "-v0"), ("flowdeck", "groups"), ("shell", "-v0", "-c", _STORE), ("drain",)
+    )
+    return host
+
+
+_STORE = """
+from django.contrib.auth.models import Group
+from flowdeck import publish
+from mysite.events.events import ConcertAnnounced
+from mysite.members.models import Member
+Member.objects.create_superuser("ada@example.org", password="enter-as-ada")
+bob = Member.objects.create_user("bob")
+bob.groups.add(*[Group.objects.get_or_create(name=name)[0] for name in ("admin", "operator")])
+vera = Member.objects.create_user("vera" + 304 * "a" + "@example.org")
+vera.groups.add(Group.objects.get(name="flowdeck-viewer"))
+publish(ConcertAnnounced(title="Erewhon"), stream="concert-1")
+publish(ConcertAnnounced(title=""), stream="concert-2")
+"""

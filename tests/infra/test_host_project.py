@@ -8,7 +8,6 @@ opensearch-py. All of Flowdeck lives below ``/ops/events/``.
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -20,43 +19,15 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
-from eda_site.environment import broker_url
 from tests.every_page import PAGES
-from tests.infra.conftest import ROOT
-from tests.infra.host_project import Host, installed, written
+from tests.infra.host_project import Maker
 
 _PREFIX = "/ops/events/"
 _OTHERS = ("eda_site", "lab", "tests", "drill", "benchmarks", "docs")
 _WORDS = ("shop", "the lab", "payment", "teacher")
 
 
-Maker = Callable[[str], Host]
 Seen = Callable[[str], dict[str, Any]]
-
-
-@pytest.fixture(scope="module")
-def make(wheel: Path, redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Maker:
-    """Makes the project after the guide was followed, with something stored; each way once."""
-
-    @cache
-    def made(way: str) -> Host:
-        folder = tmp_path_factory.mktemp("host")
-        written(folder)
-        what = [str(wheel)] if way == "wheel" else ["-e", str(ROOT)]
-        environment = {
-            **os.environ,
-            "PYTHONPATH": str(folder / "installed"),
-            "REDIS_URL": redis_url,
-            "CELERY_BROKER_URL": broker_url(redis_url),
-        }
-        del environment["DJANGO_SETTINGS_MODULE"]
-        host = Host(folder, installed(folder / "venv", *what), environment)
-        host.manage(
-            ("migrate", "-v0"), ("flowdeck", "groups"), ("shell", "-v0", "-c", _STORE), ("drain",)
-        )
-        return host
-
-    return made
 
 
 @pytest.fixture(scope="module")
@@ -120,22 +91,7 @@ others = [name for name in {_OTHERS!r} if importlib.util.find_spec(name)]
 at = lambda module: str(pathlib.Path(module.__file__).parent)
 print(json.dumps({{"others": others, "events": at(events), "processors": at(processors),
                   "index": opensearchpy.Index.__mro__[1].__name__,
-                  "blamed": Attempt.objects.get(outcome="failed").frame}}))
-"""
-
-
-_STORE = """
-from django.contrib.auth.models import Group
-from flowdeck import publish
-from mysite.events.events import ConcertAnnounced
-from mysite.members.models import Member
-Member.objects.create_superuser("ada@example.org", password="enter-as-ada")
-bob = Member.objects.create_user("bob")
-bob.groups.add(*[Group.objects.get_or_create(name=name)[0] for name in ("admin", "operator")])
-vera = Member.objects.create_user("vera" + 304 * "a" + "@example.org")
-vera.groups.add(Group.objects.get(name="flowdeck-viewer"))
-publish(ConcertAnnounced(title="Erewhon"), stream="concert-1")
-publish(ConcertAnnounced(title=""), stream="concert-2")
+                  "blamed": Attempt.objects.filter(outcome="failed").first().frame}}))
 """
 
 

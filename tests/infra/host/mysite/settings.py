@@ -39,7 +39,17 @@ TEMPLATES = [
         },
     }
 ]
-DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": BASE_DIR / "db.sqlite3"}}
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": BASE_DIR / "db.sqlite3",
+        "ATOMIC_REQUESTS": True,
+        "CONN_MAX_AGE": 600,
+    }
+}
+CELERY_TASK_DEFAULT_QUEUE = "mysite"
+CELERY_TASK_ROUTES = {"mysite.members.tasks.*": {"queue": "slow"}}
+CELERY_BEAT_SCHEDULE = {"greet": {"task": "mysite.members.tasks.greet", "schedule": 1.0}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 LANGUAGE_CODE, USE_THOUSAND_SEPARATOR = "de", True
