@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
@@ -120,8 +120,8 @@ def because(cell: Cell, otherwise: str, **reasons: str) -> str:
 
 
 def moment(value: datetime | None) -> str:
-    """A time of the day to the millisecond."""
-    return value.strftime("%H:%M:%S.%f")[:-3] if value else "–"
+    """A time of the day to the millisecond, in UTC and saying so."""
+    return f"{value.astimezone(UTC):%H:%M:%S.%f}"[:-3] + " UTC" if value else "–"
 
 
 def _product() -> Product:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +15,6 @@ from django.db.models import CharField
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Cast
 from django.urls import reverse
-from django.utils import timezone
 
 from flowdeck.dashboard.shell import finders
 from flowdeck.dashboard.shell.finders import Hit
@@ -129,7 +128,7 @@ def _trace_hit(event: Event, certain: bool = False) -> Hit:
 
 
 def _when(moment: datetime) -> str:
-    return moment_of(timezone.localtime(moment, timezone.get_default_timezone()))
+    return moment_of(moment.astimezone(UTC))
 
 
 def _uuid(text: str) -> UUID | None:
