@@ -31,7 +31,6 @@ def written(form: str, at: datetime, zone: str, name: str) -> str | None:
         "moment": words.moment(local.replace(tzinfo=None)) + f" {name}",
         "hour": words.hour(local),
         "time": words.time_of_day(local),
-        "day": str(local.day),
     }
     return texts.get(form)
 

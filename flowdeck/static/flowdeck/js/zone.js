@@ -62,11 +62,11 @@ function moment(at) {
   return `${date(local)} ${local.getUTCFullYear()}, ${seconds(local)} ${zone(at)}`;
 }
 
+// A "day" of figures stays one of UTC; an "age" is counted elsewhere. Their titles are written all the same.
 const forms = {
   moment,
   hour: (at) => day(shifted(at)) + time(shifted(at)),
   time: (at) => time(shifted(at)),
-  day: (at) => String(shifted(at).getUTCDate()),
 };
 
 const put = (node, text) => { if (node.textContent !== text) node.textContent = text; };
