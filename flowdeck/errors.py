@@ -125,6 +125,10 @@ class UnknownProcessor(FlowdeckError):
     """No installed app declares a processor of this name."""
 
 
+class NotHeardHere(FlowdeckError):
+    """Other workers' code has the processor hear a type of events, and this one's has not."""
+
+
 class NotLimited(FlowdeckError):
     """The code of a processor declares no limits, so there are none to be changed."""
 

@@ -215,6 +215,11 @@ class Registry:
                 f"Event type {name!r} is not declared by any installed app. Declared: {known}."
             ) from None
 
+    def knows(self, type_name: str, version: int) -> bool:
+        """Whether this code declares the type, at this version or a newer one."""
+        declared = self.event_types.get(type_name)
+        return declared is not None and version <= declared.version
+
     def processor(self, name: str) -> Processor:
         """The declared processor of this name. Raises UnknownProcessor."""
         try:

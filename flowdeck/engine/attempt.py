@@ -22,7 +22,7 @@ from flowdeck.engine import faults as infrastructure
 from flowdeck.engine import lanes, watchdog
 from flowdeck.engine.containment import Containment
 from flowdeck.engine.outcome import HandlerFailed, Outcome, done, failed
-from flowdeck.errors import HandlerContractError, HandlerTimedOut
+from flowdeck.errors import HandlerContractError, HandlerTimedOut, NotHeardHere
 from flowdeck.log.payloads import load
 from flowdeck.sql import DueDelivery
 
@@ -39,6 +39,8 @@ def attempt(
     """
     if processor.batch:
         return attempt_together(processor, [due])[0]
+    if due.unheard:
+        return _not_heard(processor, due, clock.now())
     containment = containment or Containment(processor)
     hooks = containment.hooks
     outcome = _attempt_one(processor, due, containment)
@@ -54,6 +56,8 @@ async def attempt_async(
     ``started`` is when by the database's clock. Whoever cancels it because of its time-out lets
     ``late()`` say so.
     """
+    if due.unheard:
+        return _not_heard(processor, due, started)
     delivery, began = _delivery(processor, due), time.monotonic()
     traced = spans.on() or spans.KEY in due.event.metadata
     with context.entered(context.Context(due.event.correlation_id, due.event.id, delivery)):
@@ -76,6 +80,10 @@ async def attempt_async(
 
 def attempt_together(processor: Processor, dues: list[DueDelivery]) -> list[Outcome]:
     """Run a batch handler for all of ``dues`` at once. Raises as :func:`attempt` does."""
+    unheard = [_not_heard(processor, due, clock.now()) for due in dues if due.unheard]
+    if unheard:
+        heard = [due for due in dues if not due.unheard]
+        return unheard + (attempt_together(processor, heard) if heard else [])
     containment = Containment(processor)
     started, hooks = clock.now(), containment.hooks
     deliveries = [_delivery(processor, due, containment) for due in dues]
@@ -99,6 +107,14 @@ def attempt_together(processor: Processor, dues: list[DueDelivery]) -> list[Outc
     ]
     containment.contain_hooks(dues[0], hooks)
     return outcomes
+
+
+def _not_heard(processor: Processor, due: DueDelivery, now: datetime) -> Outcome:
+    """What becomes of it without a call. Raises HandlerFailed if it waits for other code."""
+    if due.unheard == "gone":
+        return done(processor, due, _delivery(processor, due), now, now)
+    told = NotHeardHere(f"{processor.where} does not hear {due.event.type}, other workers' does.")
+    raise HandlerFailed(told, untouched=True)
 
 
 def _attempt_one(processor: Processor, due: DueDelivery, containment: Containment) -> Outcome:

@@ -6,6 +6,7 @@ built on lanes.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 
@@ -22,13 +23,20 @@ from flowdeck.errors import LeaseLost
 from flowdeck.history import fold
 from flowdeck.sql import dialect
 
+logger = logging.getLogger("flowdeck")
 _SLOW = 0.05  # seconds per delivery above which a handler gets small claims
 _SLOW_BATCH = 8
 
 
 def answer_bell(name: str) -> None:
-    """Drain the processor ``name`` because its bell was rung. Raises UnknownProcessor."""
-    processor = registry.processor(name)
+    """Drain the processor ``name`` because its bell was rung.
+
+    One that this code does not declare is left to workers whose code does: their sweep finds it.
+    """
+    processor = registry.processors.get(name)
+    if processor is None:
+        logger.info("The bell of %s, which this code does not declare, is left to others.", name)
+        return
     if (urgent := _more_urgent(processor)) is not None:
         drain(urgent)
     clearing = bell.Clearing(name)  # before the first claim: a commit from now on rings again

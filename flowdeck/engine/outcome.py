@@ -17,6 +17,7 @@ from flowdeck.declare.retry import MOST_ATTEMPTS
 from flowdeck.declare.states import AttemptOutcome, DeliveryState
 from flowdeck.declare.timing import Cancel
 from flowdeck.engine import faults as infrastructure
+from flowdeck.engine import unknown
 from flowdeck.engine.failure import Failure, describe, of_death, without_personal_data
 from flowdeck.errors import HandlerContractError, Reject, Snooze, TraceTooDeep
 from flowdeck.processes import worker_name
@@ -62,12 +63,15 @@ def failed(processor: Processor, due: DueDelivery, started: datetime, error: Exc
         raise error
     cause = error.error if isinstance(error, HandlerFailed) else error
     finished = clock.now()
+    put_off = unknown.AGAIN if unknown.waits(due, cause) else None
     if isinstance(cause, Snooze):
+        put_off = cause.seconds
+    if put_off is not None:
         mark = Mark(
             position=due.position,
             state=DeliveryState.SLEEPING,
             attempts=due.attempts,
-            due_in=cause.seconds,
+            due_in=put_off,
             started_at=started,
             finished_at=finished,
         )

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from flowdeck.database import connection
 from flowdeck.declare.registry import Processor, slot_of
-from flowdeck.engine import answers
+from flowdeck.engine import answers, unknown
 from flowdeck.engine.lanes import Claim
 from flowdeck.privacy.sealing import may_be_sealed, opened
 from flowdeck.sql import DueDelivery, dialect
@@ -20,27 +20,27 @@ def take(processor: Processor, claim: Claim, limit: int) -> list[DueDelivery]:
     Of a processor that gathers it is all of keys that are ready, if need be beyond ``limit``.
     """
     if processor.gather is not None:
-        return _opened(gathering().take_gathered(_wanted(processor, limit), claim.lanes))
+        return _opened(processor, gathering().take_gathered(_wanted(processor, limit), claim.lanes))
     with connection.cursor() as cursor:
         taken = dialect().take_due(
             cursor, processor.name, claim.lanes, claim.floors, limit, processor.parks
         )
     claim.saw(taken)
-    return _opened(taken.due)
+    return _opened(processor, taken.due)
 
 
 def fetch(processor: Processor, claim: Claim, limit: int) -> list[DueDelivery]:
     """Up to ``limit`` due deliveries of lanes that this worker holds, by position."""
     if claim.position is not None:
         one = starts().fetch_one(processor.name, claim.position)
-        return answers.loaded(processor, _opened([one] if one else []))
+        return answers.loaded(processor, _opened(processor, [one] if one else []))
     if processor.gather is not None:
         ready = gathering().fetch_gathered(_wanted(processor, limit), claim.lanes)
-        return answers.loaded(processor, _opened(ready))
+        return answers.loaded(processor, _opened(processor, ready))
     with connection.cursor() as cursor:
         taken = dialect().fetch_due(cursor, processor.name, claim.lanes, limit, processor.parks)
     claim.saw(taken)
-    return answers.loaded(processor, _opened(taken.due))
+    return answers.loaded(processor, _opened(processor, taken.due))
 
 
 def _wanted(processor: Processor, limit: int) -> Wanted:
@@ -70,12 +70,13 @@ def fetch_first(
             cursor, processor.name, ids, tokens, list(busy), most, processor.parks
         )
     whose = {slot: claim for claim in claims for slot in claim.slots()}
-    loaded = answers.loaded(processor, _opened(due))
+    loaded = answers.loaded(processor, _opened(processor, due))
     return [(one, whose[slot_of(one.event.key)]) for one in loaded]
 
 
-def _opened(due: list[DueDelivery]) -> list[DueDelivery]:
-    """With what is personal readable: the keys of a whole batch are read at once."""
+def _opened(processor: Processor, due: list[DueDelivery]) -> list[DueDelivery]:
+    """With what is personal readable, all keys read at once, and whether they are heard here."""
+    unknown.tell_apart(processor, due)
     if any(may_be_sealed(one.event) for one in due):
         for one, event in zip(due, opened([one.event for one in due]), strict=True):
             one.event = event

@@ -22,7 +22,7 @@ def load(stored: StoredEvent) -> Event:
     """The typed payload of a stored event, upcast to the declared version.
 
     Raises UnknownEventType, UnknownVersion or InvalidPayload: the log is never dropped, so a
-    processor that needs such an event gets it as a dead letter with this reason.
+    processor that needs such an event waits for newer code, or has a dead letter with this reason.
     """
     declared = registry.event_type(stored.type)
     if declared.personal and may_be_sealed(stored):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 from flowdeck.declare.event import StoredEvent
@@ -72,11 +72,16 @@ class Left(NamedTuple):
 
 @dataclass(slots=True)
 class DueDelivery:
-    """A delivery that is due, with its event; with ``answers`` where these are kept."""
+    """A delivery that is due, with its event; with ``answers`` where these are kept.
+
+    ``unheard``: the worker's code has its processor not hear such events; it waits for one whose
+    code has, or none has any more.
+    """
 
     attempts: int
     event: StoredEvent
     answers: Answers | None = None
+    unheard: Literal["", "waits", "gone"] = ""
 
     @property
     def position(self) -> int:

@@ -111,6 +111,21 @@ def _runnable(scope: Scope) -> Iterator[str]:
         yield f"{count} deliveries of {processor} are in the unknown state {state!r}"
 
 
+@check("every unfinished delivery is of an event that this code knows")
+def _known(scope: Scope) -> Iterator[str]:
+    waiting = rows(
+        "SELECT d.processor, e.type, e.version, count(*), min(d.position) FROM flowdeck_due d "
+        f"JOIN flowdeck_event e ON e.position = d.position WHERE d.state {among(*UNFINISHED)} "
+        "GROUP BY d.processor, e.type, e.version"
+    )
+    for processor, type_name, version, count, position in waiting:
+        if not registry.knows(type_name, version):
+            yield (
+                f"{count} deliveries of {processor} wait for code that knows {type_name} "
+                f"v{version} (first: event {position})"
+            )
+
+
 @check("no effect twice")
 def _effects(scope: Scope) -> Iterator[str]:
     """A handler's events commit with its delivery, so an unfinished delivery can't have any."""

@@ -36,6 +36,8 @@ def explain(row: Held, state: str, ground: Ground) -> Chain:
     stopped = next(_stopped(row, ground), None)
     if stopped is not None:
         return stopped
+    if not registry.knows(row.type, row.version):
+        return _for_newer_code(row)
     if row.due_at is not None and row.due_at > ground.now:
         return _put_off(row, ground)
     return _untaken(row, ground)
@@ -235,6 +237,14 @@ def _put_off(row: Held, ground: Ground) -> Chain:
     error = f"{failure.error}: {failure.message}" if failure else ""
     fact = Fact(Kind.RETRYING, said, _event(row), row.finished_at, until=row.due_at, more=error)
     return Chain((fact,), (Way("Do nothing", "it is tried again then"),))
+
+
+def _for_newer_code(row: Held) -> Chain:
+    said = f"{row.processor} waits for code that knows {row.what}, v{row.version}; this one doesn't"
+    more = f"For {conf().UNKNOWN_KEPT_HOURS:g} hours at most; then it becomes a dead letter."
+    fact = Fact(Kind.UNKNOWN_VERSION, said, _event(row), row.recorded_at, more=more)
+    way = Way("Deploy the code that knows it", "it is done within seconds then; nothing is lost")
+    return Chain((fact,), (way,))
 
 
 def _gathered(row: Held, gather: Gather) -> Chain:

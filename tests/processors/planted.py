@@ -28,7 +28,17 @@ from flowdeck.declare.registry import Processor, registry
 from flowdeck.engine import drain, pause
 from flowdeck.letters import dead_letters
 from flowdeck.log import timers
-from flowdeck.models import Attempt, Connector, Due, Event, FlowControl, Lane, Timer, Worker
+from flowdeck.models import (
+    Attempt,
+    Connector,
+    Due,
+    Event,
+    FlowControl,
+    Lane,
+    Subscription,
+    Timer,
+    Worker,
+)
 from flowdeck.testing import settle
 
 BY, WHY = "lena", "stock taking"
@@ -253,7 +263,7 @@ def unknown_version(number: int) -> str:
     without("payment")
     known = registry.event_types["OrderCreated"]
     registry.event_types["OrderCreated"] = replace(known, version=known.version - 1)
-    buried(f"order-{number}", "payment", "UnknownVersion")
+    drain.drain_all()
     return f"order-{number}"
 
 
@@ -261,6 +271,7 @@ def missing_subscription(number: int) -> str:
     """Inventory does not hear OrderCreated any more, and is through with the rest."""
     known = registry.processors["inventory"].subscriptions
     declared("inventory", subscriptions=tuple(one for one in known if one != "OrderCreated"))
+    Subscription.objects.filter(processor="inventory", type="OrderCreated").delete()
     order(number)
     settle()
     return f"order-{number}"
@@ -366,7 +377,9 @@ PLANTS = {
     "wrong queue": Plant(wrong_queue, "wrong queue", "hear mail, reports"),
     "crashed handler": Plant(crashed, "crashes", "Workers died in payment"),
     "backlog ahead": Plant(backlog, "backlog", "are ahead of OrderCreated"),
-    "unknown version": Plant(unknown_version, "unknown version", "payment can't read OrderCreated"),
+    "unknown version": Plant(
+        unknown_version, "unknown version", "payment waits for code that knows OrderCreated"
+    ),
     "missing subscription": Plant(missing_subscription, "not subscribed", "does not subscribe"),
     "timer not yet due": Plant(timer_not_due, "timer open", "is not due yet"),
     "timer cancelled": Plant(timer_cancelled, "timer cancelled", "was cancelled by lena"),
