@@ -129,6 +129,14 @@ class NotHeardHere(FlowdeckError):
     """Other workers' code has the processor hear a type of events, and this one's has not."""
 
 
+class LanesNotDivided(FlowdeckError):
+    """A processor can't have so many lanes, or not now."""
+
+
+class StillDeclared(FlowdeckError):
+    """The processor is declared, so it can't be retired."""
+
+
 class NotLimited(FlowdeckError):
     """The code of a processor declares no limits, so there are none to be changed."""
 

@@ -8,11 +8,12 @@ from typing import Any
 from django.contrib.auth.models import Group
 from django.core.checks import CheckMessage, Tags, Warning, register
 from django.db import connections, router
-from django.db.models import Model
+from django.db.models import Count, Model
 
 from flowdeck.bells import silence
 from flowdeck.database import alias, connection
-from flowdeck.models import SilentBell, Worker
+from flowdeck.declare.registry import registry
+from flowdeck.models import Lane, SilentBell, Worker
 from flowdeck.observe.overview import cut_off_workers
 from flowdeck.people import groups
 
@@ -60,6 +61,26 @@ def signs_of_life(databases: Sequence[str] | None = None, **_: Any) -> list[Chec
             id="flowdeck.W008",
         )
         for one in silence.silent_lately()
+    ]
+
+
+@register(Tags.database)
+def divided_lanes(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """Processors that have another number of lanes than is declared, for ``check --database``."""
+    if alias() not in (databases or ()) or not _are_there(Lane):
+        return []
+    counted = Lane.objects.values("processor").annotate(lanes=Count("pk")).order_by()
+    there = dict(counted.values_list("processor", "lanes"))
+    return [
+        Warning(
+            f"Processor {name!r} is declared with {declared.lanes} lanes and has {there[name]}: "
+            "these hold.",
+            hint=f"`manage.py flowdeck processors divide {name} --reason ...` divides them anew, "
+            "while workers work.",
+            id="flowdeck.W021",
+        )
+        for name, declared in sorted(registry.processors.items())
+        if there.get(name, declared.lanes) != declared.lanes
     ]
 
 

@@ -41,6 +41,8 @@ class Processor:
     first. A worker process has up to ``overlap`` calls of it in the air, each for another key. With
     ``gather`` each call has what came for one key until that was quiet. ``starts``: which past
     events it gets when it is new; a number is the position of the last one that it does not.
+    ``name`` is its oldest one, by which the database knows it for good; ``renamed`` what it is
+    called now, if that is another, and ``was`` the names in between.
     """
 
     name: str
@@ -66,6 +68,18 @@ class Processor:
     overlap: int = 1
     gather: Gather | None = None
     starts: Starts = "now"
+    renamed: str = ""
+    was: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """What it is called now."""
+        return self.renamed or self.name
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All that it is found by: the oldest first, the one of now last."""
+        return (self.name, *self.was, *filter(None, [self.renamed]))
 
     @property
     def asynchronous(self) -> bool:
@@ -143,6 +157,7 @@ class Registry:
         self.processors: dict[str, Processor] = {}
         self.problems: list[str] = []
         self._subscribers: dict[str, tuple[Processor, ...]] = {}
+        self._named: dict[str, str] = {}
 
     def add_event_type(self, event_type: EventType) -> None:
         """Declare an event type; a second class of the same name is kept as a problem.
@@ -166,19 +181,23 @@ class Registry:
 
     def add_processor(self, processor: Processor) -> None:
         """Declare a processor; a second one of the same name is kept as a problem."""
-        known = self.processors.get(processor.name)
-        if known is not None and known.where != processor.where:
-            self.problems.append(
-                f"Processor {processor.name!r} is declared twice: by {known.where} and "
-                f"{processor.where}. Rename one."
-            )
-            return
+        for name in processor.names:
+            known = self.processors.get(self._named.get(name, name))
+            if known is not None and known.where != processor.where:
+                self.problems.append(
+                    f"Processor {name!r} is declared twice: by {known.where} and "
+                    f"{processor.where}. Rename one."
+                )
+                return
         self.processors[processor.name] = processor
+        self._named.update(dict.fromkeys(processor.names[1:], processor.name))
         self._subscribers.clear()
 
     def remove_processor(self, name: str) -> None:
         """Forget a processor (a test that ends); its deliveries stay."""
-        self.processors.pop(name, None)
+        gone = self.processors.pop(name, None)
+        for one in gone.names if gone else ():
+            self._named.pop(one, None)
         self._subscribers.clear()
 
     def subscribers(self, type_name: str) -> tuple[Processor, ...]:
@@ -221,9 +240,9 @@ class Registry:
         return declared is not None and version <= declared.version
 
     def processor(self, name: str) -> Processor:
-        """The declared processor of this name. Raises UnknownProcessor."""
+        """The declared processor of this name, of now or once. Raises UnknownProcessor."""
         try:
-            return self.processors[name]
+            return self.processors[self._named.get(name, name)]
         except KeyError:
             known = ", ".join(sorted(self.processors)) or "none"
             raise UnknownProcessor(

@@ -42,6 +42,7 @@ def processor(
     gather: Gather | None = None,
     database: str = "",
     starts: Starts = "now",
+    was: Sequence[str] = (),
 ) -> Callable[[Handler], Handler]:
     """Subscribe the decorated function to the event types in its first annotation::
 
@@ -64,6 +65,8 @@ def processor(
     A new processor gets what is appended from the moment on at which its first worker (or
     ``migrate``) has said that it is there, whoever publishes it; with ``starts="beginning"`` all
     past events first, with a position those behind it.
+    One that was renamed says what it was called before, the oldest name first: by that one the
+    database goes on knowing it, so code of both names works on the same lanes.
     The function itself is returned unchanged. Raises RegistrationError.
     """
 
@@ -91,6 +94,7 @@ def processor(
                 overlap=overlap,
                 gather=gather,
                 starts=starts,
+                was=tuple(was),
             )
         )
         return handler
@@ -142,8 +146,8 @@ def declare(
 ) -> Processor:
     """Build a Processor from a handler's signature. Raises RegistrationError."""
     where = f"processor {name!r} ({handler.__module__}.{handler.__qualname__})"
-    if not name or len(name) > 64 or not all(c.isalnum() or c in "-_." for c in name):
-        raise RegistrationError(f"{where}: a name is 1 to 64 letters, digits, '-', '_' or '.'.")
+    names: list[str] = [*options.pop("was", ()), name]
+    _check_names(where, names)
     lanes = options.get("lanes", 16)
     if not 1 <= lanes <= SLOTS:
         raise RegistrationError(f"{where}: lanes must be 1 to {SLOTS}, not {lanes}.")
@@ -174,13 +178,23 @@ def declare(
     subscribed = tuple(annotated_events(handler, parameters[0].name, where))
     _check_groups(where, subscribed, options.get("limits"))
     return Processor(
-        name=name,
+        name=names[0],
+        renamed=name if len(names) > 1 else "",
+        was=tuple(names[1:-1]),
         handler=handler,
         subscriptions=subscribed,
         wants_delivery=len(parameters) == 2,
         emits=emitted_types(handler, emits),
         **options,
     )
+
+
+def _check_names(where: str, names: Iterable[str]) -> None:
+    for one in names:
+        if not 1 <= len(one) <= 64 or not all(c.isalnum() or c in "-_." for c in one):
+            raise RegistrationError(
+                f"{where}: a name is 1 to 64 letters, digits, '-', '_' or '.', not {one!r}."
+            )
 
 
 def _check_start(where: str, starts: object) -> None:

@@ -99,8 +99,13 @@ _unheard = _Unheard()
 def run_without_bells(names: Iterable[str]) -> None:
     """Work off what is due of the named processors until interrupted, without any bell."""
     chosen, waiting = set(names), threading.Event()
+    said_at = time.monotonic()
     while not waiting.wait(conf().SWEEP_SECONDS):
         schedules.catch_up()
+        if time.monotonic() - said_at > _MINUTE.total_seconds():
+            said_at = time.monotonic()
+            _say_what_is_heard()
+        lanes.create_missing(registry.processor(name) for name in chosen)
         for name in chosen & set(due_processors()):
             drain.drain(registry.processor(name))
         floors.note_settled()
@@ -200,8 +205,7 @@ class Sweeper(threading.Thread):
             foreign_spans.forget_old()
             silence.forget(signs_of_life.GONE)
             lanes.assign_again()
-            if not subscriptions.say_again():
-                lanes.forget_created()
+            _say_what_is_heard()
 
     def _say_alive(self) -> None:
         now = clock.now()
@@ -217,6 +221,11 @@ class Sweeper(threading.Thread):
         )
         release.seen()
         shadow.remove_forgotten()
+
+
+def _say_what_is_heard() -> None:
+    if not subscriptions.say_again():
+        lanes.forget_created()  # which writes it down with the next look
 
 
 _sweeper: tuple[int, Sweeper] | None = None
