@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 from flowdeck.spans import KEY
@@ -35,8 +36,8 @@ class Outgoing:
     @property
     def size(self) -> int:
         """Bytes of the message, give or take what the broker's own form adds."""
-        names, values = "".join(self.attributes), "".join(map(str, self.attributes.values()))
-        around = len(names) + len(values) + 8 * len(self.attributes)
+        around = len("".join(self.attributes)) + len("".join(self._texts()))
+        around += 8 * len(self.attributes)
         return around + (len(self.data) if self.data.isascii() else len(self.data.encode()))
 
     def headers(self, prefix: str) -> list[tuple[str, str]]:
@@ -44,8 +45,14 @@ class Outgoing:
 
         The ``traceparent`` also stands alone, where instrumentation of consumers looks for it.
         """
-        found = [(f"{prefix}{name}", _text(value)) for name, value in self.attributes.items()]
-        return [*found, *self.trace_header.items()]
+        found = list(zip(_prefixed(prefix, *self.attributes), self._texts(), strict=True))
+        if KEY in self.attributes:
+            found += self.trace_header.items()
+        return found
+
+    def _texts(self) -> Iterable[str]:
+        values: Any = self.attributes.values()
+        return values if True not in values else [_text(value) for value in values]
 
     @property
     def trace_header(self) -> dict[str, str]:
@@ -155,6 +162,11 @@ class Receiver(Protocol):
 
     def close(self) -> None:
         """Let go of the connection; what was not done comes again. Never raises."""
+
+
+@lru_cache(256)  # there are few combinations, and a batch is mostly of one
+def _prefixed(prefix: str, *names: str) -> list[str]:
+    return [f"{prefix}{name}" for name in names]
 
 
 def _text(value: str | bool) -> str:

@@ -14,7 +14,7 @@ from flowdeck import clock
 from flowdeck.connect import attempts, brokers, lease, refused
 from flowdeck.connect.envelope import messages
 from flowdeck.connect.lease import Lease
-from flowdeck.connect.messages import MOST, Outgoing, Refusal, Sender
+from flowdeck.connect.messages import Outgoing, Refusal, Sender
 from flowdeck.connect.outlets import Outlet, too_large
 from flowdeck.connect.refused import Held
 from flowdeck.database import connection, transaction
@@ -26,8 +26,9 @@ from flowdeck.models import Connector
 from flowdeck.sql import dialect
 from flowdeck.sql.parts import placeholders
 
+MOST = 50_000
+"""Messages of a batch, if the broker takes as many."""
 _MOST_BYTES = 16 * 1024 * 1024
-_UNBOUND = 1_000_000
 _STRETCH = 50_000  # positions looked at for events that the outlet hears
 _PATIENCE = 0.2  # seconds that appends under way are waited for
 _START_PATIENCE = 30.0
@@ -79,7 +80,7 @@ class Relay:
         self._held = Held(outlet.name)
         self._sender: Sender | None = None
         self._most = MOST
-        self._bound = _UNBOUND
+        self._bound = MOST
         self._patient = patient
         self._due_at = 0.0
         self.moved = 0
@@ -95,7 +96,7 @@ class Relay:
         except BrokerAway:
             self._bound = max(1, min(self._bound, self._most) // 2)  # it may only be slow
             raise
-        self._bound = min(self._bound * 2, _UNBOUND)
+        self._bound = min(self._bound * 2, MOST)
         return more
 
     def close(self) -> None:
@@ -112,7 +113,7 @@ class Relay:
             return False
         if self._sender is None:
             self._sender = brokers.sender(self._outlet.broker)
-            self._most = min(_most_at_once(self._sender), self._bound)
+            self._most = min(self._sender.most, self._bound)
         upto = min(horizon(after, _PATIENCE).position, after + _STRETCH)
         if upto <= after:
             return False
@@ -143,7 +144,7 @@ class Relay:
 
     def _spare_memory(self, sender: Sender, events: Sequence[StoredEvent]) -> None:
         average = max(1, sum(len(event.data) for event in events) // len(events))
-        most = min(_most_at_once(sender), self._bound)
+        most = min(sender.most, self._bound)
         self._most = max(1, min(most, _MOST_BYTES // average))
 
     def _waits_for_more(self, sender: Sender, first: StoredEvent) -> bool:
@@ -197,7 +198,3 @@ class Relay:
             else:
                 batch.append((event, message))
         return batch, refusals, behind
-
-
-def _most_at_once(sender: Sender) -> int:
-    return sender.most if sender.every else min(MOST, sender.most)

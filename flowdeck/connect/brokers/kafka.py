@@ -18,6 +18,7 @@ from flowdeck.connect.messages import JSON, MOST, SEND_SECONDS, Incoming, Outgoi
 from flowdeck.errors import BrokerAway
 
 LARGEST = 1_000_000
+_POLL_EVERY = 200  # messages
 _LOOK_SECONDS = 10.0  # between two looks for new partitions, and whether somebody answers
 _GATHER_SECONDS = 0.02  # for what is there besides the first message
 _OURS = frozenset({"largest"})
@@ -57,7 +58,7 @@ def settings(address: Address) -> dict[str, Any]:
 class KafkaSender:
     """Produces with a sequence per partition, so that the broker drops what is repeated."""
 
-    most = MOST
+    most = 5 * MOST  # a broker confirms batches of its own, and each of ours waits for the last
     every = 0.0
 
     def __init__(self, address: Address) -> None:
@@ -116,7 +117,8 @@ class KafkaSender:
                 self._unconfirmed -= 1
                 self._note(number, error.args[0])
                 break
-        self._producer.poll(0)
+        if number % _POLL_EVERY == 0:
+            self._producer.poll(0)
 
     def _note(self, number: int, error: KafkaError) -> None:
         name = _FOR_GOOD.get(error.code())
