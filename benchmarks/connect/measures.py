@@ -65,7 +65,7 @@ def _step(database: Database, name: str, *arguments: object) -> Numbers:
 
 def kafka(bench: Bench) -> Numbers:
     """The log handed on to a topic by one relay, and taken in again by one intake."""
-    count = bench.amount(50_000)
+    count = max(20_000, bench.amount(50_000))  # some batches
     with bench.kafka() as url, bench.template.copied() as database:
         _step(database, "fill", count)
         out = _step(database, "hand_on", url, "bench", count)
