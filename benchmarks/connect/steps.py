@@ -26,6 +26,7 @@ from flowdeck.connect.mapping import inlets  # noqa: E402
 from flowdeck.engine.drain import drain_all  # noqa: E402
 from flowdeck.models import ApiToken  # noqa: E402
 from flowdeck.people import tokens  # noqa: E402
+from flowdeck.processes import collect_less_often  # noqa: E402
 
 _CHUNK = 1_000
 _KEYS = 500
@@ -86,6 +87,7 @@ def take_in(url: str, source: str, count: str) -> dict[str, float]:
 
 
 def _rate(work: lease.Work, count: int) -> dict[str, float]:
+    collect_less_often()  # as workers do
     while not work.moved:
         work.step()
     first, began = work.moved, time.perf_counter()

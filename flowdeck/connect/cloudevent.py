@@ -17,6 +17,7 @@ from flowdeck.log.storable import checked_time
 _KNOWN = ("specversion", "id", "source", "type", "subject", "time", "datacontenttype", "data")
 _LONGEST = 500
 _MOST_ATTRIBUTES = 60
+_UUID_DIGITS = 32
 
 
 class Unreadable(FlowdeckError):
@@ -134,7 +135,9 @@ def _is_json(kind: str) -> bool:
 
 
 def _uuid(text: Any) -> UUID | None:
+    if not isinstance(text, str) or len(text) < _UUID_DIGITS:
+        return None
     try:
         return UUID(text)
-    except (ValueError, TypeError, AttributeError):
+    except ValueError:
         return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from typing import Any
 
 import kombu.transport.redis
@@ -21,8 +20,7 @@ from django.core.checks import run_checks
 from flowdeck.conf import conf
 from flowdeck.engine import signs_of_life, sweep
 from flowdeck.engine.signs_of_life import hears_bells
-
-_YOUNG_OBJECTS = 50_000
+from flowdeck.processes import collect_less_often
 
 
 class _ForgivingQoS(kombu.transport.redis.QoS):
@@ -61,11 +59,8 @@ def _stay_able_to_hear(**_: Any) -> None:
 
 @worker_process_init.connect(weak=False)  # type: ignore[untyped-decorator]
 def _start_in_pool_process(**_: Any) -> None:
-    # A batch makes thousands of objects that live until it ends: the collector would look through
-    # all of them, and through everything imported, again and again.
     if conf().TUNE_WORKERS:
-        gc.freeze()
-        gc.set_threshold(_YOUNG_OBJECTS)
+        collect_less_often()
     if hears_bells():
         sweep.start()
 

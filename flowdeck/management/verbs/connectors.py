@@ -11,11 +11,13 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from flowdeck import parsing
+from flowdeck.conf import conf
 from flowdeck.connect import connectors, control, posts
 from flowdeck.connect.standing import Standing, held_keys, standings
 from flowdeck.errors import FlowdeckError
 from flowdeck.management import acting
 from flowdeck.models import WebhookAttempt
+from flowdeck.processes import collect_less_often
 from flowdeck.words import counted, duration, moment
 
 _WAIT = 1.0
@@ -115,6 +117,8 @@ class Command(BaseCommand):
             moved = connectors.run_once(name)
             self.stdout.write(f"Moved: {counted(moved, 'message')}.")
             return
+        if conf().TUNE_WORKERS:
+            collect_less_often()
         stopping = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stopping.set())
