@@ -12,6 +12,7 @@ from django.template import engines
 from django.template.backends.django import DjangoTemplates
 
 from flowdeck.bells.bell import DRAIN_TASK
+from flowdeck.conf import conf
 from flowdeck.declare.registry import registry
 from flowdeck.management.doctor.finding import Finding
 from flowdeck.words import counted
@@ -62,6 +63,8 @@ def settings() -> Iterator[Finding]:
 
 def celery() -> Iterator[Finding]:
     """Whether the Celery app of the project knows the library's tasks."""
+    if conf().IN_PROCESS_WORKER:
+        return  # nobody sends any
     current_app.loader.import_default_modules()  # as a worker does at its start
     if DRAIN_TASK not in current_app.tasks:
         yield Finding(

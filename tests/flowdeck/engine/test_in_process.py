@@ -15,6 +15,7 @@ from flowdeck.engine import in_process, sweep
 from flowdeck.live import announce
 from flowdeck.live import nearby as live_nearby
 from flowdeck.live.changes import Changes
+from flowdeck.management.doctor import bells, pages, project
 from flowdeck.models import Delivery, Worker
 from tests.polling import eventually
 from tests.probe.events import Probed
@@ -95,6 +96,9 @@ async def test_pages_hear_of_changes_from_other_threads_without_a_channel_layer(
     thread.join()
 
 
+@pytest.mark.django_db
 def test_it_needs_nothing_else_and_is_refused_where_others_work() -> None:
     assert surroundings() == []
+    asked = (project.celery, bells.redis_server, bells.broker, bells.answered, pages.live_layer)
+    assert [finding for look in asked for finding in look()] == []
     assert [one.id for one in workers()] == ["flowdeck.E015"]
