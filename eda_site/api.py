@@ -5,6 +5,7 @@ from __future__ import annotations
 from events.api import router as shop_router
 from flowdeck.api import (
     JsonAPI,
+    alerts_router,
     connectors_router,
     dead_letters_router,
     events_router,
@@ -30,6 +31,7 @@ api.add_router("", events_router)
 api.add_router("", connectors_router)
 api.add_router("", reveal_router)
 api.add_router("", dead_letters_router)
+api.add_router("", alerts_router)
 api.add_router("", releases_router)
 api.add_router("", timers_router)
 api.add_router("", limits_router)

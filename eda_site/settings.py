@@ -10,6 +10,7 @@ REDIS_URL            default: the Redis that ``make run`` starts in FLOWDECK_HOM
 CELERY_BROKER_URL    default: REDIS_URL; any broker that Celery knows
 SECRET_KEY           needed outside of demo mode
 ALLOWED_HOSTS        needed outside of demo mode; comma-separated
+SITE_URL             where people open the pages, for links in mails and webhooks (default: none)
 CSRF_TRUSTED_ORIGINS comma-separated, with scheme, if a proxy changes the host name
 HTTPS                0 if production is served over plain HTTP (default 1 outside of demo mode)
 HSTS_PRELOAD         1 to ask browsers to list the host as HTTPS-only for good (default 0)
@@ -148,6 +149,7 @@ FLOWDECK: dict[str, Any] = {
     "SCHEMAS_LOCK": str(BASE_DIR / "schemas.lock"),
     "BADGE": "demo" if DEMO else "",
     "PROVE_OUTSIDE": DEMO,
+    "SITE_URL": os.environ.get("SITE_URL", ""),
 }
 
 CELERY_BROKER_URL = environment.broker_url(REDIS_URL)

@@ -113,6 +113,8 @@ class Conf:
     the projects behind connectors, by their names, with ``{correlation_id}`` in them.
     ``UNKNOWN_KEPT_HOURS`` is for how long what a worker's code does not know waits for one that
     does, and a processor that no worker declares gets events of publishers that don't either.
+    ``SITE_URL`` is where people open these pages (``https://events.example.org``), so that messages
+    of alerts can link to them.
     """
 
     REDIS_URL: str = ""
@@ -157,6 +159,7 @@ class Conf:
     SPANS_KEPT_DAYS: float = 0
     UNKNOWN_KEPT_HOURS: float = 72
     TRACES_ELSEWHERE: Mapping[str, str] = field(default_factory=dict)
+    SITE_URL: str = ""
     GROUPS: Mapping[str, str] = field(default_factory=lambda: GROUPS)
 
     def __post_init__(self) -> None:
@@ -171,6 +174,11 @@ class Conf:
                     raise ImproperlyConfigured(
                         f"FLOWDECK[{name!r}] names {network!r}, which is none ({error})."
                     ) from error
+        if self.SITE_URL and not self.SITE_URL.startswith(("https://", "http://")):
+            raise ImproperlyConfigured(
+                f"FLOWDECK['SITE_URL'] is {self.SITE_URL!r}; it takes an address such as "
+                "'https://events.example.org'."
+            )
         _demand_place({"['TRACE_URL']": self.TRACE_URL}, "{trace_id}")
         elsewhere = self.TRACES_ELSEWHERE.items()
         _demand_place(

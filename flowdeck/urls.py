@@ -97,6 +97,7 @@ urlpatterns = [
     path("alerts/", alerts.alerts, name="alerts"),
     path("alerts/rules/", alerts.save, name="save_alert"),
     path("alerts/rules/<int:number>/mute/", alerts.mute, name="mute_alert"),
+    path("alerts/rules/<int:number>/test/", alerts.test, name="test_alert"),
     path("alerts/rules/<int:number>/delete/", alerts.delete, name="delete_alert"),
     path("database/", database.database, name="database"),
     path("audit/", audit_page.audit, name="audit"),

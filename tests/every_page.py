@@ -56,6 +56,7 @@ _ACTIONS = {
     "flowdeck:reveal",
     "flowdeck:save_alert",
     "flowdeck:mute_alert",
+    "flowdeck:test_alert",
     "flowdeck:delete_alert",
     "login",
     "logout",

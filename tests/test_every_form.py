@@ -256,6 +256,11 @@ def mutes_an_alert(_: User) -> Sent:
     return Sent(reverse("flowdeck:mute_alert", args=[an_alert()]), {"hours": "8"})
 
 
+def tests_an_alert(_: User) -> Sent:
+    number = rules.save(None, RULE | {"mail_to": "ops@example.com"}, by="olga").pk
+    return Sent(reverse("flowdeck:test_alert", args=[number]), {})
+
+
 def deletes_an_alert(_: User) -> Sent:
     return Sent(reverse("flowdeck:delete_alert", args=[an_alert()]), {})
 
@@ -330,6 +335,7 @@ FORMS: dict[str, Made] = {
     "flowdeck:delete_view": deletes_a_view,
     "flowdeck:save_alert": saves_an_alert,
     "flowdeck:mute_alert": mutes_an_alert,
+    "flowdeck:test_alert": tests_an_alert,
     "flowdeck:delete_alert": deletes_an_alert,
     "flowdeck:create_token": creates_a_token,
     "flowdeck:revoke_token": revokes_a_token,

@@ -119,4 +119,4 @@ class AlertRuleAdmin(ReadOnly):
 
     may_see = "view_alerts"
     list_display = ("name", "kind", "processor", "threshold", "value", "firing_since")
-    exclude = ("webhook",)
+    exclude = ("webhook", "routing_key")

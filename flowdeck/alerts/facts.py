@@ -6,7 +6,10 @@ from flowdeck.declare.event import Event
 
 
 class AlertFired(Event, version=1):
-    """A rule was met for as long as it says. ``muted``: nobody is to be told."""
+    """A rule was met for as long as it says. ``muted``: nobody is to be told.
+
+    ``processor`` and ``error`` are whose work it is about, and the newest error there, if any.
+    """
 
     rule: int
     name: str
@@ -15,6 +18,8 @@ class AlertFired(Event, version=1):
     value: float
     about: str
     muted: bool = False
+    processor: str = ""
+    error: str = ""
 
 
 class AlertResolved(Event, version=1):
@@ -27,3 +32,24 @@ class AlertResolved(Event, version=1):
     value: float
     about: str
     muted: bool = False
+    processor: str = ""
+    error: str = ""
+
+
+class AlertTested(Event, version=1):
+    """Somebody asked for a message, to see that it arrives: the rule itself is as it was."""
+
+    rule: int
+    name: str
+    kind: str
+    threshold: int
+    value: float
+    about: str
+    by: str
+    muted: bool = False
+    processor: str = ""
+    error: str = ""
+
+
+Told = AlertFired | AlertResolved | AlertTested
+"""What is told."""

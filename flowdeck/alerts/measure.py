@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import NamedTuple
 
 from django.db.models import Count, Exists, Max, OuterRef
 
 from flowdeck import clock
+from flowdeck.alerts import lately, standstill
+from flowdeck.alerts.measured import MOST, NOTHING, Measured
 from flowdeck.declare.registry import registry
 from flowdeck.errors import TraceTooDeep
 from flowdeck.letters import dead_letters
@@ -16,15 +17,7 @@ from flowdeck.log.positions import SLACK, first_since
 from flowdeck.models import AlertRule, Event, Lane, ProcessorState, Timer
 from flowdeck.observe import current, database
 
-_MOST = 10_000
 _LOOKED_BACK = timedelta(days=1)  # for what has not followed
-
-
-class Measured(NamedTuple):
-    """The value, and what it is about: a group, a processor."""
-
-    value: float
-    about: str = ""
 
 
 def measure(rule: AlertRule) -> Measured:
@@ -34,8 +27,8 @@ def measure(rule: AlertRule) -> Measured:
 
 def _dead(rule: AlertRule) -> Measured:
     criteria = dead_letters.Criteria(processor=rule.processor)
-    counted = criteria.letters().order_by().values("letter")[:_MOST].count()
-    return Measured(counted, rule.processor)
+    counted = criteria.letters().order_by().values("letter")[:MOST].count()
+    return Measured(counted, rule.processor, rule.processor)
 
 
 def _growth(rule: AlertRule) -> Measured:
@@ -44,20 +37,21 @@ def _growth(rule: AlertRule) -> Measured:
     groups = letters.filter(finished_at__gt=since).values("fingerprint")
     most = groups.annotate(n=Count("*"), newest=Max("letter")).order_by("-n").first()
     if most is None:
-        return Measured(0)
+        return NOTHING
     failure = dead_letters.last_attempts([most["newest"]]).get(most["newest"])
-    return Measured(most["n"], failure.error if failure else most["fingerprint"])
+    whose = failure.processor if failure else rule.processor
+    return Measured(most["n"], failure.error if failure else most["fingerprint"], whose)
 
 
 def _waiting(rule: AlertRule) -> Measured:
     names = [rule.processor] if rule.processor else sorted(registry.processors)
     oldest = {at: name for name, at in current.oldest_waiting(names).items() if at}
     if not oldest:
-        return Measured(0)
+        return NOTHING
     position = min(oldest)
     recorded = Event.objects.filter(pk=position).values_list("recorded_at", flat=True).first()
     age = (clock.now() - recorded).total_seconds() if recorded else 0.0
-    return Measured(round(age, 1), oldest[position])
+    return Measured(round(age, 1), oldest[position], oldest[position])
 
 
 def _paused(rule: AlertRule) -> Measured:
@@ -66,16 +60,16 @@ def _paused(rule: AlertRule) -> Measured:
         paused = paused.filter(name=rule.processor)
     longest = paused.order_by("paused_at").first()
     if longest is None or longest.paused_at is None:
-        return Measured(0)
+        return NOTHING
     minutes = (clock.now() - longest.paused_at).total_seconds() / 60
-    return Measured(round(minutes, 1), longest.name)
+    return Measured(round(minutes, 1), longest.name, longest.name)
 
 
 def _round(rule: AlertRule) -> Measured:
     letters = dead_letters.Criteria(processor=rule.processor).letters().order_by()
     found = letters.filter(fingerprint=TraceTooDeep.fingerprint)
     newest = found.order_by("-letter").values_list("processor", flat=True).first()
-    return Measured(found.values("letter")[:_MOST].count(), newest or "")
+    return Measured(found.values("letter")[:MOST].count(), newest or "", newest or "")
 
 
 def _snapshot(rule: AlertRule) -> Measured:
@@ -96,7 +90,8 @@ def _floor(rule: AlertRule) -> Measured:
     lanes = Lane.objects.filter(floor_wrong_at__gt=since).order_by("-floor_wrong_at")
     if rule.processor:
         lanes = lanes.filter(processor=rule.processor)
-    return Measured(lanes.count(), lanes.values_list("processor", flat=True).first() or "")
+    whose = lanes.values_list("processor", flat=True).first() or ""
+    return Measured(lanes.count(), whose, whose)
 
 
 def _timers(rule: AlertRule) -> Measured:
@@ -105,10 +100,8 @@ def _timers(rule: AlertRule) -> Measured:
     refused = Timer.objects.filter(ended_at__isnull=False, ended_as=Timer.End.REFUSED)
     first = open_.first() or refused.order_by("-ended_at").first()
     if first is None:
-        return Measured(0)
-    return Measured(
-        open_[:_MOST].count() + refused[:_MOST].count(), f"{first.name} of {first.scope}"
-    )
+        return NOTHING
+    return Measured(open_[:MOST].count() + refused[:MOST].count(), f"{first.name} of {first.scope}")
 
 
 def _missing(rule: AlertRule) -> Measured:
@@ -121,7 +114,7 @@ def _missing(rule: AlertRule) -> Measured:
         recorded_at__gte=since,
         recorded_at__lte=until,
     )
-    chosen = firsts.order_by("-position").values("position")[:_MOST]
+    chosen = firsts.order_by("-position").values("position")[:MOST]
     then = Event.objects.filter(
         correlation_id=OuterRef("correlation_id"),
         position__gt=OuterRef("position"),
@@ -129,7 +122,7 @@ def _missing(rule: AlertRule) -> Measured:
     )
     without = Event.objects.filter(pk__in=chosen).filter(~Exists(then))
     newest = without.order_by("-position").values_list("stream", flat=True).first()
-    return Measured(0) if newest is None else Measured(without.count(), newest)
+    return NOTHING if newest is None else Measured(without.count(), newest)
 
 
 _MEASURES: dict[str, Callable[[AlertRule], Measured]] = {
@@ -144,4 +137,12 @@ _MEASURES: dict[str, Callable[[AlertRule], Measured]] = {
     AlertRule.Kind.FLOOR: _floor,
     AlertRule.Kind.TIMERS: _timers,
     AlertRule.Kind.MISSING: _missing,
+    AlertRule.Kind.FAILURES: lately.failures,
+    AlertRule.Kind.LATENCY: lately.latency,
+    AlertRule.Kind.SILENCE: lately.silence,
+    AlertRule.Kind.WORKERS: standstill.workers,
+    AlertRule.Kind.STUCK: standstill.traces,
+    AlertRule.Kind.STANDING: standstill.instances,
+    AlertRule.Kind.STALE: standstill.projections,
+    AlertRule.Kind.CONNECT: standstill.connectors,
 }

@@ -11,14 +11,29 @@ from django.core.validators import validate_email
 from django.db import IntegrityError
 
 from flowdeck import clock, parsing
+from flowdeck.alerts.facts import AlertTested
+from flowdeck.alerts.messages import PAGERDUTY
 from flowdeck.database import transaction
 from flowdeck.declare.registry import registry
+from flowdeck.log.publishing import publish
 from flowdeck.models import AlertRule
 from flowdeck.people import audit
 
 MOST_RULES = 50
+MOST_HOURS = 7 * 24
+"""For which a rule is muted at a time."""
 _LONGEST_HOLD = 24 * 3600
 _LONGEST_MINUTES = 7 * 24 * 60
+_Kind = AlertRule.Kind
+_TYPES = {_Kind.MISSING: ("first_type", "then_type"), _Kind.SILENCE: ("first_type",)}
+_MINUTES = {
+    _Kind.MISSING: "within",
+    _Kind.FAILURES: "in the last",
+    _Kind.LATENCY: "in the last",
+    _Kind.STUCK: "for",
+    _Kind.STANDING: "for",
+}
+"""Kinds that are told how many minutes, and how these are said."""
 
 
 class RuleRefused(Exception):
@@ -77,11 +92,38 @@ def delete(number: int, *, by: str) -> None:
         rule.delete()
 
 
+def test(number: int, *, by: str) -> int:
+    """Send whom the rule names a message that is marked as a test; the position of its event.
+
+    Raises AlertRule.DoesNotExist, or RuleRefused if it names nobody.
+    """
+    with transaction.atomic():
+        rule = AlertRule.objects.get(pk=number)
+        if not (rule.mail_to or rule.webhook):
+            raise RuleRefused(f"{rule.name} names nobody to be told: give it a mail address first.")
+        audit.record("test alert rule", by=by, target=f"alert {rule.name}", count=1)
+        event = AlertTested(
+            rule=rule.pk,
+            name=rule.name,
+            kind=rule.kind,
+            threshold=rule.threshold,
+            value=rule.value,
+            about=rule.about,
+            processor=rule.processor,
+            by=by,
+        )
+        return publish(event, stream=f"alert-{rule.pk}", producer="alerts").positions[0]
+
+
 def said(rule: AlertRule) -> str:
     """The rule in words."""
     where = f" of {rule.processor}" if rule.processor else ""
     if rule.kind == AlertRule.Kind.MISSING:
         where = f" ({rule.then_type} after {rule.first_type} within {rule.minutes} min)"
+    elif rule.kind == AlertRule.Kind.SILENCE:
+        where = f" ({rule.first_type})"
+    elif rule.minutes:
+        where += f" {_MINUTES[AlertRule.Kind(rule.kind)]} {rule.minutes} min"
     hold = f", for {rule.hold_seconds} s" if rule.hold_seconds else ""
     return f"{rule.threshold} or more {rule.get_kind_display()}{where}{hold}"
 
@@ -99,25 +141,41 @@ def _checked(wanted: dict[str, Any]) -> dict[str, Any]:
         "name": name,
         "kind": kind,
         "processor": processor,
-        **_followed(kind, wanted),
+        **_looked_at(kind, wanted),
         "threshold": _number(wanted, "threshold", 1, 1_000_000),
         "hold_seconds": _number(wanted, "hold_seconds", 0, _LONGEST_HOLD),
         "mail_to": _addresses(str(wanted.get("mail_to", ""))),
-        "webhook": _webhook(str(wanted.get("webhook", "")).strip()),
+        **_receiver(wanted),
     }
 
 
-def _followed(kind: str, wanted: dict[str, Any]) -> dict[str, Any]:
-    """What has to follow what, of a rule about that; of others nothing."""
-    if kind != AlertRule.Kind.MISSING:
-        return {"first_type": "", "then_type": "", "minutes": 0}
-    found = {name: str(wanted.get(name, "")).strip() for name in ("first_type", "then_type")}
-    for one in found.values():
+def _looked_at(kind: str, wanted: dict[str, Any]) -> dict[str, Any]:
+    """The types and minutes that rules of this kind are about; of others nothing."""
+    found: dict[str, Any] = {"first_type": "", "then_type": "", "minutes": 0}
+    for name in _TYPES.get(AlertRule.Kind(kind), ()):
+        found[name] = one = str(wanted.get(name, "")).strip()
         if one not in registry.event_types:
             raise RuleRefused(
-                f"There is no event type {one[:100]!r}: say which has to follow which."
+                f"There is no event type {one[:100]!r}: say which this rule is about."
             )
-    return {**found, "minutes": _number(wanted, "minutes", 1, _LONGEST_MINUTES)}
+    if kind in _MINUTES:
+        found["minutes"] = _number(wanted, "minutes", 1, _LONGEST_MINUTES)
+    return found
+
+
+def _receiver(wanted: dict[str, Any]) -> dict[str, Any]:
+    form = str(wanted.get("form", "")) or AlertRule.Form.FLOWDECK
+    if form not in AlertRule.Form.values:
+        raise RuleRefused(f"There is no form {form[:20]!r} of webhooks.")
+    address, key = (
+        str(wanted.get("webhook", "")).strip(),
+        str(wanted.get("routing_key", "")).strip(),
+    )
+    if form != AlertRule.Form.PAGERDUTY:
+        return {"form": form, "webhook": _webhook(address), "routing_key": ""}
+    if not (key.isascii() and key.isalnum() and len(key) <= 64):
+        raise RuleRefused("PagerDuty needs a routing key: letters and digits, 64 at most.")
+    return {"form": form, "webhook": _webhook(address or PAGERDUTY), "routing_key": key}
 
 
 def _number(wanted: dict[str, Any], name: str, least: int, most: int) -> int:

@@ -11,10 +11,11 @@ from flowdeck.alerts.facts import AlertFired, AlertResolved
 from flowdeck.alerts.measure import measure
 from flowdeck.database import transaction
 from flowdeck.log.publishing import publish
-from flowdeck.models import AlertRule
+from flowdeck.models import AlertRule, Attempt
 
 EVERY = timedelta(seconds=2)
 _AT_ONCE = 20
+_LATELY = timedelta(minutes=10)
 
 
 def look() -> None:
@@ -43,15 +44,15 @@ def _judge(rule: AlertRule) -> None:
         held = now - rule.over_since >= timedelta(seconds=rule.hold_seconds)
         if held and rule.firing_since is None:
             rule.firing_since, rule.about = now, measured.about[:300]
-            _publish(AlertFired, rule)
+            _publish(AlertFired, rule, measured.processor)
     else:
         if rule.firing_since is not None:
-            _publish(AlertResolved, rule)
+            _publish(AlertResolved, rule, rule.processor)
         rule.over_since = rule.firing_since = None
     rule.save(update_fields=["looked_at", "value", "about", "over_since", "firing_since"])
 
 
-def _publish(kind: type[AlertFired | AlertResolved], rule: AlertRule) -> None:
+def _publish(kind: type[AlertFired | AlertResolved], rule: AlertRule, processor: str) -> None:
     event = kind(
         rule=rule.pk,
         name=rule.name,
@@ -60,5 +61,13 @@ def _publish(kind: type[AlertFired | AlertResolved], rule: AlertRule) -> None:
         value=rule.value,
         about=rule.about,
         muted=rule.is_muted,
+        processor=processor[:64],
+        error=_newest_error(processor) if kind is AlertFired else "",
     )
     publish(event, stream=f"alert-{rule.pk}", producer="alerts")
+
+
+def _newest_error(processor: str) -> str:
+    """The kind of the newest error there: what it says may hold what is not for everybody."""
+    failed = Attempt.objects.filter(finished_at__gt=clock.now() - _LATELY, processor=processor)
+    return failed.order_by("-finished_at").values_list("error", flat=True).first() or ""

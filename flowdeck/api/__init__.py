@@ -1,9 +1,10 @@
-"""The JSON API of the engine: events, traces, processors, connectors, dead letters, timers,
-limits, and why something has not happened.
+"""The JSON API of the engine: events, traces, processors, connectors, dead letters, alerts,
+timers, limits, and why something has not happened.
 
 The site mounts it.
 """
 
+from flowdeck.api.alerts import router as alerts_router
 from flowdeck.api.connectors import router as connectors_router
 from flowdeck.api.dead_letters import router as dead_letters_router
 from flowdeck.api.following import router as events_router
@@ -17,6 +18,7 @@ from flowdeck.api.why import router as why_router
 
 __all__ = [
     "JsonAPI",
+    "alerts_router",
     "connectors_router",
     "dead_letters_router",
     "events_router",

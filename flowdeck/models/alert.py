@@ -15,7 +15,9 @@ class AlertRule(models.Model):
     once it is below. ``over_since`` is when it got there; ``firing_since`` when it fired; ``about``
     what it fired for (a group, a processor). ``muted_until``: nobody is told until then. Of a rule
     about what is missing, an event of ``then_type`` has to follow one of ``first_type`` in its
-    trace within so many ``minutes``.
+    trace within so many ``minutes``; one about silence waits for events of ``first_type``. Others
+    look so many minutes back, or are that patient. The ``webhook`` gets what its ``form`` says;
+    PagerDuty knows us by the ``routing_key``.
     """
 
     class Kind(models.TextChoices):
@@ -32,6 +34,22 @@ class AlertRule(models.Model):
         FLOOR = "floor", "lanes whose floor was wrong in the last hour"
         TIMERS = "timers", "timers a minute late or refused"
         MISSING = "missing", "traces in which an event has not followed"
+        FAILURES = "failures", "percent of attempts that failed"
+        LATENCY = "latency", "milliseconds in which 99 of 100 deliveries are done"
+        SILENCE = "silence", "minutes without an event of a type"
+        WORKERS = "workers", "seconds that work is due and nobody works"
+        STUCK = "stuck", "traces that have stood still"
+        STANDING = "standing", "instances of processes that have stood still"
+        STALE = "stale", "seconds that a projection is behind"
+        CONNECT = "connect", "seconds that an outlet is behind"
+
+    class Form(models.TextChoices):
+        """What a webhook is sent."""
+
+        FLOWDECK = "flowdeck", "JSON, signed"
+        SLACK = "slack", "Slack"
+        TEAMS = "teams", "Microsoft Teams"
+        PAGERDUTY = "pagerduty", "PagerDuty"
 
     name = models.CharField(max_length=80, unique=True)
     kind = models.CharField(max_length=8, choices=Kind.choices)
@@ -43,6 +61,8 @@ class AlertRule(models.Model):
     hold_seconds = models.PositiveIntegerField(default=0)
     mail_to = models.CharField(max_length=300, blank=True, default="")
     webhook = models.CharField(max_length=300, blank=True, default="")
+    form = models.CharField(max_length=12, choices=Form.choices, db_default=Form.FLOWDECK)
+    routing_key = models.CharField(max_length=64, blank=True, db_default="")
     muted_until = models.DateTimeField(null=True)
     created_at = models.DateTimeField(default=timezone.now)
     looked_at = models.DateTimeField(null=True, db_index=True)

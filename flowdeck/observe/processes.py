@@ -98,6 +98,14 @@ def _busy(rows: QuerySet[ProcessInstance]) -> QuerySet[ProcessInstance]:
     return rows
 
 
+def standing_still(before: datetime, process: str = "") -> QuerySet[ProcessInstance]:
+    """Instances, of all processes or one, that have not moved since and wait for no timer, those
+    that have not for longest first."""
+    chosen = {"process": process} if process else {"process__in": list(flows)}
+    rows = ProcessInstance.objects.filter(ended_at=None, changed_at__lt=before, timers={}, **chosen)
+    return _busy(rows.exclude(step="")).order_by("changed_at")
+
+
 def standing(process: str) -> dict[str, Standing]:
     """Where its instances stand, by step; two queries by index."""
     rows = ProcessInstance.objects.filter(process=process).order_by()

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from flowdeck import parsing
-from flowdeck.alerts import rules, tell
+from flowdeck.alerts import past, ready, rules, tell
 from flowdeck.dashboard.shell.navigation import Count, Notice
 from flowdeck.dashboard.shell.page import requires
 from flowdeck.dashboard.shell.rendering import render
@@ -21,14 +21,19 @@ from flowdeck.people.access import can
 
 _FIELDS = (
     *("name", "kind", "processor", "threshold", "hold_seconds"),
-    *("first_type", "then_type", "minutes", "mail_to", "webhook"),
+    *("first_type", "then_type", "minutes", "mail_to", "webhook", "form", "routing_key"),
 )
+_OF_ADMINS = ("webhook", "form", "routing_key")
 _MUTES = (1, 8, 24)
 
 
 @requires("view_alerts")
 def alerts(request: HttpRequest) -> HttpResponse:
-    """All rules with what they say now. ``?edit=<number>`` opens one, ``?edit=new`` a new one."""
+    """All rules with what they say now, what has fired, and rules that are ready to be set.
+
+    ``?edit=<number>`` opens one, ``?edit=new`` a new one; ``?delete=`` asks before one is deleted,
+    and ``?rule=`` shows when it fired.
+    """
     return _page(request, request.GET.get("edit", ""))
 
 
@@ -40,7 +45,7 @@ def save(request: HttpRequest) -> HttpResponse:
     rule = _known(parsing.number(edited)) if edited else None
     wanted = {name: request.POST.get(name, "") for name in _FIELDS}
     if not can(request.user, "set_webhook"):
-        wanted["webhook"] = rule.webhook if rule else ""
+        wanted |= {name: getattr(rule, name) if rule else "" for name in _OF_ADMINS}
     by = request.user.get_username()
     try:
         rules.save(rule.pk if rule else None, wanted, by=by)
@@ -59,6 +64,22 @@ def mute(request: HttpRequest, number: int) -> HttpResponse:
         raise Http404("A rule is muted for 1, 8 or 24 hours.")
     rules.mute(number, int(hours), by=request.user.get_username())
     return redirect("flowdeck:alerts")
+
+
+@require_POST
+@requires("manage_alerts")
+def test(request: HttpRequest, number: int) -> HttpResponse:
+    """Send a message that is marked as a test, and show what becomes of it."""
+    _known(number)
+    try:
+        position = rules.test(number, by=request.user.get_username())
+    except rules.RuleRefused as error:
+        messages.error(request, str(error))
+        return redirect("flowdeck:alerts")
+    if not can(request.user, "view_log"):
+        messages.info(request, "A test is on its way.")
+        return redirect("flowdeck:alerts")
+    return redirect("flowdeck:event", position)
 
 
 @require_POST
@@ -122,13 +143,22 @@ def _page(
     rule = None
     if edited and edited != "new":
         rule = _known(parsing.number(edited))
+    deleted, shown = (parsing.number(request.GET.get(name, "")) for name in ("delete", "rule"))
+    asked = _known(deleted) if deleted is not None and may_edit else None
+    of_rule = _known(shown) if shown is not None else None
     fields = {name: getattr(rule, name) for name in _FIELDS} if rule else _NEW
     context |= {
         "edits": bool(edited) and may_edit,
         "edited": rule,
         "fields": wanted or fields,
         "problem": problem,
+        "asked": asked,
+        "asked_said": rules.said(asked) if asked else "",
+        "of_rule": of_rule,
+        "fired": past.firings(shown),
+        "ready": ready.left(),
         "kinds": AlertRule.Kind.choices,
+        "forms": AlertRule.Form.choices,
         "processors": sorted(registry.processors),
         "types": sorted(registry.event_types),
         "secret": tell.secret(rule.pk) if rule and context["may_set_webhook"] else "",

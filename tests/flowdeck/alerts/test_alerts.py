@@ -13,37 +13,23 @@ from typing import Any
 import pytest
 from django.core import mail
 
-from flowdeck import clock, publish, read_stream
+from flowdeck import clock, publish
 from flowdeck.alerts import measure, rules, tell, watch
 from flowdeck.declare.registry import registry
 from flowdeck.engine import drain, pause
 from flowdeck.letters import dead_letters
 from flowdeck.models import AlertRule, Attempt, AuditEntry, Delivery, Timer
 from flowdeck.testing import settle
+from tests.flowdeck.alerts.looking import look, rule, told
 from tests.probe import processors
 from tests.probe.events import Echoed, Probed
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def rule(**wanted: Any) -> AlertRule:
-    return rules.save(None, {"name": "r", "kind": "dead", "threshold": 1, **wanted}, by="operator")
-
-
-def look() -> None:
-    """As the sweep does, some seconds later."""
-    AlertRule.objects.update(looked_at=datetime.now(UTC) - 2 * watch.EVERY)
-    watch.look()
-    settle()
-
-
 def die(stream: str = "held") -> None:
     publish(Probed(n=1, fails=99, by="probe.atomic"), stream=stream)
     settle()
-
-
-def told(number: int) -> list[str]:
-    return [event.type for event in read_stream(f"alert-{number}")]
 
 
 def test_a_timer_that_is_late_or_refused_is_told() -> None:
@@ -72,9 +58,9 @@ def test_an_event_that_has_not_followed_another_is_told(monkeypatch: pytest.Monk
     later = clock.now() + timedelta(minutes=6)
     monkeypatch.setattr(measure.clock, "now", lambda: later)
     measured = measure.measure(AlertRule.objects.get(pk=number))
-    assert measured == (1, "alone")
+    assert measured == (1, "alone", "")
     publish(Echoed(n=2, by="a person"), stream="alone", correlation_id=first.correlation_id)
-    assert measure.measure(AlertRule.objects.get(pk=number)) == (0, "")
+    assert measure.measure(AlertRule.objects.get(pk=number)) == (0, "", "")
 
 
 def test_it_fires_once_and_is_resolved_once() -> None:

@@ -37,6 +37,9 @@ def test_an_operator_sets_changes_mutes_and_deletes_a_rule(operator: Client) -> 
     assert AlertRule.objects.get().threshold == 60
     operator.post(f"/alerts/rules/{row.pk}/mute/", {"hours": "8"})
     assert "muted until" in page(operator)
+    asked = page(operator, f"?delete={row.pk}")
+    assert "Delete Stuck?" in asked
+    assert AlertRule.objects.exists()
     operator.post(f"/alerts/rules/{row.pk}/delete/")
     assert not AlertRule.objects.exists()
     done = list(AuditEntry.objects.order_by("id").values_list("action", flat=True))
@@ -69,7 +72,8 @@ def test_what_is_wrong_is_said_and_kept_in_the_form(operator: Client) -> None:
 def test_a_viewer_only_looks(viewer: Client) -> None:
     rules.save(None, FORM, by="operator")
     assert "Stuck" in page(viewer)
-    assert 'method="post" action="/alerts' not in page(viewer)
+    for query in ("", f"?delete={AlertRule.objects.first().pk}", "?edit=new"):
+        assert 'method="post" action="/alerts' not in page(viewer, query)
     assert viewer.post("/alerts/rules/", FORM).status_code == 403
 
 
