@@ -10,6 +10,7 @@ from flowdeck.api import (
     dead_letters_router,
     events_router,
     limits_router,
+    objectives_router,
     releases_router,
     reveal_router,
     timers_router,
@@ -32,6 +33,7 @@ api.add_router("", connectors_router)
 api.add_router("", reveal_router)
 api.add_router("", dead_letters_router)
 api.add_router("", alerts_router)
+api.add_router("", objectives_router)
 api.add_router("", releases_router)
 api.add_router("", timers_router)
 api.add_router("", limits_router)

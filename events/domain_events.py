@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from flowdeck import Event, Personal, upcaster
+from flowdeck import Event, Personal, objective, upcaster
 
 
 class Item(BaseModel):
@@ -222,6 +222,15 @@ class NotificationSent(Event, version=1):
     order_id: int
     user_id: int
     subject: str
+
+
+objective(
+    "Orders are confirmed",
+    began_with=OrderCreated,
+    reaches=OrderConfirmed,
+    within=5,
+    target=95,
+)
 
 
 BROKER_STREAMS = "order-"

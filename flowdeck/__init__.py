@@ -13,6 +13,7 @@ from flowdeck.declare.context import correlation
 from flowdeck.declare.event import Delivery, Draft, Event, StoredEvent
 from flowdeck.declare.gathering import Gather
 from flowdeck.declare.limits import Breaker, Limits
+from flowdeck.declare.objectives import objective
 from flowdeck.declare.personal import Personal, eraser
 from flowdeck.declare.retry import Retry, after
 from flowdeck.declare.schedule import schedule
@@ -61,6 +62,7 @@ __all__ = [
     "in_transaction",
     "inlet",
     "load",
+    "objective",
     "otherwise",
     "outlet",
     "parse",

@@ -59,9 +59,11 @@ def _after_migrate(*, using: str, **_: Any) -> None:
     from flowdeck.database import alias
     from flowdeck.declare.registry import registry
     from flowdeck.engine import lanes, schedules
+    from flowdeck.objectives import setting
 
     if using != alias():
         return
     lanes.forget_created()
     schedules.forget_introduced()
+    setting.forget_introduced()
     lanes.create_missing(registry.processors.values())

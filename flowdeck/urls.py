@@ -11,6 +11,7 @@ from flowdeck.dashboard.home import page as home
 from flowdeck.dashboard.letters import page as dead_letters
 from flowdeck.dashboard.logs import page as log
 from flowdeck.dashboard.logs import reveal, saved_views
+from flowdeck.dashboard.objectives import page as objectives
 from flowdeck.dashboard.processes import page as processes
 from flowdeck.dashboard.processors import limits
 from flowdeck.dashboard.processors import page as processors
@@ -99,6 +100,9 @@ urlpatterns = [
     path("alerts/rules/<int:number>/mute/", alerts.mute, name="mute_alert"),
     path("alerts/rules/<int:number>/test/", alerts.test, name="test_alert"),
     path("alerts/rules/<int:number>/delete/", alerts.delete, name="delete_alert"),
+    path("objectives/", objectives.objectives, name="objectives"),
+    path("objectives/keep/", objectives.save, name="save_objective"),
+    path("objectives/<int:number>/delete/", objectives.delete, name="delete_objective"),
     path("database/", database.database, name="database"),
     path("audit/", audit_page.audit, name="audit"),
     path("audit/export/", audit_page.export, name="audit_export"),

@@ -43,6 +43,7 @@ from flowdeck.models import (
     WebhookAttempt,
     Worker,
 )
+from flowdeck.objectives import setting as objectives
 from flowdeck.people import tokens
 from flowdeck.replay import runs
 from flowdeck.testing import settle
@@ -252,6 +253,18 @@ def an_alert() -> int:
     return int(rules.save(None, RULE, by="olga").pk)
 
 
+AIM = {"began_with": "Probed", "reaches": "Echoed", "within": 5, "target": 95, "days": 30}
+
+
+def saves_an_objective(_: User) -> Sent:
+    return Sent(reverse("flowdeck:save_objective"), {"name": "Fast", **AIM})
+
+
+def deletes_an_objective(_: User) -> Sent:
+    number = objectives.save(None, "Fast", AIM, by="olga").pk
+    return Sent(reverse("flowdeck:delete_objective", args=[number]), {})
+
+
 def mutes_an_alert(_: User) -> Sent:
     return Sent(reverse("flowdeck:mute_alert", args=[an_alert()]), {"hours": "8"})
 
@@ -334,6 +347,8 @@ FORMS: dict[str, Made] = {
     "flowdeck:save_view": saves_a_view,
     "flowdeck:delete_view": deletes_a_view,
     "flowdeck:save_alert": saves_an_alert,
+    "flowdeck:save_objective": saves_an_objective,
+    "flowdeck:delete_objective": deletes_an_objective,
     "flowdeck:mute_alert": mutes_an_alert,
     "flowdeck:test_alert": tests_an_alert,
     "flowdeck:delete_alert": deletes_an_alert,

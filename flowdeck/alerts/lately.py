@@ -1,4 +1,4 @@
-"""What rules measure in the figures of the last minutes: failures, latency, silence."""
+"""What rules measure in the figures of the last minutes: failures, latency, silence, objectives."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from flowdeck.alerts.measured import NOTHING, Measured
 from flowdeck.history.sketch import quantile
 from flowdeck.history.tally import Facts
 from flowdeck.models import AlertRule, Event
+from flowdeck.objectives.standing import standings
 from flowdeck.observe import rates
 
 _ENOUGH = 5
@@ -36,6 +37,12 @@ def silence(rule: AlertRule) -> Measured:
     since = max(at, rule.created_at) if at else rule.created_at
     minutes = (clock.now() - since).total_seconds() / 60
     return Measured(round(max(0.0, minutes), 1), rule.first_type)
+
+
+def burn(rule: AlertRule) -> Measured:
+    """Objectives whose budget burns too fast, in a short and in a long window, and the first."""
+    found = [one.row.name for one in standings() if one.burns_too_fast]
+    return Measured(len(found), found[0]) if found else NOTHING
 
 
 def _facts(rule: AlertRule) -> dict[str, Facts]:

@@ -145,4 +145,5 @@ _MEASURES: dict[str, Callable[[AlertRule], Measured]] = {
     AlertRule.Kind.STANDING: standstill.instances,
     AlertRule.Kind.STALE: standstill.projections,
     AlertRule.Kind.CONNECT: standstill.connectors,
+    AlertRule.Kind.BURN: lately.burn,
 }

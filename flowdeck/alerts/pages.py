@@ -26,6 +26,7 @@ _OF_KIND = {
     _Kind.STANDING: "processes",
     _Kind.CONNECT: "connectors",
     _Kind.WORKERS: "processors",
+    _Kind.BURN: "objectives",
 }
 _OF_TYPES = (_Kind.SILENCE, _Kind.MISSING)
 _BY_PROCESSOR = (_Kind.DEAD, _Kind.GROWTH, _Kind.ROUND)

@@ -22,7 +22,7 @@ class Ready:
     @property
     def said(self) -> str:
         """The rule in words."""
-        return rules.said(AlertRule(**self.wanted))
+        return rules.said(AlertRule(**{"minutes": 0, **self.wanted}))
 
 
 def _ready(name: str, why: str, kind: AlertRule.Kind, threshold: int, **more: int) -> Ready:
@@ -52,6 +52,7 @@ _ALL = (
     ),
     _ready("Read models are behind", "Pages show what was.", _Kind.STALE, 60, hold_seconds=30),
     _ready("An outlet is behind", "Others do not hear of events.", _Kind.CONNECT, 300),
+    _ready("An objective is missed", "Its budget burns too fast.", _Kind.BURN, 1),
     _ready("A pause is forgotten", "Work waits for a person.", _Kind.PAUSED, 60),
     _ready("The disk fills up", "Nothing can be written then.", _Kind.FULL, 80),
 )

@@ -1,5 +1,5 @@
 """The JSON API of the engine: events, traces, processors, connectors, dead letters, alerts,
-timers, limits, and why something has not happened.
+objectives, timers, limits, and why something has not happened.
 
 The site mounts it.
 """
@@ -10,6 +10,7 @@ from flowdeck.api.dead_letters import router as dead_letters_router
 from flowdeck.api.following import router as events_router
 from flowdeck.api.json_api import JsonAPI
 from flowdeck.api.limits import router as limits_router
+from flowdeck.api.objectives import router as objectives_router
 from flowdeck.api.problems import require_action
 from flowdeck.api.releases import router as releases_router
 from flowdeck.api.reveal import router as reveal_router
@@ -23,6 +24,7 @@ __all__ = [
     "dead_letters_router",
     "events_router",
     "limits_router",
+    "objectives_router",
     "releases_router",
     "require_action",
     "reveal_router",

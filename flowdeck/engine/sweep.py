@@ -39,6 +39,7 @@ from flowdeck.engine.vital_signs import VitalSigns, memory
 from flowdeck.history import fold
 from flowdeck.letters import bulk, floors
 from flowdeck.log.positions import newest_position
+from flowdeck.objectives import judging
 from flowdeck.observe import current
 from flowdeck.process_managers import retention
 from flowdeck.processes import worker_name
@@ -176,6 +177,7 @@ class Sweeper(threading.Thread):
             self._each_minute()
             runner.look()
             more |= fold.tick()
+            more |= judging.judge()
             current.keep()
         except BaseException as error:
             self._told(error)

@@ -9,7 +9,7 @@ from django.db import models
 from flowdeck.database import connection
 from flowdeck.history.figures import GRAINS, kept_from
 from flowdeck.history.rows import key_columns
-from flowdeck.models import Gauge, Handled, Produced
+from flowdeck.models import Gauge, Handled, Produced, Reached
 
 _AT_ONCE = 5_000  # rows of a table and grain
 
@@ -18,7 +18,7 @@ def remove_old(now: datetime) -> None:
     """Remove what is older than it is kept; some thousand rows at most."""
     for grain in GRAINS:
         if before := kept_from(grain, now):
-            for model in (Handled, Produced, Gauge):
+            for model in (Handled, Produced, Gauge, Reached):
                 _remove(model, grain, before)
 
 

@@ -10,6 +10,7 @@ from flowdeck.models.flow_control import FlowControl, FlowGroup
 from flowdeck.models.foreign_span import ForeignSpan
 from flowdeck.models.history import Current, Fold, Gauge, Handled, Produced, Tally, Trace
 from flowdeck.models.lane import Lane, ProcessorState, Release, Settled, SilentBell, Worker
+from flowdeck.models.objective import Objective, Reached
 from flowdeck.models.personal_key import PersonalKey
 from flowdeck.models.process import ProcessInstance, ProcessStep
 from flowdeck.models.replay import ReplayRun
@@ -49,11 +50,13 @@ __all__ = [
     "ImportedRange",
     "InletOffset",
     "Lane",
+    "Objective",
     "PersonalKey",
     "ProcessInstance",
     "ProcessStep",
     "ProcessorState",
     "Produced",
+    "Reached",
     "Release",
     "ReplayRun",
     "SavedView",

@@ -42,6 +42,7 @@ class AlertRule(models.Model):
         STANDING = "standing", "instances of processes that have stood still"
         STALE = "stale", "seconds that a projection is behind"
         CONNECT = "connect", "seconds that an outlet is behind"
+        BURN = "burn", "objectives whose budget burns too fast"
 
     class Form(models.TextChoices):
         """What a webhook is sent."""

@@ -166,6 +166,15 @@ def register() -> None:
     )
     navigation.register(
         section="Operate",
+        label="Objectives",
+        url_name="flowdeck:objectives",
+        icon="check",
+        order=8,
+        permission="view_alerts",
+        key="b",
+    )
+    navigation.register(
+        section="Operate",
         label="Database",
         url_name="flowdeck:database",
         icon="tray",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from email import message_from_bytes
@@ -21,12 +22,19 @@ from flowdeck.alerts import past, ready, rules
 from flowdeck.engine import pause
 from flowdeck.models import AlertRule, AuditEntry
 from flowdeck.testing import settle
+from tests.accounts import person, signed_in
 from tests.flowdeck.alerts.looking import later, look, rule, told
 from tests.probe.events import Probed
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SITE = "https://events.example.org"
 LETTERS = f"{SITE}/dead-letters/?processor=probe.atomic"
+
+
+@pytest.fixture
+def operator() -> Client:
+    """An operator's browser."""
+    return signed_in(person("operator"))
 
 
 class Post:
@@ -44,10 +52,12 @@ class Post:
 def post(settings: Any) -> Iterator[Post]:
     """A mail server, which the site sends its mail through."""
     kept = Post()
-    server = Controller(kept, hostname="127.0.0.1", port=0)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        host, port = free.getsockname()
+    server = Controller(kept, hostname=host, port=port)
     server.start()
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-    settings.EMAIL_HOST, settings.EMAIL_PORT = server.server.sockets[0].getsockname()[:2]
+    settings.EMAIL_HOST, settings.EMAIL_PORT = host, port
     settings.FLOWDECK = {**settings.FLOWDECK, "SITE_URL": SITE}
     yield kept
     server.stop()

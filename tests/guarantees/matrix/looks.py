@@ -32,6 +32,10 @@ BODIES: dict[str, Any] = {  # what fits, so that the answer is about the person
     "set_letter_group_status": {"status": "open"},
     "reveal_event": {"reason": "test"},
     "announce_release": {"name": "test"},
+    "set_objective": {
+        **{"name": "fast", "began_with": "nothing", "reaches": "nothing"},
+        **{"within": 5, "target": 95},
+    },
     "send_again": {"position": 1, "reason": "test"},
     "pause_connector": {"reason": "test"},
     "rewind_connector": {"to": 1, "reason": "test"},

@@ -1,0 +1,1 @@
+"""Objectives (SLO): what share of what begins gets somewhere in time, and what is left to miss."""
