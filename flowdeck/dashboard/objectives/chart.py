@@ -15,9 +15,9 @@ WIDTH = 8
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A day: where it stands, how much of it got there and how much did not, in pixels."""
+    """A day in UTC: where it stands, how much of it got there and how much did not, in pixels."""
 
-    at: datetime
+    day: str
     count: Count
     x: int
     reached_y: float
@@ -35,5 +35,7 @@ def bars(days: Sequence[tuple[datetime, Count]]) -> list[Bar]:
         missed = max(1.0, round(HEIGHT * count.missed / most, 1)) if count.missed else 0.0
         reached = min(reached, HEIGHT - missed)
         top = HEIGHT - reached
-        found.append(Bar(at, count, number * WIDTH, top, reached, top - missed, missed))
+        found.append(
+            Bar(f"{at.date()} UTC", count, number * WIDTH, top, reached, top - missed, missed)
+        )
     return found
