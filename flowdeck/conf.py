@@ -104,6 +104,7 @@ class Conf:
     (docs/connectors.md), ``WEBHOOK_SECRETS`` what messages from or to those of them that are
     webhooks are signed with, the newest first. Who has an address in ``METRICS_NETWORKS`` reads
     ``/metrics`` without a token (behind a proxy that is not trusted, everybody has the proxy's).
+    Deliveries that are done are kept for ``DELIVERIES_KEPT_DAYS`` after their event (0: for good).
     Timers that were cancelled or refused are kept for ``TIMERS_KEPT_DAYS``, instances of processes
     that are over for ``PROCESSES_KEPT_DAYS``. What the outside has answered a handler is kept for
     ``ANSWERS_KEPT_DAYS`` if it has no more than ``ANSWER_BYTES``. ``TRACE_URL`` is the address of a
@@ -151,6 +152,7 @@ class Conf:
     RELEASE: str = ""
     BROKERS: Mapping[str, str] = field(default_factory=dict)
     METRICS_NETWORKS: tuple[str, ...] = ()
+    DELIVERIES_KEPT_DAYS: float = 0
     TIMERS_KEPT_DAYS: float = 1
     PROCESSES_KEPT_DAYS: float = 30
     ANSWERS_KEPT_DAYS: float = 30

@@ -18,6 +18,8 @@ from flowdeck.database import connection, transaction
 from flowdeck.declare.registry import Processor, registry, slot_of
 from flowdeck.declare.states import DeliveryState
 from flowdeck.engine import subscriptions
+from flowdeck.errors import ReplayRefused
+from flowdeck.history import kept
 from flowdeck.letters import floors
 from flowdeck.log.horizon import settled_position, writers_ended
 from flowdeck.models import Delivery, Event, ProcessorState
@@ -74,10 +76,15 @@ def deliver_past(name: str, positions: Iterable[int]) -> int:
     """Give a processor past events that it never got, whatever it subscribes to; how many.
 
     Events that it got before are left alone: :mod:`flowdeck.letters.redelivery` gives those again.
-    Raises UnknownProcessor.
+    Raises UnknownProcessor, or ReplayRefused where nobody knows any more which it got.
     """
     processor = registry.processor(name)
     wanted = list(positions)
+    if (removed := kept.removed_upto()) >= min(wanted, default=removed + 1):
+        raise ReplayRefused(
+            f"What {name} got of events up to {removed:,} is not known any more: finished "
+            "deliveries of these are removed (DELIVERIES_KEPT_DAYS)."
+        )
     with transaction.atomic(), connection.cursor() as cursor:
         chosen = Event.objects.filter(position__in=wanted).order_by("position")
         keys = chosen.values_list("key", flat=True).order_by().distinct()

@@ -26,6 +26,7 @@ from flowdeck.declare.registry import registry
 from flowdeck.engine import (
     answers,
     drain,
+    keeping,
     lanes,
     release,
     schedules,
@@ -206,6 +207,7 @@ class Sweeper(threading.Thread):
             attempts.forget_old(posts.posting())
             foreign_spans.forget_old()
             silence.forget(signs_of_life.GONE)
+            keeping.forget_finished()
             lanes.assign_again()
             _say_what_is_heard()
 

@@ -15,6 +15,8 @@ from django.db.models import Exists, OuterRef
 from flowdeck import clock
 from flowdeck.database import connection, transaction
 from flowdeck.declare.states import OVER, AttemptOutcome, DeliveryState
+from flowdeck.errors import ReplayRefused
+from flowdeck.history import kept
 from flowdeck.history.figures import beginning
 from flowdeck.history.fold import locked, make_row
 from flowdeck.history.sketch import count
@@ -31,8 +33,14 @@ def rebuild() -> int:
     """Make all of it anew, in one transaction; return how many events there are.
 
     Everything goes on meanwhile: what is told after it began is folded after it has ended. Raises
-    OperationalError if somebody folds at the same moment; then all is as before.
+    OperationalError if somebody folds at the same moment; then all is as before. Raises
+    ReplayRefused where finished deliveries are removed: what they told can't be told again.
     """
+    if removed := kept.removed_upto():
+        raise ReplayRefused(
+            f"Finished deliveries of events up to {removed:,} are removed "
+            "(DELIVERIES_KEPT_DAYS): their figures could not be made anew, so all stay as they are."
+        )
     make_row()
     Fold.objects.update(due_at=clock.now() + _HEAD_START)
     with transaction.atomic():

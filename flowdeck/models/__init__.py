@@ -2,7 +2,7 @@
 
 from flowdeck.models.access import Access, ApiToken
 from flowdeck.models.alert import AlertRule
-from flowdeck.models.archive import Archive, ArchivedStream, ImportedRange
+from flowdeck.models.archive import Archive, ArchivedStream, ImportedRange, RemovedDeliveries
 from flowdeck.models.connector import Connector, InletOffset, WebhookAttempt
 from flowdeck.models.delivery import Answer, Attempt, DeadLetter, Delivery, Done, Due
 from flowdeck.models.event import Event, Stream
@@ -58,6 +58,7 @@ __all__ = [
     "Produced",
     "Reached",
     "Release",
+    "RemovedDeliveries",
     "ReplayRun",
     "SavedView",
     "Schedule",

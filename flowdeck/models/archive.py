@@ -40,6 +40,23 @@ class ImportedRange(models.Model):
         return f"{self.first_position} to {self.last_position}"
 
 
+class RemovedDeliveries(models.Model):
+    """One row: of events up to ``position`` no delivery that is done is kept any more.
+
+    No row: all are kept.
+    """
+
+    position = models.BigIntegerField()
+    at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "removed deliveries"
+
+    def __str__(self) -> str:
+        """Up to where."""
+        return f"up to {self.position}"
+
+
 class ArchivedStream(models.Model):
     """A stream whose events up to a sequence are in an archive.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import datetime, timedelta
+from itertools import takewhile
 
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 
@@ -53,7 +54,7 @@ def _judge_some(one: Objective, settled: int) -> bool:
     now = clock.now()
     over = now - timedelta(seconds=one.within) - LATE
     began = _began(one, settled)
-    judged = [row for row in began if row[1] <= over]
+    judged = list(takewhile(lambda row: row[1] <= over, began))
     _count(one, judged, now)
     if judged:
         one.position = judged[-1][0]

@@ -19,6 +19,7 @@ from flowdeck.declare.event import Delivery, Event, StoredEvent
 from flowdeck.declare.registry import Processor, slot_of
 from flowdeck.declare.states import DeliveryState
 from flowdeck.errors import HandlerContractError, ReplayRefused
+from flowdeck.history import kept
 from flowdeck.log.append import read_at
 from flowdeck.log.payloads import load
 from flowdeck.privacy.sealing import opened
@@ -202,9 +203,9 @@ def _deliver_as_done(projection: Processor, upto: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT e.position, e.key FROM flowdeck_event e WHERE {heard} AND e.position <= %s "
-            "AND NOT EXISTS (SELECT 1 FROM flowdeck_delivery d "
+            "AND e.position > %s AND NOT EXISTS (SELECT 1 FROM flowdeck_delivery d "
             "WHERE d.position = e.position AND d.processor = %s)",
-            [*parameters, upto, projection.name],
+            [*parameters, upto, kept.removed_upto(), projection.name],
         )
         rows = [(position, key, slot_of(key)) for position, key in cursor.fetchall()]
         dialect().insert_deliveries(cursor, projection.name, rows, DeliveryState.DONE)

@@ -178,6 +178,15 @@ class Dialect(Protocol):
     def make_partitions(self, cursor: CursorWrapper, positions: Iterable[int]) -> None:
         """Make room in ``done`` for deliveries of these positions, waiting for nobody for long."""
 
+    def removable(self, upto: int) -> int:
+        """Up to which position, not behind this one, ``done`` can be removed; 0 for none of it."""
+
+    def remove_done(self, cursor: CursorWrapper, upto: int) -> bool:
+        """Remove ``done`` up to a position, or some thousand rows of it; whether there is more.
+
+        Runs in autocommit. Waits for nobody for long: raises OperationalError instead.
+        """
+
     def partitions_ahead(self, newest: int) -> list[int]:
         """Positions up to which there is to be room when the ``newest`` is this one."""
 

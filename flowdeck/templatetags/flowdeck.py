@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 
 from flowdeck import words
 from flowdeck.dashboard.shared import hues, marks
+from flowdeck.dashboard.shared.removed import removed
 from flowdeck.dashboard.shell import navigation
 from flowdeck.dashboard.shell.once import FIELD
 
@@ -30,6 +31,7 @@ for _tag in (
     marks.moment_field,
     marks.marked,
     marks.processor,
+    removed,
 ):
     register.simple_tag(_tag)
 for _filter in (

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from flowdeck.declare.registry import Processor, registry, slot_of
 from flowdeck.declare.states import IN_DUE, UNFINISHED, WAITING, DeliveryState, among
+from flowdeck.history import kept
 from flowdeck.models import Lane, Subscription
 from flowdeck.sql.parts import heard_by, rows
 from flowdeck.verification.checking import CHUNK, Scope, check
@@ -36,7 +37,8 @@ def _deliveries(scope: Scope) -> Iterator[str]:
 def missing_deliveries(scope: Scope, processor: Processor, type_name: str) -> Iterator[str]:
     """Events of the type that the processor should have got: all since it is known to hear them.
 
-    If that is not known, all since the first that it did get.
+    If that is not known, all since the first that it did get. Of those whose finished deliveries
+    are removed nobody can tell.
     """
     first = _since(processor, type_name)
     if first is None:
@@ -47,14 +49,17 @@ def missing_deliveries(scope: Scope, processor: Processor, type_name: str) -> It
     for after, upto in scope.chunks():
         if upto < first:
             continue
-        for (position,) in rows(
+        missing = rows(
             f"SELECT e.position FROM flowdeck_event e WHERE {heard} "
             "AND e.position > %s AND e.position <= %s AND e.position >= %s AND NOT EXISTS ("
             "SELECT 1 FROM flowdeck_delivery d WHERE d.position = e.position AND d.processor = %s "
             "AND d.position > %s AND d.position <= %s)",  # or all that is done would be joined
             [*parameters, after, upto, first, processor.name, after, upto],
-        ):
-            yield f"event {position} ({type_name}) has no delivery for {processor.name}"
+        )
+        removed = kept.removed_upto() if missing else 0  # after: some may have gone meanwhile
+        for (position,) in missing:
+            if position > removed:
+                yield f"event {position} ({type_name}) has no delivery for {processor.name}"
 
 
 def _since(processor: Processor, type_name: str) -> int | None:

@@ -11,7 +11,7 @@ from django.db.models import Count, Max, Min
 
 from flowdeck.declare.states import OVER, DeliveryState
 from flowdeck.errors import CheckImpossible
-from flowdeck.history import fold
+from flowdeck.history import fold, kept
 from flowdeck.history.told import Told
 from flowdeck.models import Due, Event, Tally, Trace
 from flowdeck.observe.totals import Totals, totals_of
@@ -29,7 +29,8 @@ _FIELDS = (
 
 @check("each trace is remembered as it was")
 def _traces(scope: Scope) -> Iterator[str]:
-    """H2. What was before history began is not known, and what is not folded yet not compared."""
+    """H2. What was before history began is not known, and what is not folded yet not compared;
+    nor is what has lost its deliveries."""
     since = fold.known().since
     for after, upto in scope.chunks():
         began = Event.objects.filter(position__gt=after, position__lte=upto)
@@ -38,13 +39,17 @@ def _traces(scope: Scope) -> Iterator[str]:
             wrong = _differing(some, after)
             for _ in range(_ROUNDS - 1):
                 wrong = _differing(wrong, after) if wrong else wrong
-            yield from (one.said for one in wrong.values() if since is None or one.at >= since)
+            removed = kept.removed_upto() if wrong else 0  # after: some may have gone meanwhile
+            for one in wrong.values():
+                if one.position > removed and (since is None or one.at >= since):
+                    yield one.said
 
 
 class _Wrong(NamedTuple):
-    """What differs, of a trace that began then."""
+    """What differs, of a trace that began there and then."""
 
     said: str
+    position: int
     at: datetime
 
 
@@ -78,14 +83,14 @@ def _compared(names: Collection[UUID], after: int) -> dict[UUID, _Wrong]:
     rows = {row.correlation_id: row for row in Trace.objects.filter(pk__in=names)}
     wrong: dict[UUID, _Wrong] = {}
     for name, made in _anew(names, after).items():
-        row = rows.get(name)
+        row, began = rows.get(name), (made["first_position"], made["started_at"])
         if row is None:
-            wrong[name] = _Wrong(f"trace {name} is not remembered", made["started_at"])
+            wrong[name] = _Wrong(f"trace {name} is not remembered", *began)
             continue
         differ = [one for one in _FIELDS if getattr(row, one) != made[one]]
         if differ:
             said = ", ".join(f"{one} is {getattr(row, one)}, not {made[one]}" for one in differ)
-            wrong[name] = _Wrong(f"trace {name}: {said}", made["started_at"])
+            wrong[name] = _Wrong(f"trace {name}: {said}", *began)
     return wrong
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from flowdeck import clock
+from flowdeck.errors import ReplayRefused
 from flowdeck.history import fold
 from flowdeck.history.rebuild import rebuild as make_anew
 from flowdeck.models import Trace
@@ -24,7 +25,10 @@ class Command(BaseCommand):
     def handle(self, *, rebuild: bool, **options: Any) -> None:
         """Run the command."""
         if rebuild:
-            self.stdout.write(f"{make_anew():,} events told again")
+            try:
+                self.stdout.write(f"{make_anew():,} events told again")
+            except ReplayRefused as error:
+                raise CommandError(str(error)) from error
         known, now = fold.known(), clock.now()
         behind = (now - (known.until or now)).total_seconds()
         self.stdout.write(f"{Trace.objects.count():,} traces, {behind:.1f} s behind")

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from flowdeck.errors import FlowdeckError
+from flowdeck.history import kept
 from flowdeck.letters.redelivery import Choice, dry_run, question, redeliver
 from flowdeck.management import acting
 from flowdeck.words import counted
@@ -64,4 +65,6 @@ class Command(BaseCommand):
             self.stdout.write(f"{count:>8,} {type_name}")
         total = sum(counts.values())
         self.stdout.write(f"{total:>8,} would be made due again; nothing was changed.")
+        if removed := kept.removed_upto():
+            self.stdout.write(f"Up to position {removed:,} finished deliveries are not kept.")
         self.stdout.write(acting.told_seen(seen.digest))

@@ -35,6 +35,8 @@ from flowdeck.sql.postgresql.partitions import (
     make_partitions,
     partitions_ahead,
     raising_partition_missing,
+    removable,
+    remove_done,
 )
 from flowdeck.sql.postgresql.stored import ENVELOPE, stored
 from flowdeck.sql.rows import DeliveryRow, EventRow, Mark, Place
@@ -50,6 +52,8 @@ __all__ = [
     "make_partitions",
     "note_settled",
     "partitions_ahead",
+    "removable",
+    "remove_done",
     "renew_leases",
     "take_due",
 ]

@@ -26,6 +26,17 @@ def make_partitions(cursor: CursorWrapper, positions: Iterable[int]) -> None:
     cursor.execute("SELECT flowdeck_partition(%s::bigint[], %s)", [firsts, SIZE])
 
 
+def removable(upto: int) -> int:
+    """See Dialect. Only whole partitions are."""
+    return max(0, (upto + 1) // SIZE * SIZE - 1)
+
+
+def remove_done(cursor: CursorWrapper, upto: int) -> bool:
+    """See Dialect."""
+    cursor.execute("SELECT flowdeck_drop_partitions(%s::bigint, %s)", [upto, SIZE])
+    return False
+
+
 def partitions_ahead(newest: int) -> list[int]:
     """See Dialect."""
     return [newest + number * SIZE for number in range(_AHEAD + 1)]

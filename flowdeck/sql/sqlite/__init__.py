@@ -82,6 +82,11 @@ WHERE NOT EXISTS (
 ON CONFLICT (position, processor) DO NOTHING RETURNING position
 """
 
+_REMOVED_AT_ONCE = 5_000
+_REMOVE_DONE = """
+DELETE FROM flowdeck_done WHERE (position, processor) IN (
+  SELECT position, processor FROM flowdeck_done WHERE position <= %s ORDER BY position LIMIT %s)
+"""
 _INSERT_DONE = """
 INSERT INTO flowdeck_done (position, processor)
 SELECT value, %s FROM json_each(%s) AS t
@@ -253,6 +258,17 @@ def insert_deliveries(
 
 def make_partitions(cursor: CursorWrapper, positions: Iterable[int]) -> None:
     """See Dialect. There are none here: all is one table."""
+
+
+def removable(upto: int) -> int:
+    """See Dialect. Each row can."""
+    return max(0, upto)
+
+
+def remove_done(cursor: CursorWrapper, upto: int) -> bool:
+    """See Dialect."""
+    cursor.execute(_REMOVE_DONE, [upto, _REMOVED_AT_ONCE])
+    return int(cursor.rowcount) == _REMOVED_AT_ONCE
 
 
 def partitions_ahead(newest: int) -> list[int]:

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("flowdeck", "0036_alert_kinds"),
+        ("flowdeck", "0037_alert_kinds"),
     ]
 
     operations = [
