@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -17,8 +18,9 @@ from flowdeck.engine.backfill import deliver_past
 from flowdeck.errors import ReplayRefused
 from flowdeck.history import fold, kept
 from flowdeck.letters.redelivery import Choice, dry_run
-from flowdeck.log.positions import newest_position
+from flowdeck.log.positions import SLACK, newest_position
 from flowdeck.models import Attempt, Connector, Done, Due, Event, Handled, Trace
+from flowdeck.sql import dialect
 from flowdeck.testing import settle
 from flowdeck.verification import verify
 from tests.accounts import person, signed_in
@@ -30,9 +32,17 @@ pytestmark = pytest.mark.django_db(transaction=True)
 SIZE = 5_000_000
 
 
+@dataclass(frozen=True)
+class Old:
+    """Up to which position events are old, and when the last of them was there."""
+
+    position: int
+    at: datetime
+
+
 @pytest.fixture
-def a_month_later(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """A dead letter, what waits behind it, and what is done, of events of long ago; the newest."""
+def old(settings: Any) -> Iterator[Old]:
+    """A dead letter, what waits behind it, and what is done, of events that will be old."""
     settings.FLOWDECK = {**settings.FLOWDECK, "DELIVERIES_KEPT_DAYS": 30}
     publish(Probed(n=1, fails=2, by="probe.atomic", echoes=1), stream="old")
     publish(Probed(n=2, fails=99, by="probe.batch"), Probed(n=3), stream="held")
@@ -42,11 +52,18 @@ def a_month_later(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[in
     if connection.vendor == "postgresql":  # the next event is in the next partition
         sweep.make_room()
         _go_on_at((newest // SIZE + 1) * SIZE)
-    now = clock.now
-    monkeypatch.setattr(clock, "now", lambda: now() + timedelta(days=31))
-    yield newest
-    if connection.vendor == "postgresql":
-        sweep.make_room()
+    yield Old(newest, clock.now())
+    if connection.vendor == "postgresql":  # as other tests know it
+        _go_on_at(newest + 1_000)
+        with connection.cursor() as cursor:
+            dialect().make_partitions(cursor, [newest])
+
+
+def forget_after_a_month(old: Old) -> None:
+    """As a worker does, when what was old then is 30 days old, and nothing else is."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(clock, "now", lambda: old.at + timedelta(days=30) + SLACK)
+        keeping.forget_finished()
 
 
 def _go_on_at(position: int) -> None:
@@ -56,36 +73,36 @@ def _go_on_at(position: int) -> None:
         )
 
 
-def test_those_of_old_events_go_and_nothing_else_does(a_month_later: int) -> None:
+def test_those_of_old_events_go_and_nothing_else_does(old: Old) -> None:
     _publish_a_new_one()
     due, events = Due.objects.count(), Event.objects.count()
     told = list(Handled.objects.order_by("grain", "at", "processor", "type").values_list())
     ended = list(Trace.objects.order_by("pk").values_list())
-    keeping.forget_finished()
-    assert kept.removed_upto() >= a_month_later
-    assert not Done.objects.filter(event_id__lte=a_month_later).exists()
-    assert Done.objects.filter(event_id__gt=a_month_later).exists()
+    forget_after_a_month(old)
+    assert kept.removed_upto() >= old.position
+    assert not Done.objects.filter(event_id__lte=old.position).exists()
+    assert Done.objects.filter(event_id__gt=old.position).exists()
     assert (Due.objects.count(), Event.objects.count()) == (due, events)
     assert set(Attempt.objects.values_list("processor", flat=True)) == {"probe.batch"}
     assert list(Handled.objects.order_by("grain", "at", "processor", "type").values_list()) == told
     assert list(Trace.objects.order_by("pk").values_list()) == ended
 
 
-def test_who_reads_the_past_knows_what_is_gone(a_month_later: int) -> None:
-    old = Event.objects.filter(stream="old").earliest("position")
+def test_who_reads_the_past_knows_what_is_gone(old: Old) -> None:
+    first = Event.objects.filter(stream="old").earliest("position")
     _publish_a_new_one()
     assert list(verify()) == []
-    keeping.forget_finished()
+    forget_after_a_month(old)
     assert list(verify()) == []
     call_command("replay", "probe.tally", "--rebuild", "--reason", "a test")
-    assert not Done.objects.filter(event_id__lte=a_month_later).exists()
+    assert not Done.objects.filter(event_id__lte=old.position).exists()
     browser = signed_in(person("operator"))
-    for address in (f"/events/{old.position}/", f"/traces/{old.correlation_id}/"):
+    for address in (f"/events/{first.position}/", f"/traces/{first.correlation_id}/"):
         assert "are not kept any more" in browser.get(address).content.decode()
     assert "can’t be given again" in _page(browser, "/replay/redeliver/")
-    assert dry_run("probe.atomic", Choice(positions=[old.position])) == {}
+    assert dry_run("probe.atomic", Choice(positions=[first.position])) == {}
     with pytest.raises(ReplayRefused, match="not known any more"):
-        deliver_past("probe.renamed", [old.position])
+        deliver_past("probe.renamed", [first.position])
     with pytest.raises(CommandError, match="could not be made anew"):
         call_command("flowdeck", "history", "--rebuild")
 
@@ -100,33 +117,33 @@ def _page(browser: Client, address: str) -> str:
     return browser.get(address).content.decode()
 
 
-def test_an_outlet_that_has_not_read_them_keeps_them(a_month_later: int) -> None:
+def test_an_outlet_that_has_not_read_them_keeps_them(old: Old) -> None:
     outlet("probe-idle", broker="nowhere", to="probe", of="deliveries")
     try:
-        keeping.forget_finished()
+        forget_after_a_month(old)
         assert kept.removed_upto() == 0
         Connector.objects.create(name="probe-idle", position=SIZE * 9)
-        keeping.forget_finished()
-        assert kept.removed_upto() >= a_month_later
+        forget_after_a_month(old)
+        assert kept.removed_upto() >= old.position
     finally:
         forget()
 
 
-def test_without_the_setting_all_are_kept(a_month_later: int, settings: Any) -> None:
+def test_without_the_setting_all_are_kept(old: Old, settings: Any) -> None:
     settings.FLOWDECK = {**settings.FLOWDECK, "DELIVERIES_KEPT_DAYS": 0}
-    keeping.forget_finished()
+    forget_after_a_month(old)
     assert kept.removed_upto() == 0
 
 
 @pytest.mark.postgres
-def test_partitions_are_dropped_and_a_reader_is_not_waited_for(a_month_later: int) -> None:
+def test_partitions_are_dropped_and_a_reader_is_not_waited_for(old: Old) -> None:
     _publish_a_new_one()
-    first = f"flowdeck_done_{a_month_later // SIZE}"
+    first = f"flowdeck_done_{old.position // SIZE}"
     assert first in partitions()
     with reading(), pytest.raises(OperationalError, match="lock timeout"):
-        keeping.forget_finished()
+        forget_after_a_month(old)
     assert first in partitions()
-    keeping.forget_finished()
+    forget_after_a_month(old)
     assert first not in partitions()
     newest = newest_position()
     assert kept.removed_upto() == newest // SIZE * SIZE - 1  # not in the midst of the next one

@@ -21,7 +21,7 @@ from tests.polling import eventually
 from tests.probe.events import Keyed, Probed
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.long]
-KILLS = 25
+KILLS = 20
 
 
 def fold_for_ever() -> None:
