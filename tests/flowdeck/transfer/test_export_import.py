@@ -36,7 +36,7 @@ MAIL = "ada@example.org"
 
 def empty_log() -> None:
     """As another database would be; keys of people are kept."""
-    models = (Event, Stream, Due, Done, Tally, Trace)
+    models = (Event, Stream, Due, Done, Tally)
     tables = [model._meta.db_table for model in models]
     connection.ops.execute_sql_flush(
         connection.ops.sql_flush(no_style(), tables, allow_cascade=True)
