@@ -8,7 +8,7 @@ never been.
 from __future__ import annotations
 
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from flowdeck import clock
 from flowdeck.conf import conf
@@ -16,7 +16,7 @@ from flowdeck.connect.outlets import outlets
 from flowdeck.database import connection
 from flowdeck.history import kept
 from flowdeck.log.positions import SLACK, first_since
-from flowdeck.models import Connector
+from flowdeck.models import Connector, Event
 from flowdeck.sql import dialect
 
 _SECONDS = 0.5  # of a minute: the thread has other work
@@ -39,7 +39,7 @@ def forget_finished() -> None:
     days, now = conf().DELIVERIES_KEPT_DAYS, clock.now()
     if not days:
         return
-    old = first_since(now - timedelta(days=days) - SLACK) - 1
+    old = _last_before(now - timedelta(days=days) - SLACK)
     kept.announce_removal(dialect().removable(min([old, *_handed_on()])), now)
     upto, began = kept.removed_upto(), time.monotonic()
     more = upto > 0
@@ -48,6 +48,14 @@ def forget_finished() -> None:
             more = dialect().remove_done(cursor, upto)
             cursor.execute(_REMOVE_ATTEMPTS, [upto, _AT_ONCE])
             more |= cursor.rowcount == _AT_ONCE
+
+
+def _last_before(moment: datetime) -> int:
+    """The position before the first event that is as young; positions may be left out."""
+    since = first_since(moment)
+    young = Event.objects.filter(position__gte=since).order_by("position")
+    first = young.values_list("position", flat=True).first()
+    return (since if first is None else first) - 1
 
 
 def _handed_on() -> list[int]:

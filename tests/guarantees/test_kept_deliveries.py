@@ -118,6 +118,7 @@ def _page(browser: Client, address: str) -> str:
 
 
 def test_an_outlet_that_has_not_read_them_keeps_them(old: Old) -> None:
+    _publish_a_new_one()
     outlet("probe-idle", broker="nowhere", to="probe", of="deliveries")
     try:
         forget_after_a_month(old)
