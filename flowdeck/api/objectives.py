@@ -95,7 +95,7 @@ def set_objective(request: HttpRequest, wanted: ObjectiveIn) -> ObjectiveOut:
     return next(ObjectiveOut.of(one) for one in standings() if one.row.pk == row.pk)
 
 
-@router.delete("/objectives/{int:number}", response={204: None}, summary="Delete an objective")
+@router.post("/objectives/{int:number}/delete", response={204: None}, summary="Delete an objective")
 def delete_objective(request: HttpRequest, number: int) -> Status[None]:
     """Forget it and its figures. One that code declares is not to be deleted."""
     require_action(request, "manage_alerts")
