@@ -49,7 +49,7 @@ def test_a_short_name_does_what_its_verb_does(tmp_path: Path) -> None:
 
 def test_what_is_wrong_is_said() -> None:
     with pytest.raises(
-        CommandError, match="no verb 'verfy'; there are archive, asyncapi, checklist,"
+        CommandError, match="no verb 'verfy'; there are alerts, archive, asyncapi, checklist,"
     ):
         said("verfy")
     with pytest.raises(CommandError, match="required: --older-than"):
