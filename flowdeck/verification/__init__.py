@@ -5,7 +5,7 @@ up to the position at which the verification began, and what is still under way 
 Apps register checks of their own domain with :func:`check`.
 """
 
-from flowdeck.verification import deliveries, log, state
+from flowdeck.verification import deliveries, log, state, traces
 from flowdeck.verification.checking import Check, Scope, Violation, check, verify
 
-__all__ = ["Check", "Scope", "Violation", "check", "deliveries", "log", "state", "verify"]
+__all__ = ["Check", "Scope", "Violation", "check", "deliveries", "log", "state", "traces", "verify"]

@@ -10,6 +10,11 @@ from django.db import connections
 
 def in_a_process(work: Callable[[], object]) -> int:
     """Run ``work`` in a forked process with connections of its own; return its exit code."""
+    return os.waitstatus_to_exitcode(os.waitpid(begin(work), 0)[1])
+
+
+def begin(work: Callable[[], object]) -> int:
+    """The same, without waiting for it: its number. Whoever began it ends it."""
     connections.close_all()
     pid = os.fork()
     if pid == 0:
@@ -19,4 +24,4 @@ def in_a_process(work: Callable[[], object]) -> int:
             code = 0
         finally:
             os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    return pid

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from flowdeck import Draft, load, publish, read_log
 from flowdeck.errors import ImportRefused
-from flowdeck.models import AuditEntry, Done, Due, Event, PersonalKey, Stream
+from flowdeck.models import AuditEntry, Done, Due, Event, PersonalKey, Stream, Trace
 from flowdeck.privacy.forgetting import forget
 from flowdeck.replay import runs
 from flowdeck.testing import settle
@@ -36,7 +36,7 @@ MAIL = "ada@example.org"
 
 def empty_log() -> None:
     """As another database would be; keys of people are kept."""
-    models = (Event, Stream, Due, Done, Tally)
+    models = (Event, Stream, Due, Done, Tally, Trace)
     tables = [model._meta.db_table for model in models]
     connection.ops.execute_sql_flush(
         connection.ops.sql_flush(no_style(), tables, allow_cascade=True)
