@@ -269,7 +269,7 @@ def mutes_an_alert(_: User) -> Sent:
     return Sent(reverse("flowdeck:mute_alert", args=[an_alert()]), {"hours": "8"})
 
 
-def tests_an_alert(_: User) -> Sent:
+def sends_a_test_of_an_alert(_: User) -> Sent:
     number = rules.save(None, RULE | {"mail_to": "ops@example.com"}, by="olga").pk
     return Sent(reverse("flowdeck:test_alert", args=[number]), {})
 
@@ -350,7 +350,7 @@ FORMS: dict[str, Made] = {
     "flowdeck:save_objective": saves_an_objective,
     "flowdeck:delete_objective": deletes_an_objective,
     "flowdeck:mute_alert": mutes_an_alert,
-    "flowdeck:test_alert": tests_an_alert,
+    "flowdeck:test_alert": sends_a_test_of_an_alert,
     "flowdeck:delete_alert": deletes_an_alert,
     "flowdeck:create_token": creates_a_token,
     "flowdeck:revoke_token": revokes_a_token,
