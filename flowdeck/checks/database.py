@@ -84,6 +84,23 @@ def divided_lanes(databases: Sequence[str] | None = None, **_: Any) -> list[Chec
     ]
 
 
+@register(Tags.database)
+def undeclared(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """Processors that no code here declares and that have lanes, for ``check --database``."""
+    if alias() not in (databases or ()) or not _are_there(Lane):
+        return []
+    there = set(Lane.objects.values_list("processor", flat=True).distinct())
+    return [
+        Warning(
+            f"No installed app declares the processor {name!r}: what comes for it waits.",
+            hint="Give its name to the one that took its place, was=[...], or, once no process "
+            f"declares it, `manage.py flowdeck processors retire {name} --reason ...`.",
+            id="flowdeck.W022",
+        )
+        for name in sorted(there - registry.processors.keys())
+    ]
+
+
 def _are_there(*models: type[Model]) -> bool:
     """Whether their tables are there and as they are now: ``migrate`` asks before it begins."""
     with connection.cursor() as cursor:

@@ -9,6 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from flowdeck import Delivery, processor, publish
+from flowdeck.checks.database import undeclared
 from flowdeck.declare.registry import Registry, registry
 from flowdeck.declare.subscribing import declare
 from flowdeck.engine import lanes
@@ -84,6 +85,7 @@ def test_what_nobody_declares_is_seen_and_retired() -> None:
     registry.remove_processor(OLD)
     settle()
     assert any("no installed app declares" in one.detail for one in verify())
+    assert [OLD in one.msg for one in undeclared(["default"])] == [True]
     told = StringIO()
     call_command("flowdeck", "processors", stdout=told)
     assert f"{OLD}  16 lanes, 3 waiting, no code here declares it" in told.getvalue()
@@ -93,6 +95,7 @@ def test_what_nobody_declares_is_seen_and_retired() -> None:
     assert not Lane.objects.filter(processor=OLD).exists()
     assert not Subscription.objects.filter(processor=OLD).exists()
     assert AuditEntry.objects.get(action="retire").count == 3
+    assert undeclared(["default"]) == []
     publish(Probed(n=4), stream="probe-1")
     assert Due.objects.filter(processor=OLD).count() == 3
     settle()
