@@ -12,6 +12,7 @@ from flowdeck.api import (
     limits_router,
     objectives_router,
     releases_router,
+    repairs_router,
     reveal_router,
     timers_router,
     why_router,
@@ -37,4 +38,5 @@ api.add_router("", objectives_router)
 api.add_router("", releases_router)
 api.add_router("", timers_router)
 api.add_router("", limits_router)
+api.add_router("", repairs_router)
 api.add_router("", why_router)

@@ -26,12 +26,13 @@ class FlowdeckConfig(AppConfig):
         # What these declare with decorators: checks, processors, hooks of the worker.
         from flowdeck import checks  # noqa: F401
         from flowdeck.alerts import tell  # noqa: F401
-        from flowdeck.bells import silence
+        from flowdeck.bells import bell, silence
         from flowdeck.dashboard import live_views
         from flowdeck.dashboard.letters import finder as letter_finder
         from flowdeck.dashboard.shell import entries, log_finders, work_finders
         from flowdeck.engine import in_process, logs, worker  # noqa: F401
         from flowdeck.live import announce
+        from flowdeck.repair import asking
         from flowdeck.replay import agreement  # noqa: F401
 
         # Here and not with the pages: a socket may come back before the first page is asked for.
@@ -40,6 +41,7 @@ class FlowdeckConfig(AppConfig):
         logs.listen()
         announce.listen()
         silence.listen()
+        in_process.by_number[bell.PROVE_TASK] = asking.execute
         in_process.start_if_wanted()
         post_migrate.connect(_after_migrate, sender=self)
         connection_created.connect(_in_tests)

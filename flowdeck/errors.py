@@ -212,3 +212,10 @@ class OtherLetters(FlowdeckError):
     def __init__(self, count: int) -> None:
         super().__init__(f"Meanwhile it is other dead letters: {count} now. Look again.")
         self.count = count
+
+
+class OutsideRefused(BaseException):
+    """A handler that is only tried reaches outside, and nobody recorded what it was answered.
+
+    No ``Exception``: what a handler does when the outside fails is not what is tried.
+    """

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from flowdeck.bells.bell import DRAIN_TASK, REPLAY_TASK
+from flowdeck.bells.bell import DRAIN_TASK, PROVE_TASK, REPLAY_TASK
 from flowdeck.engine import drain, sweep
+from flowdeck.repair import asking
 from flowdeck.replay import runs
 
 
@@ -20,3 +21,9 @@ def drain_processor(processor: str) -> None:
 def replay(number: int) -> None:
     """Somebody asked for run ``number``: do it, unless it is done or cancelled."""
     runs.execute(number)
+
+
+@shared_task(name=PROVE_TASK, ignore_result=True)  # type: ignore[untyped-decorator]
+def prove(number: int) -> None:
+    """Somebody asked for the proof of repair ``number``: run it, unless somebody does."""
+    asking.execute(number)

@@ -9,6 +9,7 @@ from flowdeck.dashboard.flow import page as flow
 from flowdeck.dashboard.flow import past as flow_past
 from flowdeck.dashboard.home import page as home
 from flowdeck.dashboard.letters import page as dead_letters
+from flowdeck.dashboard.letters import repair as repairs
 from flowdeck.dashboard.logs import page as log
 from flowdeck.dashboard.logs import reveal, saved_views
 from flowdeck.dashboard.objectives import page as objectives
@@ -92,6 +93,12 @@ urlpatterns = [
     path("dead-letters/", dead_letters.console, name="dead_letters"),
     path("dead-letters/<int:number>/", dead_letters.letter, name="letter"),
     path("dead-letters/<int:number>/test/", dead_letters.letter_test, name="letter_test"),
+    path("dead-letters/<int:number>/repair/", repairs.repair, name="repair"),
+    path(
+        "dead-letters/<int:number>/repair/<int:proof>/",
+        repairs.confirm_repair,
+        name="confirm_repair",
+    ),
     path("dead-letters/resolve/", dead_letters.resolve, name="resolve"),
     path("dead-letters/bulk/<int:number>/cancel/", dead_letters.cancel, name="cancel_bulk"),
     path("dead-letters/groups/<stored:fingerprint>/", dead_letters.status, name="group_status"),

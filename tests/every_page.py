@@ -101,6 +101,7 @@ PAGES = {
     "flowdeck:dead_letters",
     "flowdeck:letter",
     "flowdeck:letter_test",
+    "flowdeck:repair",
     "flowdeck:audit",
     "flowdeck:database",
     "flowdeck:audit_export",
@@ -188,6 +189,7 @@ def _filters(event: Event) -> dict[str, list[str]]:
         "flowdeck:dead_letters": ["", *letters, "?by=stream"],
         "flowdeck:letter": [""] if letter else [],
         "flowdeck:letter_test": [""] if letter else [],
+        "flowdeck:repair": [""] if letter else [],
         "flowdeck:audit": ["", "?who=operator"],
     }
 

@@ -81,6 +81,7 @@ def values(made: dict[str, Any]) -> dict[str, Any]:
         "order_id": ORDER,
         "number": 1,
         "fingerprint": "f",
+        "proof": 1,
         "name": "Probed",
         "process": "mediator",
         "lesson": "ripple",

@@ -13,6 +13,7 @@ from flowdeck.api.limits import router as limits_router
 from flowdeck.api.objectives import router as objectives_router
 from flowdeck.api.problems import require_action
 from flowdeck.api.releases import router as releases_router
+from flowdeck.api.repairs import router as repairs_router
 from flowdeck.api.reveal import router as reveal_router
 from flowdeck.api.timers import router as timers_router
 from flowdeck.api.why import router as why_router
@@ -26,6 +27,7 @@ __all__ = [
     "limits_router",
     "objectives_router",
     "releases_router",
+    "repairs_router",
     "require_action",
     "reveal_router",
     "timers_router",

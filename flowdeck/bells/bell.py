@@ -19,6 +19,7 @@ from flowdeck.declare import interception
 
 DRAIN_TASK = "flowdeck.drain"
 REPLAY_TASK = "flowdeck.replay"
+PROVE_TASK = "flowdeck.prove"
 BROKER_ERRORS: tuple[type[Exception], ...] = (redis.RedisError, OSError)
 
 breaker = Breaker()
@@ -71,12 +72,21 @@ def ring(processors: Iterable[str], wait: bool = False) -> bool:
 
 def start_run(number: int) -> bool:
     """Ask a worker to do a replay run that waits. Returns whether it was asked; never raises."""
+    return _ask_worker(REPLAY_TASK, number)
+
+
+def start_proof(number: int) -> bool:
+    """The same of a repair that is to be proved."""
+    return _ask_worker(PROVE_TASK, number)
+
+
+def _ask_worker(task: str, number: int) -> bool:
     if conf().IN_PROCESS_WORKER:
-        return nearby.porch.ring([nearby.Errand(REPLAY_TASK, number)])
+        return nearby.porch.ring([nearby.Errand(task, number)])
     if breaker.resting:
         return False
     try:
-        messages.send(REPLAY_TASK, number, TIMEOUT)
+        messages.send(task, number, TIMEOUT)
     except BROKER_ERRORS as error:
         breaker.failed(error)
         return False

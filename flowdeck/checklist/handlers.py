@@ -8,11 +8,12 @@ from collections.abc import Iterator
 
 from flowdeck.checklist import purpose
 from flowdeck.checklist.finding import Finding, listed
-from flowdeck.checklist.sandbox import deliver, fingerprints, rolled_back, samples, written_tables
+from flowdeck.checklist.sandbox import deliver, fingerprints, samples, written_tables
 from flowdeck.database import transaction
 from flowdeck.declare.registry import Processor, registry
 from flowdeck.declare.states import UNFINISHED
 from flowdeck.engine.attempt import attempt_together
+from flowdeck.engine.trial import rolled_back
 from flowdeck.log.append import read_log
 from flowdeck.models import Done, Due, Event
 from flowdeck.sql import DueDelivery

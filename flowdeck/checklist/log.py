@@ -8,11 +8,11 @@ from uuid import UUID, uuid4
 from django.db import DatabaseError
 
 from flowdeck.checklist.finding import Finding, listed
-from flowdeck.checklist.sandbox import rolled_back
 from flowdeck.connect.mapping import inlets
 from flowdeck.database import connection
 from flowdeck.declare.event import Draft
 from flowdeck.declare.registry import registry
+from flowdeck.engine.trial import rolled_back
 from flowdeck.errors import FlowdeckError
 from flowdeck.log.append import append, read_log
 from flowdeck.log.payloads import load

@@ -11,7 +11,7 @@ from typing import Any
 from django.apps import apps
 from django.db.models import AutoField
 
-from flowdeck.database import connection, transaction
+from flowdeck.database import connection
 from flowdeck.declare.registry import Processor
 from flowdeck.engine.calls import alone
 from flowdeck.engine.outcome import Outcome
@@ -22,18 +22,6 @@ from flowdeck.words import counted
 
 _WRITES = re.compile(r'^\s*(?:INSERT INTO|UPDATE|DELETE FROM)\s+"?([\w]+)"?', re.IGNORECASE)
 MOST_ROWS = 50_000
-
-
-@contextmanager
-def rolled_back() -> Iterator[None]:
-    """Run the block in a transaction (or savepoint) and undo it, whatever happened."""
-    with transaction.atomic():
-        try:
-            with transaction.atomic():
-                yield
-                transaction.set_rollback(True)
-        finally:
-            transaction.set_rollback(True)
 
 
 def samples(processor: Processor) -> list[DueDelivery]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flowdeck.conf import conf
-from flowdeck.errors import HandlerContractError, Reject
+from flowdeck.errors import HandlerContractError, OutsideRefused, Reject
 
 _LONGEST_NAME, _LONGEST_SUBJECT = 100, 200
 
@@ -36,10 +36,15 @@ class Answered:
 
 @dataclass(slots=True)
 class Answers:
-    """Those of one delivery: kept by earlier attempts, and new in this one."""
+    """Those of one delivery: kept by earlier attempts, and new in this one.
+
+    ``closed``: nobody is asked; only what was kept is given. ``given`` are the names of that.
+    """
 
     kept: dict[str, Kept] = field(default_factory=dict)
     new: list[Answered] = field(default_factory=list)
+    closed: bool = False
+    given: list[str] = field(default_factory=list)
 
 
 class AsksOutside:
@@ -62,6 +67,7 @@ class AsksOutside:
         """
         answers = self._answers_for(name, str(subject))
         if name in answers.kept:
+            answers.given.append(name)
             return _again(name, answers.kept[name])
         began = time.monotonic()
         return _noted(answers, name, call(), began, subject)
@@ -72,6 +78,7 @@ class AsksOutside:
         """The same in an ``async def``: ``await delivery.aoutside("charge", lambda: ...)``."""
         answers = self._answers_for(name, str(subject))
         if name in answers.kept:
+            answers.given.append(name)
             return _again(name, answers.kept[name])
         began = time.monotonic()
         return _noted(answers, name, await call(), began, subject)
@@ -93,6 +100,8 @@ class AsksOutside:
                 f"{self.processor!r} asks outside for {name!r} twice in one attempt. Give each "
                 "call a name of its own."
             )
+        if self.answers.closed and name not in self.answers.kept:
+            raise OutsideRefused(f"it asks outside for {name!r}, which was never answered")
         return self.answers
 
 

@@ -11,6 +11,7 @@ import logging
 import os
 import sys
 import threading
+from collections.abc import Callable
 
 from django.apps import apps
 from django.db import close_old_connections, connections
@@ -18,7 +19,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils.autoreload import DJANGO_AUTORELOAD_ENV
 
 from flowdeck.bells import nearby
-from flowdeck.bells.bell import DRAIN_TASK
+from flowdeck.bells.bell import DRAIN_TASK, REPLAY_TASK
 from flowdeck.bells.nearby import Errand
 from flowdeck.conf import conf
 from flowdeck.database import alias
@@ -28,6 +29,8 @@ from flowdeck.engine import faults as infrastructure
 from flowdeck.replay import runs
 
 logger = logging.getLogger("flowdeck")
+by_number: dict[str, Callable[[int], object]] = {REPLAY_TASK: runs.execute}
+"""What is done for a row of that number, by the task; whoever has such tasks puts them here."""
 
 _THREADS = 2  # a slow handler does not hold up all others
 _LOOK = 0.5  # seconds
@@ -111,7 +114,7 @@ def _do(errand: Errand) -> None:
     if errand.task == DRAIN_TASK:
         drain.answer_bell(str(errand.argument))
     else:
-        runs.execute(int(errand.argument))
+        by_number[errand.task](int(errand.argument))
 
 
 def _tell(error: BaseException) -> None:

@@ -32,8 +32,7 @@ def take(processor: Processor, claim: Claim, limit: int) -> list[DueDelivery]:
 def fetch(processor: Processor, claim: Claim, limit: int) -> list[DueDelivery]:
     """Up to ``limit`` due deliveries of lanes that this worker holds, by position."""
     if claim.position is not None:
-        one = starts().fetch_one(processor.name, claim.position)
-        return answers.loaded(processor, _opened(processor, [one] if one else []))
+        return fetch_one(processor, claim.position)
     if processor.gather is not None:
         ready = gathering().fetch_gathered(_wanted(processor, limit), claim.lanes)
         return answers.loaded(processor, _opened(processor, ready))
@@ -41,6 +40,12 @@ def fetch(processor: Processor, claim: Claim, limit: int) -> list[DueDelivery]:
         taken = dialect().fetch_due(cursor, processor.name, claim.lanes, limit, processor.parks)
     claim.saw(taken)
     return answers.loaded(processor, _opened(processor, taken.due))
+
+
+def fetch_one(processor: Processor, position: int) -> list[DueDelivery]:
+    """The delivery of one event, if it is not over."""
+    one = starts().fetch_one(processor.name, position)
+    return answers.loaded(processor, _opened(processor, [one] if one else []))
 
 
 def _wanted(processor: Processor, limit: int) -> Wanted:

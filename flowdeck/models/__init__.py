@@ -4,6 +4,7 @@ from flowdeck.models.access import Access, ApiToken
 from flowdeck.models.alert import AlertRule
 from flowdeck.models.archive import Archive, ArchivedStream, ImportedRange, RemovedDeliveries
 from flowdeck.models.connector import Connector, InletOffset, WebhookAttempt
+from flowdeck.models.correction import Correction
 from flowdeck.models.delivery import Answer, Attempt, DeadLetter, Delivery, Done, Due
 from flowdeck.models.event import Event, Stream
 from flowdeck.models.flow_control import FlowControl, FlowGroup
@@ -13,6 +14,7 @@ from flowdeck.models.lane import Lane, ProcessorState, Release, Settled, SilentB
 from flowdeck.models.objective import Objective, Reached
 from flowdeck.models.personal_key import PersonalKey
 from flowdeck.models.process import ProcessInstance, ProcessStep
+from flowdeck.models.repair import Repair
 from flowdeck.models.replay import ReplayRun
 from flowdeck.models.resolution import AuditedDelivery, AuditEntry, BulkAction, DeadLetterGroup
 from flowdeck.models.saved_view import SavedView
@@ -34,6 +36,7 @@ __all__ = [
     "BulkAction",
     "Clock",
     "Connector",
+    "Correction",
     "Current",
     "DeadLetter",
     "DeadLetterGroup",
@@ -59,6 +62,7 @@ __all__ = [
     "Reached",
     "Release",
     "RemovedDeliveries",
+    "Repair",
     "ReplayRun",
     "SavedView",
     "Schedule",

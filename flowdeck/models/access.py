@@ -24,6 +24,7 @@ class Access(Event):
             ("change_limits", "Can change the limits of processors"),
             ("view_dead_letters", "Can see dead letters"),
             ("retry_dead_letters", "Can retry and discard dead letters"),
+            ("repair_dead_letters", "Can give dead letters another payload"),
             ("reveal_personal", "Can reveal personal data, with a reason"),
             ("operate_timers", "Can fire, move, cancel and hold timers"),
             ("operate_processes", "Can stop instances of processes"),

@@ -37,6 +37,7 @@ _MENDS = (
     "pause_processor",
     "change_limits",
     "retry_dead_letters",
+    "repair_dead_letters",
     "reveal_personal",
     "operate_timers",
     "operate_processes",

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
+from flowdeck.declare import correction
 from flowdeck.declare.event import Event, EventType
 from flowdeck.declare.registry import registry
 from flowdeck.privacy.sealing import KEY, is_sealed
@@ -30,6 +31,8 @@ def masked(type_name: str, data: Any, gone: frozenset[str] = frozenset()) -> Any
     """
     if not isinstance(data, Mapping):
         return MASK
+    if (part := correction.inner(type_name, data)) is not None:
+        return {**data, "payload": masked(*part, gone)}
     declared = registry.event_types.get(type_name)
     hidden = data.keys() if declared is None else _names(declared)
     return {

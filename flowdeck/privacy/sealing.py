@@ -18,6 +18,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic_core import to_jsonable_python
 
+from flowdeck.declare import correction
 from flowdeck.declare.event import Event, EventType, StoredEvent
 from flowdeck.declare.registry import registry
 from flowdeck.errors import InvalidPayload
@@ -58,6 +59,14 @@ def seal_payloads(given: Sequence[tuple[str, Payload]]) -> list[Payload]:
     What is sealed already stays. Constant number of queries; needs an open transaction. Raises
     InvalidPayload for a personal value without a subject.
     """
+    parts = [correction.inner(*one) or one for one in given]
+    return [
+        part if corrected is data else {**data, "payload": part}
+        for part, (_, corrected), (_, data) in zip(_all_sealed(parts), parts, given, strict=True)
+    ]
+
+
+def _all_sealed(given: Sequence[tuple[str, Payload]]) -> list[Payload]:
     held = [_unsealed_of(type_name, data) for type_name, data in given]
     subjects = {subject for one in held for subject in one.values()}
     keys = subject_keys.of_subjects(subjects) if subjects else {}
@@ -150,8 +159,11 @@ def may_be_sealed(event: StoredEvent) -> bool:
 
 
 def key_ids(data: Any) -> set[str]:
-    """The keys that a payload's sealed values need."""
-    values = data.values() if isinstance(data, Mapping) else ()
+    """The keys that a payload's sealed values need, also those of one that it corrects by."""
+    if not isinstance(data, Mapping):
+        return set()
+    within = data.get("payload")
+    values = (*data.values(), *(within.values() if isinstance(within, Mapping) else ()))
     return {str(value[KEY]) for value in values if is_sealed(value)}
 
 
@@ -163,6 +175,8 @@ def gone(payloads: Iterable[Any]) -> frozenset[str]:
 
 def readable(type_name: str, data: Any, erased: Any) -> Any:
     """A stored payload with its sealed values opened, ``erased`` for those without a key."""
+    if (part := correction.inner(type_name, data)) is not None:
+        return {**data, "payload": readable(*part, erased)}
     if not (ids := key_ids(data)):
         return data
     keys = subject_keys.by_ids(ids)

@@ -163,9 +163,17 @@ class Dialect(Protocol):
         """Note up to where the log is complete, as far as can be told. Runs in autocommit."""
 
     def select_events(
-        self, cursor: CursorWrapper, where: str, parameters: Sequence[Any]
+        self,
+        cursor: CursorWrapper,
+        where: str,
+        parameters: Sequence[Any],
+        *,
+        as_written: bool = False,
     ) -> list[StoredEvent]:
-        """Events of the log as ``where`` (and what follows it) chooses them."""
+        """Events of the log as ``where`` (and what follows it) chooses them.
+
+        Those that were corrected have the payload that stands for theirs, but ``as_written``.
+        """
 
     def insert_deliveries(
         self, cursor: CursorWrapper, processor: str, rows: Sequence[DeliveryRow], state: str

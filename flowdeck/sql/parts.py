@@ -41,3 +41,11 @@ def heard_by(processor: Processor, *types: str) -> tuple[str, list[Any]]:
         condition += " AND substr(e.stream, 1, %s) = %s"
         parameters += [len(processor.streams), processor.streams]
     return condition, parameters
+
+
+def corrected(column: str, cast: str = "") -> str:
+    """``version`` or ``data`` of the event ``e``, as it was corrected if it was."""
+    return (
+        f"coalesce((SELECT c.{column}{cast} FROM flowdeck_correction c "
+        f"WHERE c.position = e.position), e.{column}{cast})"
+    )

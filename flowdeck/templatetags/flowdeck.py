@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from uuid import uuid4
 
@@ -83,6 +84,12 @@ def longer(seconds: float) -> float:
 def graph_url(page: Any, node: Any) -> str:
     """The page of a trace with this delivery selected."""
     return str(page.delivery_url(node.row.name))
+
+
+@register.filter
+def as_json(value: Any) -> str:
+    """A plain value on one line."""
+    return json.dumps(value, ensure_ascii=False)
 
 
 @register.filter

@@ -53,6 +53,7 @@ _OF_EVENTS = (
     "flowdeck_answer",
     "flowdeck_attempt",
     "flowdeck_auditeddelivery",
+    "flowdeck_correction",
     "flowdeck_due",
     "flowdeck_done",
 )
@@ -177,4 +178,4 @@ def _read(streams: list[str]) -> Iterator[list[StoredEvent]]:
     for names in chunked(streams, _CHUNK):
         with connection.cursor() as cursor:
             where = f"WHERE stream IN ({placeholders(names)}) ORDER BY position"
-            yield dialect().select_events(cursor, where, names)
+            yield dialect().select_events(cursor, where, names, as_written=True)

@@ -79,7 +79,10 @@ def chunks(chosen: Chosen, upto: int) -> Iterator[list[StoredEvent]]:
     while True:
         with connection.cursor() as cursor:
             events = dialect().select_events(
-                cursor, f"WHERE {where} ORDER BY position LIMIT {CHUNK}", [after, last, *values]
+                cursor,
+                f"WHERE {where} ORDER BY position LIMIT {CHUNK}",
+                [after, last, *values],
+                as_written=True,
             )
         if events:
             yield events

@@ -23,6 +23,7 @@ from flowdeck.declare.registry import registry, slot_of
 from flowdeck.declare.states import DeliveryState
 from flowdeck.errors import ImportRefused
 from flowdeck.history import tally
+from flowdeck.log import corrections
 from flowdeck.models import Event, ImportedRange, Stream
 from flowdeck.privacy.sealing import readable, seal_payloads
 from flowdeck.sql import dialect
@@ -207,6 +208,7 @@ class _Import:
         ids = [event.id for event in events]
         written = _select(f"WHERE id IN ({placeholders(ids)}) ORDER BY position", ids)
         positions = [event.position for event in written]
+        corrections.note(written)
         self._positions = [min(self._positions + positions), max(self._positions + positions)]
         tally.tell_appended(positions)
         for processor in registry.processors.values():
@@ -265,4 +267,4 @@ def _causes(event: StoredEvent) -> set[UUID]:
 def _select(where: str, ids: Sequence[UUID]) -> list[StoredEvent]:
     values: list[Any] = list(ids) if connection.vendor == "postgresql" else [i.hex for i in ids]
     with connection.cursor() as cursor:
-        return dialect().select_events(cursor, where, values)
+        return dialect().select_events(cursor, where, values, as_written=True)

@@ -54,6 +54,7 @@ def test_no_page_gives_it_away(role: str, filtered: bool, event: Event) -> None:
         "lesson": "ripple",
         "order_id": 1,
         "fingerprint": "f",
+        "proof": 1,
         "object_id": event.position,
         "id": 1,
         "content_type_id": 1,

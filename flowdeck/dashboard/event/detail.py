@@ -68,7 +68,8 @@ class Done:
 @dataclass(frozen=True, slots=True)
 class EventDetail:
     """All that the drawer shows. ``revealed`` if its payload has no masks, ``hidden`` if it has;
-    ``people`` is what the audit says of it, empty for who may not see that."""
+    ``people`` is what the audit says of it, empty for who may not see that; ``corrected`` is the
+    position of the correction that is read in its place."""
 
     event: Event
     chain: list[ChainLink]
@@ -86,6 +87,7 @@ class EventDetail:
     people: list[Done]
     newer: int | None = None
     older: int | None = None
+    corrected: int | None = None
 
     @property
     def envelope(self) -> str:
@@ -171,13 +173,14 @@ def people_of(event: Event, deliveries: Sequence[Delivery]) -> list[Done]:
     ]
 
 
-def _beside(event: Event) -> tuple[int | None, int | None]:
-    """Positions of the next newer and the next older event of the log."""
+def _beside(event: Event) -> tuple[int | None, int | None, int | None]:
+    """Positions of the next newer and older event of the log, and of its newest correction."""
     others = Event.objects.values("position")
     newer = others.filter(position__gt=OuterRef("position")).order_by("position")[:1]
     older = others.filter(position__lt=OuterRef("position")).order_by("-position")[:1]
     row = Event.objects.filter(position=event.position)
-    return row.values_list(Subquery(newer), Subquery(older)).first() or (None, None)
+    beside = row.values_list(Subquery(newer), Subquery(older), "correction__written")
+    return beside.first() or (None, None, None)
 
 
 def _seconds(start: datetime | None, end: datetime | None) -> float | None:

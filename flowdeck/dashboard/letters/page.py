@@ -218,4 +218,7 @@ def _back_query(request: HttpRequest) -> str:
 
 
 def _may(request: HttpRequest) -> dict[str, Any]:
-    return {"may_resolve": can(request.user, "retry_dead_letters")}
+    return {
+        "may_resolve": can(request.user, "retry_dead_letters"),
+        "may_repair": can(request.user, "repair_dead_letters"),
+    }

@@ -1,4 +1,4 @@
-"""``manage.py flowdeck dead_letters list|show|retry|discard``: the console's actions."""
+"""``manage.py flowdeck dead_letters list|show|retry|repair|discard``: the console's actions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from flowdeck.letters import bulk
 from flowdeck.letters.dead_letters import NAMES, Criteria
 from flowdeck.letters.groups import BY, groups
 from flowdeck.letters.question import Question
-from flowdeck.management import acting
+from flowdeck.management import acting, repair
 from flowdeck.models import BulkAction
 from flowdeck.words import counted
 
@@ -57,6 +57,7 @@ class Command(BaseCommand):
             acting.add_argument(verb)
             verb.add_argument("--dry-run", action="store_true", help="say how many, do nothing")
             acting.add_seen(verb)
+        repair.add_to(verbs)
         for verb in (listed, retried, discarded):
             for name in NAMES:
                 verb.add_argument(f"--{name}", default="", help="filter")
@@ -70,6 +71,8 @@ class Command(BaseCommand):
             (self._letters if options["letters"] else self._groups)(options)
         elif verb == "show":
             self._show(options)
+        elif verb == "repair":
+            repair.run(self.stdout, options)
         else:
             self._resolve(verb, options)
 

@@ -38,7 +38,7 @@ from flowdeck.sql.postgresql.partitions import (
     removable,
     remove_done,
 )
-from flowdeck.sql.postgresql.stored import ENVELOPE, stored
+from flowdeck.sql.postgresql.stored import ENVELOPE, WRITTEN, stored
 from flowdeck.sql.rows import DeliveryRow, EventRow, Mark, Place
 
 __all__ = [
@@ -234,10 +234,11 @@ def restore_settings(cursor: CursorWrapper, lasting: bool) -> None:
 
 
 def select_events(
-    cursor: CursorWrapper, where: str, parameters: Sequence[Any]
+    cursor: CursorWrapper, where: str, parameters: Sequence[Any], *, as_written: bool = False
 ) -> list[StoredEvent]:
     """See Dialect."""
-    cursor.execute(f"SELECT {ENVELOPE} FROM flowdeck_event e {where}", list(parameters))
+    columns = WRITTEN if as_written else ENVELOPE
+    cursor.execute(f"SELECT {columns} FROM flowdeck_event e {where}", list(parameters))
     return [stored(row) for row in cursor.fetchall()]
 
 

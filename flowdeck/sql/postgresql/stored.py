@@ -6,11 +6,18 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flowdeck.declare.event import StoredEvent
+from flowdeck.sql.parts import corrected
 from flowdeck.stored_json import read_object
 
-ENVELOPE = """e.position, e.id, e.stream, e.sequence, e.type, e.version,
+WRITTEN = """e.position, e.id, e.stream, e.sequence, e.type, e.version,
   e.data::text, e.metadata::text, e.key, e.correlation_id, e.causation_id, e.producer,
   extract(epoch FROM e.occurred_at)::float8, extract(epoch FROM e.recorded_at)::float8"""
+"""An event as it was written."""
+
+ENVELOPE = WRITTEN.replace("e.version", corrected("version")).replace(
+    "e.data::text", corrected("data", "::text")
+)
+"""The same with the payload that stands for it since, if it was corrected."""
 
 _LAST = 253_402_300_799.0  # the last second of 9999
 

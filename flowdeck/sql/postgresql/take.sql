@@ -29,11 +29,16 @@ BEGIN
   INTO had, first, last, low FROM locked;
   IF had IS NULL THEN RETURN; END IF;
   RETURN QUERY
-  SELECT due.attempts, e.position, e.id, e.stream, e.sequence, e.type, e.version,
-    e.data::text, e.metadata::text, e.key, e.correlation_id, e.causation_id, e.producer,
+  SELECT due.attempts, e.position, e.id, e.stream, e.sequence, e.type,
+    coalesce(c.version, e.version), coalesce(c.data, e.data)::text, e.metadata::text, e.key,
+    e.correlation_id, e.causation_id, e.producer,
     extract(epoch FROM e.occurred_at)::float8, extract(epoch FROM e.recorded_at)::float8,
     due.lane, due.floor
   FROM flowdeck_pick(name, had, first, last, low, parks, most) AS due
     JOIN flowdeck_event e ON e.position = due.due_position
+    -- One look into an index for each; a plain join might read all corrections for each batch.
+    LEFT JOIN LATERAL (
+      SELECT version, data FROM flowdeck_correction WHERE position = e.position OFFSET 0
+    ) AS c ON true
   ORDER BY due.due_position + 0;  -- the sum keeps the planner from walking all events in order
 END $$;

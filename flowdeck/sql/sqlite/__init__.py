@@ -31,7 +31,7 @@ from flowdeck.sql.sqlite.lanes import (
     renew_leases,
     take_due,
 )
-from flowdeck.sql.sqlite.stored import ENVELOPE, from_now, stored, text
+from flowdeck.sql.sqlite.stored import ENVELOPE, WRITTEN, from_now, stored, text
 
 __all__ = [
     "claim_lanes",
@@ -235,10 +235,11 @@ def restore_settings(cursor: CursorWrapper, lasting: bool) -> None:
 
 
 def select_events(
-    cursor: CursorWrapper, where: str, parameters: Sequence[Any]
+    cursor: CursorWrapper, where: str, parameters: Sequence[Any], *, as_written: bool = False
 ) -> list[StoredEvent]:
     """See Dialect."""
-    cursor.execute(f"SELECT {ENVELOPE} FROM flowdeck_event e {where}", list(parameters))
+    columns = WRITTEN if as_written else ENVELOPE
+    cursor.execute(f"SELECT {columns} FROM flowdeck_event e {where}", list(parameters))
     return [stored(row) for row in cursor.fetchall()]
 
 

@@ -6,10 +6,15 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from flowdeck.declare.event import StoredEvent
+from flowdeck.sql.parts import corrected
 from flowdeck.stored_json import read_object
 
-ENVELOPE = """e.position, e.id, e.stream, e.sequence, e.type, e.version, e.data, e.metadata,
+WRITTEN = """e.position, e.id, e.stream, e.sequence, e.type, e.version, e.data, e.metadata,
   e.key, e.correlation_id, e.causation_id, e.producer, e.occurred_at, e.recorded_at"""
+"""An event as it was written."""
+
+ENVELOPE = WRITTEN.replace("e.version", corrected("version")).replace("e.data", corrected("data"))
+"""The same with the payload that stands for it since, if it was corrected."""
 
 
 def stored(row: tuple) -> StoredEvent:  # type: ignore[type-arg]

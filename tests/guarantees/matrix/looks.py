@@ -28,6 +28,8 @@ BODIES: dict[str, Any] = {  # what fits, so that the answer is about the person
     "place_order": {"items": []},
     "retry_letters": {"letters": [999999]},
     "discard_letters": {"letters": [999999], "reason": "test"},
+    "propose_repair": {"data": {"n": 1}},
+    "confirm_repair": {"reason": "test"},
     "ask_bulk": {"action": "retry", "processor": "nobody", "seen": "other letters"},
     "set_letter_group_status": {"status": "open"},
     "reveal_event": {"reason": "test"},

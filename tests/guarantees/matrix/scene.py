@@ -70,6 +70,7 @@ def build() -> Scene:
             "order_id": placed.order_id,
             "number": _NOBODYS,
             "fingerprint": dead.fingerprint,
+            "proof": _NOBODYS,
             "name": "Probed",
             "process": "mediator",
             "stream": "probe-1",

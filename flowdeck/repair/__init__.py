@@ -1,0 +1,1 @@
+"""Repairs: a dead letter with another payload, proved before anything is written."""
