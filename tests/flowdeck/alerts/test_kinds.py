@@ -67,6 +67,7 @@ def test_silence(monkeypatch: pytest.MonkeyPatch) -> None:
     look()
     assert (told(number), about(number)) == (FIRED, "Probed")
     later(monkeypatch, 0)
+    AlertRule.objects.update(created_at=clock.now() - timedelta(hours=1))
     done(1)
     look()
     assert told(number) == BOTH
