@@ -40,6 +40,7 @@ _ACTIONS = {
     "flowdeck:run_replay",
     "flowdeck:cancel_replay",
     "flowdeck:prove",
+    "flowdeck:confirm_repair",
     "flowdeck:create_token",
     "flowdeck:revoke_token",
     "flowdeck:live",

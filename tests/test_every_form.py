@@ -45,6 +45,7 @@ from flowdeck.models import (
 )
 from flowdeck.objectives import setting as objectives
 from flowdeck.people import tokens
+from flowdeck.repair import asking
 from flowdeck.replay import runs
 from flowdeck.testing import settle
 from lab import injection
@@ -226,6 +227,17 @@ def redelivers(_: User) -> Sent:
     return Sent(reverse("flowdeck:redeliver"), fields)
 
 
+def proposes_a_repair(_: User) -> Sent:
+    return Sent(reverse("flowdeck:repair", args=[letter()]), {"field:fails": "0"})
+
+
+def confirms_a_repair(user: User) -> Sent:
+    number = letter()
+    row = asking.ask(number, {"fails": 0}, by=user.get_username())
+    asking.execute(row.pk)
+    return Sent(reverse("flowdeck:confirm_repair", args=[number, row.pk]), {"reason": "a test"})
+
+
 def reveals(_: User) -> Sent:
     publish(Introduced(user_id=1, email="a@example.org"), stream="person-1")
     event = Event.objects.latest("position")
@@ -326,6 +338,8 @@ def resets_the_lab(_: User) -> Sent:
 
 FORMS: dict[str, Made] = {
     "flowdeck:resolve": retries,
+    "flowdeck:repair": proposes_a_repair,
+    "flowdeck:confirm_repair": confirms_a_repair,
     "flowdeck:cancel_bulk": stops_a_bulk_action,
     "flowdeck:group_status": says_of_a_group,
     "flowdeck:pause": pauses,

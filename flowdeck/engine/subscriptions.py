@@ -14,6 +14,7 @@ from django.db.models import Q
 
 from flowdeck import clock
 from flowdeck.conf import conf
+from flowdeck.database import transaction
 from flowdeck.declare.registry import Processor, registry
 from flowdeck.log.horizon import settled_position
 from flowdeck.models import Subscription
@@ -40,15 +41,16 @@ def note(processors: Iterable[Processor], working: Collection[str]) -> None:
     if not missing:
         return
     begins = _beginnings([declared[name] for name in missing if name not in working])
-    Subscription.objects.bulk_create(
-        (
-            _row(declared[name], each, begins.get(name))
-            for name, types in missing.items()
-            if name in working or name in begins
-            for each in types
-        ),
-        ignore_conflicts=True,
-    )
+    with transaction.atomic():
+        Subscription.objects.bulk_create(
+            (
+                _row(declared[name], each, begins.get(name))
+                for name, types in missing.items()
+                if name in working or name in begins
+                for each in types
+            ),
+            ignore_conflicts=True,
+        )
     heard_more = {name for name, _ in known} & missing.keys() & set(working)
     if heard_more and (since := settled_position(_SHORT)) is not None:
         # Whoever appends now has seen the row; before, some did that knew the subscription.

@@ -179,7 +179,7 @@ def test_keys_are_had_in_one_query_for_all_and_others_pay_nothing(
 
 
 def _queries() -> int:
-    return 3 if connection.vendor == "postgresql" else 7  # with those of the savepoint
+    return 3 if connection.vendor == "postgresql" else 8  # with those of the savepoint
 
 
 def test_an_eraser_of_something_else_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from flowdeck.declare.registry import Registry, registry
 from flowdeck.declare.subscribing import declare
 from flowdeck.engine import lanes
 from flowdeck.engine.drain import drain
+from flowdeck.management.verbs.processors import Command
 from flowdeck.models import AuditEntry, Due, Lane, Subscription
 from flowdeck.testing import settle
 from flowdeck.verification import verify
@@ -81,18 +82,16 @@ def test_what_nobody_declares_is_seen_and_retired() -> None:
     lanes.create_missing([registry.processor(OLD)])
     publish(*[Probed(n=n) for n in range(3)], stream="probe-1")
     with pytest.raises(CommandError, match="is declared here"):
-        call_command(
-            "flowdeck", "processors", "retire", OLD, "--reason", "no more", skip_checks=True
-        )
+        call_command(Command(), "retire", OLD, "--reason", "no more")
     registry.remove_processor(OLD)
     settle()
     assert any("no installed app declares" in one.detail for one in verify())
     assert [OLD in one.msg for one in undeclared(["default"])] == [True]
     told = StringIO()
-    call_command("flowdeck", "processors", stdout=told, skip_checks=True)
+    call_command(Command(), stdout=told)
     assert f"{OLD}  16 lanes, 3 waiting, no code here declares it" in told.getvalue()
 
-    call_command("flowdeck", "processors", "retire", OLD, "--reason", "no more", skip_checks=True)
+    call_command(Command(), "retire", OLD, "--reason", "no more")
     assert {one.state for one in Due.objects.filter(processor=OLD)} == {"discarded"}
     assert not Lane.objects.filter(processor=OLD).exists()
     assert not Subscription.objects.filter(processor=OLD).exists()

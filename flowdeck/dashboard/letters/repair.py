@@ -18,7 +18,7 @@ from flowdeck.dashboard.shell.once import wants_part
 from flowdeck.dashboard.shell.page import requires
 from flowdeck.dashboard.shell.rendering import render
 from flowdeck.declare.registry import registry
-from flowdeck.errors import FlowdeckError
+from flowdeck.errors import FAULTS, FlowdeckError
 from flowdeck.log.corrections import editable
 from flowdeck.models import Delivery
 from flowdeck.privacy.masking import is_personal
@@ -126,6 +126,8 @@ def _payload(found: Letter) -> dict[str, Any]:
         return editable(found.event)
     except FlowdeckError as error:
         raise NoRepair(str(error)) from error
+    except FAULTS as error:  # an upcaster's own
+        raise NoRepair(f"It can't be read: {type(error).__name__}: {error}") from error
 
 
 def _fields(

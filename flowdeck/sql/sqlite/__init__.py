@@ -161,6 +161,7 @@ def append(
             for row in rows
         ],
     )
+    hearing = _with_unknown(cursor, rows, fan_out)
     due = [
         (
             places[row.id].position,
@@ -171,7 +172,7 @@ def append(
             *_state(one, now),
         )
         for row in rows
-        for one in _with_unknown(cursor, rows, fan_out)
+        for one in hearing
         if one.type == row.type and one.hears(row.stream)
     ]
     cursor.executemany(_INSERT_DUE, due)

@@ -62,8 +62,14 @@ def test_old_versions_are_upcast_step_by_step() -> None:
     ],
 )
 def test_what_this_code_can_not_read_becomes_a_dead_letter_with_the_reason(
-    type_name: str, version: int, data: dict[str, Any], error: type[Exception], message: str
+    type_name: str,
+    version: int,
+    data: dict[str, Any],
+    error: type[Exception],
+    message: str,
+    settings: Any,
 ) -> None:
+    settings.FLOWDECK = {**settings.FLOWDECK, "UNKNOWN_KEPT_HOURS": 0}
     store(type_name, version, data, processor="probe.renamed")
     (stored,) = read_stream("old-1")
     with pytest.raises(error, match=message):
