@@ -9,11 +9,10 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from flowdeck.log.corrections import editable
 from flowdeck.management import acting
 from flowdeck.repair.asking import allowed
 from flowdeck.repair.confirming import confirm
-from flowdeck.repair.proof import NoRepair, edited, letter, prove
+from flowdeck.repair.proof import NoRepair, edited, letter, meant, payload_of, prove
 from flowdeck.words import counted
 
 _ACTION = "repair_dead_letters"
@@ -47,7 +46,7 @@ def run(stdout: Any, options: dict[str, Any]) -> None:
     reason = acting.reason_of(options, needed_to="repair" if options["confirm"] else "")
     try:
         found = letter(options["number"])
-        given = _given(editable(found.event), options)
+        given = _given(payload_of(found), options)
         payload = edited(found, given)
         proof = prove(found, payload, by=by, reason=reason)
         plain = proof.as_dict()
@@ -99,7 +98,7 @@ def _given(now: Mapping[str, Any], options: dict[str, Any]) -> dict[str, Any]:
         name, equals, text = one.partition("=")
         if not equals:
             raise CommandError(f"--set {one!r}: write it as FIELD=VALUE.")
-        given[name] = text if isinstance(now.get(name), str) else _value(text)
+        given[name] = meant(text, now.get(name))
     if not given:
         raise CommandError("Say what is to be otherwise: --set FIELD=VALUE, or --payload FILE.")
     return given
@@ -113,13 +112,6 @@ def _of_file(name: str) -> dict[str, Any]:
     if not isinstance(read, dict):
         raise CommandError(f"--payload {name}: it is no JSON object.")
     return read
-
-
-def _value(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
 
 
 def _short(data: Any) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 from flowdeck import clock
 from flowdeck.bells import bell
 from flowdeck.database import transaction
+from flowdeck.declare.event import StoredEvent
 from flowdeck.models import Repair
 from flowdeck.privacy.sealing import opened_texts, sealed_texts, subjects_of
 from flowdeck.repair.confirming import confirm
@@ -56,7 +57,7 @@ def ask(number: int, given: Mapping[str, Any], *, by: str) -> Repair:
     now = clock.now()
     with transaction.atomic():
         Repair.objects.filter(asked_at__lt=now - _KEPT).exclude(state=State.CONFIRMED).delete()
-        text = _sealed(number, {"payload": payload})
+        text = _sealed(found.event, {"payload": payload})
         row = Repair.objects.create(letter=number, by=by, text=text, asked_at=now)
         transaction.on_commit(lambda: bell.start_proof(row.pk))
     return row
@@ -69,8 +70,7 @@ def look(number: int) -> Proposal | None:
         return None
     if row.state == State.ASKED and clock.now() - row.asked_at > _RING_AGAIN:
         bell.start_proof(row.pk)
-    held = _opened(row)
-    return Proposal(row, held.get("payload", {}), held.get("proof", {}))
+    return _proposal(row)
 
 
 def execute(number: int) -> None:
@@ -83,9 +83,10 @@ def execute(number: int) -> None:
     try:
         if "payload" not in held:
             raise NoRepair("It is about somebody who was forgotten since.")
-        proof = prove(letter(row.letter), held["payload"], by=row.by, reason="(proof)")
+        found = letter(row.letter)
+        proof = prove(found, held["payload"], by=row.by, reason="(proof)")
         with transaction.atomic():
-            row.text = _sealed(row.letter, {**held, "proof": proof.as_dict()})
+            row.text = _sealed(found.event, {**held, "proof": proof.as_dict()})
         row.state, row.digest = State.PROVED, proof.digest
     except NoRepair as error:
         row.state, row.why = State.REFUSED, str(error)
@@ -106,8 +107,7 @@ def carry_out(number: int, *, by: str, reason: str, unproved: bool = False) -> i
         row = Repair.objects.select_for_update().filter(pk=number).first()
         if row is None or row.state != State.PROVED:
             raise NoRepair("There is no proof of it. Prove it first.")
-        found = look(number)
-        assert found is not None
+        found = _proposal(row)
         if found.old:
             raise NoRepair("Its proof is older than five minutes. Prove it again.")
         allowed(found.proof, unproved=unproved)
@@ -124,8 +124,12 @@ def allowed(proof: Mapping[str, Any], *, unproved: bool) -> None:
         raise NoRepair(f"It would not help: {why}")
 
 
-def _sealed(number: int, held: Mapping[str, Any]) -> str:
-    event = letter(number).event
+def _proposal(row: Repair) -> Proposal:
+    held = _opened(row)
+    return Proposal(row, held.get("payload", {}), held.get("proof", {}))
+
+
+def _sealed(event: StoredEvent, held: Mapping[str, Any]) -> str:
     subjects = subjects_of(event)
     (text,) = sealed_texts([(_PLACE, subjects, json.dumps(held, default=str))])
     return text

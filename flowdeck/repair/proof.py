@@ -25,7 +25,7 @@ from flowdeck.engine import taking
 from flowdeck.engine.outcome import Outcome, failed
 from flowdeck.engine.settling import finish
 from flowdeck.engine.trial import Tried, rolled_back, try_out
-from flowdeck.errors import FlowdeckError
+from flowdeck.errors import FAULTS, FlowdeckError
 from flowdeck.log import corrections
 from flowdeck.log.append import read_at
 from flowdeck.models import Due
@@ -141,10 +141,31 @@ def letter(number: int) -> Letter:
     return Letter(number, processor, event, parked, more, tried, written)
 
 
+def payload_of(found: Letter) -> dict[str, Any]:
+    """The payload as it is now, to be edited. Raises NoRepair for one that can't be read."""
+    try:
+        return corrections.editable(found.event)
+    except FlowdeckError as error:
+        raise NoRepair(str(error)) from error
+    except FAULTS as error:  # an upcaster's own
+        raise NoRepair(f"It can't be read: {type(error).__name__}: {error}") from error
+
+
+def meant(text: str, now: Any) -> Any:
+    """What somebody means who typed ``text`` for a field that is ``now`` so: text stays text, of
+    any other field it is JSON, if it can be read as such."""
+    if isinstance(now, str):
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
 def edited(found: Letter, given: Mapping[str, Any]) -> dict[str, Any]:
     """The payload with some fields replaced. Raises NoRepair for what does not fit its schema."""
+    payload = {**payload_of(found), **given}
     try:
-        payload = {**corrections.editable(found.event), **given}
         corrections.checked(found.event, payload)
     except FlowdeckError as error:
         raise NoRepair(str(error)) from error
@@ -154,7 +175,7 @@ def edited(found: Letter, given: Mapping[str, Any]) -> dict[str, Any]:
 def prove(found: Letter, payload: Mapping[str, Any], *, by: str, reason: str) -> Proof:
     """Run it and roll it back. Raises NoRepair if the database does not let it."""
     began = time.monotonic()
-    before = corrections.editable(found.event)
+    before = payload_of(found)
     proof = Proof(
         letter=found.number,
         position=found.event.position,

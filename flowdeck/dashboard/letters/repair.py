@@ -18,13 +18,11 @@ from flowdeck.dashboard.shell.once import wants_part
 from flowdeck.dashboard.shell.page import requires
 from flowdeck.dashboard.shell.rendering import render
 from flowdeck.declare.registry import registry
-from flowdeck.errors import FAULTS, FlowdeckError
-from flowdeck.log.corrections import editable
 from flowdeck.models import Delivery
 from flowdeck.privacy.masking import is_personal
 from flowdeck.repair import asking
 from flowdeck.repair.asking import Proposal
-from flowdeck.repair.proof import Letter, NoRepair, letter
+from flowdeck.repair.proof import Letter, NoRepair, letter, meant, payload_of
 
 _FIELD = "field:"
 _LONG = 60  # letters that fit into a line
@@ -88,7 +86,7 @@ def confirm_repair(request: HttpRequest, number: int, proof: int) -> HttpRespons
 
 def _propose(request: HttpRequest, number: int) -> HttpResponse:
     try:
-        now = _payload(letter(number))
+        now = payload_of(letter(number))
         given = _given(now, request.POST.dict())
         if not given:
             raise NoRepair("Change a field first.")
@@ -112,22 +110,13 @@ def _page(
     try:
         found = letter(number)
         context |= {
-            "fields": _fields(found, _payload(found), proposal, typed or {}),
+            "fields": _fields(found, payload_of(found), proposal, typed or {}),
             "waiting": len(found.behind) + found.more,
             "version": registry.event_type(found.event.type).version,
         }
     except NoRepair as error:
         context["over"] = str(error)
     return render(request, "flowdeck/dead_letters/repair.html", context, status=status)
-
-
-def _payload(found: Letter) -> dict[str, Any]:
-    try:
-        return editable(found.event)
-    except FlowdeckError as error:
-        raise NoRepair(str(error)) from error
-    except FAULTS as error:  # an upcaster's own
-        raise NoRepair(f"It can't be read: {type(error).__name__}: {error}") from error
 
 
 def _fields(
@@ -156,7 +145,7 @@ def _given(now: Mapping[str, Any], typed: Mapping[str, str]) -> dict[str, Any]:
             continue
         shown = "" if is_personal(name) else _text(now.get(name), name in now)
         if text != shown:
-            given[name] = text if isinstance(now.get(name), str) else _value(text)
+            given[name] = meant(text, now.get(name))
     return given
 
 
@@ -164,10 +153,3 @@ def _text(value: Any, there: bool) -> str:
     if not there:
         return ""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _value(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text

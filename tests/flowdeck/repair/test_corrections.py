@@ -177,3 +177,17 @@ def test_from_a_shell(number: int) -> None:
     assert done["written"] == read_log(0)[-1].position
     settle()
     assert email() == GOOD
+
+
+def test_what_an_upcaster_stumbles_over_is_told(
+    number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stumbles(*_: Any) -> Any:
+        raise KeyError("mail")
+
+    monkeypatch.setattr("flowdeck.log.corrections.upcast", stumbles)
+    with pytest.raises(NoRepair, match="can't be read: KeyError"):
+        asking.ask(number, {"email": GOOD}, by="ada")
+    words = ("repair", str(number), "--set", f"email={GOOD}")
+    with pytest.raises(CommandError, match="can't be read: KeyError"):
+        call_command("dead_letters", *words)
