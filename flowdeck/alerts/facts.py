@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flowdeck.declare.event import Event
+from flowdeck.log.publishing import Receipt, publish
+from flowdeck.models import AlertRule
 
 
 class AlertFired(Event, version=1):
@@ -53,3 +57,22 @@ class AlertTested(Event, version=1):
 
 Told = AlertFired | AlertResolved | AlertTested
 """What is told."""
+
+
+def stream_of(number: int) -> str:
+    """Where it stands what the rule of this number came to."""
+    return f"alert-{number}"
+
+
+def append(kind: type[Told], rule: AlertRule, **more: Any) -> Receipt:
+    """Append what a rule came to, as it is now."""
+    event = kind(
+        rule=rule.pk,
+        name=rule.name,
+        kind=rule.kind,
+        threshold=rule.threshold,
+        value=rule.value,
+        about=rule.about,
+        **more,
+    )
+    return publish(event, stream=stream_of(rule.pk), producer="alerts")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flowdeck import clock
-from flowdeck.alerts.measured import NOTHING, Measured
+from flowdeck.alerts.measured import NOTHING, Measured, worst
 from flowdeck.history.sketch import quantile
 from flowdeck.history.tally import Facts
 from flowdeck.models import AlertRule, Event
@@ -17,7 +17,7 @@ _ENOUGH = 5
 def failures(rule: AlertRule) -> Measured:
     """The highest percentage of attempts that failed, and whose."""
     found = {name: _failed(facts) for name, facts in _facts(rule).items()}
-    return _highest({name: one for name, one in found.items() if one is not None})
+    return worst({name: one for name, one in found.items() if one is not None})
 
 
 def latency(rule: AlertRule) -> Measured:
@@ -27,7 +27,7 @@ def latency(rule: AlertRule) -> Measured:
         seconds = quantile(facts.age, 0.99)
         if seconds is not None and facts.done >= _ENOUGH:
             found[name] = round(seconds * 1000)
-    return _highest(found)
+    return worst(found)
 
 
 def silence(rule: AlertRule) -> Measured:
@@ -53,10 +53,3 @@ def _failed(facts: Facts) -> float | None:
     failed = facts.failed + facts.rejected
     attempts = facts.done + failed
     return round(100 * failed / attempts, 1) if attempts >= _ENOUGH else None
-
-
-def _highest(found: dict[str, float]) -> Measured:
-    if not found:
-        return NOTHING
-    worst = max(sorted(found), key=found.__getitem__)
-    return Measured(found[worst], worst, worst)

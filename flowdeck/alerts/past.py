@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from flowdeck.alerts.facts import AlertFired, AlertResolved
+from flowdeck.alerts.facts import AlertFired, AlertResolved, stream_of
 from flowdeck.models import AlertRule, Event
 
 _LOOKED_AT = 200  # newest events
@@ -40,7 +40,7 @@ def firings(rule: int | None = None) -> list[Firing]:
     """The newest, of all rules or of one, the newest first; two queries by index."""
     chosen = Event.objects.filter(type__in=[one.__name__ for one in (AlertFired, AlertResolved)])
     if rule is not None:
-        chosen = Event.objects.filter(stream=f"alert-{rule}")
+        chosen = Event.objects.filter(stream=stream_of(rule))
     firing = set(AlertRule.objects.filter(firing_since__isnull=False).values_list("pk", flat=True))
     rows = chosen.order_by("-position").values_list("type", "position", "recorded_at", "data")
     found: list[Firing] = []

@@ -11,11 +11,11 @@ from django.core.validators import validate_email
 from django.db import IntegrityError
 
 from flowdeck import clock, parsing
+from flowdeck.alerts import facts
 from flowdeck.alerts.facts import AlertTested
 from flowdeck.alerts.messages import PAGERDUTY
 from flowdeck.database import transaction
 from flowdeck.declare.registry import registry
-from flowdeck.log.publishing import publish
 from flowdeck.models import AlertRule
 from flowdeck.people import audit
 
@@ -102,17 +102,7 @@ def test(number: int, *, by: str) -> int:
         if not (rule.mail_to or rule.webhook):
             raise RuleRefused(f"{rule.name} names nobody to be told: give it a mail address first.")
         audit.record("test alert rule", by=by, target=f"alert {rule.name}", count=1)
-        event = AlertTested(
-            rule=rule.pk,
-            name=rule.name,
-            kind=rule.kind,
-            threshold=rule.threshold,
-            value=rule.value,
-            about=rule.about,
-            processor=rule.processor,
-            by=by,
-        )
-        return publish(event, stream=f"alert-{rule.pk}", producer="alerts").positions[0]
+        return facts.append(AlertTested, rule, processor=rule.processor, by=by).positions[0]
 
 
 def said(rule: AlertRule) -> str:

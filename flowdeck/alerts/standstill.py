@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from django.db.models import Exists, OuterRef
 
 from flowdeck import clock
-from flowdeck.alerts.measured import NOTHING, Measured
+from flowdeck.alerts.measured import NOTHING, Measured, worst
 from flowdeck.connect.standing import standings
 from flowdeck.declare.registry import registry
 from flowdeck.declare.states import UNFINISHED, DeliveryState
@@ -78,8 +78,8 @@ def _waits(names: list[str]) -> dict[str, float]:
 
 
 def _longest(found: dict[str, float]) -> Measured:
-    worst = max(sorted(found), key=found.__getitem__, default="")
-    return Measured(round(found[worst], 1), worst, worst) if worst and found[worst] else NOTHING
+    longest = worst({name: seconds for name, seconds in found.items() if seconds})
+    return longest._replace(value=round(longest.value, 1))
 
 
 def _before(rule: AlertRule) -> datetime:

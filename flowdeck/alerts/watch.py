@@ -7,10 +7,10 @@ from datetime import timedelta
 from django.db.models import Q, QuerySet
 
 from flowdeck import clock
+from flowdeck.alerts import facts
 from flowdeck.alerts.facts import AlertFired, AlertResolved
 from flowdeck.alerts.measure import measure
 from flowdeck.database import transaction
-from flowdeck.log.publishing import publish
 from flowdeck.models import AlertRule, Attempt
 
 EVERY = timedelta(seconds=2)
@@ -53,18 +53,13 @@ def _judge(rule: AlertRule) -> None:
 
 
 def _publish(kind: type[AlertFired | AlertResolved], rule: AlertRule, processor: str) -> None:
-    event = kind(
-        rule=rule.pk,
-        name=rule.name,
-        kind=rule.kind,
-        threshold=rule.threshold,
-        value=rule.value,
-        about=rule.about,
+    facts.append(
+        kind,
+        rule,
         muted=rule.is_muted,
         processor=processor[:64],
         error=_newest_error(processor) if kind is AlertFired else "",
     )
-    publish(event, stream=f"alert-{rule.pk}", producer="alerts")
 
 
 def _newest_error(processor: str) -> str:

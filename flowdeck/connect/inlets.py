@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from flowdeck.connect import unread
 from flowdeck.connect.mapping import Inlet, Mapping, inlets
-from flowdeck.connect.outlets import checked_name
+from flowdeck.declare.subscribing import checked_name
 from flowdeck.errors import RegistrationError
 
 _MOST_BATCH = 10_000

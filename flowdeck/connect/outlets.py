@@ -15,6 +15,7 @@ from flowdeck.database import connection
 from flowdeck.declare.event import Delivery, Event, StoredEvent
 from flowdeck.declare.registry import Processor, registry
 from flowdeck.declare.retry import Retry
+from flowdeck.declare.subscribing import checked_name
 from flowdeck.errors import BrokerAway, RegistrationError, Reject, Snooze
 from flowdeck.sql import dialect
 from flowdeck.sql.parts import placeholders
@@ -23,7 +24,6 @@ Mode = Literal["log", "deliveries"]
 Start = Literal["beginning", "end"]
 Of = Literal["events", "deliveries"]
 ALL = "*"
-_LONGEST_NAME = 64
 _AWAY_SECONDS = 5.0
 
 
@@ -100,13 +100,6 @@ def outlet(
     outlets[name] = made
     registry.add_processor(_processor(made))
     return made
-
-
-def checked_name(where: str, name: str) -> str:
-    """A name as those of processors. Raises RegistrationError."""
-    if not 1 <= len(name) <= _LONGEST_NAME or not all(c.isalnum() or c in "-_." for c in name):
-        raise RegistrationError(f"{where}: a name is 1 to 64 letters, digits, '-', '_' or '.'.")
-    return name
 
 
 def _checked_target(where: str, to: str) -> str:

@@ -16,10 +16,10 @@ from flowdeck.connect.cloudevent import is_structured
 from flowdeck.connect.mapping import Inlet
 from flowdeck.connect.mapping import Mapping as Mapped
 from flowdeck.connect.messages import JSON, STRUCTURED, Incoming
-from flowdeck.connect.outlets import checked_name
 from flowdeck.connect.taking import accepted, append_new, made_of
 from flowdeck.database import transaction
 from flowdeck.declare.event import Draft
+from flowdeck.declare.subscribing import checked_name
 from flowdeck.errors import PublishError, RegistrationError
 
 Scheme = Literal["standard", "stripe", "github"]

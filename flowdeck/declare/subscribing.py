@@ -146,8 +146,7 @@ def declare(
 ) -> Processor:
     """Build a Processor from a handler's signature. Raises RegistrationError."""
     where = f"processor {name!r} ({handler.__module__}.{handler.__qualname__})"
-    names: list[str] = [*options.pop("was", ()), name]
-    _check_names(where, names)
+    names = [checked_name(where, one) for one in (*options.pop("was", ()), name)]
     lanes = options.get("lanes", 16)
     if not 1 <= lanes <= SLOTS:
         raise RegistrationError(f"{where}: lanes must be 1 to {SLOTS}, not {lanes}.")
@@ -189,12 +188,13 @@ def declare(
     )
 
 
-def _check_names(where: str, names: Iterable[str]) -> None:
-    for one in names:
-        if not 1 <= len(one) <= 64 or not all(c.isalnum() or c in "-_." for c in one):
-            raise RegistrationError(
-                f"{where}: a name is 1 to 64 letters, digits, '-', '_' or '.', not {one!r}."
-            )
+def checked_name(where: str, name: str) -> str:
+    """A name as those of processors. Raises RegistrationError."""
+    if not 1 <= len(name) <= 64 or not all(c.isalnum() or c in "-_." for c in name):
+        raise RegistrationError(
+            f"{where}: a name is 1 to 64 letters, digits, '-', '_' or '.', not {name!r}."
+        )
+    return name
 
 
 def _check_start(where: str, starts: object) -> None:

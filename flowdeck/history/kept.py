@@ -12,10 +12,9 @@ def removed_upto() -> int:
     return RemovedDeliveries.objects.values_list("position", flat=True).first() or 0
 
 
-def announce_removal(position: int, now: datetime) -> bool:
-    """Say that those up to this position go, before they do; whether that is more than before."""
+def announce_removal(position: int, now: datetime) -> None:
+    """Say that those up to this position go, before they do; it never becomes less."""
     RemovedDeliveries.objects.bulk_create(
         [RemovedDeliveries(pk=1, position=0, at=now)], ignore_conflicts=True
     )
-    behind = RemovedDeliveries.objects.filter(position__lt=position)
-    return bool(behind.update(position=position, at=now))
+    RemovedDeliveries.objects.filter(position__lt=position).update(position=position, at=now)

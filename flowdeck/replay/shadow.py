@@ -20,7 +20,7 @@ from django.db import OperationalError, models
 
 from flowdeck.database import connection, transaction
 from flowdeck.errors import ReplayRefused
-from flowdeck.sql import shadow_tables
+from flowdeck.sql.shadows import shadow_tables
 
 _WRITES = re.compile(r'\b(?:INSERT INTO|UPDATE|DELETE FROM|TRUNCATE)\s+(?:ONLY\s+)?"?([\w.]+)"?')
 _BEAT = 10.0  # seconds

@@ -209,35 +209,6 @@ class Dialect(Protocol):
         """The same of all transactions that have written anything."""
 
 
-class ShadowTables(Protocol):
-    """Empty tables of the names and shapes of live ones, which one run of a replay writes to.
-
-    ``run`` is small letters, digits and ``_``. A plain name means the shadow in transactions that
-    ``enter``, and the live table everywhere else (SQLite: on the run's connection, the shadow).
-    """
-
-    def open_run(self, cursor: CursorWrapper, run: str) -> None:
-        """Before the first shadow. Raises ReplayRefused if the database user may not."""
-
-    def create(self, cursor: CursorWrapper, run: str, table: str) -> tuple[str, str]:
-        """Create one, and tell by what names the live table and it are known anywhere."""
-
-    def enter(self, cursor: CursorWrapper, run: str) -> None:
-        """At the beginning of a transaction of the run: let plain names mean shadows in it."""
-
-    def beat(self, cursor: CursorWrapper, run: str) -> None:
-        """Say that the run is alive."""
-
-    def close_run(self, cursor: CursorWrapper, run: str, tables: Sequence[str]) -> None:
-        """Remove what it has built."""
-
-    def silent(self, cursor: CursorWrapper, seconds: float) -> list[str]:
-        """Runs that have not beaten for so long, whose shadows are still there."""
-
-    def drop_unused(self, cursor: CursorWrapper, run: str) -> None:
-        """Remove what a silent run has built; raises OperationalError if it is in use after all."""
-
-
 class Tallies(Protocol):
     """What the fold of tallies needs besides statements that both databases take."""
 
@@ -269,11 +240,6 @@ def database() -> Database:
     return cast(Database, module_of(f"{connection.vendor}.health"))
 
 
-def shadow_tables() -> ShadowTables:
-    """As :func:`dialect`, for what only replays need."""
-    return cast(ShadowTables, module_of(f"{connection.vendor}.shadows"))
-
-
 def tallies() -> Tallies:
     """As :func:`dialect`, for what only the fold needs."""
     return cast(Tallies, module_of(f"{connection.vendor}.tallies"))
@@ -294,11 +260,9 @@ __all__ = [
     "Left",
     "Mark",
     "Place",
-    "ShadowTables",
     "Taken",
     "Tallies",
     "database",
     "dialect",
-    "shadow_tables",
     "tallies",
 ]

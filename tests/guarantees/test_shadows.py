@@ -11,7 +11,7 @@ from django.db import connection
 
 from flowdeck import publish
 from flowdeck.replay.shadow import Shadows, remove_forgotten, shadows
-from flowdeck.sql import shadow_tables
+from flowdeck.sql.shadows import shadow_tables
 from flowdeck.testing import settle
 from tests.probe.events import Probed
 from tests.probe.models import Tally
