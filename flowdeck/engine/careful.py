@@ -60,7 +60,8 @@ def run_one(processor: Processor, claim: Claim) -> Batch:
             count = conf().CRASHES + 1
             lane.update(suspect=due[0].position, suspected_at=now, claims=count, last_exception="")
         elif held.suspected_at and now - held.suspected_at < _SURELY_DEAD:
-            lane.update(claims=held.claims - 1, token=None, lease_expires_at=None)
+            # Another thread of the same worker may have said already that its claims ended well.
+            lane.update(claims=max(0, held.claims - 1), token=None, lease_expires_at=None)
             return Batch()
         elif held.claims - conf().CRASHES - 1 >= _DEATHS_ALONE:
             return _bury(processor, held, due)

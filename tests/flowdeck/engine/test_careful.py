@@ -9,8 +9,10 @@ from django.db.models import F
 
 from flowdeck import publish
 from flowdeck.conf import conf
-from flowdeck.declare.registry import registry
-from flowdeck.engine import drain
+from flowdeck.declare.registry import Processor, registry
+from flowdeck.engine import careful, drain
+from flowdeck.engine.lanes import Claim
+from flowdeck.engine.settling import Batch
 from flowdeck.models import Attempt, Delivery, Lane
 from tests.guarantees import leases
 from tests.probe.events import Probed
@@ -61,6 +63,22 @@ def test_a_suspect_that_may_still_be_worked_on_is_not_buried(lane: Lane) -> None
     suspect(lane, seconds_ago=0)
     drain.drain(registry.processor(lane.processor), seconds=0.2)
     assert newest(lane).state == "pending"
+
+
+def test_a_count_that_another_thread_has_ended_stays_at_none(
+    lane: Lane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suspect(lane, seconds_ago=0)
+    real = careful.run_one
+
+    def ended(processor: Processor, claim: Claim) -> Batch:
+        Lane.objects.filter(pk__in=claim.ids).update(claims=0)
+        return real(processor, claim)
+
+    monkeypatch.setattr(careful, "run_one", ended)
+    drain.drain(registry.processor(lane.processor), seconds=0.2)
+    lane.refresh_from_db()
+    assert (lane.claims, newest(lane).state) == (0, "pending")
 
 
 def test_one_death_alone_may_be_a_coincidence(lane: Lane) -> None:
